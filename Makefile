@@ -1,0 +1,71 @@
+# Each target makes the environment it needs in $(VENV), and again when what it is made from has changed.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CONSTRAINTS ?= constraints.txt
+PYTEST ?= $(BIN)/python -m pytest
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help check test slow lint types coverage mutants bench lowest clean
+
+help:  ## print these targets
+	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12] [VENV=.venv]'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+check: $(VENV)/.installed-core  ## verify every theorem; ARGS go to `linreg-mirror check`
+	$(BIN)/linreg-mirror check $(ARGS)
+
+test: $(VENV)/.installed-test  ## run the tests, except the slow ones; ARGS go to pytest
+	$(PYTEST) $(ARGS)
+
+slow: $(VENV)/.installed-test  ## run the slow tests
+	$(PYTEST) -m slow $(ARGS)
+
+lint: $(VENV)/.installed-test  ## check style and formatting
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/.installed-test  ## check types
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+coverage: $(VENV)/.installed-test  ## run the tests and list the lines that they miss
+	$(BIN)/python -m coverage run -m pytest $(ARGS)
+	$(BIN)/python -m coverage report
+
+mutants: $(VENV)/.installed-test  ## put wrong formulas in place of right ones; each must be caught
+	$(BIN)/python -m tests.mutants $(ARGS)
+
+bench: $(VENV)/.installed-test  ## measure against peers; ARGS go to `python -m benchmarks`
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lowest:  ## run the tests with the oldest versions that setup.cfg allows (Python 3.11 or 3.12)
+	$(MAKE) test VENV=$(VENV)-lowest CONSTRAINTS=constraints-lowest.txt
+
+clean:  ## remove environments, builds and caches; results/ stays
+	rm -rf $(VENV) $(VENV)-lowest build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
+
+$(VENV)/.installed-core: setup.cfg pyproject.toml $(CONSTRAINTS) | $(BIN)/pip
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.installed-test: setup.cfg pyproject.toml $(CONSTRAINTS) | $(BIN)/pip
+	$(INSTALL) --editable '.[test]'
+	@touch $@ $(VENV)/.installed-core
+
+# pip comes last into a new environment, so one that was interrupted on the way is made anew.
+$(BIN)/pip:
+	@command -v $(PYTHON) >/dev/null || { \
+	    echo 'error: no $(PYTHON) here: install Python 3.11 or newer, or name yours: make PYTHON=python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "error: Python 3.11 or newer is needed, but $(PYTHON) is $$($(PYTHON) --version 2>&1):" \
+	        'install a newer one, or name yours: make PYTHON=python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo 'error: $(PYTHON) cannot make environments, its venv or ensurepip module is missing:' \
+	        'apt install python3-venv (Debian, Ubuntu), or name another Python: make PYTHON=python3.12' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
