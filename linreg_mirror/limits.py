@@ -1,0 +1,164 @@
+"""Where a mirror flow ends, solved for instead of simulated."""
+
+import time as clock
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from linreg_mirror._blas import one_thread
+from linreg_mirror.certificates import certify_limit
+from linreg_mirror.dual_newton import DualNewton
+from linreg_mirror.losses import Array
+from linreg_mirror.mirrors import Mirror
+from linreg_mirror.parametrizations import Parametrization
+from linreg_mirror.problem import Problem
+from linreg_mirror.trajectory import Solution, Stats, Status
+
+
+def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tolerance: float = 1e-12) -> Solution:
+    """Return argmin{R_A(x) - <z_0, x> : Xx = y}, the end of the flow with total penalty A.
+
+    Newton's method on the dual, continued from a scale at which the potential is nearly quadratic down to the one
+    asked for. Works in log b throughout: log b = -1e5 is fine. The scale may differ between entries.
+
+    Parameters
+    ----------
+    problem : Problem
+        X is (n, d). Rank-deficient X is reduced to its range first. If Xx = y has no solution, the limit is taken over
+        the minimisers of |Xx - y|, and the status is `inconsistent`; for a loss other than squares that set differs,
+        and ValueError is raised.
+    network : Parametrization
+        Must have a mirror.
+    decay : float
+        Accumulated penalty A, the integral of alpha over the whole flow; finite and not negative.
+    tolerance : float
+        Largest |Xx - y| relative to |y| + |X||x0|, at least eps log(1/b).
+
+    Returns
+    -------
+    Solution
+        `dual` is s with x = primal(z_0 - X's, A). Entries of x below rounding, about 1e-16 |x|, are right in order of
+        magnitude only: no float64 residual can tell them apart.
+
+    Raises
+    ------
+    NoMirror
+        If the network has none.
+    ValueError
+        If shapes do not match or decay is negative or infinite.
+
+    Notes
+    -----
+    Mask in the Mirror (arXiv 2408.09966), Theorem 2.3. `linreg_mirror.minimum_l1` is the limit of scale 0.
+    """
+    started = clock.perf_counter()
+    if network.d != problem.d:
+        raise ValueError(
+            f"the network has {network.d} effective weights, the problem {problem.d} features: build the network with "
+            "d=problem.d"
+        )
+    if not (np.isfinite(decay) and decay >= 0):
+        raise ValueError(
+            f"decay must be a finite number >= 0, the integral of alpha, got {decay!r}: for infinite decay of x = m*w "
+            "ask minimum_l1(problem)"
+        )
+    consistent = problem.inconsistency <= 1e-10
+    if not consistent and type(problem.loss).__name__ != "Squared":
+        raise ValueError(
+            "Xx = y has no solution, and what the flow then converges to depends on the loss: write "
+            "flow(problem, network) instead, or Problem(X, y) for least squares"
+        )
+    mirror = network.mirror()
+    X, y, basis = problem.X, problem.y, None
+    if problem.rank < problem.n:
+        basis = problem.range_basis
+        X, y = basis.T @ X, basis.T @ y
+    with one_thread():
+        newton = DualNewton(np.ascontiguousarray(X), y)
+        dual = follow(newton, mirror, decay, tolerance)
+        x = _polished(newton, mirror, decay, dual)
+    s = -dual if basis is None else -(basis @ dual)
+    certificate = certify_limit(problem, mirror, decay, x, s)
+    status = Status.not_certified if not certificate.valid else Status.converged if consistent else Status.inconsistent
+    return Solution(
+        x=x,
+        dual=s,
+        log_scale=mirror.log_scale_at(decay) if hasattr(mirror, "log_scale_at") else None,  # type: ignore[attr-defined]
+        status=status,
+        stats=Stats(
+            method="Newton on the dual, continued in the scale",
+            steps=newton.iterations,
+            evaluations=newton.products,
+            factorizations=newton.factorizations,
+            seconds=clock.perf_counter() - started,
+        ),
+        certificate=certificate,
+        unique=True,  # R is strictly convex
+    )
+
+
+def follow(newton: DualNewton, mirror: Mirror, A: float, tolerance: float) -> Array:
+    """Continue Newton's method through the mirror's continuation down to the accumulated penalty A; return nu."""
+    *_, last = continuation_path(newton, mirror, A, tolerance)
+    return last.nu
+
+
+class Stage(NamedTuple):
+    """One potential on the way: its z_0 and A, the dual nu that solves it, and the residual that was left."""
+
+    z0: Array
+    A: float
+    nu: Array
+    residual: float
+
+
+def continuation_path(newton: DualNewton, mirror: Mirror, A: float, tolerance: float) -> Iterator[Stage]:
+    """Yield a `Stage` for each potential of the mirror's continuation, solved one from the other."""
+    X, y = newton.X, newton.y
+    start = mirror.primal(mirror.initial_dual, A)
+    scale = max(float(np.abs(y).max()), float(np.abs(X @ start).max()), np.finfo(float).tiny)
+    nu, move = newton.minimum_norm(y - X @ start)
+    size = max(float(np.abs(move).max()), 1e-8 * scale, np.finfo(float).tiny)
+    stage: Stage | None = None
+    for z0, A_k, growth in mirror.continuation(A, size):
+        required = scale * (tolerance if A_k == A else 1e-2)
+        if stage is None:
+            nu = nu / np.median(mirror.metric(z0, A_k))
+            stage = Stage(z0, A_k, *newton.solve(mirror, z0, A_k, nu, required))
+        else:
+            stage = _advance(newton, mirror, stage, z0, A_k, growth, required, 1e-2 * scale)
+        yield stage
+
+
+def _advance(
+    newton: DualNewton,
+    mirror: Mirror,
+    stage: Stage,
+    z0: Array,
+    A: float,
+    growth: float,
+    required: float,
+    coarse: float,
+    halvings: int = 6,
+) -> Stage:
+    """Solve the next potential from the one before; where that fails, go there in two steps."""
+    z = stage.z0 + newton.X.T @ stage.nu
+    guess = (growth - 1) * stage.nu
+    change = newton.predict(mirror, z, stage.A, z0 - stage.z0, A - stage.A, guess)
+    nu = newton.towards(mirror, z0, A, stage.nu + guess, change - guess)
+    reached = Stage(z0, A, *newton.solve(mirror, z0, A, nu, required))
+    if reached.residual <= max(required, 1e-6 * coarse) or halvings == 0:
+        return reached
+    middle = (0.5 * (stage.z0 + z0), 0.5 * (stage.A + A), growth**0.5)
+    stage = _advance(newton, mirror, stage, *middle, coarse, coarse, halvings - 1)
+    return _advance(newton, mirror, stage, z0, A, growth**0.5, required, coarse, halvings - 1)
+
+
+def _polished(newton: DualNewton, mirror: Mirror, A: float, nu: Array) -> Array:
+    """Take the last Newton step in x: rounding in exponents of size log(1/b) leaves Xx = y less exact than x can be."""
+    z = mirror.initial_dual + newton.X.T @ nu
+    x, metric = mirror.primal(z, A), mirror.metric(z, A)
+    for _ in range(2):
+        x = x + metric * (newton.X.T @ newton.inverse(metric)(newton.y - newton.X @ x))
+    return x

@@ -1,0 +1,155 @@
+"""Losses l(r) of the residual r = Xx - y; a problem's objective is f(x) = l(Xx - y)."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating[Any]]  # float64 wherever it is stored
+
+
+class Loss(Protocol):
+    """A differentiable function of the residual, smallest (zero) at r = 0.
+
+    Attributes
+    ----------
+    convex : bool
+        Whether l is convex on R^n.
+    quasi_convex : bool
+        Whether every sublevel set of l is convex, which is all that convergence of the mirror flow needs
+        (Mask in the Mirror, Theorem 2.2). A sum of quasi-convex functions need not be quasi-convex.
+    """
+
+    convex: ClassVar[bool]
+    quasi_convex: ClassVar[bool]
+
+    def value(self, r: Array) -> float:
+        """Return l(r) for a residual of shape (n,)."""
+        ...
+
+    def gradient(self, r: Array) -> Array:
+        """Return the gradient of l at r, shape (n,)."""
+        ...
+
+    def hessian_product(self, r: Array, v: Array) -> Array:
+        """Return the Hessian of l at r times v, for v of shape (n,) or (n, k)."""
+        ...
+
+
+def _scale_rows(weights: Array, v: Array) -> Array:
+    return weights[:, None] * v if v.ndim == 2 else weights * v
+
+
+@dataclass(frozen=True)
+class Squared:
+    """l(r) = |r|^2 / 2, the loss of linear regression."""
+
+    convex: ClassVar[bool] = True
+    quasi_convex: ClassVar[bool] = True
+
+    def value(self, r: Array) -> float:
+        """Return |r|^2 / 2."""
+        return 0.5 * float(r @ r)
+
+    def gradient(self, r: Array) -> Array:
+        """Return r."""
+        return r
+
+    def hessian_product(self, r: Array, v: Array) -> Array:
+        """Return v: the Hessian is the identity."""
+        return v
+
+
+@dataclass(frozen=True)
+class Huber:
+    """Huber's loss: quadratic up to `delta`, linear beyond.
+
+    Parameters
+    ----------
+    delta : float
+        Residual at which the loss turns linear, in the units of y; positive.
+    """
+
+    delta: float = 1.0
+    convex: ClassVar[bool] = True
+    quasi_convex: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.delta) and self.delta > 0):
+            raise ValueError(f"delta must be a positive number, got {self.delta!r}: write Huber(delta=1.0)")
+
+    def value(self, r: Array) -> float:
+        """Return the sum of r_i^2/2 where |r_i| <= delta and delta (|r_i| - delta/2) elsewhere."""
+        small = np.minimum(np.abs(r), self.delta)
+        return float(np.sum(small * (np.abs(r) - 0.5 * small)))
+
+    def gradient(self, r: Array) -> Array:
+        """Return r clipped to [-delta, delta]."""
+        return np.clip(r, -self.delta, self.delta)
+
+    def hessian_product(self, r: Array, v: Array) -> Array:
+        """Return v in the quadratic rows and zero in the linear ones."""
+        return _scale_rows((np.abs(r) <= self.delta).astype(float), v)
+
+
+@dataclass(frozen=True)
+class LogCosh:
+    """l(r) = sum log cosh r_i: smooth, quadratic near zero, linear far away."""
+
+    convex: ClassVar[bool] = True
+    quasi_convex: ClassVar[bool] = True
+
+    def value(self, r: Array) -> float:
+        """Return sum log cosh r_i without overflow."""
+        size = np.abs(r)
+        return float(np.sum(size + np.log1p(np.exp(-2 * size)) - np.log(2)))
+
+    def gradient(self, r: Array) -> Array:
+        """Return tanh r."""
+        return np.tanh(r)
+
+    def hessian_product(self, r: Array, v: Array) -> Array:
+        """Return (1 - tanh^2 r) v."""
+        return _scale_rows(1 - np.tanh(r) ** 2, v)
+
+
+@dataclass(frozen=True)
+class JointCauchy:
+    """l(r) = log(1 + |r|^2): not convex, but quasi-convex, because it increases in |r| alone."""
+
+    convex: ClassVar[bool] = False
+    quasi_convex: ClassVar[bool] = True
+
+    def value(self, r: Array) -> float:
+        """Return log(1 + |r|^2)."""
+        return float(np.log1p(r @ r))
+
+    def gradient(self, r: Array) -> Array:
+        """Return 2 r / (1 + |r|^2)."""
+        return 2 * r / (1 + r @ r)
+
+    def hessian_product(self, r: Array, v: Array) -> Array:
+        """Return 2 v / (1 + |r|^2) - 4 r (r'v) / (1 + |r|^2)^2."""
+        q = 1 + r @ r
+        return 2 * v / q - 4 * np.multiply.outer(r, r @ v) / q**2
+
+
+@dataclass(frozen=True)
+class EntrywiseCauchy:
+    """l(r) = sum log(1 + r_i^2): not quasi-convex for n >= 2; the control of the convergence theorems."""
+
+    convex: ClassVar[bool] = False
+    quasi_convex: ClassVar[bool] = False
+
+    def value(self, r: Array) -> float:
+        """Return sum log(1 + r_i^2)."""
+        return float(np.sum(np.log1p(r**2)))
+
+    def gradient(self, r: Array) -> Array:
+        """Return 2 r / (1 + r^2)."""
+        return 2 * r / (1 + r**2)
+
+    def hessian_product(self, r: Array, v: Array) -> Array:
+        """Return 2 (1 - r^2) / (1 + r^2)^2 times v."""
+        return _scale_rows(2 * (1 - r**2) / (1 + r**2) ** 2, v)

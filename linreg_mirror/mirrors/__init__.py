@@ -1,0 +1,7 @@
+"""The potentials that parametrizations induce, as functions of the accumulated penalty."""
+
+from linreg_mirror.mirrors.euclidean import Euclidean
+from linreg_mirror.mirrors.hyperbolic import Hyperbolic
+from linreg_mirror.mirrors.protocol import Mirror
+
+__all__ = ["Euclidean", "Hyperbolic", "Mirror"]

@@ -1,0 +1,108 @@
+"""The hyperbolic entropy: the potential that x = m*w induces."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+
+# Squares of exp of more overflow float64. Arguments are cut here, so that a trial step of an integrator or of Newton's
+# method that is far too long meets a huge finite number, which it backs away from, instead of inf - inf.
+_LARGEST_EXPONENT = 300.0
+
+
+@dataclass(frozen=True, eq=False)
+class Hyperbolic:
+    """R_b(x) = 1/2 sum[x arcsinh(x/b) - sqrt(x^2 + b^2)] with scale b = exp(log_scale - 4A).
+
+    Everything is computed from log b: b = exp(-1e5) is as good as b = 1.
+
+    Parameters
+    ----------
+    log_scale : array, shape (..., d)
+        log b at A = 0, where 2b = m0^2 - w0^2.
+    tilt : array, shape (..., d)
+        log(u0/v0) with u = (m+w)/sqrt 2, v = (m-w)/sqrt 2: zero where the start is x0 = 0.
+
+    Notes
+    -----
+    Mask in the Mirror (arXiv 2408.09966), Theorem 2.1, in the corrected form: the scale decays with exp(-4A).
+    """
+
+    log_scale: Any
+    tilt: Any
+
+    @property
+    def initial_dual(self) -> Any:
+        """Half the tilt, arcsinh(x0/b0)/2."""
+        return 0.5 * self.tilt
+
+    def log_scale_at(self, A: Any) -> Any:
+        """Return log b_A = log b_0 - 4A."""
+        return self.log_scale - 4 * A
+
+    def primal(self, z: Any, A: Any) -> Any:
+        """Return x = b sinh(2z)."""
+        xp = array_namespace(z)
+        h = 2 * xp.abs(z)
+        return xp.copysign(_half_exp(xp, h + self.log_scale_at(A)) * -xp.expm1(-2 * h), z)
+
+    def dual(self, x: Any, A: Any) -> Any:
+        """Return z = arcsinh(x/b) / 2."""
+        xp = array_namespace(x)
+        log_b = self.log_scale_at(A)
+        size = xp.abs(x)
+        b = xp.exp(xp.minimum(log_b, _LARGEST_EXPONENT))
+        # arcsinh(q) loses nothing for small q; for q beyond float64, log(x + hypot(x, b)) - log b says the same.
+        moderate = (size < 1e100 * b) | (size == 0)
+        direct = xp.asinh(xp.where(moderate, size, 0.0) / xp.where(moderate & (b > 0), b, 1.0))
+        large = xp.log(xp.where(moderate, 1.0, size + xp.hypot(size, b))) - log_b
+        return 0.5 * xp.sign(x) * xp.where(moderate, direct, large)
+
+    def primal_rate(self, z: Any, A: Any) -> Any:
+        """Return dx/dA = -4x."""
+        return -4 * self.primal(z, A)
+
+    def metric(self, z: Any, A: Any) -> Any:
+        """Return dx/dz = 2 sqrt(x^2 + b^2) = 2 b cosh(2z)."""
+        xp = array_namespace(z)
+        h = 2 * xp.abs(z)
+        return 2 * _half_exp(xp, h + self.log_scale_at(A)) * (1 + xp.exp(-2 * h))
+
+    def conjugate(self, z: Any, A: Any) -> Any:
+        """Return b cosh(2z) / 2, entry by entry."""
+        return 0.25 * self.metric(z, A)
+
+    def potential(self, x: Any, A: Any) -> Any:
+        """Return [x arcsinh(x/b) - sqrt(x^2 + b^2) - x log(u0/v0)] / 2, entry by entry."""
+        xp = array_namespace(x)
+        b = xp.exp(xp.minimum(self.log_scale_at(A), _LARGEST_EXPONENT))
+        return x * (self.dual(x, A) - self.initial_dual) - 0.5 * xp.hypot(x, b)
+
+    def continuation(self, A: float, size: float) -> Iterator[tuple[Any, float, float]]:
+        """Yield (z_0, A, growth) from a scale b of about `size` down to the target, in growing steps of log b.
+
+        The start x0 exp(-4A) is kept where it is while b falls, or its tilt where that is weaker: the full tilt at
+        a large b would stand for an astronomically large start.
+        """
+        log_b = self.log_scale_at(A)
+        excess = math.log(size) - float(log_b.max())
+        total, step, growth = excess, 2.0, 1.0
+        while excess > 0:
+            larger = Hyperbolic(log_b + excess, self.tilt)
+            reach = larger.dual(np.maximum(np.abs(self.primal(self.initial_dual, A)), size), 0.0)
+            yield np.sign(self.tilt) * np.minimum(0.5 * np.abs(self.tilt), reach), A - excess / 4, growth
+            # All exponents grow like log(size/b) in the end, also those that are too small to be seen in Xx = y.
+            growth = (1 + total - max(excess - step, 0.0)) / (1 + total - excess)
+            excess, step = excess - step, 1.5 * step
+        yield self.initial_dual, A, growth
+
+    def dual_rate(self, A: Any) -> float:
+        """Return 1: the dual variable is moved by the plain gradient."""
+        return 1.0
+
+
+def _half_exp(xp: Any, exponent: Any) -> Any:
+    return 0.5 * xp.exp(xp.minimum(exponent, _LARGEST_EXPONENT))

@@ -1,0 +1,56 @@
+"""What flow, limit and certificates need to know of a potential."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+
+class Mirror(Protocol):
+    """A separable potential R_A on R^d that changes with the accumulated penalty A.
+
+    The flow it describes is z' = -dual_rate(A) grad f(x), x = primal(z, A), started at z = initial_dual.
+    Arrays are NumPy arrays or torch tensors of shape (..., d), answers are of the same kind; a batch of
+    potentials has its own leading dimensions.
+
+    Attributes
+    ----------
+    initial_dual : array, shape (..., d)
+        The dual point z_0 at time zero.
+    """
+
+    initial_dual: Any
+
+    def primal(self, z: Any, A: Any) -> Any:
+        """Return x, the gradient of the conjugate at z."""
+        ...
+
+    def dual(self, x: Any, A: Any) -> Any:
+        """Return z, the inverse of `primal`."""
+        ...
+
+    def primal_rate(self, z: Any, A: Any) -> Any:
+        """Return dx/dA at fixed z: how the penalty moves x."""
+        ...
+
+    def metric(self, z: Any, A: Any) -> Any:
+        """Return dx/dz, the diagonal of the inverse Hessian of the potential, positive."""
+        ...
+
+    def conjugate(self, z: Any, A: Any) -> Any:
+        """Return the conjugate potential, entry by entry."""
+        ...
+
+    def potential(self, x: Any, A: Any) -> Any:
+        """Return R_A(x) - <x, z_0>, entry by entry: what the flow's limit minimises."""
+        ...
+
+    def dual_rate(self, A: Any) -> Any:
+        """Return kappa(A), the speed of the dual flow."""
+        ...
+
+    def continuation(self, A: float, size: float) -> Iterator[tuple[Any, float, float]]:
+        """Yield (z_0, A, growth) for ever harder potentials; the last is (initial_dual, A, ...).
+
+        The first is close to quadratic for weights of about the given size, so that Newton's method can start there.
+        `growth` is the factor by which dual variables are expected to grow since the one before.
+        """
+        ...

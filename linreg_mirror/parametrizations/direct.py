@@ -1,0 +1,61 @@
+"""Plain weights x, the parametrization that changes nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from linreg_mirror.losses import Array
+from linreg_mirror.mirrors import Euclidean
+from linreg_mirror.problem import as_real_array
+
+
+@dataclass(frozen=True, eq=False)
+class Direct:
+    """x = theta, with penalty |x|^2.
+
+    Parameters
+    ----------
+    x0 : array_like, shape (d,)
+        Where the weights start.
+    """
+
+    x0: Array
+
+    def __post_init__(self) -> None:
+        x0 = as_real_array("x0", self.x0)
+        if x0.ndim != 1 or not x0.size:
+            raise ValueError(f"x0 must have shape (d,) with d >= 1, got {x0.shape}: write Direct.at(0.0, d=problem.d)")
+        object.__setattr__(self, "x0", x0)
+
+    @classmethod
+    def at(cls, x0: Any = 0.0, d: int | None = None) -> "Direct":
+        """Start at x0, a number or an array of shape (d,)."""
+        x0 = as_real_array("x0", x0)
+        return cls(np.full(d, x0) if d is not None and x0.ndim == 0 else x0)
+
+    @property
+    def d(self) -> int:
+        """Number of effective weights."""
+        return self.x0.size
+
+    @property
+    def theta0(self) -> Array:
+        """The start, shape (d,)."""
+        return self.x0
+
+    def effective(self, theta: Array) -> Array:
+        """Return theta."""
+        return theta
+
+    def pullback(self, theta: Array, grad_x: Array) -> Array:
+        """Return grad_x."""
+        return grad_x
+
+    def penalty_gradient(self, theta: Array) -> Array:
+        """Return 2 theta."""
+        return 2 * theta
+
+    def mirror(self) -> Euclidean:
+        """Return the squared norm, started at x0."""
+        return Euclidean(self.x0)

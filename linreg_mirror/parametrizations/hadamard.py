@@ -1,0 +1,191 @@
+"""Diagonal linear networks x = m*w."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from linreg_mirror.losses import Array
+from linreg_mirror.mirrors import Hyperbolic
+from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
+from linreg_mirror.problem import as_real_array
+
+
+@dataclass(frozen=True, eq=False)
+class Hadamard:
+    """x = m*w entry by entry, with penalty |m|^2 + |w|^2, started at (m0, w0).
+
+    The one number that decides about bias is the **scale** b = (m0^2 - w0^2)/2, one for each entry. Use one of the
+    constructors: `at` (a start x0 and PILoT's beta = 2b), `from_scale` (b or log b), `from_alpha` (Woodworth's
+    alpha, b = 2 alpha^2), `balanced` (b = 0).
+
+    Parameters
+    ----------
+    m0, w0 : array_like, shape (d,)
+        Initial factors, |w0| <= m0 entry by entry.
+    decay_on : {"both", "m"}
+        Which factors the penalty acts on. With "m" the penalty is |m|^2 alone and there is no mirror.
+
+    Attributes
+    ----------
+    log_scale : array, shape (d,)
+        log b; -inf where the start is balanced.
+    tilt : array, shape (d,)
+        log(u0/v0) = arcsinh(x0/b), with u = (m+w)/sqrt 2 and v = (m-w)/sqrt 2.
+
+    Raises
+    ------
+    ValueError
+        If |w0| > m0 somewhere, or shapes differ.
+
+    Notes
+    -----
+    Mask in the Mirror (arXiv 2408.09966); Woodworth et al. (2020) for the scale.
+    """
+
+    m0: Array
+    w0: Array
+    decay_on: Literal["both", "m"] = "both"
+    log_scale: Array = field(init=False, repr=False)
+    tilt: Array = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        m0, w0 = as_real_array("m0", self.m0), as_real_array("w0", self.w0)
+        if m0.ndim != 1 or m0.shape != w0.shape or not m0.size:
+            raise ValueError(f"m0 and w0 must both have shape (d,) with d >= 1, got {m0.shape} and {w0.shape}")
+        if self.decay_on not in ("both", "m"):
+            raise ValueError(f'decay_on must be "both" or "m", got {self.decay_on!r}')
+        bad = np.flatnonzero(np.abs(w0) > m0)
+        if bad.size:
+            i = bad[0]
+            raise ValueError(
+                f"|w0| <= m0 is required entry by entry, got m0 = {m0[i]:g}, w0 = {w0[i]:g} at index {i}: exchange the "
+                "roles of m and w there, or write Hadamard.at(x0=m0*w0, beta=...)"
+            )
+        with np.errstate(divide="ignore"):
+            log_u, log_v = np.log(m0 + w0), np.log(m0 - w0)
+        self._set(m0, w0, log_u + log_v - np.log(2), log_u - log_v)
+
+    def _set(self, m0: Array, w0: Array, log_scale: Array, tilt: Array) -> None:
+        for name, value in {"m0": m0, "w0": w0, "log_scale": log_scale, "tilt": tilt}.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def at(cls, x0: Any = 0.0, beta: Any = 1.0, d: int | None = None) -> "Hadamard":
+        """Start at x0 with m0^2 - w0^2 = beta (PILoT's initialisation; Mask in the Mirror, Algorithm 1).
+
+        Parameters
+        ----------
+        x0 : float or array_like, shape (d,)
+            Where the effective weights start.
+        beta : float or array_like, shape (d,)
+            m0^2 - w0^2 > 0, twice the scale b.
+        d : int, optional
+            Number of entries, needed where x0 and beta are both numbers.
+        """
+        beta = as_real_array("beta", beta)
+        if not (beta > 0).all():
+            raise ValueError(
+                f"beta must be positive, got {beta.min():g}: write Hadamard.balanced(x0) for m0^2 = w0^2 (no mirror)"
+            )
+        return cls._from_log_scale(x0, np.log(beta) - np.log(2), d)
+
+    @classmethod
+    def from_scale(cls, b: Any = None, *, log_b: Any = None, x0: Any = 0.0, d: int | None = None) -> "Hadamard":
+        """Start at x0 with scale b, given itself or, where it is too small for a float64, as `log_b`.
+
+        Parameters
+        ----------
+        b, log_b : float or array_like, shape (d,)
+            The scale or its logarithm; exactly one of the two.
+        x0 : float or array_like, shape (d,)
+            Where the effective weights start.
+        d : int, optional
+            Number of entries, needed where all else are numbers.
+        """
+        if (b is None) == (log_b is None):
+            raise ValueError("give exactly one of b and log_b: Hadamard.from_scale(1e-6, d=d) or (log_b=-1e5, d=d)")
+        if log_b is None:
+            b = as_real_array("b", b)
+            if not (b > 0).all():
+                raise ValueError(f"the scale b must be positive, got {b.min():g}: write log_b= for a very small one")
+            log_b = np.log(b)
+        return cls._from_log_scale(x0, as_real_array("log_b", log_b), d)
+
+    @classmethod
+    def from_alpha(cls, alpha: Any, d: int | None = None) -> "Hadamard":
+        """Start at x0 = 0 with b = 2 alpha^2, alpha the initial size of Woodworth et al. (2020)."""
+        alpha = as_real_array("alpha", alpha)
+        if not (alpha > 0).all():
+            raise ValueError(f"alpha must be positive, got {alpha.min():g}: write Hadamard.from_scale(log_b=...)")
+        return cls._from_log_scale(0.0, np.log(2) + 2 * np.log(alpha), d)
+
+    @classmethod
+    def balanced(cls, x0: Any) -> "Hadamard":
+        """Start at x0 with |m0| = |w0| (spred's initialisation): b = 0, no mirror, and no sign can change."""
+        x0 = as_real_array("x0", x0)
+        root = np.sqrt(np.abs(x0))
+        return cls(root, np.copysign(root, x0))
+
+    @classmethod
+    def _from_log_scale(cls, x0: Any, log_b: Array, d: int | None) -> "Hadamard":
+        x0 = as_real_array("x0", x0)
+        shape = np.broadcast_shapes(x0.shape, log_b.shape, () if d is None else (d,))
+        if len(shape) != 1 or shape == (0,) or (d is not None and shape != (d,)):
+            raise ValueError(
+                f"the number of entries is not determined by x0 of shape {x0.shape}, scale of shape {log_b.shape} and "
+                f"d={d}: write Hadamard.at(x0=0.0, beta=1.0, d=problem.d)"
+            )
+        x0, log_b = np.broadcast_to(x0, shape), np.broadcast_to(log_b, shape)
+        # 2 z = arcsinh(x0/b); m^2 and w^2 are b(cosh 2z +- 1), all of them computed from log b.
+        tilt = 2 * Hyperbolic(log_b, 0.0).dual(x0, 0.0)
+        z, half_b = 0.5 * tilt, 0.5 * log_b + 0.5 * np.log(2)
+        m0 = 0.5 * (np.exp(half_b + z) + np.exp(half_b - z))
+        w0 = np.sign(z) * 0.5 * np.exp(half_b + np.abs(z)) * -np.expm1(-2 * np.abs(z))
+        network = object.__new__(cls)
+        object.__setattr__(network, "decay_on", "both")
+        network._set(m0, w0, np.array(log_b), tilt)
+        return network
+
+    @property
+    def d(self) -> int:
+        """Number of effective weights."""
+        return self.m0.size
+
+    @property
+    def theta0(self) -> Array:
+        """Initial parameters (m0, w0), shape (2d,)."""
+        return np.concatenate([self.m0, self.w0])
+
+    def effective(self, theta: Array) -> Array:
+        """Return x = m*w."""
+        return theta[: self.d] * theta[self.d :]
+
+    def pullback(self, theta: Array, grad_x: Array) -> Array:
+        """Return (w*grad_x, m*grad_x), shape (2d,)."""
+        return np.concatenate([theta[self.d :] * grad_x, theta[: self.d] * grad_x])
+
+    def penalty_gradient(self, theta: Array) -> Array:
+        """Return 2 theta, or (2m, 0) where the penalty acts on m alone."""
+        gradient = 2 * theta
+        if self.decay_on == "m":
+            gradient[self.d :] = 0
+        return gradient
+
+    def mirror(self) -> Hyperbolic:
+        """Return the hyperbolic entropy at scale b, tilted by log(u0/v0).
+
+        Raises
+        ------
+        NoMirror
+            If the start is balanced somewhere (b = 0), or the penalty acts on m alone.
+        """
+        if self.decay_on == "m":
+            raise NoMirror(f"x = m*w with the penalty on m alone has no mirror: {describe_defect(self)}")
+        if np.isneginf(self.log_scale).any():
+            raise NoMirror(
+                f"the start is balanced (m0^2 = w0^2) at index {np.flatnonzero(np.isneginf(self.log_scale))[0]}: the "
+                "potential degenerates at scale b = 0; write Hadamard.at(x0, beta=1.0), or flow(..., "
+                'method="parameters")'
+            )
+        return Hyperbolic(self.log_scale, self.tilt)

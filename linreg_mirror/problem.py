@@ -1,0 +1,130 @@
+"""What is minimised: f(x) = l(Xx - y)."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from linreg_mirror.losses import Array, Loss, Squared
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A linear regression problem f(x) = l(Xx - y).
+
+    Parameters
+    ----------
+    X : array_like, shape (n, d)
+        Samples in rows, features in columns. Converted to float64; integer and float32 input is accepted.
+        Zero columns, duplicated columns, rank-deficient X and n >= d are allowed and have defined answers:
+        a feature that X does not see keeps what initialisation and decay make of it.
+    y : array_like, shape (n,)
+        Targets. y = 0 is allowed.
+    loss : Loss
+        l, a function of the residual. Default: half the squared norm.
+    truth : array_like, shape (d,), optional
+        The coefficients the targets were made from, where they are known. No solver reads them.
+
+    Raises
+    ------
+    ValueError
+        If X is not a matrix with at least one row and one column, if y does not match it, or if an entry is
+        not finite.
+    TypeError
+        If X or y is not real and numeric.
+    """
+
+    X: Array
+    y: Array
+    loss: Loss = Squared()
+    truth: Array | None = None
+
+    def __post_init__(self) -> None:
+        X, y = as_real_array("X", self.X), as_real_array("y", self.y)
+        if X.ndim != 2 or 0 in X.shape:
+            raise ValueError(
+                f"X must be a matrix (n samples, d features) with n, d >= 1, got shape {X.shape}: "
+                "write Problem(np.atleast_2d(X), y) for a single sample"
+            )
+        if y.shape != (X.shape[0],):
+            raise ValueError(
+                f"y must have shape ({X.shape[0]},), one target for each row of X, got {y.shape}: "
+                "write Problem(X, np.ravel(y)) if y is a column"
+            )
+        object.__setattr__(self, "X", X)
+        object.__setattr__(self, "y", y)
+        if self.truth is not None:
+            truth = as_real_array("truth", self.truth)
+            if truth.shape != (X.shape[1],):
+                raise ValueError(f"truth must have shape ({X.shape[1]},), one entry a feature, got {truth.shape}")
+            object.__setattr__(self, "truth", truth)
+
+    @property
+    def n(self) -> int:
+        """Number of samples, the rows of X."""
+        return self.X.shape[0]
+
+    @property
+    def d(self) -> int:
+        """Number of features, the columns of X."""
+        return self.X.shape[1]
+
+    def residual(self, x: Array) -> Array:
+        """Return Xx - y, shape (n,)."""
+        return self.X @ x - self.y
+
+    def value(self, x: Array) -> float:
+        """Return f(x) = l(Xx - y)."""
+        return self.loss.value(self.residual(x))
+
+    def gradient(self, x: Array) -> Array:
+        """Return the gradient of f at x, shape (d,)."""
+        return self.X.T @ self.loss.gradient(self.residual(x))
+
+    @cached_property
+    def gradient_scale(self) -> float:
+        """Largest entry of |grad f(0)|, what stationarity is relative to (for squares: LASSO's lambda_max)."""
+        return float(np.abs(self.gradient(np.zeros(self.d))).max())
+
+    @cached_property
+    def range_basis(self) -> Array:
+        """Orthonormal basis of the range of X, shape (n, rank)."""
+        left, singular, _ = scipy.linalg.svd(self.X, full_matrices=False)
+        return left[:, singular > singular[0] * max(self.X.shape) * np.finfo(float).eps]
+
+    @cached_property
+    def rank(self) -> int:
+        """Numerical rank of X."""
+        if self.n <= self.d:
+            # The Gram matrix squares the condition number; only where it is in doubt are singular values needed.
+            eigenvalues = np.linalg.eigvalsh(self.X @ self.X.T)
+            if eigenvalues[0] > 1e-10 * eigenvalues[-1]:
+                return self.n
+        return self.range_basis.shape[1]
+
+    @cached_property
+    def inconsistency(self) -> float:
+        """Distance of y from the range of X, relative to |y|; zero where Xx = y has a solution."""
+        if self.rank == self.n or not self.y.any():
+            return 0.0
+        outside = self.y - self.range_basis @ (self.range_basis.T @ self.y)
+        return float(np.linalg.norm(outside) / np.linalg.norm(self.y))
+
+
+def as_real_array(name: str, value: Any) -> Array:
+    """Return `value` as a float64 array, or say what about `name` is not finite, real and numeric."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{name} must hold real numbers, got dtype {array.dtype}: convert it first, {name}.astype(float)"
+        )
+    # Solvers scale with 1/scale and square what they get: an array that is finite only in a wider type is refused too.
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(
+            f"{name} must be finite, got {array[where]} at index {where}: remove or impute such entries first"
+        )
+    return array

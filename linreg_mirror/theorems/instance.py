@@ -1,0 +1,253 @@
+"""What theorems are checked on: a problem, a network and a penalty schedule, all made from a name."""
+
+import math
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from linreg_mirror import instances, references, schedules
+from linreg_mirror.flow import flow
+from linreg_mirror.limits import limit
+from linreg_mirror.losses import Array, EntrywiseCauchy, Huber, JointCauchy, LogCosh, Loss, Squared
+from linreg_mirror.parametrizations import Hadamard, Parametrization, SharedHadamard
+from linreg_mirror.problem import Problem
+from linreg_mirror.schedules import Schedule
+from linreg_mirror.trajectory import Solution, Trajectory
+
+# Loose enough for a second per run, and three orders below what the ledger asks of an identity.
+_STATIONARITY = 1e-10
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """A problem, a network, a schedule and, once asked for, what was computed from them.
+
+    Attributes
+    ----------
+    name : str
+        "family/setting/seed" or "special/name"; `instance(name)` makes the same one again.
+    problem : Problem
+        What is minimised.
+    network : Parametrization
+        How x is built, and where it starts.
+    schedule : Schedule
+        The penalty, on clock "time".
+    """
+
+    name: str
+    problem: Problem
+    network: Parametrization
+    schedule: Schedule
+
+    @cached_property
+    def path(self) -> Trajectory:
+        """The flow of the parameters: evidence that knows nothing of mirrors."""
+        options = {}
+        if isinstance(self.network, Hadamard) and np.isneginf(self.network.log_scale).any():
+            # |m| = |w| is kept to the last bit only by explicit methods; rounding would otherwise let x cross zero.
+            options = {"integrators": ("DOP853",), "max_steps": 3000}
+        return flow(
+            self.problem,
+            self.network,
+            self.schedule,
+            method="parameters",
+            tolerance=_STATIONARITY,
+            accuracy=1e-11,
+            **options,
+        )
+
+    @cached_property
+    def dual_path(self) -> Trajectory:
+        """The flow in n dual dimensions, up to the time at which `path` ended."""
+        return flow(self.problem, self.network, self.schedule, until=float(self.path.t[-1]), accuracy=1e-11)
+
+    @cached_property
+    def limit(self) -> Solution:
+        """The Bregman projection for the whole penalty."""
+        return limit(self.problem, self.network, self.total_decay)
+
+    @cached_property
+    def least_l1(self) -> Solution:
+        """A minimum-L1 interpolator, by HiGHS."""
+        return references.minimum_l1_highs(self.problem)
+
+    @cached_property
+    def least_l2(self) -> Solution:
+        """The minimum-L2 interpolator."""
+        return references.minimum_l2(self.problem)
+
+    @cached_property
+    def lasso(self) -> Solution:
+        """The LASSO solution with weight 2 alpha for the penalty that remains for ever."""
+        return references.lasso(self.problem, 2 * self.schedule.limit)
+
+    @cached_property
+    def minimum(self) -> float:
+        """The least value of f: zero where Xx = y can be solved; for one feature, by search on a grid."""
+        if self.problem.inconsistency <= 1e-10:
+            return 0.0
+        if self.problem.d > 1:
+            raise ValueError("the least value of f is known only where Xx = y has a solution, or for d = 1")
+        reach = 2 * np.abs(self.problem.y).max() / np.abs(self.problem.X).max()
+        return min(self.problem.value(np.array([x])) for x in np.linspace(-reach, reach, 20_001))
+
+    @property
+    def total_decay(self) -> float:
+        """The integral of alpha over all time."""
+        return float(self.schedule.integral(0.0, np.inf))
+
+    @property
+    def hadamard(self) -> Hadamard:
+        """The network, known to be x = m*w."""
+        if not isinstance(self.network, Hadamard):
+            raise TypeError(f"instance {self.name} has a {type(self.network).__name__} network, not Hadamard")
+        return self.network
+
+    @property
+    def scale0(self) -> Array:
+        """The initial scale b_0 = (m0^2 - w0^2)/2, shape (d,), from the parameters."""
+        return 0.5 * (self.hadamard.m0**2 - self.hadamard.w0**2)
+
+    @property
+    def tilt(self) -> Array:
+        """log(u0/v0), shape (d,), from the parameters."""
+        return np.log((self.hadamard.m0 + self.hadamard.w0) / (self.hadamard.m0 - self.hadamard.w0))
+
+    def factors(self) -> tuple[Array, Array]:
+        """Return m and w along `path`, each of shape (T, d)."""
+        theta = self.path.parameters
+        assert theta is not None
+        return theta[:, : self.problem.d], theta[:, self.problem.d :]
+
+    def gradients(self) -> Array:
+        """Return grad f along `path`, shape (T, d)."""
+        return np.stack([self.problem.gradient(x) for x in self.path.x])
+
+
+FAMILIES: Mapping[str, Callable[[np.random.Generator], Problem]] = {
+    "planted": lambda rng: instances.planted_sparse(n=14, d=40, nonzeros=3, rng=rng),
+    "dense": lambda rng: instances.planted_sparse(n=14, d=40, nonzeros=20, rng=rng),
+    "correlated": lambda rng: instances.correlated(n=14, d=40, nonzeros=3, rng=rng, rho=0.9),
+    "coherent": lambda rng: instances.coherent(n=14, d=40, nonzeros=3, rng=rng, coherence=0.9),
+    "duplicated": lambda rng: instances.duplicated(n=14, d=40, nonzeros=3, rng=rng, copies=6),
+    "ill_conditioned": lambda rng: instances.ill_conditioned(n=14, d=40, nonzeros=3, rng=rng, condition=1e2),
+    "diabetes": lambda rng: instances.diabetes(degree=2, rows=20, rng=rng),
+    "breast_cancer": lambda rng: instances.breast_cancer(degree=2, rows=20, features=8, rng=rng),
+}
+
+# Each setting draws a start and a penalty. Penalties are in units of the largest gradient, which is a rate: x = m*w
+# grows like exp(rate * time). They decay by A = 1/2 in all, which shrinks the scale b by exp(-2).
+_Setting = Callable[[Problem, np.random.Generator], tuple[Parametrization, Schedule | float | None]]
+SETTINGS: Mapping[str, _Setting] = {
+    "plain": lambda p, rng: (Hadamard.at(0.0, d=p.d), None),
+    "biased": lambda p, rng: (Hadamard.at(_start(p, rng)), None),
+    "unequal": lambda p, rng: (Hadamard.at(_start(p, rng), beta=rng.uniform(0.3, 2, p.d)), None),
+    "small": lambda p, rng: (Hadamard.from_scale(1e-4, d=p.d), None),
+    "geometric": lambda p, rng: (Hadamard.at(_start(p, rng)), schedules.Geometric(_rate(p), math.exp(-2 * _rate(p)))),
+    "quadratic": lambda p, rng: (Hadamard.at(_start(p, rng)), schedules.Quadratic(_rate(p), period=0.5 / _rate(p))),
+    "switched_off": lambda p, rng: (
+        Hadamard.at(_start(p, rng)),
+        schedules.SwitchedOff(schedules.Constant(_rate(p)), at=0.5 / _rate(p)),
+    ),
+    "constant": lambda p, rng: (Hadamard.at(_start(p, rng)), 0.2 * _rate(p)),
+    "balanced": lambda p, rng: (Hadamard.balanced(_start(p, rng)), None),
+    "huber": lambda p, rng: SETTINGS["geometric"](p, rng),
+    "log_cosh": lambda p, rng: SETTINGS["geometric"](p, rng),
+    "joint_cauchy": lambda p, rng: SETTINGS["geometric"](p, rng),
+}
+_LOSSES: Mapping[str, Loss] = {"huber": Huber(0.5), "log_cosh": LogCosh(), "joint_cauchy": JointCauchy()}
+
+
+def _start(problem: Problem, rng: np.random.Generator) -> Array:
+    return 0.5 * rng.standard_normal(problem.d)
+
+
+def _rate(problem: Problem) -> float:
+    return 0.1 * problem.gradient_scale
+
+
+def _scalar(y: float, network: Parametrization, schedule: Schedule | float | None = None, loss: Loss | None = None):
+    return Problem(np.ones((1, 1)), np.array([y]), loss or Squared()), network, schedule
+
+
+# Instances on which a bound is attained, or on which a control must fail.
+SPECIAL: Mapping[str, Callable[[], tuple[Problem, Parametrization, Schedule | float | None]]] = {
+    # x stays near 0, so that m^2 + w^2 stays at its lower bound and the rate of convergence too.
+    "tight-rate": lambda: _scalar(1e-4, Hadamard(np.array([1.0]), np.array([0.0]))),
+    # Starts at the solution: f(x_0) = 0, and the penalty moves x away.
+    "start-at-solution": lambda: _scalar(
+        1.0, Hadamard(np.array([1.25]), np.array([0.8])), schedules.SwitchedOff(schedules.Constant(0.5), at=1.0)),
+    # A long plateau of constant slope, then the solution: the global rate is attained.
+    "plateau": lambda: _scalar(1.0, Hadamard.from_scale(log_b=-40.0, d=1), None, Huber(0.02)),
+    # Two valleys; the flow starts in the shallow one.
+    "two-valleys": lambda: (
+        Problem(np.ones((3, 1)), np.array([0.0, 0.0, 10.0]), EntrywiseCauchy()), Hadamard.at(9.5, d=1), None,
+    ),
+    # Has to cross zero to reach the solution: possible from m0^2 - w0^2 = 1, impossible from a balanced start.
+    "crossing": lambda: _scalar(-1.0, Hadamard.at(0.5, d=1)),
+    "crossing-balanced": lambda: _scalar(-1.0, Hadamard.balanced([0.5])),
+    # Small targets: x ln x is negative, and the slack of the explicit L1 bound is in its d/e.
+    "small-targets": lambda: _rescaled("planted/plain/0", 1e-3),
+    "shared-mask": lambda: (
+        Problem(np.eye(2, 3), np.ones(2)),
+        SharedHadamard(np.array([1.0, 0.7]), np.array([0.3, -0.4, 0.5]), np.array([0, 0, 1])),
+        None,
+    ),
+    "decay-on-m": lambda: (
+        Problem(np.eye(2, 3), np.ones(2)),
+        Hadamard(np.array([1.0, 0.7, 0.9]), np.array([0.3, -0.4, 0.5]), "m"),
+        None,
+    ),
+}  # fmt: skip
+
+
+def _rescaled(name: str, factor: float) -> tuple[Problem, Parametrization, Schedule]:
+    base = instance(name)
+    return Problem(base.problem.X, factor * base.problem.y), base.network, base.schedule
+
+
+def instance(name: str) -> Instance:
+    """Make the instance of a name, the same one every time.
+
+    Parameters
+    ----------
+    name : str
+        "family/setting/seed", such as "planted/geometric/3", or "special/name".
+
+    Raises
+    ------
+    ValueError
+        If there is no such family, setting or special instance.
+    """
+    parts = name.split("/")
+    if len(parts) == 2 and parts[0] == "special" and parts[1] in SPECIAL:
+        problem, network, schedule = SPECIAL[parts[1]]()
+    elif len(parts) == 3 and parts[0] in FAMILIES and parts[1] in SETTINGS and parts[2].isdecimal():
+        family, setting, seed = parts
+        problem = FAMILIES[family](_generator(int(seed), "problem", family))
+        if setting in _LOSSES:
+            problem = Problem(problem.X, problem.y, _LOSSES[setting])
+        network, schedule = SETTINGS[setting](problem, _generator(int(seed), "start", family, setting))
+    else:
+        raise ValueError(
+            f"there is no instance {name!r}: write family/setting/seed with family in {', '.join(FAMILIES)}, setting "
+            f"in {', '.join(SETTINGS)} and seed 0, 1, ..., or special/ and one of {', '.join(SPECIAL)}"
+        )
+    return Instance(name, problem, network, schedules.as_schedule(schedule))
+
+
+def grid(seeds: int, first: int = 0) -> list[str]:
+    """Return the names of all families in all settings, for `seeds` seeds."""
+    return [
+        f"{family}/{setting}/{seed}"
+        for seed in range(first, first + seeds)
+        for family in FAMILIES
+        for setting in SETTINGS
+    ]
+
+
+def _generator(seed: int, *words: str) -> np.random.Generator:
+    return np.random.default_rng([seed, *(zlib.crc32(word.encode()) for word in words)])

@@ -1,0 +1,249 @@
+"""The ledger's entries: a theorem, its evidence, its control, its verdict."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from linreg_mirror.theorems.instance import Instance
+
+Kind = Literal["identity", "inequality", "asymptotic", "distributional"]
+
+# Below this share of its bound everywhere, an inequality is not tested by the instances at hand.
+VACUOUS_BELOW = 1e-3
+
+
+PAPERS = {
+    "MM": "Jacobs, Burkholz: Mask in the Mirror: Implicit Sparsification. ICLR 2025, arXiv 2408.09966",
+    "MM v1": "The first version of that paper, arXiv 2408.09966v1",
+    "W20": "Woodworth et al.: Kernel and Rich Regimes in Overparametrized Models. COLT 2020, arXiv 2002.09277",
+    "LWLA22": "Li, Wang, Lee, Arora: Implicit Bias of Gradient Descent on Reparametrized Models. arXiv 2207.04036",
+    "ZW23": "Ziyin, Wang: spred: Solving L1 Penalty with SGD. ICML 2023, arXiv 2210.01212",
+    "ours": "This package; proved in its documentation or in the docstring of the theorem",
+}
+
+
+@dataclass(frozen=True)
+class Citation:
+    """Where a statement comes from.
+
+    Attributes
+    ----------
+    paper : str
+        A key of `PAPERS`.
+    number : str
+        Theorem, equation or section.
+    printed : bool
+        True where the statement is tested as printed, although it is known to be wrong.
+    """
+
+    paper: str
+    number: str
+    printed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.paper not in PAPERS:
+            raise ValueError(f"{self.paper!r} is not in PAPERS ({', '.join(PAPERS)}): enter it there first")
+
+    def __str__(self) -> str:
+        return f"{self.paper}, {self.number}" + (", as printed" if self.printed else "")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one instance says about a statement.
+
+    Attributes
+    ----------
+    margin : float
+        At least 0 where the statement holds; how far it is from failing. NaN counts as failing.
+    detail : str
+        The same in words and numbers.
+    tightness : float or None
+        For inequalities, the largest left side as a share of its right side.
+    """
+
+    margin: float
+    detail: str
+    tightness: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the margin is at least 0."""
+        return bool(self.margin >= 0)
+
+
+def identity(residual: ArrayLike, tolerance: float) -> Evidence:
+    """Return evidence for an equation: the largest relative residual against its tolerance."""
+    worst = float(np.max(np.abs(residual)))
+    return Evidence(tolerance - worst, f"residual {worst:.1e} of {tolerance:.0e}")
+
+
+def inequality(left: ArrayLike, right: ArrayLike, scale: float = 1.0, rounding: float = 1e-9) -> Evidence:
+    """Return evidence for left <= right, entry by entry, in units of `scale`.
+
+    Parameters
+    ----------
+    left, right : array_like
+        Both sides.
+    scale : float
+        What a violation is compared with, such as the initial objective.
+    rounding : float
+        What numerical error may contribute, in the same units.
+    """
+    left, right = np.broadcast_arrays(np.asarray(left, float), np.asarray(right, float))
+    slack = (right - left) / scale
+    # An entry where both sides are rounding says nothing about how tight the bound is.
+    telling = left > 10 * rounding * scale
+    tightness = float(np.max(left[telling] / np.maximum(right[telling], 1e-300))) if telling.any() else 0.0
+    worst = float(np.min(slack)) + rounding
+    return Evidence(worst, f"slack {worst:.1e}, {tightness:.3g} of the bound used", tightness)
+
+
+def slope(x: ArrayLike, y: ArrayLike, expected: float, tolerance: float) -> Evidence:
+    """Return evidence for y ~ x^expected as x grows or falls: the fitted exponent over a ladder."""
+    fitted = float(np.polyfit(np.log(x), np.log(np.maximum(y, 1e-300)), 1)[0])
+    return Evidence(tolerance - abs(fitted - expected), f"exponent {fitted:.3f}, expected {expected:g}")
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What a theorem requires of an instance, as an executable predicate."""
+
+    name: str
+    test: Callable[[Instance], bool]
+
+
+@dataclass(frozen=True)
+class Control:
+    """A false variant of a theorem, with an instance on which it must be seen to fail.
+
+    Attributes
+    ----------
+    description : str
+        What is wrong: a constant, or a hypothesis that the witness breaks.
+    witness : str
+        Name of the instance.
+    constants : mapping
+        Wrong values for the theorem's constants; empty where it is the witness that breaks a hypothesis.
+    """
+
+    description: str
+    witness: str
+    constants: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Verdict(Enum):
+    """What the evidence amounts to."""
+
+    holds = "every instance that meets the hypotheses agrees"
+    refuted = "an instance that meets the hypotheses disagrees"
+    untested = "no instance met the hypotheses, or the control did not fail on its witness"
+    vacuous = f"no instance comes within a factor {1 / VACUOUS_BELOW:.0f} of the bound, so that nothing was tested"
+    error = "an instance could not be evaluated"
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """A statement that can be checked.
+
+    Attributes
+    ----------
+    id : str
+        Dotted name, group first.
+    source : Citation
+        Paper and number.
+    statement : str
+        In one line.
+    kind : {"identity", "inequality", "asymptotic", "distributional"}
+        What sort of claim it is.
+    observe : callable
+        (instance, **constants) -> Evidence.
+    control : Control
+        The false variant.
+    hypotheses : tuple of Hypothesis
+        Instances that do not meet all of them are passed over.
+    constants : mapping
+        Keyword arguments of `observe` under which the statement is true; a control changes them.
+    extremal : tuple of str
+        Instances made for this theorem, such as those on which a bound is attained.
+    expected : Verdict
+        `refuted` for a statement known to be wrong, `vacuous` for a bound known to be out of reach.
+    """
+
+    id: str
+    source: Citation
+    statement: str
+    kind: Kind
+    observe: Callable[..., Evidence]
+    control: Control
+    hypotheses: tuple[Hypothesis, ...] = ()
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    extremal: tuple[str, ...] = ()
+    expected: Verdict = Verdict.holds
+
+    def applies_to(self, instance: Instance) -> bool:
+        """Whether the instance meets all hypotheses."""
+        return all(hypothesis.test(instance) for hypothesis in self.hypotheses)
+
+    def evidence(self, instance: Instance) -> Evidence:
+        """Evaluate the statement on an instance."""
+        return self.observe(instance, **self.constants)
+
+    def control_evidence(self, witness: Instance) -> Evidence:
+        """Evaluate the false variant on its witness, hypotheses not enforced."""
+        return self.observe(witness, **{**self.constants, **self.control.constants})
+
+    def verdict(self, evidence: list[Evidence], control: Evidence | None) -> Verdict:
+        """Sum up."""
+        if not evidence or control is None or control.holds:
+            return Verdict.untested
+        if not all(one.holds for one in evidence):
+            return Verdict.refuted
+        shares = [one.tightness for one in evidence if one.tightness is not None]
+        if shares and max(shares) < VACUOUS_BELOW:
+            return Verdict.vacuous
+        return Verdict.holds
+
+
+REGISTRY: dict[str, Theorem] = {}
+
+
+def theorem(
+    id: str,
+    *,
+    source: Citation,
+    statement: str,
+    kind: Kind,
+    control: Control,
+    hypotheses: tuple[Hypothesis, ...] = (),
+    constants: Mapping[str, Any] | None = None,
+    extremal: tuple[str, ...] = (),
+    expected: Verdict = Verdict.holds,
+) -> Callable[[Callable[..., Evidence]], Callable[..., Evidence]]:
+    """Enter the decorated function `(instance, **constants) -> Evidence` into the ledger as a theorem.
+
+    The arguments are the attributes of `Theorem`.
+    """
+
+    def enter(observe: Callable[..., Evidence]) -> Callable[..., Evidence]:
+        if id in REGISTRY and REGISTRY[id].observe.__module__ != observe.__module__:
+            raise ValueError(
+                f"there is a theorem {id!r} already, from {REGISTRY[id].observe.__module__}: choose another id"
+            )
+        REGISTRY[id] = Theorem(
+            id, source, statement, kind, observe, control, hypotheses, dict(constants or {}), extremal, expected
+        )
+        return observe
+
+    return enter
+
+
+def relative(residual: ArrayLike, scale: ArrayLike) -> float:
+    """Return the largest |residual| divided by the largest |scale|, 0/0 being 0."""
+    size, residue = float(np.max(np.abs(scale))), float(np.max(np.abs(residual)))
+    return residue / size if size > 0 else (0.0 if residue == 0 else math.inf)
