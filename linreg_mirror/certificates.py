@@ -8,18 +8,29 @@ from scipy.optimize import linprog
 
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors import Euclidean, Hyperbolic, Mirror
-from linreg_mirror.problem import Problem
-from linreg_mirror.trajectory import Certificate, Check
+from linreg_mirror.problem import Problem, independent
+from linreg_mirror.trajectory import Certificate, Check, Status
 
 _EPS = float(np.finfo(float).eps)
 
 
 def feasibility(problem: Problem, x: Array) -> float:
-    """Return |Xx - y|_inf relative to |y|_inf + |x|_inf; |X'(Xx - y)| relative to |X'y| + ... if y is out of range."""
+    """Return |Xx - y|_inf relative to |y|_inf + max (|X||x|)_i, what rounding in it is relative to.
+
+    Where y is out of the range of X, |X'(Xx - y)|_inf relative to |X|'(|y| + |X||x|) takes its place.
+    """
     r = problem.residual(x)
-    if problem.inconsistency <= 1e-10:
-        return float(np.abs(r).max() / (np.abs(problem.y).max() + np.abs(problem.X @ x).max() or 1.0))
-    return float(np.abs(problem.X.T @ r).max() / (np.abs(problem.X.T @ problem.y).max() or 1.0))
+    size = np.abs(problem.y) + np.abs(problem.X) @ np.abs(x)
+    if problem.inconsistency > 1e-10:
+        r, size = problem.X.T @ r, np.abs(problem.X).T @ size
+    return float(np.abs(r).max() / (size.max() or 1.0))
+
+
+def outcome(certificate: Certificate, problem: Problem) -> Status:
+    """Return the status of an interpolator with this certificate."""
+    if not certificate.valid:
+        return Status.not_certified
+    return Status.converged if problem.inconsistency <= 1e-10 else Status.inconsistent
 
 
 def certify_limit(problem: Problem, mirror: Mirror, A: float, x: Array, s: Array) -> Certificate:
@@ -43,8 +54,7 @@ def certify_limit(problem: Problem, mirror: Mirror, A: float, x: Array, s: Array
     if isinstance(mirror, Hyperbolic):
         log_b = mirror.log_scale.astype(wide) - 4 * wide(A)
         q = 2 * np.abs(z)
-        grow, shrink = np.exp(q + log_b) / 2, np.exp(log_b - q) / 2
-        represented = np.sign(z) * (grow - shrink)
+        represented = np.sign(z) * np.exp(q + log_b) * -np.expm1(-2 * q) / 2
         exponents = float(np.abs(log_b).max())
         gap = _hyperbolic_gap(x.astype(wide), np.sign(z) * q, log_b)
     elif isinstance(mirror, Euclidean):
@@ -100,7 +110,7 @@ def l1_certificate(problem: Problem, x: Array, s: Array) -> Certificate:
         (
             Check("feasibility", feasibility(problem, x), 1e-10),
             Check("duality gap", abs(norm - lower_bound) / (norm or 1.0), 1e-10),
-            Check("dual feasibility", max(0.0, slope - 1.0), 1e-9),
+            Check("dual feasibility", float(np.maximum(slope - 1, 0)), 1e-9),
         )
     )
 
@@ -122,10 +132,10 @@ def l1_unique(problem: Problem, x: Array, s: Array, tolerance: float = 1e-8) -> 
     if not tight.size:
         return True
     columns, signs = problem.X[:, tight], np.sign(slope[tight])
-    if tight.size <= problem.n and np.linalg.matrix_rank(columns) == tight.size:
+    if independent(columns):
         return True
     free = np.abs(x[tight]) > tolerance * (np.abs(x).max() or 1.0)
-    if np.linalg.matrix_rank(columns[:, free]) < np.count_nonzero(free):
+    if free.any() and not independent(columns[:, free]):
         return False
     bounds = [(-1, 1) if f else (0, 1) for f in free]
     # In signed coordinates a direction into the face never decreases an entry that is zero.
@@ -141,4 +151,4 @@ def lasso_certificate(problem: Problem, x: Array, weight: float) -> Certificate:
     theta = -r * min(1.0, weight / correlation if correlation else 1.0)
     dual = 0.5 * float(problem.y @ problem.y) - 0.5 * float((problem.y - theta) @ (problem.y - theta))
     scale = 0.5 * float(problem.y @ problem.y) or 1.0
-    return Certificate((Check("duality gap", max(0.0, primal - dual) / scale, 1e-10),))
+    return Certificate((Check("duality gap", abs(primal - dual) / scale, 1e-10),))

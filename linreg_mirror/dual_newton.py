@@ -26,18 +26,21 @@ class DualNewton:
         Full row rank.
     y : array, shape (n,)
         Targets.
+    gram : array, shape (n, n)
+        XX'.
+
+    Attributes
+    ----------
+    iterations, products, factorizations : int
+        Newton steps, products with the true Hessian, and preconditioners made so far.
     """
 
     X: Array
     y: Array
+    gram: Array
     iterations: int = 0
     products: int = 0
     factorizations: int = 0
-
-    @cached_property
-    def gram(self) -> Array:
-        """XX', shape (n, n)."""
-        return self.X @ self.X.T
 
     @cached_property
     def column_weights(self) -> Array:
@@ -52,7 +55,7 @@ class DualNewton:
 
     def minimum_norm(self, residual: Array) -> tuple[Array, Array]:
         """Return nu and x = X'nu, the smallest x with Xx = residual."""
-        nu = self.inverse(np.ones(self.X.shape[1]))(residual)
+        nu = _inverse(self.gram)(residual)
         return nu, self.X.T @ nu
 
     def solve(

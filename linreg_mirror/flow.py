@@ -20,6 +20,7 @@ from linreg_mirror.trajectory import Certificate, Check, Stats, Status, Trajecto
 _EPS = float(np.finfo(float).eps)
 _SMALLEST_RTOL = 100 * _EPS  # SciPy's integrators accept no less
 _MAX_POINTS = 4096
+_INTEGRATORS = ("LSODA", "BDF", "Radau", "DOP853", "RK45", "RK23")
 
 
 def flow(
@@ -91,6 +92,13 @@ def flow(
         raise ValueError(
             f"the network has {network.d} effective weights, the problem {problem.d} features: build the network with "
             "d=problem.d"
+        )
+    for name, value in (("tolerance", tolerance), ("accuracy", accuracy)):
+        if not (np.isfinite(value) and value > 0):
+            raise ValueError(f"{name} must be a positive number, got {value!r}: write {name}=1e-9")
+    if not integrators or not set(integrators) <= set(_INTEGRATORS):
+        raise ValueError(
+            f"integrators must be one or more of {', '.join(_INTEGRATORS)}, got {tuple(integrators)}: leave it out"
         )
     if until is not None and not (np.isfinite(until) and until > 0):
         raise ValueError(f"until must be a positive finite time, got {until!r}: leave it out to run until convergence")
@@ -257,8 +265,8 @@ def _integrate(
                 outcome, solver = f"{type(error).__name__}: {error}", None
             if solver is not None:
                 t, state = float(solver.t), cast(Array, solver.y)
-                stats["evaluations"] += solver.nfev
-                stats["factorizations"] += solver.njev
+                stats["evaluations"] += int(solver.nfev)
+                stats["factorizations"] += int(solver.njev)
             if not isinstance(outcome, str):
                 break
             stats["notes"].append(f"{integrator} gave up at t = {t:.6g}: {outcome}")

@@ -7,15 +7,18 @@ from typing import NamedTuple
 import numpy as np
 
 from linreg_mirror._blas import one_thread
-from linreg_mirror.certificates import certify_limit
+from linreg_mirror.certificates import certify_limit, outcome
 from linreg_mirror.dual_newton import DualNewton
 from linreg_mirror.losses import Array
-from linreg_mirror.mirrors import Mirror
+from linreg_mirror.mirrors import Mirror, Potential
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problem import Problem
-from linreg_mirror.trajectory import Solution, Stats, Status
+from linreg_mirror.trajectory import Solution, Stats
+
+_COARSE = 1e-2  # residual, relative to y, that is good enough on the way
 
 
+@one_thread()
 def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tolerance: float = 1e-12) -> Solution:
     """Return argmin{R_A(x) - <z_0, x> : Xx = y}, the end of the flow with total penalty A.
 
@@ -70,22 +73,17 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
             "flow(problem, network) instead, or Problem(X, y) for least squares"
         )
     mirror = network.mirror()
-    X, y, basis = problem.X, problem.y, None
-    if problem.rank < problem.n:
-        basis = problem.range_basis
-        X, y = basis.T @ X, basis.T @ y
-    with one_thread():
-        newton = DualNewton(np.ascontiguousarray(X), y)
-        dual = follow(newton, mirror, decay, tolerance)
-        x = _polished(newton, mirror, decay, dual)
-    s = -dual if basis is None else -(basis @ dual)
+    reduced, lift = problem.reduced()
+    newton = DualNewton(reduced.X, reduced.y, reduced.gram)
+    nu = follow(newton, mirror, decay, tolerance)
+    x = _polished(newton, mirror, decay, nu)
+    s = -lift(nu)
     certificate = certify_limit(problem, mirror, decay, x, s)
-    status = Status.not_certified if not certificate.valid else Status.converged if consistent else Status.inconsistent
     return Solution(
         x=x,
         dual=s,
         log_scale=mirror.log_scale_at(decay) if hasattr(mirror, "log_scale_at") else None,  # type: ignore[attr-defined]
-        status=status,
+        status=outcome(certificate, problem),
         stats=Stats(
             method="Newton on the dual, continued in the scale",
             steps=newton.iterations,
@@ -105,10 +103,9 @@ def follow(newton: DualNewton, mirror: Mirror, A: float, tolerance: float) -> Ar
 
 
 class Stage(NamedTuple):
-    """One potential on the way: its z_0 and A, the dual nu that solves it, and the residual that was left."""
+    """A potential on the way, the dual nu that solves it, and the residual that was left."""
 
-    z0: Array
-    A: float
+    potential: Potential
     nu: Array
     residual: float
 
@@ -121,13 +118,13 @@ def continuation_path(newton: DualNewton, mirror: Mirror, A: float, tolerance: f
     nu, move = newton.minimum_norm(y - X @ start)
     size = max(float(np.abs(move).max()), 1e-8 * scale, np.finfo(float).tiny)
     stage: Stage | None = None
-    for z0, A_k, growth in mirror.continuation(A, size):
-        required = scale * (tolerance if A_k == A else 1e-2)
+    for potential in mirror.continuation(A, size):
+        required = (tolerance if potential.last else _COARSE) * scale
         if stage is None:
-            nu = nu / np.median(mirror.metric(z0, A_k))
-            stage = Stage(z0, A_k, *newton.solve(mirror, z0, A_k, nu, required))
+            nu = nu / mirror.metric(potential.z0, potential.A).max()
+            stage = Stage(potential, *newton.solve(mirror, potential.z0, potential.A, nu, required))
         else:
-            stage = _advance(newton, mirror, stage, z0, A_k, growth, required, 1e-2 * scale)
+            stage = _advance(newton, mirror, stage, potential, required, _COARSE * scale)
         yield stage
 
 
@@ -135,24 +132,26 @@ def _advance(
     newton: DualNewton,
     mirror: Mirror,
     stage: Stage,
-    z0: Array,
-    A: float,
-    growth: float,
+    potential: Potential,
     required: float,
     coarse: float,
     halvings: int = 6,
 ) -> Stage:
     """Solve the next potential from the one before; where that fails, go there in two steps."""
-    z = stage.z0 + newton.X.T @ stage.nu
-    guess = (growth - 1) * stage.nu
-    change = newton.predict(mirror, z, stage.A, z0 - stage.z0, A - stage.A, guess)
-    nu = newton.towards(mirror, z0, A, stage.nu + guess, change - guess)
-    reached = Stage(z0, A, *newton.solve(mirror, z0, A, nu, required))
+    before = stage.potential
+    z = before.z0 + newton.X.T @ stage.nu
+    guess = (potential.growth - 1) * stage.nu
+    change = newton.predict(mirror, z, before.A, potential.z0 - before.z0, potential.A - before.A, guess)
+    nu = newton.towards(mirror, potential.z0, potential.A, stage.nu + guess, change - guess)
+    reached = Stage(potential, *newton.solve(mirror, potential.z0, potential.A, nu, required))
     if reached.residual <= max(required, 1e-6 * coarse) or halvings == 0:
         return reached
-    middle = (0.5 * (stage.z0 + z0), 0.5 * (stage.A + A), growth**0.5)
-    stage = _advance(newton, mirror, stage, *middle, coarse, coarse, halvings - 1)
-    return _advance(newton, mirror, stage, z0, A, growth**0.5, required, coarse, halvings - 1)
+    middle = Potential(
+        0.5 * (before.z0 + potential.z0), 0.5 * (before.A + potential.A), potential.growth**0.5, last=False
+    )
+    stage = _advance(newton, mirror, stage, middle, coarse, coarse, halvings - 1)
+    rest = potential._replace(growth=middle.growth)
+    return _advance(newton, mirror, stage, rest, required, coarse, halvings - 1)
 
 
 def _polished(newton: DualNewton, mirror: Mirror, A: float, nu: Array) -> Array:

@@ -1,23 +1,25 @@
 """The limit of vanishing scale: the interpolator of least L1 norm, exactly."""
 
 import time as clock
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
 from linreg_mirror._blas import one_thread
-from linreg_mirror.certificates import l1_certificate, l1_unique
+from linreg_mirror.certificates import l1_certificate, l1_unique, outcome
+from linreg_mirror.crossover import pivot_to_optimum
 from linreg_mirror.dual_newton import DualNewton
-from linreg_mirror.limits import continuation_path
+from linreg_mirror.limits import Stage, continuation_path
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors import Hyperbolic
-from linreg_mirror.problem import Problem
-from linreg_mirror.trajectory import Certificate, Solution, Stats, Status
+from linreg_mirror.problem import Problem, independent
+from linreg_mirror.trajectory import Certificate, Solution, Stats
 
 # Off the support x_i is about exp(-L (1 - |X_i's|)), L = log(1/b): at this L it vanishes for any slack over 1e-4.
 _LARGEST_L = 4e5
+_ZERO = 1e-11  # of the largest entry: what a linear solve leaves of an entry that is zero
 
 
 def minimum_l1(problem: Problem, method: Literal["mirror", "highs", "cvxpy"] = "mirror") -> Solution:
@@ -55,43 +57,35 @@ def minimum_l1(problem: Problem, method: Literal["mirror", "highs", "cvxpy"] = "
     raise ValueError(f'method must be "mirror", "highs" or "cvxpy", got {method!r}')
 
 
+class _Vertex(NamedTuple):
+    x: Array
+    s: Array
+    certificate: Certificate
+
+
+@one_thread()
 def _through_the_mirror(problem: Problem) -> Solution:
     started = clock.perf_counter()
-    X, y, basis = problem.X, problem.y, None
-    if problem.rank < problem.n:
-        basis = problem.range_basis
-        X, y = basis.T @ X, basis.T @ y
-    reduced = Problem(X, y)
-    newton = DualNewton(np.ascontiguousarray(X), y)
-    best: tuple[Array, Array, Certificate] | None = None
-    if not y.any():
-        best = np.zeros(problem.d), np.zeros(len(y)), l1_certificate(reduced, np.zeros(problem.d), np.zeros(len(y)))
-    else:
-        with one_thread():
-            # Scales are relative to the size of the minimum-norm interpolator.
-            size = float(np.abs(newton.minimum_norm(y)[1]).max())
-            mirror = Hyperbolic(np.full(problem.d, np.log(size) - _LARGEST_L), np.zeros(problem.d))
-            for stage in continuation_path(newton, mirror, 0.0, 1e-9):
-                candidate = _vertex(reduced, mirror, stage.z0, stage.A, stage.nu)
-                if candidate is not None and (best is None or _gap(candidate) < _gap(best)):
-                    best = candidate
-                if best is not None and best[2].valid:
-                    break
-    if best is None:
-        raise ArithmeticError("no vertex was found at any scale: try minimum_l1(problem, method='highs')")
+    reduced, lift = problem.reduced()
+    newton = DualNewton(reduced.X, reduced.y, reduced.gram)
+    best = _certified(reduced, np.arange(0), np.zeros(0), np.zeros(reduced.n))  # x = 0, the answer for y = 0
+    if not best.certificate.valid:
+        # Scales are relative to the size of the minimum-norm interpolator.
+        size = float(np.abs(newton.minimum_norm(reduced.y)[1]).max())
+        mirror = Hyperbolic(np.full(problem.d, np.log(size) - _LARGEST_L), np.zeros(problem.d))
+        for stage in continuation_path(newton, mirror, 0.0, 1e-9):
+            vertex = _vertex(reduced, mirror, stage)
+            best = best if vertex is None else min(best, vertex, key=_gap)
+            if best.certificate.valid:
+                break
     x, s, _ = best
-    s = s if basis is None else basis @ s
+    s = lift(s)
     certificate = l1_certificate(problem, x, s)
-    consistent = problem.inconsistency <= 1e-10
     return Solution(
         x=x,
         dual=s,
         log_scale=None,
-        status=Status.not_certified
-        if not certificate.valid
-        else Status.converged
-        if consistent
-        else Status.inconsistent,
+        status=outcome(certificate, problem),
         stats=Stats(
             method="mirror limit as b -> 0, then a vertex",
             steps=newton.iterations,
@@ -104,42 +98,60 @@ def _through_the_mirror(problem: Problem) -> Solution:
     )
 
 
-def _gap(candidate: tuple[Array, Array, Certificate]) -> float:
-    return candidate[2]["duality gap"].value + candidate[2]["dual feasibility"].value
-
-
-def _vertex(
-    problem: Problem, mirror: Hyperbolic, z0: Array, A: float, nu: Array
-) -> tuple[Array, Array, Certificate] | None:
-    """Guess the vertex that the mirror limit at this scale is near to, and certify the guess."""
-    X, y = problem.X, problem.y
-    z = z0 + X.T @ nu
+def _vertex(problem: Problem, mirror: Hyperbolic, stage: Stage) -> _Vertex | None:
+    """Read a vertex off the mirror limit at this scale, with a dual vector, and certify it; None if it is too early."""
+    X, y, n = problem.X, problem.y, problem.n
+    z0, A, _, last = stage.potential
+    z = z0 + X.T @ stage.nu
     x = mirror.primal(z, A)
     basis = _basis(X, np.abs(x))
-    values = _solve_on(X, y, basis)
-    large = np.abs(values) > 1e-11 * np.abs(values).max()
-    if not large.all():  # what vanishes is dropped, and the rest solved again without it
+    values = np.linalg.lstsq(X[:, basis], y)[0] if len(basis) < n else np.linalg.solve(X[:, basis], y)
+    large = np.abs(values) > _ZERO * np.abs(values).max()
+    wrong = np.count_nonzero(values[large] * x[basis[large]] < 0)
+    if large.all() and len(basis) == n:
+        # Many weights with the wrong sign would take many pivots; a smaller scale costs less.
+        if wrong > 1 + n // 50 and not last:
+            return None
+        return _certified(problem, *pivot_to_optimum(X, y, basis, pivots=5 * n if last else 20 + n // 4))
+    # Fewer weights than samples: the dual is not unique, and the limit's own, divided by the exponent of a weight of
+    # size one, is one of them up to terms of order 1/L. Least squares on the support removes those.
+    support = basis[large]
+    values = np.linalg.lstsq(X[:, support], y)[0]
+    s = 2 * stage.nu / max(float(np.abs(2 * (z - z0)).max()), np.finfo(float).tiny)
+    s = s + np.linalg.lstsq(X[:, support].T, np.sign(values) - X[:, support].T @ s)[0]
+    vertex = _certified(problem, support, values, s)
+    if last and len(basis) == n and not vertex.certificate.valid:
+        return _certified(problem, *pivot_to_optimum(X, y, basis, pivots=5 * n))
+    return vertex
+
+
+def _certified(problem: Problem, basis: NDArray[np.intp], values: Array, s: Array) -> _Vertex:
+    large = np.abs(values) > _ZERO * np.abs(values).max(initial=0.0)
+    if not large.all():
         basis = basis[large]
-        values = _solve_on(X, y, basis)
-    if np.abs(X[:, basis] @ values - y).max() > 1e-10 * np.abs(y).max() or (values * x[basis] < 0).any():
-        return None
-    vertex = np.zeros(problem.d)
-    vertex[basis] = values
-    # The dual of the limit, divided by the exponent of a weight of size one, is the dual of the linear programme up to
-    # terms of order 1/L; least squares on the support removes those.
-    s = 2 * nu / max(float(np.abs(2 * (z - z0)).max()), np.finfo(float).tiny)
-    s = s + np.linalg.lstsq(X[:, basis].T, np.sign(values) - X[:, basis].T @ s)[0]
-    return vertex, s, l1_certificate(problem, vertex, s)
+        values = np.linalg.lstsq(problem.X[:, basis], problem.y)[0]
+    x = np.zeros(problem.d)
+    x[basis] = values
+    return _Vertex(x, s, l1_certificate(problem, x, s))
+
+
+def _gap(vertex: _Vertex) -> float:
+    return sum(max(0.0, check.value / check.tolerance) for check in vertex.certificate.checks)
 
 
 def _basis(X: Array, size: Array) -> NDArray[np.intp]:
     """Return linearly independent columns, heavy ones first; of equal columns only one."""
-    heavy = np.argsort(-size)[: min(X.shape[1], 2 * X.shape[0])]
-    heavy = heavy[size[heavy] > 1e-14 * size[heavy[0]]]
-    factors = scipy.linalg.qr(X[:, heavy] * size[heavy], mode="r", pivoting=True, check_finite=False)
-    pivots, order = np.abs(np.diag(factors[0])), factors[-1]
-    return heavy[order[: np.count_nonzero(pivots > 1e-13 * pivots[0])]]
-
-
-def _solve_on(X: Array, y: Array, basis: NDArray[np.intp]) -> Array:
-    return np.linalg.lstsq(X[:, basis], y)[0]
+    n, d = X.shape
+    by_size = np.argsort(-size)
+    if independent(X[:, by_size[:n]]):
+        return by_size[:n]
+    basis = by_size[:0]
+    for heavy in (by_size[: 2 * n], by_size):  # all of them only if copies crowd the heavy ones
+        # Weights below rounding still have an order, and tell which columns are next to enter.
+        weight = np.maximum(size[heavy] / size[heavy[0]], 1e-8)
+        factors = scipy.linalg.qr(X[:, heavy] * weight, mode="r", pivoting=True, check_finite=False)
+        pivots, order = np.abs(np.diag(factors[0])), factors[-1]
+        basis = heavy[order[: np.count_nonzero(pivots > 1e-14 * pivots[0])]]
+        if len(basis) == min(n, d):
+            break
+    return basis

@@ -1,5 +1,6 @@
 """What is minimised: f(x) = l(Xx - y)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -89,6 +90,11 @@ class Problem:
         return float(np.abs(self.gradient(np.zeros(self.d))).max())
 
     @cached_property
+    def gram(self) -> Array:
+        """XX', shape (n, n)."""
+        return self.X @ self.X.T
+
+    @cached_property
     def range_basis(self) -> Array:
         """Orthonormal basis of the range of X, shape (n, rank)."""
         left, singular, _ = scipy.linalg.svd(self.X, full_matrices=False)
@@ -97,12 +103,24 @@ class Problem:
     @cached_property
     def rank(self) -> int:
         """Numerical rank of X."""
-        if self.n <= self.d:
-            # The Gram matrix squares the condition number; only where it is in doubt are singular values needed.
-            eigenvalues = np.linalg.eigvalsh(self.X @ self.X.T)
-            if eigenvalues[0] > 1e-10 * eigenvalues[-1]:
-                return self.n
+        # The Gram matrix squares the condition number; only where it is in doubt are singular values needed.
+        if self.n <= self.d and independent(self.gram, tolerance=1e-10):
+            return self.n
         return self.range_basis.shape[1]
+
+    def reduced(self) -> tuple["Problem", Callable[[Array], Array]]:
+        """Return an equivalent problem with full row rank, and the map of its dual vectors back to R^n.
+
+        Its equations Xx = y are those of least squares, projected onto the range of X: independent, and solvable. Of a
+        zero matrix one row is kept.
+        """
+        if self.rank == self.n:
+            return self, lambda s: s
+        basis = self.range_basis if self.rank else np.eye(self.n, 1)
+        y = basis.T @ self.y
+        if not self.rank or np.abs(y).max() <= 8 * np.finfo(float).eps * np.abs(self.y).max():
+            y = np.zeros(len(y))  # nothing of y is in the range
+        return Problem(basis.T @ self.X, y), lambda s: basis @ s
 
     @cached_property
     def inconsistency(self) -> float:
@@ -111,6 +129,15 @@ class Problem:
             return 0.0
         outside = self.y - self.range_basis @ (self.range_basis.T @ self.y)
         return float(np.linalg.norm(outside) / np.linalg.norm(self.y))
+
+
+def independent(columns: Array, tolerance: float = 1e-12) -> bool:
+    """Whether columns are linearly independent: LAPACK's estimate of 1/condition exceeds `tolerance`."""
+    if columns.shape[1] > columns.shape[0]:
+        return False
+    triangle = scipy.linalg.qr(columns, mode="r", check_finite=False)[0][: columns.shape[1]]
+    (reciprocal_condition,) = scipy.linalg.get_lapack_funcs(("trcon",), (triangle,))
+    return bool(reciprocal_condition(triangle)[0] > tolerance)
 
 
 def as_real_array(name: str, value: Any) -> Array:

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 from scipy.optimize import linprog
 
-from linreg_mirror.certificates import l1_certificate, l1_unique, lasso_certificate
+from linreg_mirror.certificates import feasibility, l1_certificate, l1_unique, lasso_certificate, outcome
 from linreg_mirror.losses import Array
 from linreg_mirror.problem import Problem
 from linreg_mirror.trajectory import Certificate, Check, Solution, Stats, Status
@@ -15,12 +15,13 @@ from linreg_mirror.trajectory import Certificate, Check, Solution, Stats, Status
 def minimum_l1_highs(problem: Problem, method: str = "highs-ds") -> Solution:
     """Return the minimum-L1 interpolator found by HiGHS, as the linear programme in (x+, x-)."""
     started = clock.perf_counter()
-    X, y = _consistent(problem)
+    reduced, lift = problem.reduced()
+    X, y = reduced.X, reduced.y
     answer = linprog(np.ones(2 * problem.d), A_eq=np.hstack([X, -X]), b_eq=y, method=method)
     if answer.status != 0:
         raise ArithmeticError(f"HiGHS gave up on the minimum-L1 programme: {answer.message}")
     x = answer.x[: problem.d] - answer.x[problem.d :]
-    return _l1_solution(problem, x, _lifted(problem, answer.eqlin.marginals), f"HiGHS {method}", started, answer.nit)
+    return _l1_solution(problem, x, lift(answer.eqlin.marginals), f"HiGHS {method}", started, answer.nit)
 
 
 def minimum_l1_cvxpy(problem: Problem) -> Solution:
@@ -28,17 +29,22 @@ def minimum_l1_cvxpy(problem: Problem) -> Solution:
     import cvxpy as cp
 
     started = clock.perf_counter()
-    X, y = _consistent(problem)
+    reduced, lift = problem.reduced()
+    X, y = reduced.X, reduced.y
+    if not y.any():
+        return _l1_solution(problem, np.zeros(problem.d), np.zeros(problem.n), "cvxpy with Clarabel", started)
     x = cp.Variable(problem.d)
     constraint = X @ x == y
     programme = cp.Problem(cp.Minimize(cp.norm1(x)), [constraint])
-    programme.solve(solver=cp.CLARABEL, tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # "may be inaccurate": the certificate says by how much
+        programme.solve(solver=cp.CLARABEL, tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12)
     if x.value is None or constraint.dual_value is None:
         raise ArithmeticError(f"Clarabel gave up on the minimum-L1 programme: {programme.status}")
     return _l1_solution(
         problem,
         np.asarray(x.value),
-        _lifted(problem, -np.asarray(constraint.dual_value)),
+        lift(-np.asarray(constraint.dual_value)),
         "cvxpy with Clarabel",
         started,
     )
@@ -49,25 +55,18 @@ def minimum_l2(problem: Problem) -> Solution:
     started = clock.perf_counter()
     x, *_ = np.linalg.lstsq(problem.X, problem.y)
     dual = np.linalg.lstsq(problem.X.T, x)[0]
-    r = problem.residual(x)
-    if problem.inconsistency <= 1e-10:
-        violation = np.abs(r).max() / (np.abs(problem.y).max() or 1.0)
-    else:
-        violation = np.abs(problem.X.T @ r).max() / (np.abs(problem.X.T @ problem.y).max() or 1.0)
     off_range = np.abs(x - problem.X.T @ dual).max() / (np.abs(x).max() or 1.0)
     certificate = Certificate(
-        (Check("feasibility", float(violation), 1e-10), Check("distance from row space", float(off_range), 1e-10))
+        (
+            Check("feasibility", feasibility(problem, x), 1e-10),
+            Check("distance from row space", float(off_range), 1e-10),
+        )
     )
-    consistent = problem.inconsistency <= 1e-10
     return Solution(
         x=x,
         dual=dual,
         log_scale=None,
-        status=Status.not_certified
-        if not certificate.valid
-        else Status.converged
-        if consistent
-        else Status.inconsistent,
+        status=outcome(certificate, problem),
         stats=Stats(method="numpy lstsq", seconds=clock.perf_counter() - started),
         certificate=certificate,
         unique=True,
@@ -113,36 +112,21 @@ def lasso(problem: Problem, weight: float) -> Solution:
 
 def weighted_l1_cost(problem: Problem, weights: Array) -> float:
     """Return min sum (1 - weights_i) x_i^+ + (1 + weights_i) x_i^- over Xx = y by HiGHS: |x|_1 - <weights, x>."""
-    X, y = _consistent(problem)
+    reduced, _ = problem.reduced()
+    X, y = reduced.X, reduced.y
     answer = linprog(np.concatenate([1 - weights, 1 + weights]), A_eq=np.hstack([X, -X]), b_eq=y, method="highs-ds")
     if answer.status != 0:
         raise ArithmeticError(f"HiGHS gave up on the weighted L1 programme: {answer.message}")
     return float(answer.fun)
 
 
-def _consistent(problem: Problem) -> tuple[Array, Array]:
-    """Reduce X and y to the range of X, where equality constraints are independent and can be met."""
-    if problem.rank == problem.n:
-        return problem.X, problem.y
-    return problem.range_basis.T @ problem.X, problem.range_basis.T @ problem.y
-
-
-def _lifted(problem: Problem, s: Array) -> Array:
-    return s if problem.rank == problem.n else problem.range_basis @ s
-
-
 def _l1_solution(problem: Problem, x: Array, s: Array, method: str, started: float, steps: int = 0) -> Solution:
     certificate = l1_certificate(problem, x, s)
-    consistent = problem.inconsistency <= 1e-10
     return Solution(
         x=x,
         dual=s,
         log_scale=None,
-        status=Status.not_certified
-        if not certificate.valid
-        else Status.converged
-        if consistent
-        else Status.inconsistent,
+        status=outcome(certificate, problem),
         stats=Stats(method=method, steps=steps, seconds=clock.perf_counter() - started),
         certificate=certificate,
         unique=l1_unique(problem, x, s) if certificate.valid else None,

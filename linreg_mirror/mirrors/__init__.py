@@ -2,6 +2,6 @@
 
 from linreg_mirror.mirrors.euclidean import Euclidean
 from linreg_mirror.mirrors.hyperbolic import Hyperbolic
-from linreg_mirror.mirrors.protocol import Mirror
+from linreg_mirror.mirrors.protocol import Mirror, Potential
 
-__all__ = ["Euclidean", "Hyperbolic", "Mirror"]
+__all__ = ["Euclidean", "Hyperbolic", "Mirror", "Potential"]

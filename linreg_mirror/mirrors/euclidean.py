@@ -6,6 +6,8 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
+from linreg_mirror.mirrors.protocol import Potential
+
 
 @dataclass(frozen=True, eq=False)
 class Euclidean:
@@ -51,9 +53,9 @@ class Euclidean:
         """Return exp(2A) x^2 / 2 - x x0, entry by entry."""
         return 0.5 * _exp(x, 2 * A) * x**2 - x * self.start
 
-    def continuation(self, A: float, size: float) -> Iterator[tuple[Any, float, float]]:
+    def continuation(self, A: float, size: float) -> Iterator[Potential]:
         """Yield the target alone: the potential is quadratic."""
-        yield self.initial_dual, A, 1.0
+        yield Potential(self.initial_dual, A, 1.0, last=True)
 
     def dual_rate(self, A: Any) -> Any:
         """Return exp(2A)."""

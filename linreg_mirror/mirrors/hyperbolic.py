@@ -3,14 +3,17 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
 
+from linreg_mirror.mirrors.protocol import Potential
+
 # Squares of exp of more overflow float64. Arguments are cut here, so that a trial step of an integrator or of Newton's
 # method that is far too long meets a huge finite number, which it backs away from, instead of inf - inf.
-_LARGEST_EXPONENT = 300.0
+_TALLEST_TRIAL = 300.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +37,11 @@ class Hyperbolic:
     log_scale: Any
     tilt: Any
 
+    @cached_property
+    def _cap(self) -> float:
+        """Largest exponent that is taken at its word: e^300, or more where the scale itself is about as large."""
+        return min(max(_TALLEST_TRIAL, float(self.log_scale.max()) + 50), 705.0)
+
     @property
     def initial_dual(self) -> Any:
         """Half the tilt, arcsinh(x0/b0)/2."""
@@ -47,16 +55,16 @@ class Hyperbolic:
         """Return x = b sinh(2z)."""
         xp = array_namespace(z)
         h = 2 * xp.abs(z)
-        return xp.copysign(_half_exp(xp, h + self.log_scale_at(A)) * -xp.expm1(-2 * h), z)
+        return xp.copysign(self._half_exp(xp, h + self.log_scale_at(A)) * -xp.expm1(-2 * h), z)
 
     def dual(self, x: Any, A: Any) -> Any:
         """Return z = arcsinh(x/b) / 2."""
         xp = array_namespace(x)
         log_b = self.log_scale_at(A)
         size = xp.abs(x)
-        b = xp.exp(xp.minimum(log_b, _LARGEST_EXPONENT))
+        b = xp.exp(xp.minimum(log_b, self._cap))
         # arcsinh(q) loses nothing for small q; for q beyond float64, log(x + hypot(x, b)) - log b says the same.
-        moderate = (size < 1e100 * b) | (size == 0)
+        moderate = (1e-100 * size < b) | (size == 0)
         direct = xp.asinh(xp.where(moderate, size, 0.0) / xp.where(moderate & (b > 0), b, 1.0))
         large = xp.log(xp.where(moderate, 1.0, size + xp.hypot(size, b))) - log_b
         return 0.5 * xp.sign(x) * xp.where(moderate, direct, large)
@@ -69,7 +77,7 @@ class Hyperbolic:
         """Return dx/dz = 2 sqrt(x^2 + b^2) = 2 b cosh(2z)."""
         xp = array_namespace(z)
         h = 2 * xp.abs(z)
-        return 2 * _half_exp(xp, h + self.log_scale_at(A)) * (1 + xp.exp(-2 * h))
+        return 2 * self._half_exp(xp, h + self.log_scale_at(A)) * (1 + xp.exp(-2 * h))
 
     def conjugate(self, z: Any, A: Any) -> Any:
         """Return b cosh(2z) / 2, entry by entry."""
@@ -78,31 +86,34 @@ class Hyperbolic:
     def potential(self, x: Any, A: Any) -> Any:
         """Return [x arcsinh(x/b) - sqrt(x^2 + b^2) - x log(u0/v0)] / 2, entry by entry."""
         xp = array_namespace(x)
-        b = xp.exp(xp.minimum(self.log_scale_at(A), _LARGEST_EXPONENT))
+        b = xp.exp(xp.minimum(self.log_scale_at(A), self._cap))
         return x * (self.dual(x, A) - self.initial_dual) - 0.5 * xp.hypot(x, b)
 
-    def continuation(self, A: float, size: float) -> Iterator[tuple[Any, float, float]]:
-        """Yield (z_0, A, growth) from a scale b of about `size` down to the target, in growing steps of log b.
+    def continuation(self, A: float, size: float) -> Iterator[Potential]:
+        """Yield potentials from scales b of about `size` down to the target, in growing steps of log b.
 
-        The start x0 exp(-4A) is kept where it is while b falls, or its tilt where that is weaker: the full tilt at
-        a large b would stand for an astronomically large start.
+        Scales that differ begin together and reach their targets together. The start x0 exp(-4A) is kept where it is
+        while b falls, or its tilt where that is weaker: the full tilt at a large b would stand for an astronomically
+        large start.
         """
         log_b = self.log_scale_at(A)
-        excess = math.log(size) - float(log_b.max())
-        total, step, growth = excess, 2.0, 1.0
-        while excess > 0:
-            larger = Hyperbolic(log_b + excess, self.tilt)
-            reach = larger.dual(np.maximum(np.abs(self.primal(self.initial_dual, A)), size), 0.0)
-            yield np.sign(self.tilt) * np.minimum(0.5 * np.abs(self.tilt), reach), A - excess / 4, growth
+        excess = np.maximum(math.log(size) - log_b, 0.0)
+        total = left = float(excess.max())
+        step, growth = 2.0, 1.0
+        start = np.maximum(np.abs(self.primal(self.initial_dual, A)), size)
+        while left > 0:
+            shift = excess * (left / total)
+            reach = Hyperbolic(log_b + shift, self.tilt).dual(start, 0.0)
+            z0 = np.sign(self.tilt) * np.minimum(0.5 * np.abs(self.tilt), reach)
+            yield Potential(z0, A - shift / 4, growth, last=False)
             # All exponents grow like log(size/b) in the end, also those that are too small to be seen in Xx = y.
-            growth = (1 + total - max(excess - step, 0.0)) / (1 + total - excess)
-            excess, step = excess - step, 1.5 * step
-        yield self.initial_dual, A, growth
+            growth = (1 + total - max(left - step, 0.0)) / (1 + total - left)
+            left, step = left - step, 1.5 * step
+        yield Potential(self.initial_dual, A, growth, last=True)
 
     def dual_rate(self, A: Any) -> float:
         """Return 1: the dual variable is moved by the plain gradient."""
         return 1.0
 
-
-def _half_exp(xp: Any, exponent: Any) -> Any:
-    return 0.5 * xp.exp(xp.minimum(exponent, _LARGEST_EXPONENT))
+    def _half_exp(self, xp: Any, exponent: Any) -> Any:
+        return 0.5 * xp.exp(xp.minimum(exponent, self._cap))

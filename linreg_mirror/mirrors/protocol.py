@@ -1,7 +1,28 @@
 """What flow, limit and certificates need to know of a potential."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+
+class Potential(NamedTuple):
+    """A potential on the way to the one that is wanted.
+
+    Attributes
+    ----------
+    z0 : array, shape (d,)
+        Its initial dual.
+    A : float or array, shape (d,)
+        Its accumulated penalty.
+    growth : float
+        Factor by which dual variables are expected to have grown since the potential before.
+    last : bool
+        Whether it is the one that is wanted.
+    """
+
+    z0: Any
+    A: Any
+    growth: float
+    last: bool
 
 
 class Mirror(Protocol):
@@ -47,10 +68,9 @@ class Mirror(Protocol):
         """Return kappa(A), the speed of the dual flow."""
         ...
 
-    def continuation(self, A: float, size: float) -> Iterator[tuple[Any, float, float]]:
-        """Yield (z_0, A, growth) for ever harder potentials; the last is (initial_dual, A, ...).
+    def continuation(self, A: float, size: float) -> Iterator[Potential]:
+        """Yield ever harder potentials, the last of them R_A tilted by the initial dual itself.
 
         The first is close to quadratic for weights of about the given size, so that Newton's method can start there.
-        `growth` is the factor by which dual variables are expected to grow since the one before.
         """
         ...

@@ -32,6 +32,10 @@ class Direct:
     def at(cls, x0: Any = 0.0, d: int | None = None) -> "Direct":
         """Start at x0, a number or an array of shape (d,)."""
         x0 = as_real_array("x0", x0)
+        if d is not None and x0.shape not in ((), (d,)):
+            raise ValueError(
+                f"x0 must be a number or have shape (d,), got x0 of shape {x0.shape} and d={d}: leave d out"
+            )
         return cls(np.full(d, x0) if d is not None and x0.ndim == 0 else x0)
 
     @property

@@ -62,9 +62,10 @@ class Hadamard:
                 f"|w0| <= m0 is required entry by entry, got m0 = {m0[i]:g}, w0 = {w0[i]:g} at index {i}: exchange the "
                 "roles of m and w there, or write Hadamard.at(x0=m0*w0, beta=...)"
             )
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             log_u, log_v = np.log(m0 + w0), np.log(m0 - w0)
-        self._set(m0, w0, log_u + log_v - np.log(2), log_u - log_v)
+            tilt = np.where(m0 > 0, log_u - log_v, 0.0)
+        self._set(m0, w0, log_u + log_v - np.log(2), tilt)
 
     def _set(self, m0: Array, w0: Array, log_scale: Array, tilt: Array) -> None:
         for name, value in {"m0": m0, "w0": w0, "log_scale": log_scale, "tilt": tilt}.items():
@@ -130,10 +131,11 @@ class Hadamard:
     @classmethod
     def _from_log_scale(cls, x0: Any, log_b: Array, d: int | None) -> "Hadamard":
         x0 = as_real_array("x0", x0)
-        shape = np.broadcast_shapes(x0.shape, log_b.shape, () if d is None else (d,))
-        if len(shape) != 1 or shape == (0,) or (d is not None and shape != (d,)):
+        shapes = {shape for shape in (x0.shape, log_b.shape, () if d is None else (d,)) if shape != ()}
+        shape = next(iter(shapes), ())
+        if len(shapes) != 1 or len(shape) != 1 or shape == (0,):
             raise ValueError(
-                f"the number of entries is not determined by x0 of shape {x0.shape}, scale of shape {log_b.shape} and "
+                f"one number of entries is needed, got x0 of shape {x0.shape}, scale of shape {log_b.shape} and "
                 f"d={d}: write Hadamard.at(x0=0.0, beta=1.0, d=problem.d)"
             )
         x0, log_b = np.broadcast_to(x0, shape), np.broadcast_to(log_b, shape)
@@ -181,7 +183,7 @@ class Hadamard:
             If the start is balanced somewhere (b = 0), or the penalty acts on m alone.
         """
         if self.decay_on == "m":
-            raise NoMirror(f"x = m*w with the penalty on m alone has no mirror: {describe_defect(self)}")
+            raise NoMirror(f"x = m*w with the penalty on m alone has no mirror: {describe_defect(self, entries=[0])}")
         if np.isneginf(self.log_scale).any():
             raise NoMirror(
                 f"the start is balanced (m0^2 = w0^2) at index {np.flatnonzero(np.isneginf(self.log_scale))[0]}: the "

@@ -1,13 +1,15 @@
 """Masks shared by groups of weights, as in neuron-wise or channel-wise pruning: a network without a mirror."""
 
 from dataclasses import dataclass
-from typing import Any, Never
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linreg_mirror.losses import Array
+from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
+from linreg_mirror.parametrizations.hadamard import Hadamard
 from linreg_mirror.problem import as_real_array
 
 
@@ -52,18 +54,28 @@ class SharedHadamard:
 
     def effective(self, theta: Array) -> Array:
         """Return x, each weight times its group's mask."""
-        m, w = theta[: self.m0.size], theta[self.m0.size :]
-        return m[self.group] * w
+        return theta[self.group] * theta[self.m0.size :]
 
     def pullback(self, theta: Array, grad_x: Array) -> Array:
         """Return the gradient in (m, w): sums of w*grad_x over groups, then m*grad_x."""
         m, w = theta[: self.m0.size], theta[self.m0.size :]
-        return np.concatenate([np.bincount(self.group, w * grad_x, self.m0.size), m[self.group] * grad_x])
+        return np.concatenate([np.bincount(self.group, w * grad_x, self.m0.size).astype(float), m[self.group] * grad_x])
 
     def penalty_gradient(self, theta: Array) -> Array:
         """Return 2 theta."""
         return 2 * theta
 
-    def mirror(self) -> Never:
-        """Raise `NoMirror`: a mask entry that serves two weights couples them."""
-        raise NoMirror(f"a mask shared by several weights has no mirror: {describe_defect(self)}")
+    def mirror(self) -> Hyperbolic:
+        """Return the mirror of m*w where every weight has a mask of its own.
+
+        Raises
+        ------
+        NoMirror
+            If a mask entry serves two weights: it couples them.
+        """
+        largest = int(np.bincount(self.group).argmax())
+        shared = np.flatnonzero(self.group == largest)[:2]
+        if len(shared) > 1:
+            defect = describe_defect(self, [int(i) for i in shared])
+            raise NoMirror(f"a mask shared by several weights has no mirror: {defect}")
+        return Hadamard(np.asarray(self.m0)[self.group], self.w0).mirror()

@@ -282,7 +282,7 @@ def commuting_penalty(it: Instance) -> Evidence:
 def _bracket(it: Instance) -> float:
     """Return the largest Lie bracket among the first entries, relative to the size of the fields."""
     theta = it.network.theta0
-    defect, *_ = commutation_defect(it.network, theta, entries=min(4, it.problem.d))
+    defect, *_ = commutation_defect(it.network, theta, entries=range(min(4, it.problem.d)))
     return defect / float(np.linalg.norm(theta))
 
 

@@ -1,0 +1,295 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import scipy.linalg
+import scipy.optimize
+from scipy.optimize import brentq
+from zoo import BY_NAME, CASES, gaussian
+
+from linreg_mirror.certificates import certify_limit
+from linreg_mirror.limits import limit
+from linreg_mirror.losses import Huber
+from linreg_mirror.parametrizations import Direct, Hadamard, NoMirror, SharedHadamard
+from linreg_mirror.problem import Problem
+from linreg_mirror.trajectory import Status
+
+
+def primal_reference(X, y, b, x0, decay):
+    """argmin R_b(x) - <z_0, x> over the (least-squares) solutions of Xx = y, minimised over the null space of X."""
+    tilt, b = np.arcsinh(x0 / b), b * np.exp(-4 * decay)
+    N, particular = scipy.linalg.null_space(X), np.linalg.lstsq(X, y)[0]
+    if not N.size:
+        return particular
+
+    def value(c):
+        x = particular + N @ c
+        return np.sum(x * np.arcsinh(x / b) - np.sqrt(x**2 + b**2) - tilt * x)
+
+    def gradient(c):
+        return N.T @ (np.arcsinh((particular + N @ c) / b) - tilt)
+
+    def hessian(c):
+        return N.T @ (N / np.sqrt((particular + N @ c) ** 2 + b**2)[:, None])
+
+    c = scipy.optimize.minimize(
+        value, np.zeros(N.shape[1]), jac=gradient, hess=hessian, method="trust-exact", options={"gtol": 1e-8}
+    ).x
+    for _ in range(3):  # plain Newton steps on the gradient take the last digits
+        c = c - np.linalg.solve(hessian(c), gradient(c))
+    return particular + N @ c
+
+
+def check_status(solution, problem):
+    assert solution.status is (Status.converged if problem.inconsistency <= 1e-10 else Status.inconsistent)
+    assert solution.certificate.valid, str(solution.certificate)
+    assert solution.unique is True
+    assert solution.x.shape == (problem.d,)
+    assert solution.dual.shape == (problem.n,)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("decay", [0.0, 0.4])
+def test_zoo_against_minimisation_over_the_null_space(case, decay):
+    problem, rng = case.problem, np.random.default_rng(len(case.name))
+    b = np.exp(rng.uniform(-3, 2, problem.d))
+    for x0 in (np.zeros(problem.d), rng.standard_normal(problem.d)):
+        solution = limit(problem, Hadamard.from_scale(b, x0=x0), decay)
+        check_status(solution, problem)
+        expected = primal_reference(problem.X, problem.y, b, x0, decay)
+        np.testing.assert_allclose(solution.x, expected, atol=1e-10)
+        np.testing.assert_allclose(solution.log_scale, np.log(b) - 4 * decay, rtol=1e-14, atol=1e-15)
+        dual_point = (np.arcsinh(x0 / b) - 2 * problem.X.T @ solution.dual) / 2
+        np.testing.assert_allclose(b * np.exp(-4 * decay) * np.sinh(2 * dual_point), solution.x, atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e3, 1.0, 1e-2])
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+@pytest.mark.parametrize("seed", range(3))
+def test_random_problems_against_minimisation_over_the_null_space(scale, decay, seed):
+    problem, rng = gaussian(4, 9, seed), np.random.default_rng(seed)
+    b, x0 = scale * rng.uniform(0.2, 1, 9), rng.standard_normal(9)
+    solution = limit(problem, Hadamard.from_scale(b, x0=x0), decay)
+    check_status(solution, problem)
+    np.testing.assert_allclose(solution.x, primal_reference(problem.X, problem.y, b, x0, decay), atol=1e-9)
+
+
+@pytest.mark.parametrize("log_b", [2.0, -5.0, -30.0, -300.0])
+@pytest.mark.parametrize("y", [3.0, -0.2, 0.0])
+def test_one_sample_is_one_scalar_equation(log_b, y):
+    a = np.array([1.0, -2.0, 0.5, 0.0])
+    x0 = np.array([0.0, 0.3, 0.0, -0.7])
+    log_b = log_b + np.array([0.0, 0.3, 1.0, 0.0])
+    tilt = np.sign(x0) * (np.log(np.abs(x0) + np.sqrt(x0**2 + np.exp(2 * log_b)), where=x0 != 0, out=0 * x0) - log_b)
+    tilt[x0 == 0] = 0
+
+    def x_at(q):
+        exponent = tilt + a * q
+        return (np.exp(exponent + log_b) - np.exp(log_b - exponent)) / 2
+
+    reach = 50 + np.abs(log_b).max()
+    q = brentq(lambda q: a @ x_at(q) - y, -reach, reach, xtol=1e-15, rtol=1e-15, maxiter=1000)
+    solution = limit(Problem([a], [y]), Hadamard.from_scale(log_b=log_b, x0=x0))
+    check_status(solution, Problem([a], [y]))
+    np.testing.assert_allclose(solution.x, x_at(q), atol=1e-11)
+
+
+def test_duplicated_columns_share_in_proportion_to_their_scales():
+    problem = Problem([[1.0, 1.0]], [2.0])
+    for b in ([1.0, 3.0], [1e-9, 3e-9], [1e-200, 3e-200]):
+        np.testing.assert_allclose(limit(problem, Hadamard.from_scale(b)).x, [0.5, 1.5], rtol=1e-12)
+    np.testing.assert_allclose(limit(problem, Hadamard.from_scale(log_b=[-1e5, -1e5 + np.log(3)])).x, [0.5, 1.5], 1e-9)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("log_b", [-1e3, -1e5])
+def test_vanishing_scale_ends_at_the_least_l1_norm(case, log_b):
+    problem = case.problem
+    solution = limit(problem, Hadamard.from_scale(log_b=log_b, d=problem.d))
+    check_status(solution, problem)
+    assert np.abs(solution.x).sum() == pytest.approx(case.l1, abs=1e-9)
+    if case.unique:
+        np.testing.assert_allclose(solution.x, case.minimum_l1, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("nonzeros", [None, 2])
+def test_vanishing_scale_against_highs(seed, nonzeros):
+    problem = gaussian(6, 20, seed, nonzeros)
+    X, d = problem.X, problem.d
+    answer = scipy.optimize.linprog(np.ones(2 * d), A_eq=np.hstack([X, -X]), b_eq=problem.y, method="highs")
+    solution = limit(problem, Hadamard.from_scale(log_b=-1e5, d=d))
+    check_status(solution, problem)
+    np.testing.assert_allclose(solution.x, answer.x[:d] - answer.x[d:], atol=1e-9)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_large_scale_ends_at_the_least_l2_norm(case):
+    solution = limit(case.problem, Hadamard.from_scale(1e7, d=case.problem.d))
+    check_status(solution, case.problem)
+    np.testing.assert_allclose(solution.x, case.minimum_l2, atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e8, 1e14, 1e100])
+def test_huge_scales_are_certified(scale):
+    case = BY_NAME["orthonormal rows with a face of solutions"]
+    solution = limit(case.problem, Hadamard.from_scale(scale, d=4))
+    check_status(solution, case.problem)
+    np.testing.assert_allclose(solution.x, case.minimum_l2, atol=1e-12)
+
+
+def test_large_unequal_scales_weight_the_least_l2_norm():
+    b = 1e8 * np.array([1.0, 3.0])
+    # min x1^2 + x2^2/3 over x1 + x2 = 4
+    np.testing.assert_allclose(limit(Problem([[1.0, 1.0]], [4.0]), Hadamard.from_scale(b)).x, [1, 3], rtol=1e-10)
+
+
+def test_start_away_from_zero_with_vanishing_scale_is_not_the_least_l1_norm():
+    # M6: the limit cost is |x|_1 - <x, sign x0>; with x0 = (1, 0) the first feature is free as long as it is positive.
+    problem = Problem([[1.0, 2.0]], [3.0])
+    solution = limit(problem, Hadamard.from_scale(log_b=-1e4, x0=[1.0, 0.0]))
+    np.testing.assert_allclose(solution.x, [3.0, 0.0], atol=1e-9)
+    np.testing.assert_allclose(limit(problem, Hadamard.from_scale(log_b=-1e4, d=2)).x, [0.0, 1.5], atol=1e-9)
+
+
+def test_decay_takes_any_start_to_the_least_l1_norm():
+    problem = gaussian(4, 10, 0)
+    answer = scipy.optimize.linprog(np.ones(20), A_eq=np.hstack([problem.X, -problem.X]), b_eq=problem.y)
+    x0 = np.random.default_rng(0).standard_normal(10)
+    solution = limit(problem, Hadamard.at(x0, 1.0), decay=1e4)
+    check_status(solution, problem)
+    # At distance 1/log(1/b) in the exponents only: entries with no slack would be off, the others are exactly there.
+    np.testing.assert_allclose(solution.x, answer.x[:10] - answer.x[10:], atol=1e-8)
+
+
+def test_a_feature_that_is_not_seen_only_decays():
+    problem = Problem([[1.0, 0.0, 2.0]], [1.0])
+    for network, factor in ((Hadamard.at([0.5, -2.0, 0.1], 1.0), 4), (Direct([0.5, -2.0, 0.1]), 2)):
+        for decay in (0.0, 0.6):
+            x = limit(problem, network, decay).x
+            assert x[1] == pytest.approx(-2.0 * np.exp(-factor * decay), rel=1e-12)
+            assert x[0] + 2 * x[2] == pytest.approx(1.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_direct_is_the_projection_of_the_shrunken_start(case, decay):
+    problem = case.problem
+    x0 = np.random.default_rng(3).standard_normal(problem.d)
+    start = np.exp(-2 * decay) * x0
+    solution = limit(problem, Direct(x0), decay)
+    check_status(solution, problem)
+    expected = start + np.linalg.pinv(problem.X) @ (problem.y - problem.X @ start)
+    np.testing.assert_allclose(solution.x, expected, atol=1e-12)
+    assert solution.log_scale is None
+
+
+def test_zero_targets_from_zero_stay_there_and_from_elsewhere_do_not():
+    problem = Problem([[1.0, 2.0, 3.0], [0.0, 1.0, 1.0]], [0.0, 0.0])
+    assert not limit(problem, Hadamard.at(0.0, 1.0, d=3)).x.any()
+    x0 = np.array([1.0, 1.0, -1.0])  # in the null space: a solution already, where M7 says the potential is least
+    np.testing.assert_allclose(limit(problem, Hadamard.at(x0, 1.0)).x, x0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("factor", [1e-100, 1e-8, 1e8, 1e100])
+def test_units_do_not_matter(factor):
+    problem = gaussian(4, 9, 5)
+    base = limit(problem, Hadamard.from_scale(0.01, d=9))
+    scaled_y = limit(Problem(problem.X, factor * problem.y), Hadamard.from_scale(0.01 * factor, d=9))
+    scaled_X = limit(Problem(factor * problem.X, factor * problem.y), Hadamard.from_scale(0.01, d=9))
+    for scaled, by in ((scaled_y, factor), (scaled_X, 1.0)):
+        assert scaled.status is Status.converged, str(scaled.certificate)
+        np.testing.assert_allclose(scaled.x / by, base.x, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_features_take_the_iterative_path(seed):
+    # More than four features a sample: the Hessian is then only preconditioned, not formed.
+    problem = gaussian(5, 60, seed)
+    x0 = np.random.default_rng(seed).standard_normal(60)
+    solution = limit(problem, Hadamard.at(x0, 0.5), 0.1)
+    check_status(solution, problem)
+    expected = primal_reference(problem.X, problem.y, np.full(60, 0.25), x0, 0.1)
+    np.testing.assert_allclose(solution.x, expected, atol=1e-9)
+
+
+def test_scales_over_many_orders_at_once():
+    problem = gaussian(5, 12, 8)
+    log_b = np.linspace(-2000, 0, 12)
+    solution = limit(problem, Hadamard.from_scale(log_b=log_b))
+    check_status(solution, problem)
+    # KKT in logarithms: q = 2 X'nu has q_i = sign x_i (log 2|x_i| - log b_i) where |x_i| >> b_i.
+    q = -2 * problem.X.T @ solution.dual
+    large = np.abs(solution.x) > 1e-5
+    large &= np.log(np.abs(solution.x), where=large, out=np.full(12, -np.inf)) > log_b + 12
+    size = np.where(large, np.abs(solution.x), 1.0)
+    expected = np.sign(solution.x) * (np.log(2 * size) - log_b)
+    assert large.sum() >= 3
+    np.testing.assert_allclose(q[large], expected[large], rtol=1e-8)
+
+
+@pytest.mark.parametrize("log_b", [0.0, -20.0, -1e5])
+def test_certificate_turns_invalid_when_the_answer_is_moved(log_b):
+    problem = gaussian(4, 9, 2)
+    network = Hadamard.from_scale(log_b=log_b, d=9)
+    solution, mirror = limit(problem, network), network.mirror()
+    assert certify_limit(problem, mirror, 0.0, solution.x, solution.dual).valid
+    size = np.abs(solution.x).max()
+    for i in range(9):
+        moved = solution.x + 1e-6 * size * np.eye(9)[i]
+        assert not certify_limit(problem, mirror, 0.0, moved, solution.dual).valid
+    along = scipy.linalg.null_space(problem.X)[:, 0]
+    feasible = certify_limit(problem, mirror, 0.0, solution.x + 1e-3 * size * along, solution.dual)
+    assert feasible["feasibility"].passed
+    assert not feasible["dual representation"].passed
+    assert not feasible["primal-dual gap"].passed
+    assert not certify_limit(problem, mirror, 0.0, solution.x, solution.dual * (1 + 1e-5)).valid
+    assert not certify_limit(problem, mirror, 1.0, solution.x, solution.dual).valid
+
+
+def test_certificate_of_a_wrong_exponent():
+    problem, network = gaussian(4, 9, 2), Hadamard.at(np.linspace(-1, 1, 9), 1.0)
+    half = limit(problem, network, 0.5)  # what exp(-2A) in place of exp(-4A) would give for A = 1
+    assert not certify_limit(problem, network.mirror(), 1.0, half.x, half.dual).valid
+
+
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf, -np.inf])
+def test_decay_must_be_finite_and_not_negative(bad):
+    with pytest.raises(ValueError, match=r"decay must be a finite number >= 0, .* got .*ask minimum_l1\(problem\)"):
+        limit(gaussian(2, 3, 0), Hadamard.at(0.0, d=3), bad)
+
+
+def test_sizes_must_agree():
+    with pytest.raises(ValueError, match=r"network has 4 effective weights, the problem 3 features: .*d=problem.d"):
+        limit(gaussian(2, 3, 0), Hadamard.at(0.0, d=4))
+
+
+@pytest.mark.parametrize(
+    "network",
+    [Hadamard.balanced([1.0, 1.0, 1.0]), Hadamard([1, 1, 1], [0, 0, 0], decay_on="m"),
+     SharedHadamard([1.0], [1.0, 1.0, 1.0], [0, 0, 0])],
+    ids=["balanced", "decay on m", "shared"],
+)  # fmt: skip
+def test_networks_without_a_mirror(network):
+    with pytest.raises(NoMirror, match=r"no mirror|start is balanced"):
+        limit(gaussian(2, 3, 0), network)
+
+
+def test_other_losses_need_a_solution():
+    consistent = dataclasses.replace(gaussian(2, 4, 0), loss=Huber())
+    squared = limit(gaussian(2, 4, 0), Hadamard.at(0.0, d=4))
+    np.testing.assert_allclose(limit(consistent, Hadamard.at(0.0, d=4)).x, squared.x, rtol=1e-12)
+    with pytest.raises(ValueError, match=r"Xx = y has no solution, .* depends on the loss: write flow"):
+        limit(Problem([[1.0, 2.0], [1.0, 2.0]], [1.0, 3.0], Huber()), Hadamard.at(0.0, d=2))
+
+
+def test_ill_conditioned_rows():
+    rng = np.random.default_rng(0)
+    left, right = np.linalg.qr(rng.standard_normal((6, 6)))[0], np.linalg.qr(rng.standard_normal((15, 15)))[0][:6]
+    X = left @ np.diag(np.logspace(0, -4, 6)) @ right
+    x0 = rng.standard_normal(15)
+    problem = Problem(X, X @ rng.standard_normal(15))
+    solution = limit(problem, Hadamard.at(x0, 1.0))
+    check_status(solution, problem)
+    expected = primal_reference(problem.X, problem.y, np.full(15, 0.5), x0, 0.0)
+    np.testing.assert_allclose(solution.x, expected, atol=1e-8)
