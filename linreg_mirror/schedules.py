@@ -1,37 +1,35 @@
-"""Penalty schedules alpha with an explicit clock and exact integrals."""
+"""Penalty schedules alpha with an explicit clock and exact integrals.
+
+Those of Mask in the Mirror's experiment (constants, 1/k, 1/k^2, 0.95^k), and two that theory asks for: one that is
+switched off, and one that is constant by pieces.
+"""
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from numbers import Real
+from typing import Any, Literal, Protocol, Self, TypeGuard, get_args, runtime_checkable
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from linreg_mirror.losses import Array
 
 Clock = Literal["time", "step", "epoch"]
-_CLOCKS = ("time", "step", "epoch")
 
 
 @runtime_checkable
 class Schedule(Protocol):
     """A penalty alpha(t) >= 0 for t >= 0, in units of its own clock.
 
-    0.95^k per step at a step size of 1e-4 is next to no decay per unit of time: the clock is part of the schedule.
-
-    Attributes
-    ----------
-    clock : {"time", "step", "epoch"}
-        What t counts. Time is that of the gradient flow, step size times steps.
-    limit : float
-        alpha as t -> inf.
-    integrable : bool
-        Whether the integral over all t is finite.
-    breakpoints : tuple of float
-        Where alpha jumps.
+    0.95^k per step is no decay at all per unit of time if a step lasts 1e-4: the clock is part of the schedule.
     """
 
     @property
     def clock(self) -> Clock:
-        """What t counts."""
+        """What t counts: steps, epochs, or the time of the gradient flow (step size times steps)."""
         ...
 
     @property
@@ -46,81 +44,104 @@ class Schedule(Protocol):
 
     @property
     def breakpoints(self) -> tuple[float, ...]:
-        """Where alpha jumps."""
+        """Where alpha jumps, ascending; it is smooth in between."""
         ...
 
-    def __call__(self, t: Any) -> Any:
-        """Return alpha(t), for a number or an array."""
+    def __call__(self, t: ArrayLike) -> Any:
+        """Return alpha(t): a float for a number, an array for an array. t = inf is allowed.
+
+        Raises
+        ------
+        ValueError
+            If some t is negative or NaN.
+        """
         ...
 
-    def integral(self, t0: Any, t1: Any) -> Any:
-        """Return the integral of alpha from t0 to t1, exactly; t1 may be inf, and so may the answer."""
+    def integral(self, t0: ArrayLike, t1: ArrayLike) -> Any:
+        """Return the integral of alpha from t0 to t1, exactly, with the shape of t0 and t1 broadcast together.
+
+        t1 may be inf, and so may the answer.
+
+        Raises
+        ------
+        ValueError
+            Unless 0 <= t0 <= t1 with t0 finite.
+        """
         ...
 
     def on_time(self, unit: float) -> "Schedule":
-        """Return the same schedule on clock "time", where one step or epoch lasts `unit` units of time."""
+        """Return the same schedule on clock "time", where one step or epoch lasts `unit` units of time.
+
+        alpha(t) becomes alpha(t/unit), and integrals `unit` times as large. What is on clock "time" stays as it is.
+        """
         ...
 
 
-def as_schedule(value: "Schedule | float | None") -> Schedule:
-    """Return None as no penalty, a number as a constant one, and a schedule as it is."""
+def as_schedule(value: Schedule | float | None, *, clock: Clock = "time") -> Schedule:
+    """Return None as no penalty, a number as a constant one on this clock, and a schedule as it is, on its own clock.
+
+    Raises
+    ------
+    TypeError
+        If `value` is none of these.
+    ValueError
+        If the number is negative or not finite.
+    """
     if value is None:
-        return Constant(0.0)
-    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
-        return Constant(float(value))
-    if isinstance(value, Schedule):
+        return Constant(0.0, clock=clock)
+    if _is_number(value):
+        return Constant(value, clock=clock)
+    # A class has all the attributes of its instances, so Constant itself would pass for a schedule.
+    if isinstance(value, Schedule) and not isinstance(value, type):
         return value
+    got = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
     raise TypeError(
-        f"a schedule, a number or None is expected, got {type(value).__name__}: write schedules.Constant(0.1) or "
+        f"a schedule, a number or None is expected, got {got}: write schedules.Constant(0.1) or "
         "schedules.Geometric(0.1, ratio=0.95)"
     )
 
 
 def require_clock(schedule: Schedule, clock: Clock) -> None:
-    """Raise ValueError unless the schedule is on this clock."""
-    if schedule.clock != clock:
-        raise ValueError(
-            f'the schedule is on clock "{schedule.clock}", "{clock}" is needed here: write '
-            f"schedule.on_time(unit=...) with the time that one {schedule.clock} lasts, such as the step size"
-        )
+    """Raise ValueError, with what to write instead, unless the schedule is on this clock."""
+    if schedule.clock == clock:
+        return
+    remedy = (
+        f"schedule.on_time(unit=step_size), with the time that one {schedule.clock} lasts as the unit"
+        if clock == "time"
+        else f'the schedule with its numbers per {clock} and clock="{clock}"'
+    )
+    raise ValueError(f'the schedule is on clock "{schedule.clock}", "{clock}" is needed here: write {remedy}')
 
 
-def _number(name: str, value: float, positive: bool = False) -> float:
-    if not (math.isfinite(value) and (value > 0 if positive else value >= 0)):
-        raise ValueError(
-            f"{name} must be a finite number {'> 0' if positive else '>= 0'}, got {value!r}: a negative penalty would "
-            "drive the weights to infinity"
-        )
-    return float(value)
+class _Checked(ABC):
+    """What the schedules below share: times are checked, and scalars come back as floats."""
 
+    def __call__(self, t: ArrayLike) -> Any:
+        """Return alpha(t), for t >= 0."""
+        t = np.asarray(t, float)
+        if not (t >= 0).all():  # NaN fails too
+            raise ValueError(f"a schedule begins at t = 0, got t = {t[~(t >= 0)][0]}")
+        return _plain(self._alpha(t))
 
-def _check_clock(clock: str) -> None:
-    if clock not in _CLOCKS:
-        raise ValueError(f"clock must be one of {', '.join(map(repr, _CLOCKS))}, got {clock!r}")
+    def integral(self, t0: ArrayLike, t1: ArrayLike) -> Any:
+        """Return the integral of alpha from t0 to t1, exactly; t1 may be inf, and so may the answer."""
+        t0, t1 = np.asarray(t0, float), np.asarray(t1, float)
+        valid = (t0 >= 0) & (t1 >= t0) & (t0 < np.inf)
+        if not valid.all():
+            first, last = (float(np.broadcast_to(t, valid.shape)[~valid][0]) for t in (t0, t1))
+            raise ValueError(f"0 <= t0 <= t1 with t0 finite is expected, got t0 = {first} and t1 = {last}")
+        return _plain(self._integral(t0, t1))
 
+    @abstractmethod
+    def _alpha(self, t: Array) -> Any: ...
 
-def _times(t0: Any, t1: Any) -> tuple[Any, Any]:
-    t0, t1 = np.asarray(t0, float), np.asarray(t1, float)
-    if np.isnan(t0).any() or np.isnan(t1).any() or (t0 < 0).any() or (t1 < t0).any() or np.isinf(t0).any():
-        raise ValueError(f"0 <= t0 <= t1 with t0 finite is required, got t0 = {t0} and t1 = {t1}")
-    return t0, t1
-
-
-def _time(t: Any) -> Any:
-    t = np.asarray(t, float)
-    if np.isnan(t).any() or (t < 0).any():
-        raise ValueError(f"schedules begin at t = 0, got t = {t}")
-    return t
-
-
-def _plain(value: Any) -> Any:
-    """Return 0-dimensional arrays as floats."""
-    return float(value) if np.ndim(value) == 0 else value
+    @abstractmethod
+    def _integral(self, t0: Array, t1: Array) -> Any: ...
 
 
 @dataclass(frozen=True)
-class Constant:
-    """alpha(t) = value; its flow ends at the LASSO solution with weight 2 value.
+class Constant(_Checked):
+    """alpha(t) = value; 0 is no penalty. With value > 0 the flow ends at the LASSO solution of weight 2 value.
 
     Parameters
     ----------
@@ -128,15 +149,18 @@ class Constant:
         Penalty, >= 0.
     clock : {"time", "step", "epoch"}
         What t counts.
+
+    Raises
+    ------
+    ValueError
+        If the value is negative or not finite, or there is no such clock.
     """
 
     value: float
     clock: Clock = field(default="time", kw_only=True)
-    breakpoints: tuple[float, ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
-        _check_clock(self.clock)
-        object.__setattr__(self, "value", _number("value", self.value))
+        _set(self, value=_number("value", self.value), clock=_clock(self.clock))
 
     @property
     def limit(self) -> float:
@@ -148,51 +172,73 @@ class Constant:
         """Only if there is no penalty."""
         return self.value == 0
 
-    def __call__(self, t: Any) -> Any:
-        """Return the value."""
-        return _plain(np.full_like(_time(t), self.value))
+    @property
+    def breakpoints(self) -> tuple[float, ...]:
+        """None."""
+        return ()
 
-    def integral(self, t0: Any, t1: Any) -> Any:
-        """Return value (t1 - t0)."""
-        t0, t1 = _times(t0, t1)
-        return _plain(np.zeros(np.broadcast(t0, t1).shape) if self.value == 0 else self.value * (t1 - t0))
-
-    def on_time(self, unit: float) -> "Constant":
-        """Return the same constant on clock "time"."""
+    def on_time(self, unit: float) -> Self:
+        """Return the same constant on clock "time"; it is the same for any `unit`."""
         _number("unit", unit, positive=True)
         return replace(self, clock="time")
 
+    def _alpha(self, t: Array) -> Any:
+        return np.full_like(t, self.value)
+
+    def _integral(self, t0: Array, t1: Array) -> Any:
+        # 0 * inf is no penalty.
+        return self.value * (t1 - t0) if self.value > 0 else np.zeros(np.broadcast_shapes(t0.shape, t1.shape))
+
 
 @dataclass(frozen=True)
-class _Hyperbola:
+class _Fading(_Checked):
+    """A penalty that falls smoothly from `value` to 0; a `period` of 2 makes it take twice as long."""
+
     value: float
-    period: float = 1.0
+    period: float = field(default=1.0, kw_only=True)
     clock: Clock = field(default="time", kw_only=True)
-    limit: float = field(default=0.0, init=False, repr=False)
-    breakpoints: tuple[float, ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
-        _check_clock(self.clock)
-        object.__setattr__(self, "value", _number("value", self.value))
-        object.__setattr__(self, "period", _number("period", self.period, positive=True))
+        _set(
+            self,
+            value=_number("value", self.value),
+            period=_number("period", self.period, positive=True),
+            clock=_clock(self.clock),
+        )
+
+    @property
+    def limit(self) -> float:
+        """0."""
+        return 0.0
+
+    @property
+    def breakpoints(self) -> tuple[float, ...]:
+        """None."""
+        return ()
 
     def on_time(self, unit: float) -> Self:
-        """Return the same schedule on clock "time": its period lasts `unit` times as long."""
-        return replace(self, period=self.period * _number("unit", unit, positive=True), clock="time")
+        """Return the same schedule on clock "time", its period `unit` times as long."""
+        unit = _number("unit", unit, positive=True)
+        return self if self.clock == "time" else replace(self, period=self.period * unit, clock="time")
 
 
 @dataclass(frozen=True)
-class Harmonic(_Hyperbola):
-    """alpha(t) = value / (1 + t/period): tends to 0, but its integral is infinite.
+class Harmonic(_Fading):
+    """alpha(t) = value / (1 + t/period): falls to 0, but so slowly that its integral is infinite.
 
     Parameters
     ----------
     value : float
         Penalty at t = 0, >= 0.
     period : float
-        t at which it has halved.
+        t at which half of it is left, > 0.
     clock : {"time", "step", "epoch"}
-        What t counts.
+        What t and the period count.
+
+    Raises
+    ------
+    ValueError
+        If a number is negative or not finite, the period is 0, or there is no such clock.
     """
 
     @property
@@ -200,30 +246,32 @@ class Harmonic(_Hyperbola):
         """Only if there is no penalty."""
         return self.value == 0
 
-    def __call__(self, t: Any) -> Any:
-        """Return value / (1 + t/period)."""
-        return _plain(self.value / (1 + _time(t) / self.period))
+    def _alpha(self, t: Array) -> Any:
+        return self.value * (self.period / (self.period + t))
 
-    def integral(self, t0: Any, t1: Any) -> Any:
-        """Return value period log((period + t1) / (period + t0))."""
-        t0, t1 = _times(t0, t1)
+    def _integral(self, t0: Array, t1: Array) -> Any:
         if self.value == 0:
-            return _plain(np.zeros(np.broadcast(t0, t1).shape))
-        return _plain(self.value * self.period * np.log1p((t1 - t0) / (self.period + t0)))
+            return np.zeros(np.broadcast_shapes(t0.shape, t1.shape))
+        return self.value * self.period * np.log1p((t1 - t0) / (self.period + t0))
 
 
 @dataclass(frozen=True)
-class Quadratic(_Hyperbola):
-    """alpha(t) = value / (1 + t/period)^2, with integral value * period in all.
+class Quadratic(_Fading):
+    """alpha(t) = value / (1 + t/period)^2, with an integral of value * period over all t.
 
     Parameters
     ----------
     value : float
         Penalty at t = 0, >= 0.
     period : float
-        t at which a quarter of it is left.
+        t at which a quarter of it is left, > 0.
     clock : {"time", "step", "epoch"}
-        What t counts.
+        What t and the period count.
+
+    Raises
+    ------
+    ValueError
+        If a number is negative or not finite, the period is 0, or there is no such clock.
     """
 
     @property
@@ -231,97 +279,100 @@ class Quadratic(_Hyperbola):
         """Always."""
         return True
 
-    def __call__(self, t: Any) -> Any:
-        """Return value / (1 + t/period)^2."""
-        return _plain(self.value / (1 + _time(t) / self.period) ** 2)
+    def _alpha(self, t: Array) -> Any:
+        return self.value * (self.period / (self.period + t)) ** 2
 
-    def integral(self, t0: Any, t1: Any) -> Any:
-        """Return the difference of -value period / (1 + t/period), without cancellation."""
-        t0, t1 = _times(t0, t1)
-        a = 1 + t0 / self.period
-        # (t1 - t0) / (1 + t1/period), which tends to the period as t1 -> inf.
-        finite = np.where(np.isinf(t1), 0.0, t1)
-        span = np.where(np.isinf(t1), self.period, (finite - t0) / (1 + finite / self.period))
-        return _plain(self.value * span / a)
+    def _integral(self, t0: Array, t1: Array) -> Any:
+        last = np.minimum(t1, np.finfo(float).max)  # the limit as t1 -> inf, to rounding, without inf/inf
+        share = (last - t0) / (self.period + last)
+        return self.value * self.period * (self.period / (self.period + t0)) * share
 
 
 @dataclass(frozen=True)
-class Geometric:
-    """alpha(t) = value ratio^t, with integral value / log(1/ratio) in all.
+class Geometric(_Fading):
+    """alpha(t) = value ratio^(t/period), with an integral of value * period / log(1/ratio) over all t.
 
     Parameters
     ----------
     value : float
         Penalty at t = 0, >= 0.
     ratio : float
-        Factor per unit of the clock, 0 < ratio < 1.
+        What each period leaves of the penalty, 0 < ratio < 1.
+    period : float
+        > 0. 0.95^k per step at a step size of 1e-4 is `Geometric(value, 0.95, period=1e-4)` in time.
     clock : {"time", "step", "epoch"}
-        What t counts.
+        What t and the period count.
+
+    Raises
+    ------
+    ValueError
+        If a number is negative or not finite, the period is 0, the ratio is not between 0 and 1, or there is no such
+        clock.
     """
 
-    value: float
     ratio: float
-    clock: Clock = field(default="time", kw_only=True)
-    limit: float = field(default=0.0, init=False, repr=False)
-    breakpoints: tuple[float, ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
-        _check_clock(self.clock)
-        object.__setattr__(self, "value", _number("value", self.value))
-        if not 0 < self.ratio < 1:
-            raise ValueError(f"ratio must lie between 0 and 1, got {self.ratio!r}: for no decay write Constant(value)")
-        object.__setattr__(self, "ratio", float(self.ratio))
+        super().__post_init__()
+        ratio = _number("ratio", self.ratio, positive=True)
+        if ratio >= 1:
+            raise ValueError(f"ratio must lie strictly between 0 and 1, got {ratio!r}: write Constant({self.value!r})")
+        # Kept apart from the period: ratio^(1/unit) would be 0 for 0.9 per step of 1e-4, and 1 for a long unit.
+        _set(self, ratio=ratio)
 
     @property
     def integrable(self) -> bool:
         """Always."""
         return True
 
-    def __call__(self, t: Any) -> Any:
-        """Return value ratio^t."""
-        return _plain(self.value * np.exp(math.log(self.ratio) * _time(t)))
+    @property
+    def _lifetime(self) -> float:
+        """The time in which the penalty falls to 1/e."""
+        return self.period / -math.log(self.ratio)
 
-    def integral(self, t0: Any, t1: Any) -> Any:
-        """Return value (ratio^t0 - ratio^t1) / log(1/ratio)."""
-        t0, t1 = _times(t0, t1)
-        rate = math.log(self.ratio)
-        return _plain(self.value * np.exp(rate * t0) * np.expm1(rate * (t1 - t0)) / rate)
+    # t/period may overflow where the period is short: ratio^inf = 0 is meant.
+    def _alpha(self, t: Array) -> Any:
+        with np.errstate(over="ignore"):
+            return self.value * np.power(self.ratio, t / self.period)
 
-    def on_time(self, unit: float) -> "Geometric":
-        """Return ratio^(1/unit) per unit of time."""
-        unit = _number("unit", unit, positive=True)
-        return replace(self, ratio=self.ratio ** (1 / unit), clock="time")
+    def _integral(self, t0: Array, t1: Array) -> Any:
+        with np.errstate(over="ignore"):
+            return self._alpha(t0) * self._lifetime * -np.expm1((t0 - t1) / self._lifetime)
 
 
 @dataclass(frozen=True)
-class Piecewise:
+class Piecewise(_Checked):
     """alpha(t) = values[k] for times[k] <= t < times[k+1]; the last value lasts for ever.
 
     Parameters
     ----------
     times : sequence of float
-        Ascending, beginning with 0.
+        Where pieces begin, ascending from 0.
     values : sequence of float
-        As many, each >= 0.
+        Penalty on each piece, >= 0.
     clock : {"time", "step", "epoch"}
-        What t counts.
+        What t and the times count.
+
+    Raises
+    ------
+    ValueError
+        If the times do not ascend from 0, there are not as many values, a value is negative or not finite, or there is
+        no such clock.
     """
 
-    times: tuple[float, ...]
-    values: tuple[float, ...]
+    times: Sequence[float]
+    values: Sequence[float]
     clock: Clock = field(default="time", kw_only=True)
 
     def __post_init__(self) -> None:
-        _check_clock(self.clock)
-        times, values = tuple(map(float, self.times)), tuple(_number("value", v) for v in self.values)
-        ascending = all(a < b for a, b in pairwise(times))
-        if not times or times[0] != 0 or not ascending or not math.isfinite(times[-1]) or len(times) != len(values):
+        times = tuple(_number("times", time) for time in self.times)
+        values = tuple(_number("values", value) for value in self.values)
+        if times[:1] != (0.0,) or any(a >= b for a, b in pairwise(times)) or len(times) != len(values):
             raise ValueError(
                 f"times must ascend from 0 and come with as many values, got times {times} and values {values}: write "
-                "Piecewise((0, 5), (0.1, 0))"
+                "Piecewise((0, 5), (0.1, 0)) for 0.1 until 5 and nothing after"
             )
-        object.__setattr__(self, "times", times)
-        object.__setattr__(self, "values", values)
+        _set(self, times=times, values=values, clock=_clock(self.clock))
 
     @property
     def limit(self) -> float:
@@ -335,48 +386,55 @@ class Piecewise:
 
     @property
     def breakpoints(self) -> tuple[float, ...]:
-        """All times but the first."""
-        return self.times[1:]
+        """Where a piece begins with another value than the one before."""
+        return tuple(at for at, (a, b) in zip(self.times[1:], pairwise(self.values), strict=True) if a != b)
 
-    def __call__(self, t: Any) -> Any:
-        """Return the value of the piece that t is in."""
-        return _plain(np.asarray(self.values)[np.searchsorted(self.times, _time(t), side="right") - 1])
+    def on_time(self, unit: float) -> Self:
+        """Return the same pieces on clock "time", each `unit` times as long."""
+        unit = _number("unit", unit, positive=True)
+        return self if self.clock == "time" else replace(self, times=[unit * t for t in self.times], clock="time")
 
-    def integral(self, t0: Any, t1: Any) -> Any:
-        """Return the sum over pieces of value times overlap."""
-        t0, t1 = _times(t0, t1)
-        total = np.zeros(np.broadcast(t0, t1).shape)
+    def _alpha(self, t: Array) -> Any:
+        return np.asarray(self.values)[np.searchsorted(self.times, t, side="right") - 1]
+
+    def _integral(self, t0: Array, t1: Array) -> Any:
+        # Piece by piece, not as a difference of totals: a short interval late on would be lost in their rounding.
+        total = np.zeros(np.broadcast_shapes(t0.shape, t1.shape))
         for start, end, value in zip(self.times, (*self.times[1:], np.inf), self.values, strict=True):
             if value > 0:
                 total = total + value * np.maximum(np.minimum(t1, end) - np.maximum(t0, start), 0.0)
-        return _plain(total)
-
-    def on_time(self, unit: float) -> "Piecewise":
-        """Return the same pieces, each `unit` times as long."""
-        unit = _number("unit", unit, positive=True)
-        return replace(self, times=tuple(unit * t for t in self.times), clock="time")
+        return total
 
 
-@dataclass(frozen=True)
-class SwitchedOff:
-    """Another schedule until `at`, and no penalty after that.
+@dataclass(frozen=True, init=False)
+class SwitchedOff(_Checked):
+    """Another schedule until `at`, and no penalty from then on.
 
     Parameters
     ----------
     schedule : Schedule or float
-        What is switched off; its clock is the clock of the whole. A number stands for a constant on clock "time".
+        What is switched off; a number stands for a constant.
     at : float
         When, > 0.
+    clock : {"time", "step", "epoch"}, optional
+        What t and `at` count. Default: what the schedule counts; "time" for a number.
+
+    Raises
+    ------
+    ValueError
+        If `at` is not positive and finite, or the schedule is on another clock.
+    TypeError
+        If `schedule` is neither a schedule nor a number.
     """
 
     schedule: Schedule
     at: float
-    limit: float = field(default=0.0, init=False, repr=False)
-    integrable: bool = field(default=True, init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "schedule", as_schedule(self.schedule))
-        object.__setattr__(self, "at", _number("at", self.at, positive=True))
+    def __init__(self, schedule: Schedule | float, at: float, *, clock: Clock | None = None) -> None:
+        schedule = as_schedule(schedule, clock=clock or "time")
+        if clock is not None:
+            require_clock(schedule, _clock(clock))
+        _set(self, schedule=schedule, at=_number("at", at, positive=True))
 
     @property
     def clock(self) -> Clock:
@@ -384,20 +442,69 @@ class SwitchedOff:
         return self.schedule.clock
 
     @property
+    def limit(self) -> float:
+        """0."""
+        return 0.0
+
+    @property
+    def integrable(self) -> bool:
+        """Always."""
+        return True
+
+    @property
     def breakpoints(self) -> tuple[float, ...]:
-        """Those of the schedule before `at`, and `at`."""
-        return (*(t for t in self.schedule.breakpoints if t < self.at), self.at)
-
-    def __call__(self, t: Any) -> Any:
-        """Return the schedule's alpha before `at`, else 0."""
-        t = _time(t)
-        return _plain(np.where(t < self.at, self.schedule(np.minimum(t, self.at)), 0.0))
-
-    def integral(self, t0: Any, t1: Any) -> Any:
-        """Return the schedule's integral over what lies before `at`."""
-        t0, t1 = _times(t0, t1)
-        return self.schedule.integral(np.minimum(t0, self.at), np.minimum(t1, self.at))
+        """Those of the schedule before `at`, and `at` itself unless the penalty was 0 by then."""
+        before = tuple(t for t in self.schedule.breakpoints if t < self.at)
+        return (*before, self.at) if self.schedule(math.nextafter(self.at, 0)) > 0 else before
 
     def on_time(self, unit: float) -> "SwitchedOff":
         """Return the same on clock "time", switched off `unit` times as late."""
-        return SwitchedOff(self.schedule.on_time(unit), self.at * unit)
+        unit = _number("unit", unit, positive=True)
+        return self if self.clock == "time" else SwitchedOff(self.schedule.on_time(unit), self.at * unit)
+
+    def _alpha(self, t: Array) -> Any:
+        return np.where(t < self.at, self.schedule(t), 0.0)
+
+    def _integral(self, t0: Array, t1: Array) -> Any:
+        return self.schedule.integral(np.minimum(t0, self.at), np.minimum(t1, self.at))
+
+
+def _set(schedule: Any, /, **fields: Any) -> None:
+    """Set fields of a frozen dataclass while it is made."""
+    for name, value in fields.items():
+        object.__setattr__(schedule, name, value)
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+_REMEDIES = {
+    "value": "write 0 for no penalty",
+    "values": "write 0 for no penalty",
+    "times": "begin with 0 and leave the end out, the last value lasts for ever",
+    "at": "write Constant(0) for no penalty at all, and the schedule alone for one that is never switched off",
+    "period": "write 1, or the time in which the schedule is to fall",
+    "ratio": "write Constant(0) for no penalty, SwitchedOff for one that ends at once",
+    "unit": "write the time that one step or epoch lasts, such as the step size",
+}
+
+
+def _number(name: str, value: Any, *, positive: bool = False) -> float:
+    if not _is_number(value):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}: write float(...) around it if it is one")
+    if not (math.isfinite(value) and (value > 0 if positive else value >= 0)):
+        bound = "> 0" if positive else ">= 0"
+        raise ValueError(f"{name} must be a finite number {bound}, got {value!r}: {_REMEDIES[name]}")
+    return float(value)
+
+
+def _clock(clock: Any) -> Clock:
+    if clock not in get_args(Clock):
+        raise ValueError(f"clock must be {', '.join(map(repr, get_args(Clock)))}, got {clock!r}")
+    return clock
+
+
+def _plain(value: Any) -> Any:
+    """Return 0-dimensional arrays as floats."""
+    return float(value) if np.ndim(value) == 0 else value
