@@ -59,7 +59,7 @@ class DualNewton:
         return nu, self.X.T @ nu
 
     def solve(
-        self, mirror: Mirror, z0: Array, A: float, nu: Array, tolerance: float, max_iterations: int = 60
+        self, mirror: Mirror, z0: Array, A: float, nu: Array, tolerance: float, max_iterations: int = 40
     ) -> tuple[Array, float]:
         """Return nu with |X primal(z_0 + X'nu, A) - y|_inf <= tolerance, or where progress ended, and that residual."""
         best, best_residual, stale = nu, np.inf, 0

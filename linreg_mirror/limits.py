@@ -16,6 +16,7 @@ from linreg_mirror.problem import Problem
 from linreg_mirror.trajectory import Solution, Stats
 
 _COARSE = 1e-2  # residual, relative to y, that is good enough on the way
+_BUDGET = 1000  # Newton steps after which stages are no longer halved; 15 are usual, and 100 rare
 
 
 @one_thread()
@@ -135,7 +136,7 @@ def _advance(
     potential: Potential,
     required: float,
     coarse: float,
-    halvings: int = 6,
+    halvings: int = 4,
 ) -> Stage:
     """Solve the next potential from the one before; where that fails, go there in two steps."""
     before = stage.potential
@@ -144,7 +145,7 @@ def _advance(
     change = newton.predict(mirror, z, before.A, potential.z0 - before.z0, potential.A - before.A, guess)
     nu = newton.towards(mirror, potential.z0, potential.A, stage.nu + guess, change - guess)
     reached = Stage(potential, *newton.solve(mirror, potential.z0, potential.A, nu, required))
-    if reached.residual <= max(required, 1e-6 * coarse) or halvings == 0:
+    if reached.residual <= max(required, 1e-6 * coarse) or halvings == 0 or newton.iterations > _BUDGET:
         return reached
     middle = Potential(
         0.5 * (before.z0 + potential.z0), 0.5 * (before.A + potential.A), potential.growth**0.5, last=False

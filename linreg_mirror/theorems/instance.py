@@ -19,6 +19,7 @@ from linreg_mirror.trajectory import Solution, Trajectory
 
 # Loose enough for a second per run, and three orders below what the ledger asks of an identity.
 _STATIONARITY = 1e-10
+_ACCURACY = 1e-11
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,24 +46,23 @@ class Instance:
     @cached_property
     def path(self) -> Trajectory:
         """The flow of the parameters: evidence that knows nothing of mirrors."""
-        options = {}
-        if isinstance(self.network, Hadamard) and np.isneginf(self.network.log_scale).any():
-            # |m| = |w| is kept to the last bit only by explicit methods; rounding would otherwise let x cross zero.
-            options = {"integrators": ("DOP853",), "max_steps": 3000}
+        # |m| = |w| is kept to the last bit only by explicit methods; rounding would otherwise let x cross zero.
+        balanced = isinstance(self.network, Hadamard) and bool(np.isneginf(self.network.log_scale).any())
         return flow(
             self.problem,
             self.network,
             self.schedule,
             method="parameters",
             tolerance=_STATIONARITY,
-            accuracy=1e-11,
-            **options,
+            accuracy=_ACCURACY,
+            max_steps=3_000 if balanced else 20_000,
+            integrators=("DOP853",) if balanced else ("LSODA", "BDF", "Radau"),
         )
 
     @cached_property
     def dual_path(self) -> Trajectory:
         """The flow in n dual dimensions, up to the time at which `path` ended."""
-        return flow(self.problem, self.network, self.schedule, until=float(self.path.t[-1]), accuracy=1e-11)
+        return flow(self.problem, self.network, self.schedule, until=float(self.path.t[-1]), accuracy=_ACCURACY)
 
     @cached_property
     def limit(self) -> Solution:

@@ -1,0 +1,176 @@
+"""Puts wrong formulas in the place of right ones and shows which theorems catch each: `python -m tests.mutants`."""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from unittest.mock import patch
+
+import numpy as np
+from joblib import Parallel, delayed
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from linreg_mirror import references, schedules
+from linreg_mirror.losses import Huber
+from linreg_mirror.mirrors import Hyperbolic
+from linreg_mirror.parametrizations import Hadamard, commutation
+from linreg_mirror.problem import Problem
+from linreg_mirror.theorems import REGISTRY
+from linreg_mirror.theorems.check import Finding, check
+
+INSTANCES = (
+    "planted/plain/0",
+    "planted/biased/0",
+    "planted/unequal/0",
+    "planted/geometric/0",
+    "planted/quadratic/0",
+    "planted/switched_off/0",
+    "planted/constant/0",
+    "planted/balanced/0",
+    "planted/huber/0",
+    "special/tight-rate",
+    "special/start-at-solution",
+    "special/plateau",
+    "special/small-targets",
+)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A wrong formula, and how to put it in place for a while."""
+
+    name: str
+    applied: Callable[[], AbstractContextManager]
+
+
+def replaced(name: str, owner: object, attribute: str, wrong: Callable[[Callable], Callable]) -> Mutant:
+    """`wrong` takes the right function and returns the one that takes its place; properties stay properties."""
+    right = inspect.getattr_static(owner, attribute)
+    if isinstance(right, property):
+        assert right.fget is not None
+        return Mutant(name, lambda: patch.object(owner, attribute, property(wrong(right.fget))))
+    return Mutant(name, lambda: patch.object(owner, attribute, wrong(right)))
+
+
+def stated(name: str, theorem: str, **constants: object) -> Mutant:
+    """A wrong constant in the statement itself, which must then be refuted by the evidence."""
+    return Mutant(name, lambda: patch.dict(REGISTRY[theorem].constants, constants))
+
+
+def pullback_without_factor(right: Callable) -> Callable:
+    return lambda self, theta, g: right(self, theta, g) * np.concatenate([np.ones(self.d), np.full(self.d, 0.5)])
+
+
+def wrong_bracket(right: Callable) -> Callable:
+    def bracket(network, i, j, theta):
+        e = np.eye(network.d)
+        g = network.pullback(theta, e[j]) if j >= 0 else network.penalty_gradient(theta)
+        return right(network, i, j, theta) + g
+
+    return bracket
+
+
+MUTANTS = (
+    replaced(
+        "scale decays with exp(-2A)", Hyperbolic, "log_scale_at", lambda _: lambda self, A: self.log_scale - 2 * A
+    ),
+    replaced("scale 2 u0 v0", Hyperbolic, "log_scale_at", lambda right: lambda self, A: right(self, A) + np.log(2)),
+    replaced(
+        "scale decays with exp(-8A)", Hyperbolic, "log_scale_at", lambda _: lambda self, A: self.log_scale - 8 * A
+    ),
+    replaced("no log(u0/v0) in the mirror", Hyperbolic, "initial_dual", lambda _: lambda self: 0.0 * self.tilt),
+    replaced("log(u0/v0) not halved", Hyperbolic, "initial_dual", lambda _: lambda self: 1.0 * self.tilt),
+    replaced("x = 2b sinh 2z", Hyperbolic, "primal", lambda right: lambda self, z, A: 2 * right(self, z, A)),
+    replaced("x = b sinh z", Hyperbolic, "primal", lambda right: lambda self, z, A: right(self, z / 2, A)),
+    replaced("metric sqrt(x^2 + b^2)", Hyperbolic, "metric", lambda right: lambda self, z, A: 0.5 * right(self, z, A)),
+    replaced("dual arcsinh(x/b)", Hyperbolic, "dual", lambda right: lambda self, x, A: 2 * right(self, x, A)),
+    replaced(
+        "potential without the tilt",
+        Hyperbolic,
+        "potential",
+        lambda right: lambda self, x, A: right(self, x, A) + x * 0.5 * self.tilt,
+    ),
+    replaced(
+        "potential with + sqrt(x^2 + b^2)",
+        Hyperbolic,
+        "potential",
+        lambda right: lambda self, x, A: right(self, x, A) + np.hypot(x, np.exp(self.log_scale_at(A))),
+    ),
+    replaced("gradient of w halved", Hadamard, "pullback", pullback_without_factor),
+    replaced("penalty with a 1/2", Hadamard, "penalty_gradient", lambda right: lambda self, p: 0.5 * right(self, p)),
+    replaced("x = 2 m*w", Hadamard, "effective", lambda right: lambda self, p: 2 * right(self, p)),
+    replaced(
+        "decay on m alone",
+        Hadamard,
+        "penalty_gradient",
+        lambda right: lambda self, p: right(self, p) * np.concatenate([np.ones(self.d), np.zeros(self.d)]),
+    ),
+    replaced("gradient of f doubled", Problem, "gradient", lambda right: lambda self, x: 2 * right(self, x)),
+    replaced(
+        "geometric integral without 1/log",
+        schedules.Geometric,
+        "integral",
+        lambda right: lambda self, a, b: right(self, a, b) * -np.log(self.ratio),
+    ),
+    replaced(
+        "quadratic integral halved",
+        schedules.Quadratic,
+        "integral",
+        lambda right: lambda self, a, b: 0.5 * right(self, a, b),
+    ),
+    replaced(
+        "switched off at twice the time",
+        schedules.SwitchedOff,
+        "integral",
+        lambda right: lambda self, a, b: 2 * right(self, a, b),
+    ),
+    replaced("Huber's gradient unclipped", Huber, "gradient", lambda _: lambda self, r: r),
+    replaced(
+        "LASSO weight alpha", references, "lasso", lambda right: lambda problem, weight: right(problem, weight / 2)
+    ),
+    replaced("Lie bracket with a stray term", commutation, "lie_bracket", wrong_bracket),
+    stated("rate of convergence doubled", "convergence.rate", speed=2.0),
+    stated("global rate doubled", "convergence.global", speed=2.0),
+    stated("rate with penalty, without the integral", "convergence.rate.penalty", drift=0.0),
+    stated("L1 bound without d/e", "regimes.l1.bound", per_feature=0.0),
+    stated("spred stable up to alpha", "spred.stability", threshold=1.0),
+    stated("bias at x_0 exp(-2A)", "mirror.positional_bias", exponent=2.0),
+    stated("Bregman divergence in place of Lyapunov's function", "mirror.lyapunov", follow_target=True),
+    stated("unequal scales end in minimum L2", "regimes.l2.unequal", power=0.0),
+    stated("x_0 != 0, b -> 0 ends in minimum L1", "regimes.biased", weight=0.0),
+)
+
+
+def verdicts(findings: list[Finding]) -> dict[str, tuple[str, bool]]:
+    return {finding.theorem.id: (finding.verdict.name, finding.control_failed) for finding in findings}
+
+
+def outcome(index: int | None) -> dict[str, tuple[str, bool]]:
+    """Verdicts on the instances, without a mutant or with one of them in place."""
+    with nullcontext() if index is None else MUTANTS[index].applied(), np.errstate(all="ignore"):
+        return verdicts(check(instances=INSTANCES))
+
+
+def main() -> int:
+    console = Console(width=130)
+    # Imported by name: what is defined in __main__ would travel to the workers as a copy, ledger included.
+    run = importlib.import_module("tests.mutants").outcome
+    right, *mutated = Parallel(n_jobs=2)(delayed(run)(i) for i in (None, *range(len(MUTANTS))))
+    table = Table("mutant", "caught by", box=SIMPLE_HEAD)
+    survivors = 0
+    for mutant, wrong in zip(MUTANTS, mutated, strict=True):
+        caught = [theorem for theorem in right if wrong[theorem] != right[theorem]]
+        survivors += not caught
+        more = f" and {len(caught) - 4} more" if len(caught) > 4 else ""
+        table.add_row(mutant.name, ", ".join(caught[:4]) + more if caught else "[bold red]survives[/]")
+    console.print(table)
+    print(f"{len(MUTANTS) - survivors} of {len(MUTANTS)} mutants caught")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
