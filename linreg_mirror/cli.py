@@ -106,7 +106,7 @@ def _print_details(data: dict) -> None:
             continue
         console.print(f"\n[bold red]{entry['id']}[/]: {entry['statement']}", highlight=False)
         for failure in entry["failing"][:5]:
-            measured = failure["error"] or f"margin {failure['margin']:.2g}"
+            measured = failure["error"] or f"margin {failure['margin']}"
             console.print(f"  {measured}\n  repeat: {failure['repeat']}", highlight=False, soft_wrap=True)
         if not entry["control"]["failed"]:
             control = entry["control"]

@@ -9,6 +9,7 @@ import numpy as np
 from linreg_mirror._blas import one_thread
 from linreg_mirror.integration import INTEGRATORS, History, System, integrate, penalty_to_come
 from linreg_mirror.losses import Array
+from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.parametrizations import Hadamard, Parametrization
 from linreg_mirror.problem import Problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
@@ -85,11 +86,7 @@ def flow(
     started = clock.perf_counter()
     schedule = as_schedule(schedule)
     require_clock(schedule, "time")
-    if network.d != problem.d:
-        raise ValueError(
-            f"the network has {network.d} effective weights, the problem {problem.d} features: build the network with "
-            "d=problem.d"
-        )
+    problem.require_width(network.d)
     for name, value in (("tolerance", tolerance), ("accuracy", accuracy)):
         if not (np.isfinite(value) and value > 0):
             raise ValueError(f"{name} must be a positive number, got {value!r}: write {name}=1e-9")
@@ -105,7 +102,7 @@ def flow(
             "flow(..., until=T), or use Quadratic or Geometric"
         )
     if method == "dual":
-        system = _dual_system(problem, network, schedule, accuracy)
+        system = _dual_system(problem, network, schedule, accuracy, tolerance)
     elif method == "parameters":
         system = _parameter_system(problem, network, schedule, accuracy)
     else:
@@ -145,7 +142,9 @@ def flow(
     )
 
 
-def _dual_system(problem: Problem, network: Parametrization, schedule: Schedule, accuracy: float) -> System:
+def _dual_system(
+    problem: Problem, network: Parametrization, schedule: Schedule, accuracy: float, tolerance: float
+) -> System:
     mirror = network.mirror()
     X, Xt, y, loss, z0 = problem.X, problem.X.T, problem.y, problem.loss, mirror.initial_dual
     basis = problem.range_basis if problem.inconsistency else None
@@ -175,7 +174,10 @@ def _dual_system(problem: Problem, network: Parametrization, schedule: Schedule,
     def unpack(states: Array, decays: Array) -> tuple[Array, Array, None]:
         return mirror.primal(z0 - states @ X, decays[:, None]), states, None
 
-    log_b = getattr(mirror, "log_scale", np.zeros(1))
+    if not isinstance(mirror, Hyperbolic):
+        # x is proportional to the dual here, and so is its error: f's slope cannot be smaller than that.
+        accuracy = min(accuracy, 0.1 * tolerance)
+    log_b = mirror.log_scale if isinstance(mirror, Hyperbolic) else np.zeros(1)
     exponent_size = max(1.0, float(np.abs(log_b).max()))
     # The exponents are 2 X's, |s| up to log(1/b): an absolute error of `accuracy` there is a relative one in x.
     column = max(1.0, float(np.sqrt((X**2).sum(axis=0)).max()))

@@ -9,8 +9,8 @@ import numpy as np
 from linreg_mirror._blas import one_thread
 from linreg_mirror.certificates import certify_limit, outcome
 from linreg_mirror.dual_newton import DualNewton
-from linreg_mirror.losses import Array
-from linreg_mirror.mirrors import Mirror, Potential
+from linreg_mirror.losses import Array, Squared
+from linreg_mirror.mirrors import Hyperbolic, Mirror, Potential
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problem import Problem
 from linreg_mirror.trajectory import Solution, Stats
@@ -57,18 +57,13 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     Mask in the Mirror (arXiv 2408.09966), Theorem 2.3. `linreg_mirror.minimum_l1` is the limit of scale 0.
     """
     started = clock.perf_counter()
-    if network.d != problem.d:
-        raise ValueError(
-            f"the network has {network.d} effective weights, the problem {problem.d} features: build the network with "
-            "d=problem.d"
-        )
+    problem.require_width(network.d)
     if not (np.isfinite(decay) and decay >= 0):
         raise ValueError(
             f"decay must be a finite number >= 0, the integral of alpha, got {decay!r}: for infinite decay of x = m*w "
             "ask minimum_l1(problem)"
         )
-    consistent = problem.inconsistency <= 1e-10
-    if not consistent and type(problem.loss).__name__ != "Squared":
+    if problem.inconsistency > 1e-10 and not isinstance(problem.loss, Squared):
         raise ValueError(
             "Xx = y has no solution, and what the flow then converges to depends on the loss: write "
             "flow(problem, network) instead, or Problem(X, y) for least squares"
@@ -83,7 +78,7 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     return Solution(
         x=x,
         dual=s,
-        log_scale=mirror.log_scale_at(decay) if hasattr(mirror, "log_scale_at") else None,  # type: ignore[attr-defined]
+        log_scale=mirror.log_scale_at(decay) if isinstance(mirror, Hyperbolic) else None,
         status=outcome(certificate, problem),
         stats=Stats(
             method="Newton on the dual, continued in the scale",

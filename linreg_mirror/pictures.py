@@ -73,7 +73,7 @@ def _regimes(problem: Problem) -> bytes:
         right.semilogx(scales, ends[:, np.argsort(-np.abs(l1))[:8]], color="0.1", lw=1.2)
         rest = np.argsort(-np.abs(l1))[8:]
         right.semilogx(scales, ends[:, rest], color="tab:blue", lw=0.5, alpha=0.5)
-        right.set(xlabel="scale b", ylabel="weights of the limit (blue: off the largest 8)")
+        right.set(xlabel="scale b", ylabel="weights (blue: all but 8)")
         right.invert_xaxis()
         return _svg(figure)
 

@@ -72,6 +72,14 @@ class Problem:
         """Number of features, the columns of X."""
         return self.X.shape[1]
 
+    def require_width(self, d: int) -> None:
+        """Raise ValueError unless a network with d effective weights fits the d features of X."""
+        if d != self.d:
+            raise ValueError(
+                f"the network has {d} effective weights, the problem {self.d} features: build the network with "
+                "d=problem.d"
+            )
+
     def residual(self, x: Array) -> Array:
         """Return Xx - y, shape (n,)."""
         return self.X @ x - self.y

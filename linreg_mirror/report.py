@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def _entry(finding: Finding) -> dict[str, Any]:
         "hypotheses": [hypothesis.name for hypothesis in theorem.hypotheses],
         "instances": len(finding.records),
         "worst_instance": worst.instance if worst else None,
-        "worst_margin": evidence.margin if evidence else None,
+        "worst_margin": _finite(evidence.margin) if evidence else None,
         "tightness": max(shares) if shares else None,
         "detail": evidence.detail if evidence else (worst.error if worst else "no instance met the hypotheses"),
         "repeat": finding.repeat,
@@ -69,7 +70,7 @@ def _entry(finding: Finding) -> dict[str, Any]:
         "failing": [
             {
                 "instance": record.instance,
-                "margin": record.evidence.margin if record.evidence else None,
+                "margin": _finite(record.evidence.margin) if record.evidence else None,
                 "error": record.error or None,
                 "repeat": f"linreg-mirror check {theorem.id} --instance {record.instance}",
             }
@@ -77,6 +78,11 @@ def _entry(finding: Finding) -> dict[str, Any]:
             if record.evidence is None or not record.evidence.holds
         ],
     }
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no NaN and no infinity; the detail beside the number names them."""
+    return value if math.isfinite(value) else None
 
 
 _COLOURS = {"holds": "green", "refuted": "yellow", "vacuous": "yellow", "untested": "magenta", "error": "red"}
@@ -158,7 +164,7 @@ def write(report: Mapping[str, Any], directory: Path, pictures: Mapping[str, byt
     """
     directory.mkdir(parents=True, exist_ok=True)
     data, page = directory / "report.json", directory / "report.html"
-    data.write_text(json.dumps(report, indent=1, allow_nan=True), encoding="utf-8")
+    data.write_text(json.dumps(report, indent=1, allow_nan=False), encoding="utf-8")
     page.write_text(as_html(report, pictures), encoding="utf-8")
     return data, page
 
@@ -169,7 +175,9 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto
 h1 { margin-bottom: 0; } h2 { margin-top: 2.5rem; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { text-align: left; vertical-align: top; padding: .45rem .6rem; border-bottom: 1px solid var(--line); }
-td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+th:nth-child(1) { width: 38%; } th:nth-child(4) { width: 18%; } th:nth-child(5) { width: 24%; }
+th:nth-child(3), th:nth-child(4) { text-align: right; }
 code { font: 13px ui-monospace, monospace; overflow-wrap: anywhere; }
 .statement { margin: .2rem 0; } .small { font-size: 13px; opacity: .8; }
 .good { color: var(--good); } .known { color: var(--known); } .bad { color: var(--bad); font-weight: 600; }
@@ -195,6 +203,8 @@ def as_html(report: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
 <title>linreg-mirror: the ledger</title><style>{_STYLE}</style></head><body>
 <h1>The ledger</h1>
 <p class="{mood}">{html.escape(summary(report))}</p>
+<h2>Pictures</h2>
+{figures}
 <h2>Theorems</h2>
 <p>Each statement is evaluated on every instance that meets its hypotheses. A margin of at least 0 means that it holds;
 the worst one is shown, with the command that repeats it. Each statement has a control, a false variant of it, that
@@ -205,8 +215,6 @@ must fail on its witness: where it does not, the theorem counts as untested.</p>
 </tbody></table>
 <ul class="small">{verdicts}</ul>
 <ul class="small">{papers}</ul>
-<h2>Pictures</h2>
-{figures}
 <h2>Run and machine</h2>
 <pre class="small">{details}</pre>
 </body></html>
@@ -217,15 +225,19 @@ def _row(entry: Mapping[str, Any]) -> str:
     control = entry["control"]
     tone = "bad" if not entry["as_expected"] else "good" if entry["verdict"] == "holds" else "known"
     expected = "" if entry["verdict"] == "holds" and entry["as_expected"] else f" (expected: {entry['expected']})"
-    used = "" if entry["tightness"] is None else f"<br><span class=small>{entry['tightness']:.2g} of the bound</span>"
+    used = (
+        ""
+        if entry["tightness"] is None
+        else f"<br><span class=small>at most {entry['tightness']:.2g} of the bound</span>"
+    )
     failed = "fails" if control["failed"] else '<span class="bad">does not fail</span>'
     e = html.escape
     return (
         f'<tr id="{e(entry["id"])}"><td><b>{e(entry["id"])}</b><p class=statement>{e(entry["statement"])}</p>'
-        f"<span class=small>{e(entry['source'])}</span></td>"
+        f"<span class=small>{e(entry['source'])}</span><br><code>{e(entry['repeat'])}</code></td>"
         f"<td>{e(entry['kind'])}</td><td class=number>{entry['instances']}</td>"
         f"<td class=number>{_number(entry['worst_margin'])}{used}<br><span class=small>{e(entry['detail'])}</span></td>"
         f"<td>{e(control['description'])}<br><span class=small>on {e(control['witness'])}: {failed}, "
         f"{e(control['detail'])}</span></td>"
-        f'<td class="{tone}">{e(entry["verdict"])}{e(expected)}<br><code>{e(entry["repeat"])}</code></td></tr>'
+        f'<td class="{tone}">{e(entry["verdict"])}{e(expected)}</td></tr>'
     )

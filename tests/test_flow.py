@@ -166,7 +166,7 @@ def test_direct_until_convergence(alpha):
 def test_one_dimension_has_a_closed_form():
     # With X = 1, y = 0 and x = b sinh q, x' = -2 sqrt(x^2 + b^2) x is q' = -2 b sinh q.
     b, x0, until = 0.5, 2.0, 0.7
-    run = flow(Problem([[1.0]], [0.0]), Hadamard.from_scale(b, x0=[x0]), until=until)
+    run = flow(Problem([[1.0]], [0.0]), Hadamard.from_scale(b, x0=[x0]), until=until, accuracy=1e-11)
     q0 = np.arcsinh(x0 / b)
     q = 2 * np.arctanh(np.tanh(q0 / 2) * np.exp(-2 * b * until))
     assert run.x[-1, 0] == pytest.approx(b * np.sinh(q), abs=1e-9)

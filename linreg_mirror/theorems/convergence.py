@@ -106,6 +106,13 @@ def rate_printed(it: Instance, C: float) -> Evidence:
     control=Control("half the bound", "special/plateau", {"speed": 2.0}),
 )
 def global_rate(it: Instance, speed: float) -> Evidence:
+    """Compare the regularised objective with the bound at every time.
+
+    Proof. U' = -2U(2 alpha + g) and V' = -2V(2 alpha - g): with F(U, V) = f(U - V) + 2 alpha sum(U + V) this is
+    (log U)' = -2 dF/dU, (log V)' = -2 dF/dV, an entropic mirror flow of F, which is convex and has the least value of
+    f + 2 alpha |.|_1. So D_t = KL(U*, U_t) + KL(V*, V_t) has D' = -2 <grad F, (U, V) - (U*, V*)> <= -2(F_t - F*), and F
+    never increases: 2t(F_t - F*) <= int_0^t 2(F_s - F*) ds <= D_0.
+    """
     m, w = it.factors()
     alpha = float(it.schedule.limit)
     objective = np.array([it.problem.value(x) for x in it.path.x]) + alpha * (m**2 + w**2).sum(axis=1)

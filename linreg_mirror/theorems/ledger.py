@@ -23,7 +23,7 @@ PAPERS = {
     "W20": "Woodworth et al.: Kernel and Rich Regimes in Overparametrized Models. COLT 2020, arXiv 2002.09277",
     "LWLA22": "Li, Wang, Lee, Arora: Implicit Bias of Gradient Descent on Reparametrized Models. arXiv 2207.04036",
     "ZW23": "Ziyin, Wang: spred: Solving L1 Penalty with SGD. ICML 2023, arXiv 2210.01212",
-    "ours": "This package; proved in its documentation or in the docstring of the theorem",
+    "ours": "This package; proved in the docstring of the theorem",
 }
 
 
@@ -99,9 +99,11 @@ def inequality(left: ArrayLike, right: ArrayLike, scale: float = 1.0, rounding: 
     slack = (right - left) / scale
     # An entry where both sides are rounding says nothing about how tight the bound is.
     telling = left > 10 * rounding * scale
-    tightness = float(np.max(left[telling] / np.maximum(right[telling], 1e-300))) if telling.any() else 0.0
+    shares = left[telling] / np.maximum(right[telling], 1e-3 * left[telling])  # beyond 1000, more says nothing
+    tightness = float(np.max(shares, initial=0.0))
     worst = float(np.min(slack)) + rounding
-    return Evidence(worst, f"slack {worst:.1e}, {tightness:.3g} of the bound used", tightness)
+    used = f"{tightness:.3g} of the bound used" if tightness < 1000 else "far beyond the bound"
+    return Evidence(worst, f"slack {worst:.1e}, {used}", tightness)
 
 
 def slope(x: ArrayLike, y: ArrayLike, expected: float, tolerance: float) -> Evidence:

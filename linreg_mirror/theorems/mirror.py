@@ -249,6 +249,10 @@ def ends_in_limit(it: Instance, tilted: bool) -> Evidence:
     control=Control("the penalty is left out of the dual flow", "planted/geometric/0", {"exponent": 0.0}),
 )
 def reduction(it: Instance, exponent: float) -> Evidence:
+    """Compare both flows at the time at which that of the parameters ended.
+
+    Proof. grad f = X'l'(Xx - y), so that L_t = X's_t with s' = l'(X x - y); and x is a function of L_t and A_t.
+    """
     mirror = it.hadamard.mirror()
     x = mirror.primal(mirror.initial_dual - it.dual_path.dual[-1] @ it.problem.X, exponent * it.dual_path.decay[-1])
     return identity(relative(x - it.path.x[-1], it.path.x[-1]), TOLERANCE)

@@ -41,6 +41,11 @@ def spred_lasso(it: Instance, weight: float) -> Evidence:
     control=Control("threshold alpha", "planted/plain/0", {"threshold": 1.0}),
 )
 def stability(it: Instance, threshold: float) -> Evidence:
+    """Compare the sign of the growth rate of each pair (m_i, w_i) at zero with the rule.
+
+    Proof. Linearised at zero, m_i' = -g_i w_i - 2 alpha m_i and w_i' = -g_i m_i - 2 alpha w_i, with eigenvalues
+    -2 alpha +- g_i.
+    """
     problem, d = it.problem, it.problem.d
     g = problem.gradient(np.zeros(d))
     alpha = 0.35 * float(np.median(np.abs(g)))
@@ -51,7 +56,7 @@ def stability(it: Instance, threshold: float) -> Evidence:
         force[k] = (ahead - behind) / (2 * step)
     growth = np.array([np.linalg.eigvals(force[np.ix_([i, d + i], [i, d + i])]).real.max() for i in range(d)])
     wrong = np.sum((growth > 0) != (np.abs(g) > threshold * alpha))
-    return Evidence(-float(wrong), f"{wrong} of {d} entries grow against the rule")
+    return Evidence(0.0 - float(wrong), f"{wrong} of {d} entries grow against the rule")
 
 
 def _force(it: Instance, alpha: float, theta: np.ndarray) -> np.ndarray:

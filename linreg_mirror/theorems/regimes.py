@@ -45,6 +45,12 @@ def _limit_at(it: Instance, log_b: float | Array) -> Array:
     control=Control("without d/e", "special/small-targets", {"per_feature": 0.0}),
 )
 def l1_bound(it: Instance, per_feature: float) -> Evidence:
+    """Compare the excess of the L1 norm with the bound on a ladder of scales down to log b = -1e5.
+
+    Proof. Let h(x) = x arcsinh(x/b) - sqrt(x^2 + b^2) and L = ln(2/b). From x <= sqrt(x^2 + b^2) <= x + b for x >= 0
+    and x ln x >= -1/e follow h(x) >= |x|(L - 1) - 1/e - b and h(x) <= |x|(L - 1) + |x| ln(|x| + b/2). The limit x_b
+    minimises sum h over Xx = y, so sum h(x_b) <= sum h(x1); divide by L - 1.
+    """
     least = _certified(it.least_l1)
     norm, d = np.abs(least).sum(), it.problem.d
     left, right = [], []
@@ -91,6 +97,11 @@ def _excess_l1(it: Instance, fixed: str, norm: float, L: float) -> float:
     control=Control("it minimises |x|_1", "planted/biased/0", {"weight": 0.0}),
 )
 def biased_limit(it: Instance, weight: float) -> Evidence:
+    """Compare the cost of the limit at log b = -2e4 with the least cost, by HiGHS.
+
+    Proof. As b -> 0, arcsinh(x/b) / log(1/b) tends to sign x, and the tilt arcsinh(x_0/b) / log(1/b) to sign x_0: the
+    potential divided by log(1/b)/2 tends to |x|_1 - <x, sign x_0>.
+    """
     x0 = it.network.effective(it.network.theta0)
     x = _certified(limit(it.problem, Hadamard.from_scale(log_b=-2e4, x0=x0)))
     signs = weight * np.sign(x0)
@@ -125,6 +136,10 @@ def l2_rate(it: Instance, spread: float) -> Evidence:
     control=Control("it minimises sum x_i^2", "planted/plain/0", {"power": 0.0}),
 )
 def l2_unequal(it: Instance, power: float) -> Evidence:
+    """Compare the limit at large unequal scales with weighted least squares.
+
+    Proof. For b -> inf, [x arcsinh(x/b) - sqrt(x^2 + b^2)]/2 = -b/2 + x^2/(4b) + O(x^4/b^3).
+    """
     b = np.exp(np.linspace(-1, 1, it.problem.d))
     x = _limit_at(it, np.log(1e5 * np.abs(_certified(it.least_l2)).max() * b))
     root = b ** (power / 2)
