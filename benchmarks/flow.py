@@ -1,0 +1,210 @@
+"""How long does a mirror flow take until it is stationary to 1e-9, and who gets there?
+
+Ours integrates the n-dimensional dual. The peers integrate the 2d parameters m and w of x = m*w, as one would write
+the gradient flow down, with SciPy's and diffrax's solvers. All stop at the same stationarity, never at a horizon.
+The last cases show what a horizon does.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from benchmarks.harness import Answer, Array, Competitor, Judgement, OverBudget, Settings, compare
+from linreg_mirror.flow import flow
+from linreg_mirror.instances import planted_sparse
+from linreg_mirror.limits import limit
+from linreg_mirror.parametrizations import Hadamard
+from linreg_mirror.problem import Problem
+from linreg_mirror.trajectory import Status
+
+_STATIONARITY = 1e-9
+_NEVER = 1e15
+# Explicit methods end on the edge of stability, where the error control leaves noise of about 1e3 rtol in the gradient:
+# with rtol = 1e-9 they are never stationary to 1e-9. Implicit ones damp it.
+_RTOL = {"LSODA": 1e-9, "Kvaerno5": 1e-9, "RK45": 1e-13, "Tsit5": 1e-13}
+_HORIZON, _HORIZON_SCALE = 1200.0, 1e-6
+
+
+def measure(settings: Settings, progress: Callable[[str], None]) -> dict[str, Any]:
+    sizes = [(5, 12)] if settings.quick else [(20, 60), (40, 100), (100, 1000)]
+    scales = [1e-1, 1e-4] if settings.quick else [1e-1, 1e-2, 1e-4, 1e-6, 1e-8]
+    notes = [
+        f"every competitor stops where |X'(Xx - y)| <= {_STATIONARITY:g} |X'y|, both in the largest entry",
+        "rtol of the peers: " + ", ".join(f"{name} {rtol:g}" for name, rtol in _RTOL.items())
+        + "; atol = 1e-6 sqrt(2b) (explicit: rtol sqrt(2b)); looser explicit ones never become stationary",
+        "distance is to limit(problem, network).x, relative to its largest entry",
+    ]  # fmt: skip
+    if find_spec("diffrax") is None:
+        notes.append("diffrax is not installed: its two solvers were left out (pip install diffrax)")
+    rows = []
+    for competitor in _competitors(_problem(5, 12, 0), 0.1, settings):  # warm-up of what the first call imports
+        with suppress(OverBudget):
+            competitor.solve()
+    for n, d in sizes:
+        problem = _problem(n, d, seed=0)
+        for scale in scales:
+            network = Hadamard.from_scale(scale, d=d)
+            case = {"n": n, "d": d, "scale": scale}
+            rows += compare(case, _competitors(problem, scale, settings), _judge(problem, network), settings, progress)
+    horizon = f"The usual way: mean squares, solve_ivp to T = {_HORIZON:g}, scale {_HORIZON_SCALE:g}, rtol 1e-8"
+    return {
+        "question": "Time of a mirror flow until relative stationarity 1e-9",
+        "rows": rows,
+        "tables": {horizon: _fixed_horizon(sizes[:2], 2 if settings.quick else 5, progress)},
+        "notes": notes,
+    }
+
+
+def _problem(n: int, d: int, seed: int) -> Problem:
+    return planted_sparse(n=n, d=d, nonzeros=max(2, n // 10), rng=np.random.default_rng(seed))
+
+
+def _judge(problem: Problem, network: Hadamard) -> Callable[[Answer], Judgement]:
+    end = limit(problem, network)
+    if end.status is not Status.converged:
+        raise ArithmeticError(f"nothing to judge by: {end.status}")
+
+    def judge(answer: Answer) -> Judgement:
+        errors = {"stationarity": _stationarity(problem, answer.x), "distance": _distance(answer.x, end.x)}
+        return Judgement(errors, errors["stationarity"] <= 1.001 * _STATIONARITY and errors["distance"] <= 1e-5)
+
+    return judge
+
+
+def _stationarity(problem: Problem, x: Array) -> float:
+    X, y = problem.X, problem.y
+    return float(np.abs(X.T @ (X @ x - y)).max() / np.abs(X.T @ y).max())
+
+
+def _distance(x: Array, end: Array) -> float:
+    return float(np.abs(x - end).max() / np.abs(end).max())
+
+
+def _competitors(problem: Problem, scale: float, settings: Settings) -> list[Competitor]:
+    X, y, budget = problem.X, problem.y, settings.budget
+    theta0 = np.concatenate([np.full(problem.d, np.sqrt(2 * scale)), np.zeros(problem.d)])
+
+    def ours() -> Answer:
+        # A new problem and network each time: nothing is left over from the round before.
+        path = flow(Problem(X, y), Hadamard.from_scale(scale, d=X.shape[1]), tolerance=_STATIONARITY)
+        counts = {"steps": path.stats.steps, "evaluations": path.stats.evaluations}
+        return Answer(path.x[-1], path.status is Status.converged, path.stats.method, counts=counts)
+
+    def scipy_peer(method: str, jacobian: bool) -> Callable[[], Answer]:
+        return lambda: _solve_ivp(X, y, theta0, method, jacobian, _RTOL[method], _atol(method, scale), budget)
+
+    competitors = [
+        Competitor("flow (ours)", ours, ours=True),
+        Competitor("LSODA, analytic Jacobian", scipy_peer("LSODA", True)),
+        Competitor("LSODA", scipy_peer("LSODA", False)),
+        Competitor("RK45", scipy_peer("RK45", False)),
+    ]
+    if find_spec("diffrax") is not None:
+        from benchmarks import diffrax_peer
+
+        def diffrax_solver(name: str, seconds: float) -> Answer:
+            rtol, atol = _RTOL[name], _atol(name, scale)
+            return diffrax_peer.solve(name, X, y, theta0, rtol, atol, _STATIONARITY, seconds)
+
+        def compiled(name: str) -> None:
+            with suppress(OverBudget):
+                diffrax_solver(name, -1.0)
+
+        for name in ("Tsit5", "Kvaerno5"):
+            competitors.append(
+                Competitor(
+                    f"diffrax {name}",
+                    lambda name=name: diffrax_solver(name, budget),
+                    prepare=lambda name=name: compiled(name),
+                )
+            )
+    return competitors
+
+
+def _atol(method: str, scale: float) -> float:
+    return (1e-6 if _RTOL[method] > 1e-12 else _RTOL[method]) * float(np.sqrt(2 * scale))
+
+
+def _gradient_flow(X: Array, y: Array) -> Callable[[float, Array], Array]:
+    d = X.shape[1]
+
+    def field(_: float, theta: Array) -> Array:
+        m, w = theta[:d], theta[d:]
+        g = X.T @ (X @ (m * w) - y)
+        return -np.concatenate([w * g, m * g])
+
+    return field
+
+
+def _solve_ivp(
+    X: Array, y: Array, theta0: Array, method: str, jacobian: bool, rtol: float, atol: float, budget: float
+) -> Answer:
+    d, started, plain = X.shape[1], time.perf_counter(), _gradient_flow(X, y)
+    scale = np.abs(X.T @ y).max()
+
+    def field(t: float, theta: Array) -> Array:
+        if time.perf_counter() - started > budget:
+            raise OverBudget
+        return plain(t, theta)
+
+    def stationary(_: float, theta: Array) -> float:
+        return float(np.abs(X.T @ (X @ (theta[:d] * theta[d:]) - y)).max() / scale - _STATIONARITY)
+
+    stationary.terminal = True  # type: ignore[attr-defined]
+    options: dict[str, Any] = {}
+    if jacobian:
+        options["jac"] = _jacobian(X, y)
+    answer = solve_ivp(field, (0, _NEVER), theta0, method, events=stationary, rtol=rtol, atol=atol, **options)
+    counts = {"steps": len(answer.t) - 1, "evaluations": answer.nfev}
+    return Answer(answer.y[:d, -1] * answer.y[d:, -1], bool(answer.success), answer.message, counts=counts)
+
+
+def _jacobian(X: Array, y: Array) -> Callable[[float, Array], Array]:
+    d, gram, i = X.shape[1], X.T @ X, np.arange(X.shape[1])
+
+    def jacobian(_: float, theta: Array) -> Array:
+        m, w = theta[:d], theta[d:]
+        g = X.T @ (X @ (m * w) - y)
+        J = np.tile(-gram, (2, 2)) * np.concatenate([w, m])[:, None] * np.concatenate([w, m])
+        J[i, d + i] -= g
+        J[d + i, i] -= g
+        return J
+
+    return jacobian
+
+
+def _fixed_horizon(sizes: list[tuple[int, int]], seeds: int, progress: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Return, for each size and method, the worst of several problems among those that reported success."""
+    lines = []
+    for n, d in sizes:
+        for method in ("RK45", "LSODA"):
+            progress(f"n={n}, d={d}: {method} to a fixed horizon")
+            worst: dict[str, Any] = {}
+            for seed in range(seeds):
+                problem, network = _problem(n, d, seed), Hadamard.from_scale(_HORIZON_SCALE, d=d)
+                end = limit(problem, network)
+                theta0 = np.concatenate([network.m0, network.w0])
+                atol = 1e-6 * float(network.m0.max())
+                field = _gradient_flow(problem.X / np.sqrt(n), problem.y / np.sqrt(n))  # the mean of squares
+                answer = solve_ivp(field, (0, _HORIZON), theta0, method, rtol=1e-8, atol=atol)
+                x = answer.y[:d, -1] * answer.y[d:, -1]
+                norm = float(np.abs(end.x).sum())
+                line = {
+                    "n": n,
+                    "d": d,
+                    "method": method,
+                    "seed": seed,
+                    "reports success": bool(answer.success),
+                    "stationarity": _stationarity(problem, x),
+                    "excess L1": (float(np.abs(x).sum()) - norm) / norm,
+                    "distance": _distance(x, end.x),
+                }
+                if answer.success and (not worst or abs(line["excess L1"]) > abs(worst["excess L1"])):
+                    worst = line
+            lines.append(worst)
+    return lines

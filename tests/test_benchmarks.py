@@ -1,0 +1,67 @@
+"""The benchmarks run, judge right what is right, and write what is needed to repeat them. Nothing asserts a time."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module", params=["flow", "minimum_l1"])
+def result(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("benchmarks")
+    command = [sys.executable, "-m", "benchmarks", request.param, "--quick", "--output", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ratio" in done.stdout
+    return json.loads((folder / f"{request.param}.json").read_text(encoding="utf-8"))
+
+
+def test_says_how_to_repeat_it(result):
+    assert result["command"].startswith(f"python -m benchmarks {result['benchmark']} --quick")
+    assert result["quick"] is True
+    assert result["repeats"] == 1
+    assert {"version", "commit", "packages", "machine"} <= result["environment"].keys()
+    assert "one BLAS thread" in result["threads"]
+
+
+def test_every_row_has_a_ratio_and_a_verdict(result):
+    ours = [row for row in result["rows"] if row["ours"]]
+    assert ours
+    assert len(ours) < len(result["rows"])
+    for row in result["rows"]:
+        assert row["ratio"] > 0
+        assert row["seconds"] > 0
+        assert len(row["runs"]) >= 1
+        assert row["verdict"]
+        assert all(math.isfinite(error) for error in row["errors"].values())
+
+
+def test_first_row_of_a_case_is_ours_and_has_ratio_one(result):
+    cases = {}
+    for row in result["rows"]:
+        cases.setdefault(json.dumps(row["case"]), row)
+    for row in cases.values():
+        assert row["ours"]
+        assert row["ratio"] == 1
+
+
+def test_ours_is_right(result):
+    largest = {"stationarity": 1.001e-9, "distance": 1e-6}
+    for row in result["rows"]:
+        if row["ours"]:
+            assert row["verdict"] == "ok", row
+            assert all(error <= largest.get(name, 1e-9) for name, error in row["errors"].items()), row
+
+
+def test_a_peer_that_agrees_is_judged_right(result):
+    assert any(row["verdict"] == "ok" for row in result["rows"] if not row["ours"])
+
+
+def test_tables_are_not_empty(result):
+    assert result["tables"]
+    assert all(lines for lines in result["tables"].values())
