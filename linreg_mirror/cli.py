@@ -7,7 +7,9 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -26,7 +28,7 @@ class _Refused(typer.Exit):
     """Ends the command with a message and exit code 2."""
 
     def __init__(self, message: object) -> None:
-        Console(stderr=True).print(f"[bold red]error:[/] {message}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
         super().__init__(code=2)
 
 
@@ -104,13 +106,14 @@ def _print_details(data: dict) -> None:
     for entry in data["theorems"]:
         if entry["as_expected"]:
             continue
-        console.print(f"\n[bold red]{entry['id']}[/]: {entry['statement']}", highlight=False)
+        console.print(f"\n[bold red]{entry['id']}[/]: {escape(entry['statement'])}", highlight=False)
         for failure in entry["failing"][:5]:
             measured = failure["error"] or f"margin {failure['margin']}"
-            console.print(f"  {measured}\n  repeat: {failure['repeat']}", highlight=False, soft_wrap=True)
+            console.print(f"  {escape(measured)}\n  repeat: {failure['repeat']}", highlight=False, soft_wrap=True)
         if not entry["control"]["failed"]:
             control = entry["control"]
-            console.print(f"  control did not fail on {control['witness']}: {control['detail']}", highlight=False)
+            detail = escape(control["detail"])
+            console.print(f"  control did not fail on {control['witness']}: {detail}", highlight=False)
 
 
 @app.command(name="theorems")
@@ -122,7 +125,7 @@ def list_theorems() -> None:
     for name in ("theorem", "statement", "source", "control"):
         table.add_column(name, overflow="fold")
     for theorem in REGISTRY.values():
-        table.add_row(theorem.id, theorem.statement, str(theorem.source), theorem.control.description)
+        table.add_row(theorem.id, *map(escape, (theorem.statement, str(theorem.source), theorem.control.description)))
     console.print(table)
 
 
@@ -152,16 +155,22 @@ def solve(
         }
     except (ValueError, TypeError, OSError) as error:
         raise _Refused(error) from None
-    table = Table(title=f"X: {problem.n} samples x {problem.d} features, rank {problem.rank}", title_justify="left")
+    table = Table(
+        title=f"X: {problem.n} samples x {problem.d} features, rank {problem.rank}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("solution", no_wrap=True)
-    for name in ("|x|_1", "|x|_2", "nonzeros", "unique", "seconds"):
+    for name in ("|x|_1", "|x|_2", "nonzero", "unique", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
-    table.add_column("certificate")
+    table.add_column("certificate", no_wrap=True)
     for name, solution in solutions.items():
         x = solution.x
         table.add_row(
-            name, f"{np.abs(x).sum():.9g}", f"{np.linalg.norm(x):.9g}", str(np.count_nonzero(x)),
+            name, f"{np.abs(x).sum():.7g}", f"{np.linalg.norm(x):.7g}", str(np.count_nonzero(x)),
             {True: "yes", False: "no", None: "undecided"}[solution.unique], f"{solution.stats.seconds:.2g}",
             solution.status.name, "\n".join(map(str, solution.certificate.checks)),
         )  # fmt: skip
@@ -201,12 +210,12 @@ def doctor() -> None:
     """Show versions, BLAS threads, GPU, and what is missing and how to get it."""
     from linreg_mirror.doctor import examine
 
-    table = Table(pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("part", no_wrap=True)
     table.add_column("found", overflow="fold")
     table.add_column("remedy", overflow="fold")
     for finding in examine():
-        table.add_row(finding.name, finding.value, finding.remedy or "")
+        table.add_row(finding.name, escape(finding.value), escape(finding.remedy or ""))
     console.print(table)
 
 

@@ -80,7 +80,7 @@ class Check:
         return bool(self.value <= self.tolerance)
 
     def __str__(self) -> str:
-        return f"{self.name} {self.value:.1e} {'<=' if self.passed else '>'} {self.tolerance:.1e}"
+        return f"{self.name} {self.value:.1e} {'<=' if self.passed else '>'} {self.tolerance:.0e}"
 
 
 @dataclass(frozen=True)
