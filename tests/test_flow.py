@@ -409,3 +409,20 @@ def test_stationarity_of_networks_without_a_mirror_is_in_the_parameters():
     # m = (1, 0), w = (1, 0): gradient -(1, 2) at x = (1, 0); with alpha = 1/4 the force on m1 is -1 + 2/4.
     theta = np.array([1.0, 0.0, 1.0, 0.0])
     assert stationarity(problem, network, np.array([1.0, 0.0]), 0.25, theta) == pytest.approx(0.5 / 4)
+
+
+def test_where_one_integrator_fails_the_next_takes_over_from_there(monkeypatch):
+    class GivesUp(scipy.integrate.LSODA):
+        def step(self):
+            if self.nfev > 100:
+                self.status = "failed"
+                return "on purpose"
+            return super().step()
+
+    problem, network = gaussian(4, 9, 0), Hadamard.at(0.0, d=9)
+    expected = flow(problem, network)
+    monkeypatch.setattr(scipy.integrate, "LSODA", GivesUp)
+    run = flow(problem, network)
+    assert run.status is Status.converged
+    assert any("LSODA gave up" in note and "on purpose" in note for note in run.stats.notes)
+    np.testing.assert_allclose(run.x[-1], expected.x[-1], atol=1e-7)

@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from array_api_compat import array_namespace
-
-from linreg_mirror.mirrors.protocol import Potential
+from linreg_mirror.mirrors.protocol import Potential, namespace
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,5 +61,5 @@ class Euclidean:
 
 
 def _exp(like: Any, exponent: Any) -> Any:
-    xp = array_namespace(like)
+    xp = namespace(like)
     return xp.exp(xp.asarray(exponent, dtype=like.dtype))

@@ -7,9 +7,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from linreg_mirror.mirrors.protocol import Potential
+from linreg_mirror.mirrors.protocol import Potential, namespace
 
 # Squares of exp of more overflow float64. Arguments are cut here, so that a trial step of an integrator or of Newton's
 # method that is far too long meets a huge finite number, which it backs away from, instead of inf - inf.
@@ -53,13 +52,13 @@ class Hyperbolic:
 
     def primal(self, z: Any, A: Any) -> Any:
         """Return x = b sinh(2z)."""
-        xp = array_namespace(z)
+        xp = namespace(z)
         h = 2 * xp.abs(z)
         return xp.copysign(self._half_exp(xp, h + self.log_scale_at(A)) * -xp.expm1(-2 * h), z)
 
     def dual(self, x: Any, A: Any) -> Any:
         """Return z = arcsinh(x/b) / 2."""
-        xp = array_namespace(x)
+        xp = namespace(x)
         log_b = self.log_scale_at(A)
         size = xp.abs(x)
         b = xp.exp(xp.minimum(log_b, self._cap))
@@ -75,7 +74,7 @@ class Hyperbolic:
 
     def metric(self, z: Any, A: Any) -> Any:
         """Return dx/dz = 2 sqrt(x^2 + b^2) = 2 b cosh(2z)."""
-        xp = array_namespace(z)
+        xp = namespace(z)
         h = 2 * xp.abs(z)
         return 2 * self._half_exp(xp, h + self.log_scale_at(A)) * (1 + xp.exp(-2 * h))
 
@@ -85,7 +84,7 @@ class Hyperbolic:
 
     def potential(self, x: Any, A: Any) -> Any:
         """Return [x arcsinh(x/b) - sqrt(x^2 + b^2) - x log(u0/v0)] / 2, entry by entry."""
-        xp = array_namespace(x)
+        xp = namespace(x)
         b = xp.exp(xp.minimum(self.log_scale_at(A), self._cap))
         return x * (self.dual(x, A) - self.initial_dual) - 0.5 * xp.hypot(x, b)
 
