@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from linreg_mirror.doctor import environment
@@ -108,7 +109,7 @@ def as_table(report: Mapping[str, Any]) -> Table:
         )
         table.add_row(
             entry["id"],
-            entry["source"],
+            escape(entry["source"]),
             entry["kind"],
             str(entry["instances"]),
             _number(entry["worst_margin"]),

@@ -218,6 +218,6 @@ def test_certificates_and_checks():
     both = Certificate((good, bad))
     assert not both.valid
     assert both["large"] is bad
-    assert str(both) == "NOT valid (small 5.0e-01 <= 1.0e+00; large 2.0e+00 > 1.0e+00)"
+    assert str(both) == "NOT valid (small 5.0e-01 <= 1e+00; large 2.0e+00 > 1e+00)"
     with pytest.raises(KeyError, match="no check named 'other'; there are: small, large"):
         both["other"]

@@ -1,5 +1,6 @@
 """Checks the ledger on many instances, several processes at once, and sums up."""
 
+import math
 import time as clock
 import traceback
 from collections import defaultdict
@@ -60,6 +61,11 @@ class Record:
     seconds: float = 0.0
 
 
+def _ordered(margin: float) -> float:
+    """Return NaN as the worst of all margins: it compares with none."""
+    return -math.inf if math.isnan(margin) else margin
+
+
 @dataclass(frozen=True)
 class Finding:
     """A theorem, its verdict, and the evidence behind it.
@@ -86,14 +92,14 @@ class Finding:
         """The record with an error or, if there is none, with the least margin."""
         return min(
             self.records,
-            key=lambda record: -float("inf") if record.evidence is None else record.evidence.margin,
+            key=lambda record: -math.inf if record.evidence is None else _ordered(record.evidence.margin),
             default=None,
         )
 
     @property
     def control_failed(self) -> bool:
         """Whether the control was evaluated on its witness and seen to fail there, as it must."""
-        return self.control is not None and self.control.evidence is not None and not self.control.evidence.holds
+        return self.control is not None and self.control.evidence is not None and self.control.evidence.fails
 
     @property
     def as_expected(self) -> bool:
@@ -139,13 +145,17 @@ def plan(theorems: Iterable[Theorem], instances: Sequence[str] | None, seeds: in
 
 def run_task(task: Task) -> list[Record]:
     """Evaluate one task; an evaluation that raises becomes a record with the error, and the others go on."""
-    subject = instance(task.instance)
-    records = []
     jobs = [(name, False) for name in task.theorems] + [(name, True) for name in task.controls]
+    try:
+        subject = instance(task.instance)
+    except Exception as error:
+        return [Record(name, task.instance, is_control, None, _in_one_line(error)) for name, is_control in jobs]
+    records = []
     with one_thread():
         for name, is_control in jobs:
             theorem = REGISTRY[name]
             started = clock.perf_counter()
+            evidence, trouble = None, ""
             try:
                 if is_control:
                     evidence = theorem.control_evidence(subject)
@@ -153,14 +163,16 @@ def run_task(task: Task) -> list[Record]:
                     evidence = theorem.evidence(subject)
                 else:
                     continue
-                records.append(
-                    Record(name, task.instance, is_control, evidence, seconds=clock.perf_counter() - started)
-                )
             except Exception as error:
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                text = f"{type(error).__name__}: {error} ({where.name})"
-                records.append(Record(name, task.instance, is_control, None, text, clock.perf_counter() - started))
+                trouble = _in_one_line(error)
+            seconds = clock.perf_counter() - started
+            records.append(Record(name, task.instance, is_control, evidence, trouble, seconds))
     return records
+
+
+def _in_one_line(error: Exception) -> str:
+    where = traceback.extract_tb(error.__traceback__)[-1].name
+    return f"{type(error).__name__}: {' '.join(str(error).split())} (in {where})"
 
 
 def check(
@@ -234,7 +246,8 @@ def _results(tasks: list[Task], jobs: int, store: Store | None, fresh: bool) -> 
             Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(_run)(task) for task in missing),
         )
     for task, records in answers:
-        if store is not None:
+        # Errors may be of the moment, such as a lack of memory: they are not kept.
+        if store is not None and not any(record.error for record in records):
             store.save(_settings(task, fingerprint), {"records": [asdict(record) for record in records]})
         yield task, records
 

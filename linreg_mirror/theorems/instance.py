@@ -225,7 +225,7 @@ def instance(name: str) -> Instance:
     parts = name.split("/")
     if len(parts) == 2 and parts[0] == "special" and parts[1] in SPECIAL:
         problem, network, schedule = SPECIAL[parts[1]]()
-    elif len(parts) == 3 and parts[0] in FAMILIES and parts[1] in SETTINGS and parts[2].isdecimal():
+    elif len(parts) == 3 and parts[0] in FAMILIES and parts[1] in SETTINGS and _is_seed(parts[2]):
         family, setting, seed = parts
         problem = FAMILIES[family](_generator(int(seed), "problem", family))
         if setting in _LOSSES:
@@ -247,6 +247,10 @@ def grid(seeds: int, first: int = 0) -> list[str]:
         for family in FAMILIES
         for setting in SETTINGS
     ]
+
+
+def _is_seed(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and str(int(text)) == text
 
 
 def _generator(seed: int, *words: str) -> np.random.Generator:

@@ -60,7 +60,7 @@ class Evidence:
     Attributes
     ----------
     margin : float
-        At least 0 where the statement holds; how far it is from failing. NaN counts as failing.
+        At least 0 where the statement holds; how far it is from failing. NaN never holds.
     detail : str
         The same in words and numbers.
     tightness : float or None
@@ -75,6 +75,11 @@ class Evidence:
     def holds(self) -> bool:
         """Whether the margin is at least 0."""
         return bool(self.margin >= 0)
+
+    @property
+    def fails(self) -> bool:
+        """Whether the margin is below 0; NaN was not measured, and neither holds nor fails."""
+        return bool(self.margin < 0)
 
 
 def identity(residual: ArrayLike, tolerance: float) -> Evidence:
@@ -202,7 +207,7 @@ class Theorem:
 
     def verdict(self, evidence: list[Evidence], control: Evidence | None) -> Verdict:
         """Sum up."""
-        if not evidence or control is None or control.holds:
+        if not evidence or control is None or not control.fails:
             return Verdict.untested
         if not all(one.holds for one in evidence):
             return Verdict.refuted
@@ -248,4 +253,6 @@ def theorem(
 def relative(residual: ArrayLike, scale: ArrayLike) -> float:
     """Return the largest |residual| divided by the largest |scale|, 0/0 being 0."""
     size, residue = float(np.max(np.abs(scale))), float(np.max(np.abs(residual)))
-    return residue / size if size > 0 else (0.0 if residue == 0 else math.inf)
+    if size > 0:
+        return residue / size
+    return 0.0 if size == residue == 0 else math.inf

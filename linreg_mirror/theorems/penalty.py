@@ -146,7 +146,16 @@ def constant_bias(it: Instance, weight: float) -> Evidence:
     source=Citation("MM", "diagonal networks"),
     statement="no penalty from x_0 != 0: the end minimises the potential tilted towards x_0, not the one centred at 0",
     kind="inequality",
-    hypotheses=(h.hadamard, h.unbalanced, h.biased, h.no_penalty, h.squared, h.solvable, h.equal_scales),
+    hypotheses=(
+        h.hadamard,
+        h.unbalanced,
+        h.biased,
+        h.no_penalty,
+        h.squared,
+        h.solvable,
+        h.equal_scales,
+        h.underdetermined,
+    ),
     control=Control("start at x_0 = 0, where there is no tilt", "planted/plain/0"),
 )
 def biased_start(it: Instance) -> Evidence:

@@ -114,7 +114,7 @@ def biased_limit(it: Instance, weight: float) -> Evidence:
     source=Citation("W20", "Thm 2; rate: ours"),
     statement="x_0 = 0, equal b -> inf: |x_b - x2| falls like b^-2, x2 the minimum-L2 interpolator",
     kind="asymptotic",
-    hypotheses=(*_ONCE, h.starts_at_zero, h.equal_scales),
+    hypotheses=(*_ONCE, h.starts_at_zero, h.equal_scales, h.underdetermined),
     constants={"spread": 0.0},
     control=Control("scales that differ between entries", "planted/plain/0", {"spread": 1.0}),
 )

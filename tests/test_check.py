@@ -1,0 +1,308 @@
+"""Checking the ledger: failures of single instances, the store, processes, plans."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from linreg_mirror.store import Store
+from linreg_mirror.theorems import (
+    FAMILIES,
+    REGISTRY,
+    SPECIAL,
+    Citation,
+    Control,
+    Evidence,
+    Hypothesis,
+    Theorem,
+    Verdict,
+    grid,
+)
+from linreg_mirror.theorems.check import Finding, Record, check, plan, run_task, select
+
+HERE = ("special/crossing", "special/plateau", "special/tight-rate")
+
+
+@pytest.fixture
+def enter(monkeypatch):
+    """Enter a temporary theorem into the ledger; its control fails, and its calls are counted."""
+
+    def enter(observe, name="test.temporary", control_margin=-1.0, **changes):
+        calls = []
+
+        def counted(it, wrong=False):
+            calls.append((it.name, wrong))
+            return Evidence(control_margin, "the control") if wrong else observe(it)
+
+        entered = Theorem(
+            name,
+            Citation("ours", "a test"),
+            "a statement",
+            "identity",
+            counted,
+            Control("a wrong constant", "special/crossing", {"wrong": True}),
+        )
+        monkeypatch.setitem(REGISTRY, name, replace(entered, **changes))
+        return calls
+
+    return enter
+
+
+def good(it):
+    return Evidence(0.5, "fine")
+
+
+def breaks_on_plateau(it):
+    if it.name == "special/plateau":
+        raise ZeroDivisionError("no luck\nhere")
+    return good(it)
+
+
+def without_seconds(findings):
+    return [
+        (
+            finding.theorem.id,
+            finding.verdict,
+            [replace(record, seconds=0.0) for record in finding.records],
+            finding.control and replace(finding.control, seconds=0.0),
+        )
+        for finding in findings
+    ]
+
+
+# Failures
+
+
+def test_a_theorem_that_raises_becomes_a_record_and_the_rest_is_kept(enter):
+    enter(breaks_on_plateau)
+    enter(good, "test.other")
+    broken, other = check(["test"], instances=HERE)
+    assert broken.verdict is Verdict.error
+    assert not broken.as_expected
+    assert [(r.instance, r.evidence) for r in broken.records] == [
+        ("special/crossing", Evidence(0.5, "fine")),
+        ("special/plateau", None),
+        ("special/tight-rate", Evidence(0.5, "fine")),
+    ]
+    assert broken.records[1].error.startswith("ZeroDivisionError: no luck")
+    assert "breaks_on_plateau" in broken.records[1].error
+    assert broken.worst is broken.records[1]
+    assert broken.repeat == "linreg-mirror check test.temporary --instance special/plateau"
+    assert broken.control_failed
+    assert other.verdict is Verdict.holds
+    assert other.as_expected
+    assert len(other.records) == 3
+
+
+def test_an_error_is_told_in_one_line(enter):
+    enter(breaks_on_plateau)
+    (finding,) = check(["test.temporary"], instances=["special/plateau"])
+    assert len(finding.records[0].error.splitlines()) == 1
+
+
+def test_a_hypothesis_that_raises_is_an_error_too(enter):
+    def test(it):
+        raise LookupError("what is this instance?")
+
+    enter(good, hypotheses=(Hypothesis("odd", test),))
+    (finding,) = check(["test.temporary"], instances=["special/crossing"])
+    assert finding.verdict is Verdict.error
+    assert "LookupError: what is this instance?" in finding.records[0].error
+
+
+def test_a_control_that_raises_is_an_error(enter):
+    enter(good, control=Control("unheard-of constant", "special/crossing", {"nonsense": 1}))
+    (finding,) = check(["test.temporary"], instances=["special/plateau"])
+    assert finding.verdict is Verdict.error
+    assert finding.control.error.startswith("TypeError")
+    assert not finding.control_failed
+    assert not finding.as_expected
+
+
+def test_a_control_that_does_not_fail_leaves_the_theorem_untested(enter):
+    enter(good, control=Control("nothing is wrong", "special/crossing"))
+    (finding,) = check(["test.temporary"], instances=HERE)
+    assert finding.verdict is Verdict.untested
+    assert not finding.control_failed
+
+
+def test_a_control_that_gives_nan_is_not_seen_to_fail(enter):
+    enter(good, control_margin=math.nan)
+    (finding,) = check(["test.temporary"], instances=HERE)
+    assert not finding.control_failed
+    assert not finding.as_expected
+
+
+def test_the_instance_that_cannot_be_made_does_not_stop_the_others(enter, monkeypatch):
+    def no_problem(rng):
+        raise OSError("the data set is not there")
+
+    enter(good)
+    monkeypatch.setitem(FAMILIES, "dense", no_problem)
+    (finding,) = check(["test.temporary"])
+    failed = [r for r in finding.records if r.evidence is None]
+    assert finding.verdict is Verdict.error
+    assert {r.instance.split("/")[0] for r in failed} == {"dense"}
+    assert all("the data set is not there" in r.error for r in failed)
+    assert len(finding.records) == len(grid(1))
+
+
+def test_the_worst_record_is_one_that_fails(enter):
+    enter(lambda it: Evidence(math.nan if it.name == "special/plateau" else 0.5, "maybe"))
+    (finding,) = check(["test.temporary"], instances=HERE)
+    assert finding.verdict is Verdict.refuted
+    assert finding.worst.instance == "special/plateau"
+    assert finding.repeat.endswith("--instance special/plateau")
+
+
+def test_an_error_is_worse_than_any_margin():
+    entered = REGISTRY["mirror.flow"]
+    records = (
+        Record(entered.id, "a", False, Evidence(-9.0, "")),
+        Record(entered.id, "b", False, None, "ValueError: no"),
+        Record(entered.id, "c", False, Evidence(-1e9, "")),
+    )
+    assert Finding(entered, Verdict.error, records, None).worst is records[1]
+    assert Finding(entered, Verdict.refuted, records[::2], None).worst is records[2]
+    assert Finding(entered, Verdict.untested, (), None).worst is None
+
+
+# Store
+
+
+def test_the_second_run_reads(enter, tmp_path):
+    calls = enter(good)
+    store = Store(tmp_path)
+    first = check(["test.temporary"], instances=HERE, store=store)
+    assert len(calls) == 4  # three instances, and the control on one of them
+    second = check(["test.temporary"], instances=HERE, store=store)
+    assert len(calls) == 4
+    assert without_seconds(first) == without_seconds(second)
+    assert second[0].records == first[0].records
+
+
+def test_fresh_computes_and_stores(enter, tmp_path):
+    margins = iter([0.25] * 3 + [0.75] * 3)
+    calls = enter(lambda it: Evidence(next(margins), ""))
+    store = Store(tmp_path)
+    check(["test.temporary"], instances=HERE, store=store)
+    (fresh,) = check(["test.temporary"], instances=HERE, store=store, fresh=True)
+    assert len(calls) == 8
+    assert {r.evidence.margin for r in fresh.records} == {0.75}
+    (read,) = check(["test.temporary"], instances=HERE, store=store)
+    assert len(calls) == 8
+    assert {r.evidence.margin for r in read.records} == {0.75}
+
+
+def test_only_what_is_missing_is_computed(enter, tmp_path):
+    calls = enter(good)
+    check(["test.temporary"], instances=HERE[:1], store=Store(tmp_path))
+    del calls[:]
+    (finding,) = check(["test.temporary"], instances=HERE, store=Store(tmp_path))
+    assert sorted(calls) == [("special/plateau", False), ("special/tight-rate", False)]
+    assert len(finding.records) == 3
+
+
+def test_results_of_other_code_are_not_read(enter, tmp_path, monkeypatch):
+    calls = enter(good)
+    check(["test.temporary"], instances=HERE, store=Store(tmp_path))
+    monkeypatch.setattr("linreg_mirror.theorems.check.code_fingerprint", lambda: "other code")
+    check(["test.temporary"], instances=HERE, store=Store(tmp_path))
+    assert len(calls) == 8
+
+
+@pytest.mark.parametrize("margin", [math.nan, -math.inf, math.inf, 1e-300])
+def test_stored_evidence_is_read_as_it_was(enter, tmp_path, margin):
+    enter(lambda it: Evidence(margin, "odd", 0.125))
+    for _ in range(2):
+        (finding,) = check(["test.temporary"], instances=["special/plateau"], store=Store(tmp_path))
+        assert repr(finding.records[0].evidence) == repr(Evidence(margin, "odd", 0.125))
+
+
+def test_errors_are_not_kept_in_the_store(enter, tmp_path):
+    calls = enter(breaks_on_plateau)
+    for _ in range(2):
+        (finding,) = check(["test.temporary"], instances=HERE, store=Store(tmp_path))
+        assert finding.verdict is Verdict.error
+    assert calls.count(("special/plateau", False)) == 2
+    assert calls.count(("special/tight-rate", False)) == 1
+
+
+# Processes
+
+
+def test_two_processes_find_what_one_finds(tmp_path):
+    patterns, names = ["mirror.flow", "mirror.conservation", "signs"], ["planted/biased/0", *HERE]
+    one = check(patterns, instances=names, jobs=1)
+    two = check(patterns, instances=names, jobs=2, store=Store(tmp_path))
+    assert without_seconds(one) == without_seconds(two)
+    assert without_seconds(one) == without_seconds(check(patterns, instances=names, jobs=2, store=Store(tmp_path)))
+    assert sum(len(finding.records) for finding in one) > len(names)
+
+
+def test_progress_counts_to_the_end(enter):
+    enter(good)
+    seen = []
+    check(["test.temporary"], instances=HERE, progress=lambda task, done, total: seen.append((task.instance, done)))
+    assert seen == [(name, k) for k, name in enumerate(HERE, start=1)]
+
+
+# Selection and plan
+
+
+def test_patterns_are_ids_or_beginnings_at_a_dot():
+    assert [t.id for t in select(["mirror.flow.printed"])] == ["mirror.flow.printed"]
+    assert {t.id for t in select(["mirror.flow"])} == {
+        "mirror.flow", "mirror.flow.printed", "mirror.flow.printed_literal", "mirror.flow.literal_mended",
+    }  # fmt: skip
+    assert select([]) == list(REGISTRY.values())
+    both = select(["signs", "mirror.flow.printed"])
+    assert [t.id for t in both] == [i for i in REGISTRY if i.startswith("signs.") or i == "mirror.flow.printed"]
+
+
+@pytest.mark.parametrize("pattern", ["mirror.flo", "mirror.", "", "Mirror", "nonsense"])
+def test_unknown_patterns_raise_with_the_list(pattern):
+    with pytest.raises(ValueError, match="no theorem is called") as caught:
+        check(["mirror.flow", pattern])
+    assert repr(pattern) in str(caught.value)
+    assert all(name in str(caught.value) for name in REGISTRY)
+
+
+def test_unknown_instances_raise_with_the_list(enter):
+    calls = enter(good)
+    with pytest.raises(ValueError, match="there is no instance 'planted/nope/0'") as caught:
+        check(["test.temporary"], instances=["special/crossing", "planted/nope/0"])
+    assert all(name in str(caught.value) for name in (*FAMILIES, *SPECIAL))
+    assert calls == []
+
+
+def test_the_plan_holds_grid_extremal_instances_and_witnesses():
+    tasks = plan(REGISTRY.values(), None, 2)
+    by_name = {task.instance: task for task in tasks}
+    assert len(by_name) == len(tasks)
+    for name in grid(2):
+        assert by_name[name].theorems == tuple(REGISTRY)
+    for entered in REGISTRY.values():
+        assert entered.id in by_name[entered.control.witness].controls
+        for name in entered.extremal:
+            assert entered.id in by_name[name].theorems
+    assert sum(len(task.controls) for task in tasks) == len(REGISTRY)
+    assert any(name.startswith("special/") for name in by_name)
+
+
+def test_the_plan_for_named_instances_adds_witnesses_for_controls_only():
+    (rate,) = [t for t in select(["convergence.rate"]) if t.id == "convergence.rate"]
+    tasks = plan([rate], ["planted/plain/0", "planted/plain/0"], 1)
+    assert [(t.instance, t.theorems, t.controls) for t in tasks] == [
+        ("planted/plain/0", ("convergence.rate",), ()),
+        ("special/tight-rate", (), ("convergence.rate",)),
+    ]
+
+
+def test_a_task_is_evaluated_on_one_instance_once(enter):
+    calls = enter(good)
+    (task,) = plan([REGISTRY["test.temporary"]], ["special/crossing"], 1)
+    records = run_task(task)
+    assert calls == [("special/crossing", False), ("special/crossing", True)]
+    assert [(r.control, r.evidence.holds) for r in records] == [(False, True), (True, False)]
+    assert all(r.seconds >= 0 for r in records)
