@@ -144,8 +144,9 @@ def independent(columns: Array, tolerance: float = 1e-12) -> bool:
     if columns.shape[1] > columns.shape[0]:
         return False
     triangle = scipy.linalg.qr(columns, mode="r", check_finite=False)[0][: columns.shape[1]]
-    (reciprocal_condition,) = scipy.linalg.get_lapack_funcs(("trcon",), (triangle,))
-    return bool(reciprocal_condition(triangle)[0] > tolerance)
+    # An upper triangle is its own LU factorisation, from which LAPACK estimates 1/condition.
+    (estimate,) = scipy.linalg.get_lapack_funcs(("gecon",), (triangle,))
+    return bool(estimate(triangle, np.abs(triangle).sum(axis=0).max())[0] > tolerance)
 
 
 def as_real_array(name: str, value: Any) -> Array:
