@@ -42,7 +42,10 @@ def check(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of the grid.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
-    output: Annotated[Path | None, typer.Option(help="Directory of the report. Default: results/check.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Directory of the report. Default: results/check, for a part of it results/check/selected."),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute everything anew, whatever is stored.")] = False,
 ) -> None:
     """Check theorems: table, report.html and report.json.
@@ -56,8 +59,10 @@ def check(
     from linreg_mirror.theorems.check import check as check_ledger
 
     started = clock.perf_counter()
-    directory = output if output is not None else results_directory() / "check"
-    store = Store(directory / "instances")
+    whole = not theorems and not instance
+    # A check of a part must not take the place of the report on the whole.
+    directory = output or results_directory() / "check" / ("" if whole else "selected")
+    store = Store((output or results_directory() / "check") / "instances")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
         with Progress(*columns, console=console, transient=True) as bar:
@@ -74,7 +79,6 @@ def check(
                 ),
             )
             bar.update(line, description="pictures")
-            whole = not theorems and not instance
             pictures = _pictures(findings) if whole else {}
         run = {
             "theorems": list(theorems or ()),
@@ -110,6 +114,9 @@ def _print_details(data: dict) -> None:
         for failure in entry["failing"][:5]:
             measured = failure["error"] or f"margin {failure['margin']}"
             console.print(f"  {escape(measured)}\n  repeat: {failure['repeat']}", highlight=False, soft_wrap=True)
+        if entry["instances"] == 0:
+            needed = escape(", ".join(entry["hypotheses"]))
+            console.print(f"  no instance met the hypotheses: {needed}", highlight=False, soft_wrap=True)
         if not entry["control"]["failed"]:
             control = entry["control"]
             detail = escape(control["detail"])
@@ -134,6 +141,7 @@ def solve(
     data: Annotated[Path, typer.Argument(help="npz with X and y, or X as CSV.")],
     targets: Annotated[Path | None, typer.Argument(help="y as CSV, if X is one.")] = None,
     scale: Annotated[float, typer.Option(help="Scale b of the mirror limit.")] = 1e-6,
+    log_scale: Annotated[float | None, typer.Option(help="log b, for scales that no float64 holds.")] = None,
     output: Annotated[
         Path | None, typer.Option(help="Where to save solutions and certificates: .npz or .json.")
     ] = None,
@@ -146,10 +154,17 @@ def solve(
 
     if output is not None and output.suffix not in (".npz", ".json"):
         raise _Refused(f"--output must end in .npz or .json, got {output}")
+    if log_scale is None:
+        if not scale > 0:
+            raise _Refused(f"--scale must be positive, got {scale:g}: for a very small one write --log-scale -1000")
+        log_scale = float(np.log(scale))
+        name = f"b = {scale:g}"
+    else:
+        name, scale = f"log b = {log_scale:g}", float(np.exp(log_scale))
     try:
         problem = instances.from_file(data, targets)
         solutions = {
-            f"mirror limit, b = {scale:g}": limit(problem, Hadamard.from_scale(scale, d=problem.d)),
+            f"mirror limit, {name}": limit(problem, Hadamard.from_scale(log_b=log_scale, d=problem.d)),
             "minimum L1": minimum_l1(problem),
             "minimum L2": references.minimum_l2(problem),
         }
@@ -169,28 +184,30 @@ def solve(
     table.add_column("certificate", no_wrap=True)
     for name, solution in solutions.items():
         x = solution.x
+        nonzero = np.count_nonzero(np.abs(x) > 1e-9 * np.abs(x).max())
         table.add_row(
-            name, f"{np.abs(x).sum():.7g}", f"{np.linalg.norm(x):.7g}", str(np.count_nonzero(x)),
+            name, f"{np.abs(x).sum():.7g}", f"{np.linalg.norm(x):.7g}", str(nonzero),
             {True: "yes", False: "no", None: "undecided"}[solution.unique], f"{solution.stats.seconds:.2g}",
             solution.status.name, "\n".join(map(str, solution.certificate.checks)),
         )  # fmt: skip
     console.print(table)
+    console.print("nonzero: entries above 1e-9 of the largest", highlight=False)
     for status in {s.status for s in solutions.values() if s.status.name != "converged"}:
         console.print(str(status), highlight=False, soft_wrap=True)
     if output is not None:
         try:
-            _save(output, scale, solutions)
+            _save(output, scale, log_scale, solutions)
         except OSError as error:
             raise _Refused(f"{error}: name another --output") from None
     raise typer.Exit(0 if all(s.certificate.valid for s in solutions.values()) else 1)
 
 
-def _save(output: Path, scale: float, solutions: dict) -> None:
+def _save(output: Path, scale: float, log_scale: float, solutions: dict) -> None:
     keys = dict(zip(("limit", "minimum_l1", "minimum_l2"), solutions.values(), strict=True))
     if output.suffix == ".npz":
         arrays = {f"{key}_{part}": getattr(s, part) for key, s in keys.items() for part in ("x", "dual")}
         checks = {f"{key}_certified": s.certificate.valid for key, s in keys.items()}
-        np.savez(output, scale=scale, **arrays, **checks)
+        np.savez(output, scale=scale, log_scale=log_scale, **arrays, **checks)
         return
     content = {
         key: {
@@ -202,7 +219,8 @@ def _save(output: Path, scale: float, solutions: dict) -> None:
         }
         for key, s in keys.items()
     }
-    output.write_text(json.dumps({"scale": scale, **content}, indent=1), encoding="utf-8")
+    head = {"scale": scale, "log_scale": log_scale}
+    output.write_text(json.dumps(head | content, indent=1), encoding="utf-8")
 
 
 @app.command()

@@ -31,7 +31,7 @@ def as_json(findings: Sequence[Finding], run: Mapping[str, Any]) -> dict[str, An
     -------
     dict
         `theorems`: a list with `id`, `source`, `statement`, `kind`, `instances` (their number), `worst_margin`,
-        `tightness`, `detail`, `repeat`, `control` (`description`, `witness`, `failed`, `detail`), `verdict`,
+        `tightness`, `detail`, `repeat`, `control` (`description`, `witness`, `failed`, `error`, `detail`), `verdict`,
         `expected`, `as_expected`, `failing` (instance, margin or error, and command of each that does not hold);
         `environment`; `run`; `passed`.
     """
@@ -63,6 +63,7 @@ def _entry(finding: Finding) -> dict[str, Any]:
             "description": theorem.control.description,
             "witness": theorem.control.witness,
             "failed": finding.control_failed,
+            "error": bool(control and control.error),
             "detail": control.error or str(control.evidence and control.evidence.detail) if control else "not run",
         },
         "verdict": finding.verdict.name,
@@ -79,6 +80,12 @@ def _entry(finding: Finding) -> dict[str, Any]:
             if record.evidence is None or not record.evidence.holds
         ],
     }
+
+
+def _control(control: Mapping[str, Any]) -> str:
+    if control["failed"]:
+        return "fails"
+    return "[bold red]error[/]" if control["error"] else "[bold red]passes[/]"
 
 
 def _finite(value: float) -> float | None:
@@ -113,7 +120,7 @@ def as_table(report: Mapping[str, Any]) -> Table:
             entry["kind"],
             str(entry["instances"]),
             _number(entry["worst_margin"]),
-            "fails" if entry["control"]["failed"] else "[bold red]passes[/]",
+            _control(entry["control"]),
             f"[{colour}]{text}[/]",
         )
     return table

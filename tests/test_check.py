@@ -306,3 +306,20 @@ def test_a_task_is_evaluated_on_one_instance_once(enter):
     assert calls == [("special/crossing", False), ("special/crossing", True)]
     assert [(r.control, r.evidence.holds) for r in records] == [(False, True), (True, False)]
     assert all(r.seconds >= 0 for r in records)
+
+
+def test_a_narrower_check_reads_what_a_wider_one_stored(enter, tmp_path):
+    calls, others = enter(good), enter(good, name="test.other")
+    check(["test"], instances=HERE, store=Store(tmp_path))
+    before = len(calls), len(others)
+    check(["test.temporary"], instances=HERE[:2], store=Store(tmp_path))
+    assert (len(calls), len(others)) == before
+
+
+def test_instances_passed_over_are_not_asked_again(enter, tmp_path):
+    never = Hypothesis("never", lambda it: False)
+    calls = enter(good, hypotheses=(never,))
+    for _ in range(2):
+        (finding,) = check(["test.temporary"], instances=HERE, store=Store(tmp_path))
+        assert finding.verdict is Verdict.untested
+    assert calls == [("special/crossing", True)]

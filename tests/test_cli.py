@@ -80,7 +80,7 @@ def test_check_writes_the_report(tmp_path):
 
 def test_check_writes_to_the_results_directory_by_default(tmp_path):
     assert run("check", "mirror.conservation", "--instance", "special/crossing", "--jobs", 1).exit_code == 0
-    assert (tmp_path / "default-results" / "check" / "report.json").exists()
+    assert (tmp_path / "default-results" / "check" / "selected" / "report.json").exists()
 
 
 def count_calls(monkeypatch, name):
@@ -357,3 +357,15 @@ def test_without_a_command_help_is_printed():
         assert command in result.output
     assert run("--help").exit_code == 0
     assert run("nonsense").exit_code == 2
+
+
+def test_solve_at_a_scale_that_no_float64_holds(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((5, 12))
+    np.savez(tmp_path / "data.npz", X=X, y=X[:, 0])
+    result = run("solve", tmp_path / "data.npz", "--log-scale", -1e5, "--output", tmp_path / "out.npz")
+    assert result.exit_code == 0
+    assert "log b = -100000" in result.output
+    with np.load(tmp_path / "out.npz") as saved:
+        np.testing.assert_allclose(saved["limit_x"], np.eye(12)[0], atol=1e-8)
+        assert saved["log_scale"] == -1e5

@@ -229,15 +229,16 @@ def check(
 
 
 def _results(tasks: list[Task], jobs: int, store: Store | None, fresh: bool) -> Iterator[tuple[Task, list[Record]]]:
-    """Yield each task with its records, stored ones first; what is computed is stored at once."""
+    """Yield each task with its records; what is stored is read, and what is computed is stored at once."""
     fingerprint = code_fingerprint() if store is not None else ""
+    known: dict[str, list[Record]] = {}
     missing = []
     for task in tasks:
-        stored = store.load(_settings(task, fingerprint)) if store is not None and not fresh else None
-        if stored is None:
-            missing.append(task)
+        known[task.instance], rest = _split(task, store, fingerprint) if store is not None and not fresh else ([], task)
+        if rest.theorems or rest.controls:
+            missing.append(rest)
         else:
-            yield task, [_record_from(one) for one in stored["records"]]
+            yield task, known[task.instance]
     if jobs == 1 or len(missing) <= 1:
         answers: Iterable[tuple[Task, list[Record]]] = ((task, run_task(task)) for task in missing)
     else:
@@ -246,23 +247,45 @@ def _results(tasks: list[Task], jobs: int, store: Store | None, fresh: bool) -> 
             Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(_run)(task) for task in missing),
         )
     for task, records in answers:
-        # Errors may be of the moment, such as a lack of memory: they are not kept.
-        if store is not None and not any(record.error for record in records):
-            store.save(_settings(task, fingerprint), {"records": [asdict(record) for record in records]})
-        yield task, records
+        if store is not None:
+            _keep(task, records, store, fingerprint)
+        yield task, known[task.instance] + records
 
 
 def _run(task: Task) -> tuple[Task, list[Record]]:
     return task, run_task(task)
 
 
-def _settings(task: Task, fingerprint: str) -> dict[str, object]:
-    return {"what": "check", "code": fingerprint, **asdict(task)}
+def _settings(theorem: str, instance: str, control: bool, fingerprint: str) -> dict[str, object]:
+    return {"what": "check", "code": fingerprint, "theorem": theorem, "instance": instance, "control": control}
 
 
-def _record_from(stored: dict) -> Record:
-    evidence = stored["evidence"]
-    return Record(**{**stored, "evidence": None if evidence is None else Evidence(**evidence)})
+def _split(task: Task, store: Store, fingerprint: str) -> tuple[list[Record], Task]:
+    """Return the stored records of a task, and the task that is left."""
+    found: list[Record] = []
+    left: dict[bool, list[str]] = {False: [], True: []}
+    for control, names in ((False, task.theorems), (True, task.controls)):
+        for name in names:
+            stored = store.load(_settings(name, task.instance, control, fingerprint))
+            if stored is None:
+                left[control].append(name)
+            elif stored["evidence"] is not None:  # None: the hypotheses do not hold there
+                evidence = Evidence(**stored["evidence"])
+                found.append(Record(name, task.instance, control, evidence, seconds=stored["seconds"]))
+    return found, Task(task.instance, tuple(left[False]), tuple(left[True]))
+
+
+def _keep(task: Task, records: list[Record], store: Store, fingerprint: str) -> None:
+    """Store each evaluation; not errors, which may be of the moment, such as a lack of memory."""
+    by_job = {(record.theorem, record.control): record for record in records}
+    for control, names in ((False, task.theorems), (True, task.controls)):
+        for name in names:
+            record = by_job.get((name, control))
+            if record is not None and record.error:
+                continue
+            evidence = asdict(record.evidence) if record is not None and record.evidence is not None else None
+            content = {"evidence": evidence, "seconds": record.seconds if record is not None else 0.0}
+            store.save(_settings(name, task.instance, control, fingerprint), content)
 
 
 def _finding(theorem: Theorem, records: list[Record]) -> Finding:

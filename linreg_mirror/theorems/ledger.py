@@ -100,6 +100,8 @@ def inequality(left: ArrayLike, right: ArrayLike, scale: float = 1.0, rounding: 
     rounding : float
         What numerical error may contribute, in the same units.
     """
+    if scale <= 0:
+        raise ValueError(f"scale must be positive, got {scale!r}: pass what a violation is to be compared with")
     left, right = np.broadcast_arrays(np.asarray(left, float), np.asarray(right, float))
     slack = (right - left) / scale
     # An entry where both sides are rounding says nothing about how tight the bound is.
