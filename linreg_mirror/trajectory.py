@@ -17,7 +17,6 @@ class Status(Enum):
         "loosen tolerance=, or ask limit() for the end point itself"
     )
     inconsistent = "no x satisfies Xx = y; this is the limit of the least-squares problem, where X'(Xx - y) = 0"
-    diverged = "the iterates left the range of float64; a smaller step size or penalty is needed"
     not_certified = "the certificate's checks do not all pass; see .certificate for the one that fails, and by how much"
     integrator_failed = (
         "every integrator gave up (see .stats); the problem may be badly scaled: divide X and y by their largest "

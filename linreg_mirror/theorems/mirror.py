@@ -169,7 +169,7 @@ def positional_bias(it: Instance, exponent: float) -> Evidence:
         found.append(minimize_scalar(lambda x, entry=entry: float(entry.potential(np.array([x]), A)[0]), tol=1e-12).x)
     expected = x0[largest] * np.exp(-exponent * A)
     # Function values fix a minimiser to the square root of rounding only.
-    return identity(relative(np.array(found) - expected, x0), 1e-6)
+    return identity(relative(np.array(found) - expected, x0), 2e-7)
 
 
 @theorem(

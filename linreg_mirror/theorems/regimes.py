@@ -75,7 +75,7 @@ def l1_bound(it: Instance, per_feature: float) -> Evidence:
 def l1_by_decay(it: Instance, fixed: str) -> Evidence:
     norm = np.abs(_certified(it.least_l1)).sum()
     end = _excess_l1(it, fixed, norm, 2e4)
-    return Evidence(1e-3 - end, f"L1 excess {end:.1e} of the norm at log(1/b) = 2e4")
+    return Evidence(1e-4 - end, f"L1 excess {end:.1e} of the norm at log(1/b) = 2e4")
 
 
 def _excess_l1(it: Instance, fixed: str, norm: float, L: float) -> float:
@@ -106,7 +106,7 @@ def biased_limit(it: Instance, weight: float) -> Evidence:
     x = _certified(limit(it.problem, Hadamard.from_scale(log_b=-2e4, x0=x0)))
     signs = weight * np.sign(x0)
     excess = float(np.abs(x).sum() - x @ signs - weighted_l1_cost(it.problem, signs)) / float(np.abs(x).sum())
-    return Evidence(1e-3 - excess, f"cost {excess:.1e} of |x|_1 above the least at log(1/b) = 2e4")
+    return Evidence(1e-4 - excess, f"cost {excess:.1e} of |x|_1 above the least at log(1/b) = 2e4")
 
 
 @theorem(
