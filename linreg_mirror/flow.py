@@ -9,15 +9,16 @@ import numpy as np
 from linreg_mirror._blas import one_thread
 from linreg_mirror.integration import INTEGRATORS, History, System, integrate, penalty_to_come
 from linreg_mirror.losses import Array
-from linreg_mirror.mirrors import Hyperbolic
-from linreg_mirror.parametrizations import Hadamard, Parametrization
+from linreg_mirror.mirrors import Euclidean
+from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problem import Problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
-from linreg_mirror.stationarity import stationarity
+from linreg_mirror.stationarity import require_motion, stationarity
 from linreg_mirror.trajectory import Certificate, Check, Stats, Status, Trajectory
 
 _EPS = float(np.finfo(float).eps)
 _SMALLEST_RTOL = 100 * _EPS  # SciPy's integrators accept no less
+_FINEST = 1e-8  # below this relative change of dual variables, errors of that size stall them
 
 
 def flow(
@@ -76,7 +77,8 @@ def flow(
     NoMirror
         If method="dual" and the network has none.
     ValueError
-        If shapes do not match, the schedule's clock is not "time", or it needs `until`.
+        If shapes do not match, the schedule's clock is not "time", or it needs `until`; for networks of depth D >= 3
+        also if alpha^(D-2) is below about 1e-8 (write method="parameters"), or if method="dual" and the penalty stays.
 
     Notes
     -----
@@ -174,27 +176,29 @@ def _dual_system(
     def unpack(states: Array, decays: Array) -> tuple[Array, Array, None]:
         return mirror.primal(z0 - states @ X, decays[:, None]), states, None
 
-    if not isinstance(mirror, Hyperbolic):
+    if isinstance(mirror, Euclidean):
         # x is proportional to the dual here, and so is its error: f's slope cannot be smaller than that.
         accuracy = min(accuracy, 0.1 * tolerance)
-    log_b = mirror.log_scale if isinstance(mirror, Hyperbolic) else np.zeros(1)
-    exponent_size = max(1.0, float(np.abs(log_b).max()))
-    # The exponents are 2 X's, |s| up to log(1/b): an absolute error of `accuracy` there is a relative one in x.
-    column = max(1.0, float(np.sqrt((X**2).sum(axis=0)).max()))
+    longest = float(np.sqrt((X**2).sum(axis=0)).max()) or 1.0
+    size = float(np.abs(y).max()) / longest or 1.0  # of the weights that fit y, in order of magnitude
+    relative, absolute = mirror.resolution(size, schedule.integral(0.0, np.inf) if schedule.integrable else 0.0)
+    if relative < _FINEST:
+        raise ValueError(
+            f"duals of weights of about {size:.2g} are too close to their bound for an integrator in float64, by "
+            f"{relative:.1g} of what they are: write flow(..., method='parameters') or limit(problem, network)"
+        )
+    # An error of `accuracy` in units of what the mirror resolves is a relative one in x.
     return System(
         np.zeros(problem.n), field, jacobian, violation, unpack,
-        rtol=max(accuracy / exponent_size, _SMALLEST_RTOL), atol=accuracy / column, exponent_size=exponent_size,
+        rtol=max(accuracy * relative, _SMALLEST_RTOL), atol=accuracy * absolute / max(1.0, longest),
+        exponent_size=1 / relative,
     )  # fmt: skip
 
 
 def _parameter_system(problem: Problem, network: Parametrization, schedule: Schedule, accuracy: float) -> System:
     theta0 = network.theta0
     p = theta0.size
-    if isinstance(network, Hadamard) and not (theta0[: network.d] > 0).all():
-        raise ValueError(
-            f"the parameters at log b = {network.log_scale.min():.4g} are zero in float64: write "
-            "flow(..., method='dual')"
-        )
+    require_motion(problem, network)
 
     def field(t: float, state: Array) -> Array:
         theta = state[:p]

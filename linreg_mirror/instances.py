@@ -9,8 +9,23 @@ from typing import Any
 
 import numpy as np
 
+from linreg_mirror._arguments import check_integer, check_rng
 from linreg_mirror.losses import Array
+from linreg_mirror.matrix_instances import matrix_sensing, multi_output
 from linreg_mirror.problem import Problem, as_real_array
+
+__all__ = [
+    "breast_cancer",
+    "coherent",
+    "correlated",
+    "diabetes",
+    "duplicated",
+    "from_file",
+    "ill_conditioned",
+    "matrix_sensing",
+    "multi_output",
+    "planted_sparse",
+]
 
 
 def planted_sparse(*, n: int, d: int, nonzeros: int, rng: np.random.Generator, noise: float = 0.0) -> Problem:
@@ -115,8 +130,8 @@ def duplicated(
         As in `planted_sparse`, and if there are too many copies, or too few originals for the nonzero coefficients.
     """
     _check(n, d, nonzeros, rng, noise)
-    _check_integer("d", d, 2)
-    _check_integer("copies", copies, 1, d // 2)
+    check_integer("d", d, 2)
+    check_integer("copies", copies, 1, d // 2)
     originals = d - copies
     if nonzeros > originals:
         raise ValueError(
@@ -228,7 +243,7 @@ def breast_cancer(
     X, y = load_breast_cancer(return_X_y=True)
     X, labels = np.asarray(X), 2.0 * np.asarray(y) - 1
     if features is not None:
-        _check_integer("features", features, 1, X.shape[1])
+        check_integer("features", features, 1, X.shape[1])
         X = X[:, :features]
     return _polynomial("breast_cancer", X, labels, degree, rows, rng)
 
@@ -327,29 +342,12 @@ def _is_number(cell: str) -> bool:
 
 
 def _check(n: Any, d: Any, nonzeros: Any, rng: Any, noise: float) -> None:
-    _check_integer("n", n, 1)
-    _check_integer("d", d, 1)
-    _check_integer("nonzeros", nonzeros, 0, d)
-    _check_rng(rng)
+    check_integer("n", n, 1)
+    check_integer("d", d, 1)
+    check_integer("nonzeros", nonzeros, 0, d)
+    check_rng(rng)
     if not 0 <= noise < np.inf:
         raise ValueError(f"noise is a standard deviation, finite and >= 0, got {noise!r}: write noise=0.0 for none")
-
-
-def _check_integer(name: str, value: Any, least: int, most: int | None = None) -> None:
-    expected = f"{name} must be an integer " + (f">= {least}" if most is None else f"from {least} to {most}")
-    if not isinstance(value, int | np.integer) or isinstance(value, bool):
-        raise ValueError(f"{expected}, got {value!r}: write it without a decimal point, {name}=int(...)")
-    if value < least:
-        raise ValueError(f"{expected}, got {value}: write {name}={least} or more")
-    if most is not None and value > most:
-        raise ValueError(f"{expected}, got {value}: write {name}={most} or less")
-
-
-def _check_rng(rng: Any) -> None:
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(
-            f"rng must be a numpy.random.Generator, got {type(rng).__name__}: write rng=np.random.default_rng(0)"
-        )
 
 
 def _truth(d: int, nonzeros: int, rng: np.random.Generator) -> Array:
@@ -368,12 +366,12 @@ def _polynomial(
 ) -> Problem:
     from sklearn.preprocessing import PolynomialFeatures
 
-    _check_integer("degree", degree, 1)
+    check_integer("degree", degree, 1)
     if rows is not None:
-        _check_integer("rows", rows, 2, len(y))
+        check_integer("rows", rows, 2, len(y))
         if rng is None:
             raise ValueError(f"rows are drawn at random: write {name}(rows={rows}, rng=np.random.default_rng(0))")
-        _check_rng(rng)
+        check_rng(rng)
         chosen = np.sort(rng.choice(len(y), rows, replace=False))
         X, y = X[chosen], y[chosen]
     X = X[:, np.ptp(X, axis=0) > 0]  # not by the standard deviation, which rounding may leave a little above 0

@@ -6,7 +6,14 @@ import warnings
 import numpy as np
 from scipy.optimize import linprog
 
-from linreg_mirror.certificates import feasibility, l1_certificate, l1_unique, lasso_certificate, outcome
+from linreg_mirror.certificates import (
+    feasibility,
+    l1_certificate,
+    l1_unique,
+    lasso_certificate,
+    nuclear_certificate,
+    outcome,
+)
 from linreg_mirror.losses import Array
 from linreg_mirror.problem import Problem
 from linreg_mirror.trajectory import Certificate, Check, Solution, Stats, Status
@@ -47,6 +54,65 @@ def minimum_l1_cvxpy(problem: Problem) -> Solution:
         lift(-np.asarray(constraint.dual_value)),
         "cvxpy with Clarabel",
         started,
+    )
+
+
+def minimum_nuclear(problem: Problem, shape: tuple[int, int], *, positive: bool = False) -> Solution:
+    """Return an interpolator whose matrix has the least nuclear norm, found by Clarabel through cvxpy.
+
+    Parameters
+    ----------
+    problem : Problem
+        X is (n, rows * columns); row i holds the entries of a matrix A_i, row by row, in y_i = <A_i, M>.
+    shape : (int, int)
+        (rows, columns) of M.
+    positive : bool
+        Among the symmetric positive semidefinite matrices, where the nuclear norm is the trace.
+
+    Returns
+    -------
+    Solution
+        With the entries of M as x; its dual s bounds the norm from below, for the largest singular value
+        (`positive`: eigenvalue of the symmetric part) of sum s_i A_i is at most 1.
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit the features, or is not square where it must be.
+    ArithmeticError
+        If the solver gives up, as it does where there is no such interpolator.
+    """
+    import cvxpy as cp
+
+    started = clock.perf_counter()
+    rows, columns = shape
+    if rows * columns != problem.d or (positive and rows != columns):
+        raise ValueError(
+            f"shape must be {'square' if positive else '(rows, columns)'} with {problem.d} entries, one a feature, got "
+            f"{shape}"
+        )
+    reduced, lift = problem.reduced()
+    X, y = reduced.X, reduced.y
+    x, s = np.zeros(problem.d), np.zeros(problem.n)
+    if y.any():
+        M = cp.Variable((rows, columns), PSD=True) if positive else cp.Variable((rows, columns))
+        constraint = X @ cp.vec(M, order="C") == y
+        programme = cp.Problem(cp.Minimize(cp.trace(M) if positive else cp.normNuc(M)), [constraint])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # "may be inaccurate": the certificate says by how much
+            programme.solve(solver=cp.CLARABEL, tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12)
+        if M.value is None or constraint.dual_value is None:
+            raise ArithmeticError(f"Clarabel gave up on the nuclear norm: {programme.status}")
+        x, s = np.asarray(M.value).ravel(), lift(-np.asarray(constraint.dual_value))
+        x -= np.linalg.lstsq(X, X @ x - y)[0]
+    certificate = nuclear_certificate(problem, shape, x, s, positive)
+    return Solution(
+        x=x,
+        dual=s,
+        log_scale=None,
+        status=outcome(certificate, problem),
+        stats=Stats(method="cvxpy with Clarabel", seconds=clock.perf_counter() - started),
+        certificate=certificate,
     )
 
 

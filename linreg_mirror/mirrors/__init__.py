@@ -2,6 +2,7 @@
 
 from linreg_mirror.mirrors.euclidean import Euclidean
 from linreg_mirror.mirrors.hyperbolic import Hyperbolic
+from linreg_mirror.mirrors.power import Power
 from linreg_mirror.mirrors.protocol import Mirror, Potential
 
-__all__ = ["Euclidean", "Hyperbolic", "Mirror", "Potential"]
+__all__ = ["Euclidean", "Hyperbolic", "Mirror", "Potential", "Power"]

@@ -51,6 +51,10 @@ class Euclidean:
         """Return exp(2A) x^2 / 2 - x x0, entry by entry."""
         return 0.5 * _exp(x, 2 * A) * x**2 - x * self.start
 
+    def resolution(self, size: float, A: float) -> tuple[float, float]:
+        """Return 1 and 1: weights are proportional to their duals."""
+        return 1.0, 1.0
+
     def continuation(self, A: float, size: float) -> Iterator[Potential]:
         """Yield the target alone: the potential is quadratic."""
         yield Potential(self.initial_dual, A, 1.0, last=True)

@@ -88,6 +88,10 @@ class Hyperbolic:
         b = xp.exp(xp.minimum(self.log_scale_at(A), self._cap))
         return x * (self.dual(x, A) - self.initial_dual) - 0.5 * xp.hypot(x, b)
 
+    def resolution(self, size: float, A: float) -> tuple[float, float]:
+        """Return 1/|log b| and 1: exponents are as large as log(1/b), and a change of one there changes x by e."""
+        return 1 / max(1.0, float(abs(self.log_scale).max())), 1.0
+
     def continuation(self, A: float, size: float) -> Iterator[Potential]:
         """Yield potentials from scales b of about `size` down to the target, in growing steps of log b.
 

@@ -76,6 +76,13 @@ class Mirror(Protocol):
         """Return kappa(A), the speed of the dual flow."""
         ...
 
+    def resolution(self, size: float, A: float) -> tuple[float, float]:
+        """Return the relative and the absolute change of dual variables that changes weights of `size` by a factor.
+
+        Errors of a dual variable appear in x divided by these.
+        """
+        ...
+
     def continuation(self, A: float, size: float) -> Iterator[Potential]:
         """Yield ever harder potentials, the last of them R_A tilted by the initial dual itself.
 

@@ -48,7 +48,10 @@ def lie_bracket(network: "Parametrization", i: int, j: int, theta: Array) -> Arr
 
 
 def commutation_defect(
-    network: "Parametrization", theta: Array | None = None, entries: Sequence[int] | None = None
+    network: "Parametrization",
+    theta: Array | None = None,
+    entries: Sequence[int] | None = None,
+    penalty: bool = True,
 ) -> tuple[float, int, int]:
     """Return the norm of the largest Lie bracket at theta and the pair of fields it belongs to (-1: the penalty).
 
@@ -60,20 +63,22 @@ def commutation_defect(
         Default: the start.
     entries : sequence of int, optional
         The entries of x that are tried, each with each and with the penalty. Default: all.
+    penalty : bool
+        Whether brackets with the penalty are tried.
     """
     theta = network.theta0 if theta is None else theta
     fields = range(network.d) if entries is None else entries
     return max(
         (float(np.linalg.norm(lie_bracket(network, i, j, theta))), i, j)
         for k, j in enumerate(fields)
-        for i in (-1, *fields[:k])
+        for i in (*([-1] if penalty else []), *fields[:k])
     )
 
 
-def describe_defect(network: "Parametrization", entries: Sequence[int]) -> str:
+def describe_defect(network: "Parametrization", entries: Sequence[int], penalty: bool = True) -> str:
     """Name a Lie bracket, among those of the given entries, that does not vanish, in a sentence."""
     # At the start itself it may vanish by chance: where weights are zero, for one.
     theta = network.theta0 + 0.5 * np.cos(np.arange(network.theta0.size))
-    size, i, j = commutation_defect(network, theta, entries)
+    size, i, j = commutation_defect(network, theta, entries, penalty)
     names = ["the penalty" if k < 0 else f"x_{k}" for k in (i, j)]
     return f"the Lie bracket of the gradients of {names[0]} and {names[1]} has norm {size:.3g} near the start, not 0"

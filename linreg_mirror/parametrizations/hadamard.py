@@ -17,7 +17,7 @@ class Hadamard:
 
     The one number that decides about bias is the **scale** b = (m0^2 - w0^2)/2, one for each entry. Use one of the
     constructors: `at` (a start x0 and PILoT's beta = 2b), `from_scale` (b or log b), `from_alpha` (Woodworth's
-    alpha, b = 2 alpha^2), `balanced` (b = 0).
+    alpha, b = 2 alpha^2), `from_tilt` (the potential itself), `balanced` (b = 0).
 
     Parameters
     ----------
@@ -139,14 +139,32 @@ class Hadamard:
                 f"d={d}: write Hadamard.at(x0=0.0, beta=1.0, d=problem.d)"
             )
         x0, log_b = np.broadcast_to(x0, shape), np.broadcast_to(log_b, shape)
-        # 2 z = arcsinh(x0/b); m^2 and w^2 are b(cosh 2z +- 1), all of them computed from log b.
-        tilt = 2 * Hyperbolic(log_b, 0.0).dual(x0, 0.0)
+        return cls.from_tilt(log_b, 2 * Hyperbolic(log_b, 0.0).dual(x0, 0.0))
+
+    @classmethod
+    def from_tilt(cls, log_b: Any, tilt: Any) -> "Hadamard":
+        """Start where log(m0^2 - w0^2) = log 2b and log(u0/v0) = arcsinh(x0/b) is `tilt`: the potential, given itself.
+
+        Parameters
+        ----------
+        log_b, tilt : array_like, shape (d,)
+            Both finite. The start x0 = b sinh(tilt) may be as large as it likes: `limit` and the dual flow do not form
+            it. Factors m0 and w0 beyond float64 are infinite.
+        """
+        log_b, tilt = as_real_array("log_b", log_b), as_real_array("tilt", tilt)
+        if log_b.ndim != 1 or log_b.shape != tilt.shape or not log_b.size:
+            raise ValueError(
+                f"log_b and tilt must both have shape (d,) with d >= 1, got {log_b.shape} and {tilt.shape}: write "
+                "np.full(d, log_b)"
+            )
+        # m^2 and w^2 are b(cosh(tilt) +- 1), computed from log b.
         z, half_b = 0.5 * tilt, 0.5 * log_b + 0.5 * np.log(2)
-        m0 = 0.5 * (np.exp(half_b + z) + np.exp(half_b - z))
-        w0 = np.sign(z) * 0.5 * np.exp(half_b + np.abs(z)) * -np.expm1(-2 * np.abs(z))
+        with np.errstate(over="ignore"):
+            m0 = 0.5 * (np.exp(half_b + z) + np.exp(half_b - z))
+            w0 = np.sign(z) * 0.5 * np.exp(half_b + np.abs(z)) * -np.expm1(-2 * np.abs(z))
         network = object.__new__(cls)
         object.__setattr__(network, "decay_on", "both")
-        network._set(m0, w0, np.array(log_b), tilt)
+        network._set(m0, w0, np.array(log_b), np.array(tilt))
         return network
 
     @property

@@ -1,0 +1,147 @@
+"""Diagonal networks of depth D, x = p^D - q^D."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from linreg_mirror import mirrors
+from linreg_mirror._arguments import check_integer
+from linreg_mirror.losses import Array
+from linreg_mirror.mirrors.power import log_lift
+from linreg_mirror.problem import as_real_array
+
+
+@dataclass(frozen=True, eq=False)
+class Power:
+    """x = p^D - q^D entry by entry, with penalty |p|^2 + |q|^2, started at (p0, q0).
+
+    The one number that decides about bias is the **scale** a, 2 a^(2-D) = p0^(2-D) + q0^(2-D), the geometric mean of
+    p0 and q0 at depth 2: where the start is p0 = q0, so that x0 = 0, it is their common value. Use `from_scale`.
+
+    A schedule's alpha multiplies |p|^2 + |q|^2, so that p' = -D p^(D-1) g - 2 alpha p with g the gradient of f. Depth 2
+    is x = m*w with p = (m+w)/2, q = (m-w)/2, scale b = 2 a^2 and |m|^2 + |w|^2 = 2(|p|^2 + |q|^2), at twice the speed:
+    with penalty alpha at time t it is where m*w with penalty alpha/2 is at time 2t.
+
+    Parameters
+    ----------
+    p0, q0 : array_like, shape (d,)
+        Initial factors, positive.
+    depth : int
+        D >= 2.
+
+    Attributes
+    ----------
+    log_scale : array, shape (d,)
+        log a.
+    tilt : array, shape (d,)
+        log(p0/q0), zero where the start is x0 = 0.
+
+    Raises
+    ------
+    ValueError
+        If a factor is not positive, shapes differ, or the depth is not an integer >= 2.
+
+    Notes
+    -----
+    Woodworth et al. (arXiv 2002.09277), section 5. From depth 3 on the penalty's field commutes with the gradients of
+    x_i only up to a factor, [grad h, grad x_i] ~ 2(D-2) grad x_i: there is a mirror, but its clock slows down.
+    """
+
+    p0: Array
+    q0: Array
+    depth: int
+    log_scale: Array = field(init=False, repr=False)
+    tilt: Array = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check_integer("depth", self.depth, least=2)
+        p0, q0 = as_real_array("p0", self.p0), as_real_array("q0", self.q0)
+        if p0.ndim != 1 or p0.shape != q0.shape or not p0.size:
+            raise ValueError(f"p0 and q0 must both have shape (d,) with d >= 1, got {p0.shape} and {q0.shape}")
+        bad = np.flatnonzero((p0 <= 0) | (q0 <= 0))
+        if bad.size:
+            i = bad[0]
+            raise ValueError(
+                f"p0 and q0 must be positive, got p0 = {p0[i]:g}, q0 = {q0[i]:g} at index {i}: a factor that is 0 "
+                "stays 0; write Power.from_scale(..., x0=p0**depth - q0**depth) with a small scale"
+            )
+        log_p, log_q = np.log(p0), np.log(q0)
+        tilt = log_p - log_q
+        self._set(p0, q0, self.depth, 0.5 * (log_p + log_q) - log_lift(0.5 * tilt, self.depth), tilt)
+
+    def _set(self, p0: Array, q0: Array, depth: int, log_scale: Array, tilt: Array) -> None:
+        for name, value in {"p0": p0, "q0": q0, "depth": depth, "log_scale": log_scale, "tilt": tilt}.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_scale(
+        cls, alpha: Any = None, *, depth: int, log_alpha: Any = None, x0: Any = 0.0, d: int | None = None
+    ) -> "Power":
+        """Start at x0 with scale a = `alpha`, given itself or, where it is too small for a float64, as `log_alpha`.
+
+        Parameters
+        ----------
+        alpha, log_alpha : float or array_like, shape (d,)
+            The scale or its logarithm; exactly one of the two. For x0 = 0 the start is p0 = q0 = alpha.
+        depth : int
+            D >= 2.
+        x0 : float or array_like, shape (d,)
+            Where the effective weights start.
+        d : int, optional
+            Number of entries, needed where all else are numbers.
+        """
+        check_integer("depth", depth, least=2)
+        if (alpha is None) == (log_alpha is None):
+            raise ValueError(
+                "give exactly one of alpha and log_alpha: Power.from_scale(1e-3, depth=3, d=d) or "
+                "(log_alpha=-1e3, depth=3, d=d)"
+            )
+        if log_alpha is None:
+            alpha = as_real_array("alpha", alpha)
+            if not (alpha > 0).all():
+                raise ValueError(
+                    f"the scale alpha must be positive, got {alpha.min():g}: write log_alpha= for a very small one"
+                )
+            log_alpha = np.log(alpha)
+        x0, log_a = as_real_array("x0", x0), as_real_array("log_alpha", log_alpha)
+        shapes = {shape for shape in (x0.shape, log_a.shape, () if d is None else (d,)) if shape != ()}
+        shape = next(iter(shapes), ())
+        if len(shapes) != 1 or len(shape) != 1 or shape == (0,):
+            raise ValueError(
+                f"one number of entries is needed, got x0 of shape {x0.shape}, scale of shape {log_a.shape} and "
+                f"d={d}: write Power.from_scale(1e-3, depth=3, d=problem.d)"
+            )
+        x0, log_a = np.broadcast_to(x0, shape), np.array(np.broadcast_to(log_a, shape))
+        r = mirrors.Power(log_a, 0.0, depth).half_log_ratio(x0, 0.0)
+        mean = log_a + log_lift(r, depth)
+        network = object.__new__(cls)
+        network._set(np.exp(mean + r), np.exp(mean - r), depth, log_a, 2 * r)
+        return network
+
+    @property
+    def d(self) -> int:
+        """Number of effective weights."""
+        return self.p0.size
+
+    @property
+    def theta0(self) -> Array:
+        """Initial parameters (p0, q0), shape (2d,)."""
+        return np.concatenate([self.p0, self.q0])
+
+    def effective(self, theta: Array) -> Array:
+        """Return x = p^D - q^D."""
+        return theta[: self.d] ** self.depth - theta[self.d :] ** self.depth
+
+    def pullback(self, theta: Array, grad_x: Array) -> Array:
+        """Return (D p^(D-1) grad_x, -D q^(D-1) grad_x), shape (2d,)."""
+        slope = self.depth * theta ** (self.depth - 1)
+        return slope * np.concatenate([grad_x, -grad_x])
+
+    def penalty_gradient(self, theta: Array) -> Array:
+        """Return 2 theta."""
+        return 2 * theta
+
+    def mirror(self) -> mirrors.Power:
+        """Return the potential of depth D at scale a, tilted by the start."""
+        return mirrors.Power(self.log_scale, self.tilt, self.depth)
