@@ -12,7 +12,7 @@ import cvxpy as cp
 import numpy as np
 from scipy.optimize import linprog
 
-from benchmarks.harness import Answer, Array, Competitor, Judgement, OverBudget, Settings, compare
+from benchmarks.harness import Answer, Array, Competitor, Judgement, OverBudget, Settings, compare, fastest
 from linreg_mirror.certificates import l1_certificate
 from linreg_mirror.instances import planted_sparse
 from linreg_mirror.limits import limit
@@ -156,8 +156,8 @@ class _Machine:
         rng = np.random.default_rng(0)
         X, v, u = rng.standard_normal((n, d)), rng.standard_normal(d), rng.standard_normal(n)
         A, B = rng.standard_normal((2, 800, 800))  # large enough for the full rate of products
-        flops = 2 * 800**3 / _fastest(lambda: A @ B)
-        return cls(n, d, flops, _fastest(lambda: X @ v), _fastest(lambda: X.T @ u))
+        flops = 2 * 800**3 / fastest(lambda: A @ B)
+        return cls(n, d, flops, fastest(lambda: X @ v), fastest(lambda: X.T @ u))
 
     def bound(self, case: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
         n, d, counts = self.n, self.d, row["counts"]
@@ -181,13 +181,3 @@ class _Machine:
             "Gflop/s": self.flops / 1e9,
             "GB/s": 8e-9 * n * d / self.times_x,
         }
-
-
-def _fastest(work: Callable[[], object], seconds: float = 0.3) -> float:
-    """Return the shortest of many times: the machine at its best."""
-    best, started = np.inf, time.perf_counter()
-    while time.perf_counter() - started < seconds:
-        before = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - before)
-    return best

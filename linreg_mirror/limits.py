@@ -10,7 +10,7 @@ from linreg_mirror._blas import one_thread
 from linreg_mirror.certificates import certify_limit, outcome
 from linreg_mirror.dual_newton import DualNewton
 from linreg_mirror.losses import Array, Squared
-from linreg_mirror.mirrors import Hyperbolic, Mirror, Potential
+from linreg_mirror.mirrors import Hyperbolic, Mirror, Potential, Power
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problem import Problem
 from linreg_mirror.trajectory import Solution, Stats
@@ -37,7 +37,7 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     decay : float
         Accumulated penalty A, the integral of alpha over the whole flow; finite and not negative.
     tolerance : float
-        Largest |Xx - y| relative to |y| + |X||x0|, at least eps log(1/b).
+        Largest |Xx - y| relative to |y|, or as close as rounding in exponents of size log(1/b) lets one come.
 
     Returns
     -------
@@ -50,7 +50,8 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     NoMirror
         If the network has none.
     ValueError
-        If shapes do not match or decay is negative or infinite.
+        If shapes do not match, decay is negative or infinite, or the potential is one of depth D >= 3 at a scale alpha
+        so small that float64 cannot tell duals from their bound: alpha^(D-2) below about 1e-10.
 
     Notes
     -----
@@ -78,7 +79,7 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     return Solution(
         x=x,
         dual=s,
-        log_scale=mirror.log_scale_at(decay) if isinstance(mirror, Hyperbolic) else None,
+        log_scale=mirror.log_scale_at(decay) if isinstance(mirror, Hyperbolic | Power) else None,
         status=outcome(certificate, problem),
         stats=Stats(
             method="Newton on the dual, continued in the scale",
@@ -110,7 +111,8 @@ def continuation_path(newton: DualNewton, mirror: Mirror, A: float, tolerance: f
     """Yield a `Stage` for each potential of the mirror's continuation, solved one from the other."""
     X, y = newton.X, newton.y
     start = mirror.primal(mirror.initial_dual, A)
-    scale = max(float(np.abs(y).max()), float(np.abs(X @ start).max()), np.finfo(float).tiny)
+    # Not relative to the start, which may be astronomically large, as some are that finite steps leave behind.
+    scale = float(np.abs(y).max() or np.abs(X @ start).max() or np.finfo(float).tiny)
     nu, move = newton.minimum_norm(y - X @ start)
     size = max(float(np.abs(move).max()), 1e-8 * scale, np.finfo(float).tiny)
     stage: Stage | None = None

@@ -19,10 +19,13 @@ class Loss(Protocol):
     quasi_convex : bool
         Whether every sublevel set of l is convex, which is all that convergence of the mirror flow needs
         (Mask in the Mirror, Theorem 2.2). A sum of quasi-convex functions need not be quasi-convex.
+    separable : bool
+        Whether l is a sum over samples, so that minibatches estimate its gradient.
     """
 
     convex: ClassVar[bool]
     quasi_convex: ClassVar[bool]
+    separable: ClassVar[bool]
 
     def value(self, r: Array) -> float:
         """Return l(r) for a residual of shape (n,)."""
@@ -47,6 +50,7 @@ class Squared:
 
     convex: ClassVar[bool] = True
     quasi_convex: ClassVar[bool] = True
+    separable: ClassVar[bool] = True
 
     def value(self, r: Array) -> float:
         """Return |r|^2 / 2."""
@@ -74,6 +78,7 @@ class Huber:
     delta: float = 1.0
     convex: ClassVar[bool] = True
     quasi_convex: ClassVar[bool] = True
+    separable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.delta) and self.delta > 0):
@@ -99,6 +104,7 @@ class LogCosh:
 
     convex: ClassVar[bool] = True
     quasi_convex: ClassVar[bool] = True
+    separable: ClassVar[bool] = True
 
     def value(self, r: Array) -> float:
         """Return sum log cosh r_i without overflow."""
@@ -120,6 +126,7 @@ class JointCauchy:
 
     convex: ClassVar[bool] = False
     quasi_convex: ClassVar[bool] = True
+    separable: ClassVar[bool] = False
 
     def value(self, r: Array) -> float:
         """Return log(1 + |r|^2)."""
@@ -141,6 +148,7 @@ class EntrywiseCauchy:
 
     convex: ClassVar[bool] = False
     quasi_convex: ClassVar[bool] = False
+    separable: ClassVar[bool] = True
 
     def value(self, r: Array) -> float:
         """Return sum log(1 + r_i^2)."""

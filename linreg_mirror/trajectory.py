@@ -11,10 +11,14 @@ class Status(Enum):
     """How a solver ended; the value says what that means and what to do about it."""
 
     converged = "stationary to the tolerance asked for, and no penalty is left to come"
-    until_reached = "integrated up to until= as asked; stationarity was not required"
+    until_reached = "went as far as asked for (until=, or all steps= with tolerance=0); stationarity was not required"
     horizon_reached = (
-        "the budget was spent before stationarity: this is a point on the way, not a limit; raise max_steps=, "
-        "loosen tolerance=, or ask limit() for the end point itself"
+        "the budget was spent before stationarity: this is a point on the way, not a limit; raise max_steps= "
+        "(steps= of descent), loosen tolerance=, or ask limit() for the end point itself"
+    )
+    diverged = (
+        "the steps were too long, and residuals grew a million times or beyond float64: choose a step_size below the "
+        ".largest_stable_step that descent() returns, with momentum (1 - momentum)/(1 + momentum) of it"
     )
     inconsistent = "no x satisfies Xx = y; this is the limit of the least-squares problem, where X'(Xx - y) = 0"
     not_certified = "the certificate's checks do not all pass; see .certificate for the one that fails, and by how much"
@@ -164,7 +168,7 @@ class Solution:
     dual : array, shape (n,)
         Dual vector s: for a mirror limit, z0 - X's is the dual point; for minimum-L1, X's is a subgradient of |x|_1.
     log_scale : array, shape (d,), or None
-        log b of the potential that was minimised, where there is one.
+        log b of the potential that was minimised, where there is one; log a for depth D.
     status : Status
         How it ended.
     stats : Stats

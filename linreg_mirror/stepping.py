@@ -1,0 +1,184 @@
+"""Taking gradient steps: in NumPy for every network and loss, and compiled for x = m*w with squared loss."""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linreg_mirror.implicit import LogProducts
+from linreg_mirror.losses import Array, Squared
+from linreg_mirror.minibatches import Rows
+from linreg_mirror.parametrizations import Hadamard, Parametrization
+from linreg_mirror.problem import Problem
+
+
+class Chunk(NamedTuple):
+    """Steps to be taken.
+
+    Attributes
+    ----------
+    eta, alpha : array, shape (K,)
+        Step size and penalty of each.
+    keep : array of bool, shape (K,)
+        After which steps the state is returned.
+    rows, sizes : array of int, shape (K, b) and (K,), or None
+        Samples of each minibatch, of which the first `sizes[k]` count; None where every step sees all samples.
+    """
+
+    eta: Array
+    alpha: Array
+    keep: NDArray[np.bool_]
+    rows: Rows | None = None
+    sizes: Rows | None = None
+
+
+class Stepper(Protocol):
+    """Holds the state of a run.
+
+    Attributes
+    ----------
+    theta : array, shape (p,)
+        Parameters.
+    moved : float
+        Largest change of a parameter in the last step; 0 without momentum, where it does not matter.
+    dual : array, shape (n,)
+        Sum of eta times the loss gradient, so that X'dual is the accumulated gradient.
+    """
+
+    @property
+    def theta(self) -> Array:
+        """Parameters, shape (p,)."""
+        ...
+
+    @property
+    def moved(self) -> float:
+        """Largest change of a parameter in the last step."""
+        ...
+
+    @property
+    def dual(self) -> Array:
+        """Accumulated loss gradient, shape (n,)."""
+        ...
+
+    def advance(self, chunk: Chunk) -> tuple[Array, Array]:
+        """Take the steps; return parameters, shape (kept, p), and duals, shape (kept, n), after those to keep."""
+        ...
+
+    def log_factors(self) -> tuple[Array, Array] | None:
+        """Return log|u| and log|v| of x = m*w, shape (d,); None for other networks."""
+        ...
+
+
+def has_bookkeeping(network: Parametrization) -> bool:
+    """Whether the network is x = m*w as the log-products need it: both factors decay, no scale is zero."""
+    return (
+        isinstance(network, Hadamard)
+        and network.decay_on == "both"
+        and bool(np.isfinite(network.log_scale).all() and np.isfinite(network.tilt).all())
+    )
+
+
+class NumpySteps:
+    """Steps of any network by its own pullback, and log-products from the gradients alone where it is x = m*w."""
+
+    def __init__(self, problem: Problem, network: Parametrization, momentum: float) -> None:
+        self.problem, self.network, self.momentum = problem, network, momentum
+        self.theta = self._before = network.theta0.copy()
+        self.dual = np.zeros(problem.n)
+        self._products = LogProducts(network.d, momentum) if has_bookkeeping(network) else None
+
+    @property
+    def moved(self) -> float:
+        """Largest change of a parameter in the last step; 0 without momentum, where it does not matter."""
+        return float(np.abs(self.theta - self._before).max()) if self.momentum else 0.0
+
+    def advance(self, chunk: Chunk) -> tuple[Array, Array]:
+        """Take the steps."""
+        problem, network = self.problem, self.network
+        kept = []
+        for k, (eta, alpha) in enumerate(zip(chunk.eta, chunk.alpha, strict=True)):
+            slope = self._slope(network.effective(self.theta), chunk, k)
+            g = problem.X.T @ slope
+            force = network.pullback(self.theta, g) + alpha * network.penalty_gradient(self.theta)
+            self.dual = self.dual + eta * slope
+            ahead = self.theta + self.momentum * (self.theta - self._before) - eta * force
+            self.theta, self._before = ahead, self.theta
+            if self._products is not None:
+                self._products.step(g, eta, alpha)
+            if chunk.keep[k]:
+                kept.append((self.theta, self.dual))
+        p, n = self.theta.size, problem.n
+        return np.array([t for t, _ in kept]).reshape(-1, p), np.array([s for _, s in kept]).reshape(-1, n)
+
+    def _slope(self, x: Array, chunk: Chunk, k: int) -> Array:
+        problem = self.problem
+        if chunk.rows is None or chunk.sizes is None:
+            return problem.loss.gradient(problem.residual(x))
+        rows = chunk.rows[k, : chunk.sizes[k]]
+        of_batch = problem.loss.gradient(problem.X[rows] @ x - problem.y[rows])
+        # With replacement a sample may be drawn twice, and counts twice.
+        return np.bincount(rows, of_batch, problem.n) * (problem.n / len(rows))
+
+    def log_factors(self) -> tuple[Array, Array] | None:
+        """Return log|u| and log|v| by the log-products."""
+        if self._products is None:
+            return None
+        network = self.network
+        assert isinstance(network, Hadamard)
+        log_u, log_v = 0.5 * (network.log_scale + network.tilt), 0.5 * (network.log_scale - network.tilt)
+        return log_u + self._products.log_u, log_v + self._products.log_v
+
+
+class CompiledSteps:
+    """The same steps of x = m*w, compiled."""
+
+    @staticmethod
+    def can_do(problem: Problem, network: Parametrization) -> bool:
+        """Whether this problem and network are what was compiled."""
+        return has_bookkeeping(network) and isinstance(problem.loss, Squared)
+
+    def __init__(self, problem: Problem, network: Hadamard, momentum: float) -> None:
+        self.problem, self.momentum = problem, momentum
+        # From the logarithms: m0 - w0 would lose v where the scale is small.
+        self._u = np.exp(0.5 * (network.log_scale + network.tilt))
+        self._v = np.exp(0.5 * (network.log_scale - network.tilt))
+        self._before = self._u.copy(), self._v.copy()
+        self.dual = np.zeros(problem.n)
+
+    @property
+    def theta(self) -> Array:
+        """(m, w), shape (2d,)."""
+        return _factors(np.concatenate([self._u, self._v]))
+
+    @property
+    def moved(self) -> float:
+        """Largest change of a parameter in the last step; 0 without momentum, where it does not matter."""
+        before = _factors(np.concatenate(self._before))
+        return float(np.abs(self.theta - before).max()) if self.momentum else 0.0
+
+    def advance(self, chunk: Chunk) -> tuple[Array, Array]:
+        """Take the steps."""
+        from linreg_mirror import _kernels
+
+        n, d = self.problem.X.shape
+        kept = np.empty((np.count_nonzero(chunk.keep), 2 * d + n))
+        state = (self._u, self._v, *self._before, self.dual)
+        steps = (chunk.eta, chunk.alpha, self.momentum, chunk.keep, kept)
+        X = np.ascontiguousarray(self.problem.X)
+        if chunk.rows is None or chunk.sizes is None:
+            _kernels.full_batch(X, self.problem.y, *state, *steps)
+        else:
+            _kernels.minibatch(X, self.problem.y, *state, *steps, chunk.rows, chunk.sizes)
+        return _factors(kept[:, : 2 * d]), kept[:, 2 * d :]
+
+    def log_factors(self) -> tuple[Array, Array] | None:
+        """Return log|u| and log|v|, -inf where a factor is no longer a normal number."""
+        factors = np.abs(self._u), np.abs(self._v)
+        log_u, log_v = (np.log(np.where(factor < np.finfo(float).tiny, 0.0, factor)) for factor in factors)
+        return log_u, log_v
+
+
+def _factors(uv: Array) -> Array:
+    """Return (m, w) of (u, v), shape (..., 2d)."""
+    u, v = np.split(uv, 2, axis=-1)
+    return np.concatenate([u + v, u - v], axis=-1) * np.sqrt(0.5)
