@@ -7,9 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import flow, harness, minimum_l1
+from benchmarks import descent, flow, harness, minimum_l1, saddles
 
-_BENCHMARKS = {"flow": flow.measure, "minimum_l1": minimum_l1.measure}
+_BENCHMARKS = {
+    "flow": flow.measure,
+    "minimum_l1": minimum_l1.measure,
+    "descent": descent.measure,
+    "saddles": saddles.measure,
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -23,7 +28,7 @@ def main(arguments: list[str]) -> int:
         "--budget",
         type=_positive(float),
         metavar="S",
-        help="seconds that one call of a peer may take (default: flow 30, minimum_l1 120)",
+        help="seconds that one call of a peer may take (default: minimum_l1 120, saddles 60, others 30)",
     )
     parser.add_argument(
         "--output", type=Path, default=Path(__file__).parent / "results", metavar="DIR", help="default: %(default)s"
@@ -35,7 +40,7 @@ def main(arguments: list[str]) -> int:
         settings = harness.Settings(
             quick=options.quick,
             repeats=options.repeats or (1 if options.quick else 5),
-            budget=options.budget or {"flow": 30.0, "minimum_l1": 120.0}[name],
+            budget=options.budget or {"flow": 30.0, "minimum_l1": 120.0, "descent": 30.0, "saddles": 60.0}[name],
         )
         with harness.one_thread_for_all():
             result = harness.finished(name, command, settings, _BENCHMARKS[name])
