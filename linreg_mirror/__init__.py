@@ -1,12 +1,25 @@
 """The theory of x = m*w on linear regression, and its verification."""
 
 from linreg_mirror import instances, losses, mirrors, schedules
+from linreg_mirror.descent import Descent, descent, largest_stable_step
+from linreg_mirror.descents import Descents, descents
 from linreg_mirror.flow import flow
+from linreg_mirror.implicit import ImplicitBias
 from linreg_mirror.limits import limit
 from linreg_mirror.minimum_l1 import minimum_l1
-from linreg_mirror.parametrizations import Direct, Hadamard, NoMirror, Parametrization, SharedHadamard
+from linreg_mirror.parametrizations import (
+    DeepLinear,
+    Direct,
+    Factorized,
+    Hadamard,
+    NoMirror,
+    Parametrization,
+    Power,
+    SharedHadamard,
+)
 from linreg_mirror.problem import Problem
 from linreg_mirror.references import lasso, minimum_l2
+from linreg_mirror.saddles import SaddlePath, saddles
 from linreg_mirror.trajectory import Certificate, Check, Solution, Stats, Status, Trajectory
 
 __version__ = "0.1.0"
@@ -14,23 +27,34 @@ __version__ = "0.1.0"
 __all__ = [
     "Certificate",
     "Check",
+    "DeepLinear",
+    "Descent",
+    "Descents",
     "Direct",
+    "Factorized",
     "Hadamard",
+    "ImplicitBias",
     "NoMirror",
     "Parametrization",
+    "Power",
     "Problem",
+    "SaddlePath",
     "SharedHadamard",
     "Solution",
     "Stats",
     "Status",
     "Trajectory",
+    "descent",
+    "descents",
     "flow",
     "instances",
+    "largest_stable_step",
     "lasso",
     "limit",
     "losses",
     "minimum_l1",
     "minimum_l2",
     "mirrors",
+    "saddles",
     "schedules",
 ]

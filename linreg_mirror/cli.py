@@ -1,9 +1,11 @@
-"""The command line: check, solve, theorems, doctor."""
+"""The command line: check, falsify, solve, theorems, doctor."""
 
 import json
+import math
 import time as clock
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -12,6 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from linreg_mirror.store import Store
 
 app = typer.Typer(
     help="Verify the theory of mirror flows on linear regression.",
@@ -32,16 +37,38 @@ class _Refused(typer.Exit):
         super().__init__(code=2)
 
 
+_Jobs = Annotated[int, typer.Option(min=1, help="Processes.")]
+_Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers compute instead, such as tcp://host:8786."),
+]
+_COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+
+
 @app.command()
 def check(
     theorems: Annotated[
         list[str] | None, typer.Argument(help="Ids or beginnings of ids; default: the whole ledger.")
     ] = None,
     instance: Annotated[
-        list[str] | None, typer.Option(help="family/setting/seed or special/name; may be repeated. Default: the grid.")
+        list[str] | None,
+        typer.Option(
+            help="family/setting/seed, with :parameter=value,... if need be, or special/name; may be repeated."
+        ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds of the grid.")] = 1,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    instances: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many instances of the grid. Default: every family in every setting, once."),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=1, help="The same, counted in whole grids: every family in every setting per seed."),
+    ] = None,
+    jobs: _Jobs = 2,
+    shard: Annotated[
+        str | None, typer.Option(metavar="i/N", help="Evaluate only the i-th of N shares of the instances.")
+    ] = None,
+    cluster: _Cluster = None,
     output: Annotated[
         Path | None,
         typer.Option(help="Directory of the report. Default: results/check, for a part of it results/check/selected."),
@@ -51,39 +78,51 @@ def check(
     """Check theorems: table, report.html and report.json.
 
     Exit code 0 only if every verdict is the expected one and every control fails on its witness; 1 otherwise; 2 for bad
-    arguments. Results of single instances are stored, and read again as long as the code is the same.
+    arguments. On named instances, or in a shard, nothing may contradict what is expected, but not everything need be
+    decided. Results of single instances are stored at once, and read again as long as the code is the same: a command
+    that was interrupted goes on where it was.
+
+    Shards may run on several machines. Once their results/check/instances are put together in one folder, the same
+    command without --shard computes nothing and gives the verdict.
     """
     # Everything heavy is imported late, so that --help answers at once.
     from linreg_mirror import report as reports
-    from linreg_mirror.store import Store, results_directory
+    from linreg_mirror.store import results_directory
+    from linreg_mirror.sweeps import Shard
+    from linreg_mirror.theorems import FAMILIES, SETTINGS
     from linreg_mirror.theorems.check import check as check_ledger
 
     started = clock.perf_counter()
-    whole = not theorems and not instance
+    if sum(option is not None for option in (instance or None, instances, seeds)) > 1:
+        raise _Refused("--instance, --instances and --seeds each say what to check on: give one of them")
+    whole = not theorems and not instance and not shard
     # A check of a part must not take the place of the report on the whole.
-    directory = output or results_directory() / "check" / ("" if whole else "selected")
-    store = Store((output or results_directory() / "check") / "instances")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    part = "" if whole else "selected" if not shard else f"shard-{shard.replace('/', '-of-')}"
+    directory = output or results_directory() / "check" / part
     try:
-        with Progress(*columns, console=console, transient=True) as bar:
+        share = Shard.parse(shard) if shard else None
+        with Progress(*_COLUMNS, console=console, transient=True) as bar, _workers(cluster):
             line = bar.add_task("instances", total=None)
             findings = check_ledger(
                 theorems or (),
-                instances=instance or None,
-                seeds=seeds,
+                instances=instance or instances,
+                seeds=seeds or 1,
                 jobs=jobs,
-                store=store,
+                store=_store(output),
                 fresh=fresh,
+                shard=share,
                 progress=lambda task, done, total: bar.update(
                     line, completed=done, total=total, description=task.instance
                 ),
             )
             bar.update(line, description="pictures")
             pictures = _pictures(findings) if whole else {}
+        grids = math.ceil(instances / (len(FAMILIES) * len(SETTINGS))) if instances else seeds or 1
         run = {
             "theorems": list(theorems or ()),
             "instances": list(instance or ()),
-            "seeds": list(range(seeds)),
+            "seeds": list(range(grids)),
+            "shard": shard,
             "jobs": jobs,
             "seconds": round(clock.perf_counter() - started, 1),
         }
@@ -93,10 +132,30 @@ def check(
         _print_details(data)
         console.print(reports.summary(data), style="bold green" if data["passed"] else "bold red")
         paths = reports.write(data, directory, pictures)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
         raise _Refused(error) from None
+    except KeyboardInterrupt:
+        raise _interrupted() from None
     console.print(f"{', '.join(map(str, paths))}; {run['seconds']} s", highlight=False, soft_wrap=True)
     raise typer.Exit(0 if data["passed"] else 1)
+
+
+def _store(output: Path | None = None) -> "Store":
+    from linreg_mirror.store import Store, results_directory
+
+    return Store((output or results_directory() / "check") / "instances")
+
+
+def _workers(address: str | None) -> AbstractContextManager[None]:
+    from linreg_mirror.sweeps import cluster
+
+    return cluster(address) if address else nullcontext()
+
+
+def _interrupted() -> typer.Exit:
+    message = "interrupted: what was computed is stored, and the same command goes on from there"
+    Console(stderr=True).print(message, soft_wrap=True)
+    return typer.Exit(130)
 
 
 def _pictures(findings: list) -> dict[str, bytes]:
@@ -107,8 +166,9 @@ def _pictures(findings: list) -> dict[str, bytes]:
 
 def _print_details(data: dict) -> None:
     """For what is not as expected: which instances, what was measured, and how to repeat it."""
+    nothing = not any(entry["instances"] or entry["missing"] for entry in data["theorems"])
     for entry in data["theorems"]:
-        if entry["as_expected"]:
+        if entry["as_expected"] and not nothing:
             continue
         console.print(f"\n[bold red]{entry['id']}[/]: {escape(entry['statement'])}", highlight=False)
         for failure in entry["failing"][:5]:
@@ -117,10 +177,64 @@ def _print_details(data: dict) -> None:
         if entry["instances"] == 0:
             needed = escape(", ".join(entry["hypotheses"]))
             console.print(f"  no instance met the hypotheses: {needed}", highlight=False, soft_wrap=True)
-        if not entry["control"]["failed"]:
+        if not entry["control"]["failed"] and not entry["as_expected"]:
             control = entry["control"]
             detail = escape(control["detail"])
             console.print(f"  control did not fail on {control['witness']}: {detail}", highlight=False)
+
+
+@app.command()
+def falsify(
+    theorems: Annotated[list[str], typer.Argument(help="Ids or beginnings of ids; all for the whole ledger.")],
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="Budget for each theorem. Default: 20, if --evaluations is not given."),
+    ] = None,
+    evaluations: Annotated[
+        int | None,
+        typer.Option(min=1, help="Budget in instances; with this one alone the same seed finds the same everywhere."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the search.")] = 0,
+    jobs: _Jobs = 2,
+    cluster: _Cluster = None,
+) -> None:
+    """Search for instances on which theorems fail: random ones, then neighbours of the worst.
+
+    Prints the worst case found, and the command that repeats it. A search ends with a counterexample, or with its
+    budget. Exit code 0 only if misprinted statements are refuted and all others survive; 1 otherwise; 2 for bad
+    arguments.
+    """
+    from linreg_mirror.falsify import as_table, as_text
+    from linreg_mirror.falsify import falsify as search
+    from linreg_mirror.theorems.check import select
+
+    if seconds is None and evaluations is None:
+        seconds = 20.0
+    outcomes = []
+    try:
+        chosen = select([] if theorems == ["all"] else theorems)
+        with Progress(*_COLUMNS, console=console, transient=True) as bar, _workers(cluster):
+            for theorem in chosen:
+                line = bar.add_task(theorem.id, total=evaluations)
+                outcome = search(
+                    theorem.id,
+                    seconds=seconds,
+                    evaluations=evaluations,
+                    seed=seed,
+                    jobs=jobs,
+                    store=_store(),
+                    progress=lambda tried, _, line=line: bar.update(line, completed=tried),
+                )
+                bar.remove_task(line)
+                console.print(as_text(outcome), highlight=False, soft_wrap=True)
+                outcomes.append(outcome)
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
+        raise _Refused(error) from None
+    except KeyboardInterrupt:
+        raise _interrupted() from None
+    if len(outcomes) > 1:
+        console.print(as_table(outcomes))
+    raise typer.Exit(0 if all(outcome.as_expected for outcome in outcomes) else 1)
 
 
 @app.command(name="theorems")

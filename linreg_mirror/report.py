@@ -32,11 +32,14 @@ def as_json(findings: Sequence[Finding], run: Mapping[str, Any]) -> dict[str, An
     dict
         `theorems`: a list with `id`, `source`, `statement`, `kind`, `instances` (their number), `worst_margin`,
         `tightness`, `detail`, `repeat`, `control` (`description`, `witness`, `failed`, `error`, `detail`), `verdict`,
-        `expected`, `as_expected`, `failing` (instance, margin or error, and command of each that does not hold);
-        `environment`; `run`; `passed`.
+        `expected`, `as_expected`, `partial` (only some instances were asked for, so that an erratum need not be
+        refuted, nor every theorem apply), `missing` (evaluations left to other shards), `failing` (instance, margin or
+        error, and command of each that does not hold); `environment`; `run`; `passed`: all as expected, and something
+        evaluated.
     """
     return {
-        "passed": all(finding.as_expected for finding in findings),
+        "passed": all(finding.as_expected for finding in findings)
+        and any(finding.records or finding.missing for finding in findings),
         "run": dict(run),
         "environment": environment(),
         "theorems": [_entry(finding) for finding in findings],
@@ -69,6 +72,8 @@ def _entry(finding: Finding) -> dict[str, Any]:
         "verdict": finding.verdict.name,
         "expected": theorem.expected.name,
         "as_expected": finding.as_expected,
+        "partial": finding.partial,
+        "missing": finding.missing,
         "failing": [
             {
                 "instance": record.instance,
@@ -96,6 +101,20 @@ def _finite(value: float) -> float | None:
 _COLOURS = {"holds": "green", "refuted": "yellow", "vacuous": "yellow", "untested": "magenta", "error": "red"}
 
 
+def _outcome(entry: Mapping[str, Any]) -> str:
+    """Return the verdict in words; part of the grid says less than all of it."""
+    verdict, expected = entry["verdict"], entry["expected"]
+    if verdict == expected:
+        return verdict if verdict == "holds" else f"{verdict}, as expected"
+    if not entry["as_expected"]:
+        return f"{verdict}, not expected"
+    if entry["missing"]:
+        return "incomplete"
+    if verdict == "untested":
+        return "does not apply here"
+    return "not refuted here" if expected == "refuted" else "holds here"
+
+
 def as_table(report: Mapping[str, Any]) -> Table:
     """Return the ledger as a table: theorem, source, kind, instances, worst margin, control, verdict."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
@@ -107,13 +126,7 @@ def as_table(report: Mapping[str, Any]) -> Table:
     table.add_column("control", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for entry in report["theorems"]:
-        verdict, expected = entry["verdict"], entry["expected"]
-        colour = _COLOURS[verdict] if entry["as_expected"] else "bold red"
-        text = (
-            verdict
-            if verdict == expected == "holds"
-            else f"{verdict}, {'as' if verdict == expected else 'not'} expected"
-        )
+        colour = _COLOURS[entry["verdict"]] if entry["as_expected"] else "bold red"
         table.add_row(
             entry["id"],
             escape(entry["source"]),
@@ -121,7 +134,7 @@ def as_table(report: Mapping[str, Any]) -> Table:
             str(entry["instances"]),
             _number(entry["worst_margin"]),
             _control(entry["control"]),
-            f"[{colour}]{text}[/]",
+            f"[{colour}]{_outcome(entry)}[/]",
         )
     return table
 
@@ -140,12 +153,14 @@ def summary(report: Mapping[str, Any]) -> str:
     """Return the outcome in one line."""
     entries = report["theorems"]
     good = sum(entry["as_expected"] for entry in entries)
-    errata = sum(entry["expected"] == "refuted" for entry in entries)
+    errata = sum(entry["expected"] == entry["verdict"] == "refuted" for entry in entries)
     evaluations = sum(entry["instances"] for entry in entries)
     controls = sum(entry["control"]["failed"] for entry in entries)
+    missing = sum(entry["missing"] for entry in entries)
     return (
         f"{good} of {len(entries)} theorems as expected ({errata} printed statements refuted among them), "
         f"{evaluations} evaluations, {controls} controls failed as they must"
+        + (f"; {missing} evaluations are left to other shards" if missing else "")
     )
 
 
@@ -232,6 +247,7 @@ must fail on its witness: where it does not, the theorem counts as untested.</p>
 def _row(entry: Mapping[str, Any]) -> str:
     control = entry["control"]
     tone = "bad" if not entry["as_expected"] else "good" if entry["verdict"] == "holds" else "known"
+    verdict = entry["verdict"] if entry["verdict"] == entry["expected"] or not entry["as_expected"] else _outcome(entry)
     expected = "" if entry["verdict"] == "holds" and entry["as_expected"] else f" (expected: {entry['expected']})"
     used = (
         ""
@@ -247,5 +263,5 @@ def _row(entry: Mapping[str, Any]) -> str:
         f"<td class=number>{_number(entry['worst_margin'])}{used}<br><span class=small>{e(entry['detail'])}</span></td>"
         f"<td>{e(control['description'])}<br><span class=small>on {e(control['witness'])}: {failed}, "
         f"{e(control['detail'])}</span></td>"
-        f'<td class="{tone}">{e(entry["verdict"])}{e(expected)}</td></tr>'
+        f'<td class="{tone}">{e(verdict)}{e(expected)}</td></tr>'
     )

@@ -15,11 +15,15 @@ from rich.console import Console
 from rich.table import Table
 
 from linreg_mirror import references, schedules
+from linreg_mirror._signed_fit import SignedFit
+from linreg_mirror.implicit import LogProducts
 from linreg_mirror.losses import Huber
 from linreg_mirror.mirrors import Hyperbolic
-from linreg_mirror.parametrizations import Hadamard, commutation
+from linreg_mirror.mirrors import Power as DeepPotential
+from linreg_mirror.parametrizations import DeepLinear, Factorized, Hadamard, commutation
 from linreg_mirror.problem import Problem
-from linreg_mirror.theorems import REGISTRY
+from linreg_mirror.stepping import NumpySteps
+from linreg_mirror.theorems import REGISTRY, low_rank
 from linreg_mirror.theorems.check import Finding, check
 
 INSTANCES = (
@@ -36,6 +40,11 @@ INSTANCES = (
     "special/start-at-solution",
     "special/plateau",
     "special/small-targets",
+    "special/long-steps",
+    "planted/small/2",
+    "dense/small/1",
+    "special/commuting-1",
+    "special/not-commuting",
 )
 
 
@@ -63,6 +72,30 @@ def stated(name: str, theorem: str, **constants: object) -> Mutant:
 
 def pullback_without_factor(right: Callable) -> Callable:
     return lambda self, theta, g: right(self, theta, g) * np.concatenate([np.ones(self.d), np.full(self.d, 0.5)])
+
+
+def first_halved(right: Callable) -> Callable:
+    def pullback(self, theta, g):
+        size = self.weights[0].size
+        return right(self, theta, g) * np.where(np.arange(theta.size) < size, 0.5, 1.0)
+
+    return pullback
+
+
+def step_without_memory(_: Callable) -> Callable:
+    def step(self, g, eta, alpha):
+        self.log_u += np.log(np.abs(1 - eta * (2 * alpha + g)))
+        self.log_v += np.log(np.abs(1 - eta * (2 * alpha - g)))
+
+    return step
+
+
+def momentum_halved(right: Callable) -> Callable:
+    def advance(self, chunk):
+        with patch.object(self, "momentum", self.momentum / 2):
+            return right(self, chunk)
+
+    return advance
 
 
 def wrong_bracket(right: Callable) -> Callable:
@@ -100,6 +133,16 @@ MUTANTS = (
         "potential",
         lambda right: lambda self, x, A: right(self, x, A) + np.hypot(x, np.exp(self.log_scale_at(A))),
     ),
+    replaced(
+        "depth D, scale decays with exp(-4A)",
+        DeepPotential,
+        "log_scale_at",
+        lambda _: lambda self, A: self.log_scale - 4 * A,
+    ),
+    replaced(
+        "depth D, dual at constant speed", DeepPotential, "dual_rate", lambda right: lambda self, A: right(self, 0 * A)
+    ),
+    replaced("depth D, dual doubled", DeepPotential, "dual", lambda right: lambda self, x, A: 2 * right(self, x, A)),
     replaced("gradient of w halved", Hadamard, "pullback", pullback_without_factor),
     replaced("penalty with a 1/2", Hadamard, "penalty_gradient", lambda right: lambda self, p: 0.5 * right(self, p)),
     replaced("x = 2 m*w", Hadamard, "effective", lambda right: lambda self, p: 2 * right(self, p)),
@@ -133,6 +176,26 @@ MUTANTS = (
         "LASSO weight alpha", references, "lasso", lambda right: lambda problem, weight: right(problem, weight / 2)
     ),
     replaced("Lie bracket with a stray term", commutation, "lie_bracket", wrong_bracket),
+    replaced("gradient of the first layer halved", DeepLinear, "pullback", first_halved),
+    replaced("penalty of layers with a 1/2", DeepLinear, "penalty_gradient", lambda _: lambda self, theta: theta),
+    replaced(
+        "product of layers transposed",
+        DeepLinear,
+        "effective",
+        lambda right: lambda self, theta: right(self, theta).reshape(self.shape).ravel(order="F"),
+    ),
+    replaced("U U' with one of its two gradients", Factorized, "pullback", lambda right: lambda *a: 0.5 * right(*a)),
+    replaced(
+        "nuclear norm without positivity",
+        low_rank,
+        "minimum_nuclear",
+        lambda right: lambda problem, shape, positive: right(problem, shape),
+    ),
+    replaced("finite steps without memory of momentum", LogProducts, "step", step_without_memory),
+    replaced(
+        "saddles without leaving", SignedFit, "enter", lambda right: lambda self, i, sign: right(self, i, sign) and {}
+    ),
+    replaced("heavy ball with half its momentum", NumpySteps, "advance", momentum_halved),
     stated("rate of convergence doubled", "convergence.rate", speed=2.0),
     stated("global rate doubled", "convergence.global", speed=2.0),
     stated("rate with penalty, without the integral", "convergence.rate.penalty", drift=0.0),
@@ -142,6 +205,22 @@ MUTANTS = (
     stated("Bregman divergence in place of Lyapunov's function", "mirror.lyapunov", follow_target=True),
     stated("unequal scales end in minimum L2", "regimes.l2.unequal", power=0.0),
     stated("x_0 != 0, b -> 0 ends in minimum L1", "regimes.biased", weight=0.0),
+    stated("one step: (1 - 4 eta alpha) - eta^2 g^2", "steps.scale", cross=0.0),
+    stated("(m^2 - w^2)/2 with its sign after crossings", "steps.closed_form", signed=True),
+    stated("scale grows beyond |eta g| = 1", "steps.growth", threshold=1.0),
+    stated("end of finite steps tilted like the flow's", "steps.limit", tilted=False),
+    stated("momentum: end tilted like the flow's", "steps.momentum", tilted=False),
+    stated("momentum: gamma/(1-beta)^2", "steps.momentum.scale", as_flow=True),
+    stated("lower bound with |L|_2 / sqrt d", "steps.l1_bound", norm=2.0),
+    stated("depth D: D^2 for D(D-2)", "depth.closed_form", missing=0),
+    stated("depth D: half the L1 bound", "depth.l1.bound", factor=0.5),
+    stated("saddles: nobody leaves", "saddles.rules", leaving=False),
+    stated("saddles: fits without regard to signs", "saddles.end", signed=False),
+    stated("saddles: time in units of log(1/b)", "saddles.flow", unit=1.0),
+    stated("averaged path is LASSO always", "saddles.average", condition=False),
+    stated("imbalance of layers decays with exp(-2A)", "networks.balance.penalty", exponent=2.0),
+    stated("imbalance of layers constant in discrete time", "networks.balance.step", second=0.0),
+    stated("excess of the nuclear norm alpha^gap", "networks.low_rank.rate", power=1.0),
 )
 
 

@@ -1,14 +1,17 @@
 """Checking the ledger: failures of single instances, the store, processes, plans."""
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from linreg_mirror.store import Store
+from linreg_mirror.sweeps import Shard
 from linreg_mirror.theorems import (
     FAMILIES,
     REGISTRY,
+    SETTINGS,
     SPECIAL,
     Citation,
     Control,
@@ -18,7 +21,8 @@ from linreg_mirror.theorems import (
     Verdict,
     grid,
 )
-from linreg_mirror.theorems.check import Finding, Record, check, plan, run_task, select
+from linreg_mirror.theorems.check import Finding, Record, check, evaluate, plan, select
+from linreg_mirror.theorems.instance import spread
 
 HERE = ("special/crossing", "special/plateau", "special/tight-rate")
 
@@ -206,7 +210,7 @@ def test_only_what_is_missing_is_computed(enter, tmp_path):
 def test_results_of_other_code_are_not_read(enter, tmp_path, monkeypatch):
     calls = enter(good)
     check(["test.temporary"], instances=HERE, store=Store(tmp_path))
-    monkeypatch.setattr("linreg_mirror.theorems.check.code_fingerprint", lambda: "other code")
+    monkeypatch.setattr("linreg_mirror.sweeps.code_fingerprint", lambda: "other code")
     check(["test.temporary"], instances=HERE, store=Store(tmp_path))
     assert len(calls) == 8
 
@@ -301,11 +305,12 @@ def test_the_plan_for_named_instances_adds_witnesses_for_controls_only():
 
 def test_a_task_is_evaluated_on_one_instance_once(enter):
     calls = enter(good)
-    (task,) = plan([REGISTRY["test.temporary"]], ["special/crossing"], 1)
-    records = run_task(task)
+    tasks = plan([REGISTRY["test.temporary"]], ["special/crossing"])
+    ((_, records, missing),) = evaluate(tasks)
     assert calls == [("special/crossing", False), ("special/crossing", True)]
     assert [(r.control, r.evidence.holds) for r in records] == [(False, True), (True, False)]
     assert all(r.seconds >= 0 for r in records)
+    assert missing == []
 
 
 def test_a_narrower_check_reads_what_a_wider_one_stored(enter, tmp_path):
@@ -323,3 +328,73 @@ def test_instances_passed_over_are_not_asked_again(enter, tmp_path):
         (finding,) = check(["test.temporary"], instances=HERE, store=Store(tmp_path))
         assert finding.verdict is Verdict.untested
     assert calls == [("special/crossing", True)]
+
+
+# Parts of the grid, and shards
+
+
+def test_a_number_of_instances_is_spread_over_the_grid():
+    whole = len(FAMILIES) * len(SETTINGS)
+    assert sorted(spread(2 * whole)) == sorted(grid(2))
+    for count in (len(FAMILIES), len(SETTINGS), 2 * len(SETTINGS), whole + 5):
+        names = spread(count)
+        assert len(set(names)) == count
+        for part, kinds in ((0, FAMILIES), (1, SETTINGS)):
+            seen = Counter(name.split("/")[part] for name in names)
+            assert max(seen.values()) - min(seen[kind] for kind in kinds) <= 1
+    assert spread(whole + 1)[-1].endswith("/1")
+
+
+def test_the_plan_for_a_number_holds_extremal_instances_and_witnesses():
+    (rate,) = [t for t in select(["convergence.rate"]) if t.id == "convergence.rate"]
+    tasks = {task.instance: task for task in plan([rate], 5)}
+    assert tasks.keys() == {*spread(5), "special/tight-rate"}
+    assert tasks["special/tight-rate"].theorems == tasks["special/tight-rate"].controls == ("convergence.rate",)
+
+
+def test_an_instance_has_one_name(enter, tmp_path):
+    calls = enter(good)
+    names = ["planted/plain/0:d=20,n=14", "planted/plain/0:d=20"]
+    (finding,) = check(["test.temporary"], instances=names, store=Store(tmp_path))
+    assert [record.instance for record in finding.records] == ["planted/plain/0:d=20"]
+    assert len(calls) == 2
+
+
+def test_named_instances_need_not_refute_an_erratum(enter):
+    enter(lambda it: Evidence(-1.0 if it.name == "special/plateau" else 1.0, ""), expected=Verdict.refuted)
+    for names, verdict in ((HERE[:1], Verdict.holds), (HERE, Verdict.refuted)):
+        (finding,) = check(["test.temporary"], instances=names)
+        assert finding.verdict is verdict
+        assert finding.as_expected
+
+
+def test_the_whole_grid_must_refute_an_erratum(enter):
+    enter(good, expected=Verdict.refuted)
+    (finding,) = check(["test.temporary"])
+    assert not finding.partial
+    assert not finding.as_expected
+
+
+def test_shards_together_are_the_whole(enter, tmp_path):
+    calls = enter(good)
+    store = Store(tmp_path)
+    for i in range(1, 4):
+        (finding,) = check(["test.temporary"], instances=20, store=store, shard=Shard(i, 3))
+        assert finding.as_expected
+        assert len(finding.records) + finding.missing + (finding.control is not None) <= 22
+        assert (finding.missing == 0) == (i == 3)
+    assert len(calls) == 21
+    (whole,) = check(["test.temporary"], instances=20, store=store)
+    assert len(calls) == 21
+    assert len(whole.records) == 20
+    assert whole.control_failed
+    assert without_seconds([whole]) == without_seconds(check(["test.temporary"], instances=20))
+
+
+def test_a_shard_tells_what_fails_in_it(enter, tmp_path):
+    enter(lambda it: Evidence(-1.0, ""))
+    findings = [
+        check(["test.temporary"], instances=20, store=Store(tmp_path / str(i)), shard=Shard(i, 3))[0] for i in (1, 2, 3)
+    ]
+    assert all(finding.missing and finding.partial and not finding.as_expected for finding in findings)
+    assert sum(finding.control is not None for finding in findings) == 1

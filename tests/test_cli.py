@@ -1,6 +1,7 @@
 """The command line: exit codes, messages, files."""
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -168,9 +169,78 @@ def test_a_report_that_cannot_be_written_is_refused(tmp_path):
     assert str(tmp_path / "file") in result.output
 
 
-@pytest.mark.parametrize("option", ["--seeds", "--jobs"])
+@pytest.mark.parametrize("option", ["--seeds", "--jobs", "--instances"])
 def test_counts_below_one_are_refused(option):
     assert run("check", option, "0").exit_code == 2
+
+
+def test_an_erratum_that_named_instances_do_not_refute_passes(tmp_path):
+    command = "check", "convergence.rate.printed", "--instance", "planted/geometric/0:n=3,d=5", "--jobs", 1
+    result = run(*command, "--output", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "not refuted here" in result.output
+    data = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert (data["theorems"][0]["verdict"], data["theorems"][0]["partial"]) == ("holds", True)
+
+
+def test_where_nothing_applies_the_check_does_not_pass(tmp_path):
+    result = run("check", "signs.balanced", "--instance", "planted/plain/0", "--jobs", 1, "--output", tmp_path)
+    assert result.exit_code == 1
+    assert "does not apply here" in result.output
+    assert "no instance met the hypotheses: x = m*w, |w0| = m0" in result.output
+
+
+def test_a_number_of_instances(tmp_path):
+    command = "check", "mirror.commuting", "--jobs", 1, "--output", tmp_path
+    # It applies to four of the twelve settings, and to every family.
+    for option, expected, partial in ((("--instances", 24), 8, True), (("--seeds", 2), 64, False), ((), 32, False)):
+        assert run(*command, *option).exit_code == 0
+        data = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+        assert data["theorems"][0]["instances"] == expected
+        assert data["theorems"][0]["partial"] is partial
+    assert data["run"]["seeds"] == [0]
+
+
+def test_ways_to_say_what_to_check_on_exclude_each_other(tmp_path):
+    for options in (("--seeds", 2, "--instances", 3), ("--instance", "planted/plain/0", "--seeds", 1)):
+        assert "give one of them" in refused("check", *options)
+
+
+def test_shards_together_give_the_verdict(tmp_path, monkeypatch):
+    calls = count_calls(monkeypatch, "mirror.commuting.penalty")
+    command = "check", "mirror.commuting.penalty", "--instances", 24, "--jobs", 1
+    for i in (1, 2):
+        result = run(*command, "--shard", f"{i}/2")
+        assert result.exit_code == 0, result.output
+        assert ("left to other shards" in result.output) == (i == 1)
+        assert (tmp_path / "default-results" / "check" / f"shard-{i}-of-2" / "report.json").exists()
+    made = len(calls)
+    result = run(*command)
+    assert result.exit_code == 0
+    assert len(calls) == made == 9  # eight instances meet the hypotheses, and there is the control
+    assert "1 of 1 theorems as expected" in result.output
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "x", "1/2/3"])
+def test_shards_that_do_not_exist_are_refused(shard, tmp_path):
+    assert repr(shard) in (line := refused("check", "mirror.flow", "--shard", shard)) or shard in line
+
+
+@pytest.mark.parametrize("command", ["check", "falsify"])
+def test_a_cluster_without_dask_is_refused(command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert "pip install 'linreg-mirror[cluster]'" in refused(command, "mirror.flow", "--cluster", "tcp://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("command", ["check", "falsify"])
+def test_an_interrupted_command_says_that_it_goes_on(command, monkeypatch):
+    def interrupt(it, **constants):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(REGISTRY, "mirror.metric", replace(REGISTRY["mirror.metric"], observe=interrupt))
+    result = run(command, "mirror.metric", "--jobs", 1)
+    assert result.exit_code == 130
+    assert "the same command goes on" in result.output
 
 
 # solve

@@ -1,6 +1,16 @@
 """The ledger: what the papers claim, checked on instances, each claim with a control that must fail."""
 
-from linreg_mirror.theorems import convergence, mirror, penalty, regimes
+from linreg_mirror.theorems import (
+    convergence,
+    depth,
+    linear_networks,
+    low_rank,
+    mirror,
+    penalty,
+    regimes,
+    saddles,
+    steps,
+)
 from linreg_mirror.theorems.instance import FAMILIES, SETTINGS, SPECIAL, Instance, grid, instance
 from linreg_mirror.theorems.ledger import (
     REGISTRY,
@@ -10,6 +20,7 @@ from linreg_mirror.theorems.ledger import (
     Hypothesis,
     Theorem,
     Verdict,
+    certified,
     identity,
     inequality,
     relative,
@@ -29,15 +40,21 @@ __all__ = [
     "Instance",
     "Theorem",
     "Verdict",
+    "certified",
     "convergence",
+    "depth",
     "grid",
     "identity",
     "inequality",
     "instance",
+    "linear_networks",
+    "low_rank",
     "mirror",
     "penalty",
     "regimes",
     "relative",
+    "saddles",
     "slope",
+    "steps",
     "theorem",
 ]

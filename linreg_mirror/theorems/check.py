@@ -2,17 +2,14 @@
 
 import math
 import time as clock
-import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import cast
-
-from joblib import Parallel, delayed
 
 from linreg_mirror._blas import one_thread
-from linreg_mirror.store import Store, code_fingerprint
-from linreg_mirror.theorems.instance import grid, instance
+from linreg_mirror.store import Store
+from linreg_mirror.sweeps import Failure, Settings, Shard, sweep
+from linreg_mirror.theorems.instance import FAMILIES, SETTINGS, grid, instance, spread
 from linreg_mirror.theorems.ledger import REGISTRY, Evidence, Theorem, Verdict
 
 
@@ -33,6 +30,14 @@ class Task:
     instance: str
     theorems: tuple[str, ...]
     controls: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> list[Settings]:
+        """What identifies each evaluation."""
+        asked = [(name, False) for name in self.theorems] + [(name, True) for name in self.controls]
+        return [
+            {"what": "check", "theorem": name, "instance": self.instance, "control": control} for name, control in asked
+        ]
 
 
 @dataclass(frozen=True)
@@ -80,12 +85,18 @@ class Finding:
         One for each instance that met the hypotheses.
     control : Record or None
         The control on its witness.
+    partial : bool
+        Whether only some instances were asked for, or are there: not the whole grid.
+    missing : int
+        Evaluations that are left to other shards.
     """
 
     theorem: Theorem
     verdict: Verdict
     records: tuple[Record, ...]
     control: Record | None
+    partial: bool = False
+    missing: int = 0
 
     @property
     def worst(self) -> Record | None:
@@ -103,8 +114,16 @@ class Finding:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the verdict is the expected one and the control fails."""
-        return self.verdict is self.theorem.expected and self.control_failed
+        """Whether the verdict is the expected one and the control fails; in part, whether nothing contradicts that.
+
+        An instance that does not refute an erratum says nothing against its being wrong elsewhere, nor does one that a
+        theorem does not apply to.
+        """
+        if not self.partial:
+            return self.verdict is self.theorem.expected and self.control_failed
+        may_fail = self.theorem.expected is Verdict.refuted
+        contradicted = any(r.evidence is None or not (r.evidence.holds or may_fail) for r in self.records)
+        return not contradicted and (self.control_failed or (self.control is None and self.missing > 0))
 
     @property
     def repeat(self) -> str:
@@ -128,61 +147,81 @@ def select(patterns: Sequence[str]) -> list[Theorem]:
     return chosen
 
 
-def plan(theorems: Iterable[Theorem], instances: Sequence[str] | None, seeds: int) -> list[Task]:
-    """Return one task for each instance: the grid (or the instances named), extremal instances, witnesses."""
+def plan(theorems: Iterable[Theorem], instances: Sequence[str] | int | None, seeds: int = 1) -> list[Task]:
+    """Return one task for each instance: those of the grid or those named, extremal instances, witnesses."""
     theorems = list(theorems)
-    names = grid(seeds) if instances is None else list(instances)
+    names = grid(seeds) if instances is None else spread(instances) if isinstance(instances, int) else list(instances)
     wanted: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
     for name in names:
         wanted[name][0].extend(t.id for t in theorems)
     for t in theorems:
-        if instances is None:
+        if instances is None or isinstance(instances, int):
             for name in t.extremal:
                 wanted[name][0].append(t.id)
         wanted[t.control.witness][1].append(t.id)
     return [Task(name, tuple(dict.fromkeys(ids)), tuple(controls)) for name, (ids, controls) in wanted.items()]
 
 
-def run_task(task: Task) -> list[Record]:
-    """Evaluate one task; an evaluation that raises becomes a record with the error, and the others go on."""
-    jobs = [(name, False) for name in task.theorems] + [(name, True) for name in task.controls]
-    try:
-        subject = instance(task.instance)
-    except Exception as error:
-        return [Record(name, task.instance, is_control, None, _in_one_line(error)) for name, is_control in jobs]
-    records = []
+def evaluate(
+    tasks: Sequence[Task],
+    *,
+    jobs: int = 1,
+    store: Store | None = None,
+    fresh: bool = False,
+    shard: Shard | None = None,
+) -> Iterator[tuple[Task, list[Record], list[str]]]:
+    """Yield each task, as it is complete, with its records and the theorems of which something is missing.
+
+    Where the hypotheses do not hold there is no record. Something is missing only in other shards. An evaluation that
+    raises becomes a record with the error, and the others go on.
+    """
+    by_name = {task.instance: task for task in tasks}
+    groups = {task.instance: task.settings for task in tasks}
+    for name, results in sweep(_evaluated, groups, jobs=jobs, store=store, fresh=fresh, shard=shard):
+        records, missing = [], []
+        for part, result in zip(groups[name], results, strict=True):
+            theorem, control = part["theorem"], part["control"]
+            if result is None:
+                missing.append(theorem)
+            elif isinstance(result, Failure):
+                records.append(Record(theorem, name, control, None, result.error))
+            elif result["evidence"] is not None:
+                evidence = Evidence(**result["evidence"])
+                records.append(Record(theorem, name, control, evidence, seconds=result["seconds"]))
+        yield by_name[name], records, missing
+
+
+def _evaluated(parts: Sequence[Settings]) -> list[dict | Failure]:
+    """Evaluate what is asked of one instance; evidence None stands for hypotheses that do not hold there."""
+    subject = instance(parts[0]["instance"])
+    results: list[dict | Failure] = []
     with one_thread():
-        for name, is_control in jobs:
-            theorem = REGISTRY[name]
+        for part in parts:
+            theorem = REGISTRY[part["theorem"]]
             started = clock.perf_counter()
-            evidence, trouble = None, ""
+            evidence = None
             try:
-                if is_control:
+                if part["control"]:
                     evidence = theorem.control_evidence(subject)
                 elif theorem.applies_to(subject):
                     evidence = theorem.evidence(subject)
-                else:
-                    continue
             except Exception as error:
-                trouble = _in_one_line(error)
-            seconds = clock.perf_counter() - started
-            records.append(Record(name, task.instance, is_control, evidence, trouble, seconds))
-    return records
-
-
-def _in_one_line(error: Exception) -> str:
-    where = traceback.extract_tb(error.__traceback__)[-1].name
-    return f"{type(error).__name__}: {' '.join(str(error).split())} (in {where})"
+                results.append(Failure.of(error))
+            else:
+                seconds = clock.perf_counter() - started
+                results.append({"evidence": None if evidence is None else asdict(evidence), "seconds": seconds})
+    return results
 
 
 def check(
     patterns: Sequence[str] = (),
     *,
-    instances: Sequence[str] | None = None,
+    instances: Sequence[str] | int | None = None,
     seeds: int = 1,
     jobs: int = 1,
     store: Store | None = None,
     fresh: bool = False,
+    shard: Shard | None = None,
     progress: Callable[[Task, int, int], None] | None = None,
 ) -> list[Finding]:
     """Check theorems on a grid of instances, or on the instances named.
@@ -191,16 +230,19 @@ def check(
     ----------
     patterns : sequence of str
         Ids or beginnings of ids ("mirror", "mirror.flow"); empty for the whole ledger.
-    instances : sequence of str, optional
-        Names of instances; default: every family in every setting, for `seeds` seeds, and each theorem's extremal ones.
+    instances : sequence of str or int, optional
+        Names of instances, or how many of the grid. Default: every family in every setting, for `seeds` seeds. Of the
+        grid come each theorem's extremal instances besides.
     seeds : int
         Seeds of the grid.
     jobs : int
-        Processes.
+        Processes. Inside `with sweeps.cluster(address)` the workers of the cluster are used instead.
     store : Store, optional
         Where results of single instances are kept and, if the code is the same, read from.
     fresh : bool
         Compute everything anew, whatever is stored.
+    shard : Shard, optional
+        Evaluate only on this share of the instances, and read what is stored of the others.
     progress : callable, optional
         Called with (task, done, total) after each task.
 
@@ -215,80 +257,27 @@ def check(
         If a pattern or an instance does not exist.
     """
     theorems = select(patterns)
+    partial = isinstance(instances, int) and instances < len(FAMILIES) * len(SETTINGS)
+    if instances is not None and not isinstance(instances, int):
+        partial = True
+        # An unknown name is the caller's error, not a failing theorem; and one instance has one name.
+        instances = [instance(name).name for name in instances]
     tasks = plan(theorems, instances, seeds)
-    for task in tasks:
-        if instances is not None:
-            instance(task.instance)  # an unknown name is the caller's error, not a failing theorem
     by_theorem: dict[str, list[Record]] = defaultdict(list)
-    for done, (task, records) in enumerate(_results(tasks, jobs, store, fresh), start=1):
+    unseen: dict[str, int] = defaultdict(int)
+    for done, (task, records, missing) in enumerate(
+        evaluate(tasks, jobs=jobs, store=store, fresh=fresh, shard=shard), start=1
+    ):
         for record in records:
             by_theorem[record.theorem].append(record)
+        for theorem in missing:
+            unseen[theorem] += 1
         if progress is not None:
             progress(task, done, len(tasks))
-    return [_finding(theorem, by_theorem[theorem.id]) for theorem in theorems]
+    return [_finding(theorem, by_theorem[theorem.id], partial, unseen[theorem.id]) for theorem in theorems]
 
 
-def _results(tasks: list[Task], jobs: int, store: Store | None, fresh: bool) -> Iterator[tuple[Task, list[Record]]]:
-    """Yield each task with its records; what is stored is read, and what is computed is stored at once."""
-    fingerprint = code_fingerprint() if store is not None else ""
-    known: dict[str, list[Record]] = {}
-    missing = []
-    for task in tasks:
-        known[task.instance], rest = _split(task, store, fingerprint) if store is not None and not fresh else ([], task)
-        if rest.theorems or rest.controls:
-            missing.append(rest)
-        else:
-            yield task, known[task.instance]
-    if jobs == 1 or len(missing) <= 1:
-        answers: Iterable[tuple[Task, list[Record]]] = ((task, run_task(task)) for task in missing)
-    else:
-        answers = cast(
-            Iterable[tuple[Task, list[Record]]],
-            Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(_run)(task) for task in missing),
-        )
-    for task, records in answers:
-        if store is not None:
-            _keep(task, records, store, fingerprint)
-        yield task, known[task.instance] + records
-
-
-def _run(task: Task) -> tuple[Task, list[Record]]:
-    return task, run_task(task)
-
-
-def _settings(theorem: str, instance: str, control: bool, fingerprint: str) -> dict[str, object]:
-    return {"what": "check", "code": fingerprint, "theorem": theorem, "instance": instance, "control": control}
-
-
-def _split(task: Task, store: Store, fingerprint: str) -> tuple[list[Record], Task]:
-    """Return the stored records of a task, and the task that is left."""
-    found: list[Record] = []
-    left: dict[bool, list[str]] = {False: [], True: []}
-    for control, names in ((False, task.theorems), (True, task.controls)):
-        for name in names:
-            stored = store.load(_settings(name, task.instance, control, fingerprint))
-            if stored is None:
-                left[control].append(name)
-            elif stored["evidence"] is not None:  # None: the hypotheses do not hold there
-                evidence = Evidence(**stored["evidence"])
-                found.append(Record(name, task.instance, control, evidence, seconds=stored["seconds"]))
-    return found, Task(task.instance, tuple(left[False]), tuple(left[True]))
-
-
-def _keep(task: Task, records: list[Record], store: Store, fingerprint: str) -> None:
-    """Store each evaluation; not errors, which may be of the moment, such as a lack of memory."""
-    by_job = {(record.theorem, record.control): record for record in records}
-    for control, names in ((False, task.theorems), (True, task.controls)):
-        for name in names:
-            record = by_job.get((name, control))
-            if record is not None and record.error:
-                continue
-            evidence = asdict(record.evidence) if record is not None and record.evidence is not None else None
-            content = {"evidence": evidence, "seconds": record.seconds if record is not None else 0.0}
-            store.save(_settings(name, task.instance, control, fingerprint), content)
-
-
-def _finding(theorem: Theorem, records: list[Record]) -> Finding:
+def _finding(theorem: Theorem, records: list[Record], partial: bool, missing: int) -> Finding:
     statements = sorted((r for r in records if not r.control), key=lambda r: r.instance)
     control = next((r for r in records if r.control), None)
     if any(r.evidence is None for r in statements) or (control is not None and control.evidence is None):
@@ -296,4 +285,4 @@ def _finding(theorem: Theorem, records: list[Record]) -> Finding:
     else:
         evidence = [r.evidence for r in statements if r.evidence is not None]
         verdict = theorem.verdict(evidence, control.evidence if control is not None else None)
-    return Finding(theorem, verdict, tuple(statements), control)
+    return Finding(theorem, verdict, tuple(statements), control, partial or missing > 0, missing)

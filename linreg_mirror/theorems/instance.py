@@ -1,20 +1,20 @@
 """What theorems are checked on: a problem, a network and a penalty schedule, all made from a name."""
 
 import math
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from linreg_mirror import instances, references, schedules
 from linreg_mirror.flow import flow
 from linreg_mirror.limits import limit
-from linreg_mirror.losses import Array, EntrywiseCauchy, Huber, JointCauchy, LogCosh, Loss, Squared
-from linreg_mirror.parametrizations import Hadamard, Parametrization, SharedHadamard
+from linreg_mirror.losses import Array, EntrywiseCauchy, Huber, Loss, Squared
+from linreg_mirror.parametrizations import Factorized, Hadamard, Parametrization, SharedHadamard
 from linreg_mirror.problem import Problem
 from linreg_mirror.schedules import Schedule
+from linreg_mirror.theorems.names import FAMILIES, SETTINGS, Name, read_parameters
 from linreg_mirror.trajectory import Solution, Trajectory
 
 # Loose enough for a second per run, and three orders below what the ledger asks of an identity.
@@ -29,7 +29,7 @@ class Instance:
     Attributes
     ----------
     name : str
-        "family/setting/seed" or "special/name"; `instance(name)` makes the same one again.
+        "family/setting/seed", perhaps with parameters, or "special/name"; `instance(name)` makes the same one again.
     problem : Problem
         What is minimised.
     network : Parametrization
@@ -62,7 +62,8 @@ class Instance:
     @cached_property
     def dual_path(self) -> Trajectory:
         """The flow in n dual dimensions, up to the time at which `path` ended."""
-        return flow(self.problem, self.network, self.schedule, until=float(self.path.t[-1]), accuracy=_ACCURACY)
+        end = float(self.path.t[-1]) or None  # a flow that starts at its end is over at once
+        return flow(self.problem, self.network, self.schedule, until=end, accuracy=_ACCURACY)
 
     @cached_property
     def limit(self) -> Solution:
@@ -127,50 +128,13 @@ class Instance:
         return np.stack([self.problem.gradient(x) for x in self.path.x])
 
 
-FAMILIES: Mapping[str, Callable[[np.random.Generator], Problem]] = {
-    "planted": lambda rng: instances.planted_sparse(n=14, d=40, nonzeros=3, rng=rng),
-    "dense": lambda rng: instances.planted_sparse(n=14, d=40, nonzeros=20, rng=rng),
-    "correlated": lambda rng: instances.correlated(n=14, d=40, nonzeros=3, rng=rng, rho=0.9),
-    "coherent": lambda rng: instances.coherent(n=14, d=40, nonzeros=3, rng=rng, coherence=0.9),
-    "duplicated": lambda rng: instances.duplicated(n=14, d=40, nonzeros=3, rng=rng, copies=6),
-    "ill_conditioned": lambda rng: instances.ill_conditioned(n=14, d=40, nonzeros=3, rng=rng, condition=1e2),
-    "diabetes": lambda rng: instances.diabetes(degree=2, rows=20, rng=rng),
-    "breast_cancer": lambda rng: instances.breast_cancer(degree=2, rows=20, features=8, rng=rng),
-}
-
-# Each setting draws a start and a penalty. Penalties are in units of the largest gradient, which is a rate: x = m*w
-# grows like exp(rate * time). They decay by A = 1/2 in all, which shrinks the scale b by exp(-2).
-_Setting = Callable[[Problem, np.random.Generator], tuple[Parametrization, Schedule | float | None]]
-SETTINGS: Mapping[str, _Setting] = {
-    "plain": lambda p, rng: (Hadamard.at(0.0, d=p.d), None),
-    "biased": lambda p, rng: (Hadamard.at(_start(p, rng)), None),
-    "unequal": lambda p, rng: (Hadamard.at(_start(p, rng), beta=rng.uniform(0.3, 2, p.d)), None),
-    "small": lambda p, rng: (Hadamard.from_scale(1e-4, d=p.d), None),
-    "geometric": lambda p, rng: (Hadamard.at(_start(p, rng)), schedules.Geometric(_rate(p), math.exp(-2 * _rate(p)))),
-    "quadratic": lambda p, rng: (Hadamard.at(_start(p, rng)), schedules.Quadratic(_rate(p), period=0.5 / _rate(p))),
-    "switched_off": lambda p, rng: (
-        Hadamard.at(_start(p, rng)),
-        schedules.SwitchedOff(schedules.Constant(_rate(p)), at=0.5 / _rate(p)),
-    ),
-    "constant": lambda p, rng: (Hadamard.at(_start(p, rng)), 0.2 * _rate(p)),
-    "balanced": lambda p, rng: (Hadamard.balanced(_start(p, rng)), None),
-    "huber": lambda p, rng: SETTINGS["geometric"](p, rng),
-    "log_cosh": lambda p, rng: SETTINGS["geometric"](p, rng),
-    "joint_cauchy": lambda p, rng: SETTINGS["geometric"](p, rng),
-}
-_LOSSES: Mapping[str, Loss] = {"huber": Huber(0.5), "log_cosh": LogCosh(), "joint_cauchy": JointCauchy()}
-
-
-def _start(problem: Problem, rng: np.random.Generator) -> Array:
-    return 0.5 * rng.standard_normal(problem.d)
-
-
-def _rate(problem: Problem) -> float:
-    return 0.1 * problem.gradient_scale
-
-
 def _scalar(y: float, network: Parametrization, schedule: Schedule | float | None = None, loss: Loss | None = None):
     return Problem(np.ones((1, 1)), np.array([y]), loss or Squared()), network, schedule
+
+
+def _commuting(seed: int):
+    problem = instances.matrix_sensing(n=2, shape=(5, 5), rank=1, rng=np.random.default_rng(seed), commuting=True)
+    return problem, Factorized.symmetric(1e-2 * np.eye(5)), None
 
 
 # Instances on which a bound is attained, or on which a control must fail.
@@ -189,8 +153,15 @@ SPECIAL: Mapping[str, Callable[[], tuple[Problem, Parametrization, Schedule | fl
     # Has to cross zero to reach the solution: possible from m0^2 - w0^2 = 1, impossible from a balanced start.
     "crossing": lambda: _scalar(-1.0, Hadamard.at(0.5, d=1)),
     "crossing-balanced": lambda: _scalar(-1.0, Hadamard.balanced([0.5])),
+    # Steps at the edge of stability are so long that factors change their signs and the scale grows.
+    "long-steps": lambda: _scalar(10.0, Hadamard.at(0.0, d=1)),
     # Small targets: x ln x is negative, and the slack of the explicit L1 bound is in its d/e.
     "small-targets": lambda: _rescaled("planted/plain/0", 1e-3),
+    # One column that is best alone, by little, beside many equal ones: at depth 4 and alpha^2 = 1e-3 these get half.
+    "many-copies": lambda: (
+        Problem(np.append(np.ones(300), 1 + 1e-3 * (600**0.5 - 2**0.5))[None], np.ones(1)),
+        Hadamard.at(0.0, d=301), None,
+    ),
     "shared-mask": lambda: (
         Problem(np.eye(2, 3), np.ones(2)),
         SharedHadamard(np.array([1.0, 0.7]), np.array([0.3, -0.4, 0.5]), np.array([0, 0, 1])),
@@ -199,6 +170,17 @@ SPECIAL: Mapping[str, Callable[[], tuple[Problem, Parametrization, Schedule | fl
     "decay-on-m": lambda: (
         Problem(np.eye(2, 3), np.ones(2)),
         Hadamard(np.array([1.0, 0.7, 0.9]), np.array([0.3, -0.4, 0.5]), "m"),
+        None,
+    ),
+    # Matrix sensing by matrices that commute, and by three that do not: vv' with v = (1, 1, -2) interpolates, but so
+    # does [[1, 2, -1], [2, 4, -2], [-1, -2, 15]] / 5, whose trace is 4.
+    **{f"commuting-{seed}": partial(_commuting, seed) for seed in (1, 6, 11, 31)},
+    "not-commuting": lambda: (
+        Problem(
+            np.array([[1, -1, -1, -1, 0, 1, -1, 1, 0], [-1, 1, -1, 1, 1, 1, -1, 1, -1], [-1, 0, 0, 0, -1, 0, 0, 0, 1]]),
+            np.array([-1, -2, 2]),
+        ),
+        Factorized.symmetric(1e-2 * np.eye(3)),
         None,
     ),
 }  # fmt: skip
@@ -215,22 +197,22 @@ def instance(name: str) -> Instance:
     Parameters
     ----------
     name : str
-        "family/setting/seed", such as "planted/geometric/3", or "special/name".
+        "family/setting/seed", such as "planted/geometric/3", with parameters if need be, such as
+        "planted/geometric/3:d=20,log_b=-7.5" (`names.defaults` lists them), or "special/name".
 
     Raises
     ------
     ValueError
-        If there is no such family, setting or special instance.
+        If there is no such family, setting, parameter or special instance, or a parameter is out of range.
     """
-    parts = name.split("/")
-    if len(parts) == 2 and parts[0] == "special" and parts[1] in SPECIAL:
+    head, colon, parameters = name.partition(":")
+    parts = head.split("/")
+    if len(parts) == 2 and parts[0] == "special" and parts[1] in SPECIAL and not colon:
         problem, network, schedule = SPECIAL[parts[1]]()
     elif len(parts) == 3 and parts[0] in FAMILIES and parts[1] in SETTINGS and _is_seed(parts[2]):
-        family, setting, seed = parts
-        problem = FAMILIES[family](_generator(int(seed), "problem", family))
-        if setting in _LOSSES:
-            problem = Problem(problem.X, problem.y, _LOSSES[setting])
-        network, schedule = SETTINGS[setting](problem, _generator(int(seed), "start", family, setting))
+        full = Name(parts[0], parts[1], int(parts[2]), read_parameters(parameters) if colon else {})
+        name = str(full)
+        problem, network, schedule = full.make()
     else:
         raise ValueError(
             f"there is no instance {name!r}: write family/setting/seed with family in {', '.join(FAMILIES)}, setting "
@@ -249,9 +231,20 @@ def grid(seeds: int, first: int = 0) -> list[str]:
     ]
 
 
+def spread(count: int) -> list[str]:
+    """Return the names of `count` instances of the grid: seed after seed, families and settings in turn.
+
+    Any part of a seed is spread over families and settings as evenly as can be.
+    """
+    families, settings = list(FAMILIES), list(SETTINGS)
+    whole, turn = len(families) * len(settings), math.lcm(len(families), len(settings))
+    names = []
+    for k in range(count):
+        seed, cell = divmod(k, whole)
+        # Both lists go round together; after each turn one of them is a step ahead, so that no pair comes twice.
+        names.append(f"{families[cell % len(families)]}/{settings[(cell + cell // turn) % len(settings)]}/{seed}")
+    return names
+
+
 def _is_seed(text: str) -> bool:
     return text.isascii() and text.isdecimal() and str(int(text)) == text
-
-
-def _generator(seed: int, *words: str) -> np.random.Generator:
-    return np.random.default_rng([seed, *(zlib.crc32(word.encode()) for word in words)])

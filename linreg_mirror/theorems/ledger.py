@@ -9,7 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from linreg_mirror.losses import Array
 from linreg_mirror.theorems.instance import Instance
+from linreg_mirror.trajectory import Solution
 
 Kind = Literal["identity", "inequality", "asymptotic", "distributional"]
 
@@ -23,6 +25,13 @@ PAPERS = {
     "W20": "Woodworth et al.: Kernel and Rich Regimes in Overparametrized Models. COLT 2020, arXiv 2002.09277",
     "LWLA22": "Li, Wang, Lee, Arora: Implicit Bias of Gradient Descent on Reparametrized Models. arXiv 2207.04036",
     "ZW23": "Ziyin, Wang: spred: Solving L1 Penalty with SGD. ICML 2023, arXiv 2210.01212",
+    "E23": "Even, Pesme, Gunasekar, Flammarion: (S)GD over Diagonal Linear Networks. NeurIPS 2023, arXiv 2302.08982",
+    "P24": "Papazov, Pesme, Flammarion: Leveraging Continuous Time to Understand Momentum When Training Diagonal "
+    "Linear Networks. AISTATS 2024, arXiv 2403.05293",
+    "ACH18": "Arora, Cohen, Hazan: On the Optimization of Deep Networks. ICML 2018, arXiv 1802.06509",
+    "G17": "Gunasekar et al.: Implicit Regularization in Matrix Factorization. NeurIPS 2017, arXiv 1705.09280",
+    "PF23": "Pesme, Flammarion: Saddle-to-Saddle Dynamics in Diagonal Linear Networks. NeurIPS 2023, arXiv 2304.00488",
+    "B25": "Berthier: Diagonal Linear Networks and the Lasso Regularization Path. arXiv 2509.18766",
     "ours": "This package; proved in the docstring of the theorem",
 }
 
@@ -250,6 +259,19 @@ def theorem(
         return observe
 
     return enter
+
+
+def certified(solution: Solution) -> Array:
+    """Return the point of a reference solution.
+
+    Raises
+    ------
+    ArithmeticError
+        If its certificate does not hold: nothing can be compared with it.
+    """
+    if not solution.certificate.valid:
+        raise ArithmeticError(f"reference not certified: {solution.certificate}")
+    return solution.x
 
 
 def relative(residual: ArrayLike, scale: ArrayLike) -> float:
