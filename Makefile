@@ -9,7 +9,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help check test slow lint types coverage mutants bench lowest clean
+.PHONY: help check test slow lint types coverage mutants bench figures lowest clean
 
 help:  ## print these targets
 	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12] [VENV=.venv]'
@@ -40,6 +40,9 @@ mutants: $(VENV)/.installed-test  ## put wrong formulas in place of right ones; 
 
 bench: $(VENV)/.installed-test  ## measure against peers; ARGS go to `python -m benchmarks`
 	$(BIN)/python -m benchmarks $(ARGS)
+
+figures: $(VENV)/.installed-core  ## draw the figures into results/figures; ARGS go to `python -m figures`
+	$(BIN)/python -m figures $(ARGS)
 
 lowest:  ## run the tests with the oldest versions that setup.cfg allows (Python 3.11 or 3.12)
 	$(MAKE) test VENV=$(VENV)-lowest CONSTRAINTS=constraints-lowest.txt

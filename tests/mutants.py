@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.table import Table
 
 from linreg_mirror import references, schedules
-from linreg_mirror._signed_fit import SignedFit
 from linreg_mirror.implicit import LogProducts
 from linreg_mirror.losses import Huber
 from linreg_mirror.mirrors import Hyperbolic
@@ -41,33 +40,43 @@ INSTANCES = (
     "special/plateau",
     "special/small-targets",
     "special/long-steps",
+    "special/many-copies",
     "planted/small/2",
     "dense/small/1",
     "special/commuting-1",
     "special/not-commuting",
 )
 
+CORE = ("mirror", "convergence", "spred", "signs", "decay", "regimes")
+
 
 @dataclass(frozen=True)
 class Mutant:
-    """A wrong formula, and how to put it in place for a while."""
+    """A wrong formula, how to put it in place for a while, and the theorems that are asked about it."""
 
     name: str
     applied: Callable[[], AbstractContextManager]
+    theorems: tuple[str, ...]
 
 
-def replaced(name: str, owner: object, attribute: str, wrong: Callable[[Callable], Callable]) -> Mutant:
+def replaced(
+    name: str,
+    owner: object,
+    attribute: str,
+    wrong: Callable[[Callable], Callable],
+    *theorems: str,
+) -> Mutant:
     """`wrong` takes the right function and returns the one that takes its place; properties stay properties."""
     right = inspect.getattr_static(owner, attribute)
     if isinstance(right, property):
         assert right.fget is not None
-        return Mutant(name, lambda: patch.object(owner, attribute, property(wrong(right.fget))))
-    return Mutant(name, lambda: patch.object(owner, attribute, wrong(right)))
+        return Mutant(name, lambda: patch.object(owner, attribute, property(wrong(right.fget))), theorems or CORE)
+    return Mutant(name, lambda: patch.object(owner, attribute, wrong(right)), theorems or CORE)
 
 
 def stated(name: str, theorem: str, **constants: object) -> Mutant:
     """A wrong constant in the statement itself, which must then be refuted by the evidence."""
-    return Mutant(name, lambda: patch.dict(REGISTRY[theorem].constants, constants))
+    return Mutant(name, lambda: patch.dict(REGISTRY[theorem].constants, constants), (theorem,))
 
 
 def pullback_without_factor(right: Callable) -> Callable:
@@ -138,11 +147,18 @@ MUTANTS = (
         DeepPotential,
         "log_scale_at",
         lambda _: lambda self, A: self.log_scale - 4 * A,
+        "depth",
     ),
     replaced(
-        "depth D, dual at constant speed", DeepPotential, "dual_rate", lambda right: lambda self, A: right(self, 0 * A)
+        "depth D, dual at constant speed",
+        DeepPotential,
+        "dual_rate",
+        lambda right: lambda self, A: right(self, 0 * A),
+        "depth",
     ),
-    replaced("depth D, dual doubled", DeepPotential, "dual", lambda right: lambda self, x, A: 2 * right(self, x, A)),
+    replaced(
+        "depth D, dual doubled", DeepPotential, "dual", lambda right: lambda self, x, A: 2 * right(self, x, A), "depth"
+    ),
     replaced("gradient of w halved", Hadamard, "pullback", pullback_without_factor),
     replaced("penalty with a 1/2", Hadamard, "penalty_gradient", lambda right: lambda self, p: 0.5 * right(self, p)),
     replaced("x = 2 m*w", Hadamard, "effective", lambda right: lambda self, p: 2 * right(self, p)),
@@ -176,26 +192,40 @@ MUTANTS = (
         "LASSO weight alpha", references, "lasso", lambda right: lambda problem, weight: right(problem, weight / 2)
     ),
     replaced("Lie bracket with a stray term", commutation, "lie_bracket", wrong_bracket),
-    replaced("gradient of the first layer halved", DeepLinear, "pullback", first_halved),
-    replaced("penalty of layers with a 1/2", DeepLinear, "penalty_gradient", lambda _: lambda self, theta: theta),
+    replaced("gradient of the first layer halved", DeepLinear, "pullback", first_halved, "networks"),
+    replaced(
+        "penalty of layers with a 1/2", DeepLinear, "penalty_gradient", lambda _: lambda self, theta: theta, "networks"
+    ),
     replaced(
         "product of layers transposed",
         DeepLinear,
         "effective",
         lambda right: lambda self, theta: right(self, theta).reshape(self.shape).ravel(order="F"),
+        "networks",
     ),
-    replaced("U U' with one of its two gradients", Factorized, "pullback", lambda right: lambda *a: 0.5 * right(*a)),
+    replaced(
+        "U U' with one of its two gradients",
+        Factorized,
+        "pullback",
+        lambda right: lambda *a: 0.5 * right(*a),
+        "networks",
+    ),
     replaced(
         "nuclear norm without positivity",
         low_rank,
         "minimum_nuclear",
         lambda right: lambda problem, shape, positive: right(problem, shape),
+        "networks",
     ),
-    replaced("finite steps without memory of momentum", LogProducts, "step", step_without_memory),
+    replaced("finite steps without memory of momentum", LogProducts, "step", step_without_memory, "steps"),
     replaced(
-        "saddles without leaving", SignedFit, "enter", lambda right: lambda self, i, sign: right(self, i, sign) and {}
+        "saddles reach 2 before they jump up",
+        importlib.import_module("linreg_mirror.saddles"),  # the name itself is the function's
+        "_next_arrival",
+        lambda right: lambda time, s, slopes, up, down: right(time, s, slopes, 2 * up, down),
+        "saddles",
     ),
-    replaced("heavy ball with half its momentum", NumpySteps, "advance", momentum_halved),
+    replaced("heavy ball with half its momentum", NumpySteps, "advance", momentum_halved, "steps"),
     stated("rate of convergence doubled", "convergence.rate", speed=2.0),
     stated("global rate doubled", "convergence.global", speed=2.0),
     stated("rate with penalty, without the integral", "convergence.rate.penalty", drift=0.0),
@@ -231,7 +261,7 @@ def verdicts(findings: list[Finding]) -> dict[str, tuple[str, bool]]:
 def outcome(index: int | None) -> dict[str, tuple[str, bool]]:
     """Verdicts on the instances, without a mutant or with one of them in place."""
     with nullcontext() if index is None else MUTANTS[index].applied(), np.errstate(all="ignore"):
-        return verdicts(check(instances=INSTANCES))
+        return verdicts(check(() if index is None else MUTANTS[index].theorems, instances=INSTANCES))
 
 
 def main() -> int:
@@ -242,7 +272,7 @@ def main() -> int:
     table = Table("mutant", "caught by", box=SIMPLE_HEAD)
     survivors = 0
     for mutant, wrong in zip(MUTANTS, mutated, strict=True):
-        caught = [theorem for theorem in right if wrong[theorem] != right[theorem]]
+        caught = [theorem for theorem in wrong if wrong[theorem] != right[theorem]]
         survivors += not caught
         more = f" and {len(caught) - 4} more" if len(caught) > 4 else ""
         table.add_row(mutant.name, ", ".join(caught[:4]) + more if caught else "[bold red]survives[/]")

@@ -1,0 +1,66 @@
+"""Command line: which pictures, and where they go."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import matplotlib as mpl
+from rich.console import Console
+
+from figures import depth, diagonal_network, momentum, potentials, recovery, saddles, step_size, style, tables
+from linreg_mirror.store import Store, results_directory
+
+PICTURES: dict[str, ModuleType] = {
+    module.__name__.rpartition(".")[2]: module
+    for module in (potentials, diagonal_network, depth, saddles, step_size, recovery, momentum)
+}
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m figures",
+        description="Draw pictures of the theory as PDF and PNG, from tables that are computed once and stored.",
+    )
+    parser.add_argument("name", nargs="?", default="all", choices=[*PICTURES, "all"], help="default: %(default)s")
+    parser.add_argument("--quick", action="store_true", help="tiny tables: shows that it works, and nothing else")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="default: figures in the folder of results")
+    parser.add_argument(
+        "--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one a core)"
+    )
+    options = parser.parse_args(arguments)
+    folder = options.output or results_directory() / "figures" / ("quick" if options.quick else "")
+    for name in PICTURES if options.name == "all" else [options.name]:
+        for path in make(name, folder, quick=options.quick, jobs=options.jobs):
+            print(path)
+    return 0
+
+
+def make(name: str, folder: Path, *, quick: bool = False, jobs: int = 1) -> list[Path]:
+    """Draw one picture into the folder, its table beside it; return the files: PDF, PNG and caption."""
+    picture = PICTURES[name]
+    console = Console(stderr=True)
+    with console.status(name) as status:
+        table = tables.rows(
+            picture,
+            Store(folder / "tables" / name),
+            quick=quick,
+            jobs=jobs,
+            progress=lambda done, of: status.update(f"{name}: {done} of {of}"),
+        )
+    with mpl.rc_context(style.RC):
+        paths = style.save(picture.draw(table), folder, name)
+    caption = folder / f"{name}.txt"
+    caption.write_text(picture.caption(table) + "\n", encoding="utf-8")
+    return [*paths, caption]
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number >= 1 is expected, got {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
