@@ -20,8 +20,9 @@ _FAST = {"reassoc", "contract", "nsz", "arcp"}
 def residual_and_gradient(X: Array, y: Array, x: Array, r: Array, g: Array) -> None:  # pragma: no cover - compiled
     """Write r = Xx - y and g = X'r; four rows at a time, each used twice while it is in the cache."""
     n, d = X.shape
-    g[:] = 0.0
     whole = n - n % 4
+    if not whole:
+        g[:] = 0.0
     for i in range(0, whole, 4):
         r0 = r1 = r2 = r3 = 0.0
         for j in range(d):
@@ -31,8 +32,12 @@ def residual_and_gradient(X: Array, y: Array, x: Array, r: Array, g: Array) -> N
             r3 += X[i + 3, j] * x[j]
         r0, r1, r2, r3 = r0 - y[i], r1 - y[i + 1], r2 - y[i + 2], r3 - y[i + 3]
         r[i], r[i + 1], r[i + 2], r[i + 3] = r0, r1, r2, r3
-        for j in range(d):
-            g[j] += r0 * X[i, j] + r1 * X[i + 1, j] + r2 * X[i + 2, j] + r3 * X[i + 3, j]
+        if i == 0:
+            for j in range(d):
+                g[j] = r0 * X[i, j] + r1 * X[i + 1, j] + r2 * X[i + 2, j] + r3 * X[i + 3, j]
+        else:
+            for j in range(d):
+                g[j] += r0 * X[i, j] + r1 * X[i + 1, j] + r2 * X[i + 2, j] + r3 * X[i + 3, j]
     for i in range(whole, n):
         r0 = 0.0
         for j in range(d):
@@ -43,68 +48,59 @@ def residual_and_gradient(X: Array, y: Array, x: Array, r: Array, g: Array) -> N
             g[j] += r0 * X[i, j]
 
 
-@numba.njit(fastmath=_FAST, inline="always")
-def _move(u, v, u_before, v_before, x, g, eta, alpha, momentum) -> None:  # pragma: no cover - compiled
-    """Take one step of u and v, and write x; without momentum nothing is kept of the step before."""
-    stay = 1.0 - 2.0 * eta * alpha
-    if momentum == 0.0:
-        for j in range(x.size):
-            u[j] *= stay - eta * g[j]
-            v[j] *= stay + eta * g[j]
-            x[j] = 0.5 * (u[j] - v[j]) * (u[j] + v[j])
-    else:
-        for j in range(x.size):
-            u_next = u[j] * (stay - eta * g[j]) + momentum * (u[j] - u_before[j])
-            v_next = v[j] * (stay + eta * g[j]) + momentum * (v[j] - v_before[j])
-            u_before[j], v_before[j] = u[j], v[j]
-            u[j], v[j] = u_next, v_next
-            x[j] = 0.5 * (u_next - v_next) * (u_next + v_next)
-
-
 @numba.njit(fastmath=_FAST, cache=True)
-def full_batch(
-    X: Array, y: Array, u: Array, v: Array, u_before: Array, v_before: Array, dual: Array,
-    eta: Array, alpha: Array, momentum: float, keep: NDArray[np.bool_], kept: Array,
-) -> None:  # fmt: skip  # pragma: no cover - compiled
-    """Take one step for each entry of eta, in place; after steps with keep[k] write (u, v, dual) to the next row."""
-    n, d = X.shape
-    r, g = np.empty(n), np.empty(d)
-    x = 0.5 * (u - v) * (u + v)
-    row = 0
-    for k in range(eta.size):
-        residual_and_gradient(X, y, x, r, g)
-        for i in range(n):
-            dual[i] += eta[k] * r[i]
-        _move(u, v, u_before, v_before, x, g, eta[k], alpha[k], momentum)
-        if keep[k]:
-            kept[row, :d], kept[row, d : 2 * d], kept[row, 2 * d :] = u, v, dual
-            row += 1
-
-
-@numba.njit(fastmath=_FAST, cache=True)
-def minibatch(
+def take_steps(
     X: Array, y: Array, u: Array, v: Array, u_before: Array, v_before: Array, dual: Array,
     eta: Array, alpha: Array, momentum: float, keep: NDArray[np.bool_], kept: Array, rows: Rows, sizes: Rows,
 ) -> None:  # fmt: skip  # pragma: no cover - compiled
-    """Do the same with the gradient of one batch of rows a step, times n / (rows in the batch)."""
+    """Take one step for each entry of eta, in place; after steps with keep[k] write (u, v, dual) to the next row.
+
+    Step k sees the first sizes[k] samples of rows[k], counted n / sizes[k] times each, or all if there are no rows.
+    Loops are written out: a call in this loop, inlined or not, costs as much as half of them.
+    """
     n, d = X.shape
-    g = np.empty(d)
+    r, g = np.empty(n), np.empty(d)
     x = 0.5 * (u - v) * (u + v)
+    full_batch = rows.shape[0] == 0
     row = 0
     for k in range(eta.size):
-        g[:] = 0.0
-        for l in range(sizes[k]):
-            i = rows[k, l]
-            r = 0.0
+        step = eta[k]
+        if full_batch:
+            residual_and_gradient(X, y, x, r, g)
+            for i in range(n):
+                dual[i] += step * r[i]
+        else:
             for j in range(d):
-                r += X[i, j] * x[j]
-            r = (r - y[i]) * (n / sizes[k])
-            dual[i] += eta[k] * r
+                g[j] = 0.0
+            for l in range(sizes[k]):
+                i = rows[k, l]
+                slope = 0.0
+                for j in range(d):
+                    slope += X[i, j] * x[j]
+                slope = (slope - y[i]) * (n / sizes[k])
+                dual[i] += step * slope
+                for j in range(d):
+                    g[j] += slope * X[i, j]
+        stay = 1.0 - 2.0 * step * alpha[k]
+        if momentum == 0.0:
             for j in range(d):
-                g[j] += r * X[i, j]
-        _move(u, v, u_before, v_before, x, g, eta[k], alpha[k], momentum)
+                move = step * g[j]
+                u_next, v_next = u[j] * (stay - move), v[j] * (stay + move)
+                u[j], v[j] = u_next, v_next
+                x[j] = 0.5 * (u_next - v_next) * (u_next + v_next)
+        else:
+            for j in range(d):
+                move = step * g[j]
+                u_next = u[j] * (stay - move) + momentum * (u[j] - u_before[j])
+                v_next = v[j] * (stay + move) + momentum * (v[j] - v_before[j])
+                u_before[j], v_before[j] = u[j], v[j]
+                u[j], v[j] = u_next, v_next
+                x[j] = 0.5 * (u_next - v_next) * (u_next + v_next)
         if keep[k]:
-            kept[row, :d], kept[row, d : 2 * d], kept[row, 2 * d :] = u, v, dual
+            for j in range(d):
+                kept[row, j], kept[row, d + j] = u[j], v[j]
+            for i in range(n):
+                kept[row, 2 * d + i] = dual[i]
             row += 1
 
 

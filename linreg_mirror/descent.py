@@ -92,7 +92,7 @@ def descent(
     until : float, optional
         Stop once the step sizes add up to this time. Default: stop when x is stationary for the penalty that remains
         at the end and the penalty still to come is below `tolerance`. This is looked at after 64 steps, and then each
-        time an eighth has been added to them.
+        time a quarter has been added to them.
     batch_size : int, optional
         Samples a step. G_k is the gradient of the batch's loss times n / (samples in the batch): an unbiased estimate
         of the gradient of f, a sum over samples. Default: all samples, G_k = grad f.
@@ -143,20 +143,23 @@ def descent(
     with one_thread(), np.errstate(all="ignore"):
         runaway = _RUNAWAY * (np.abs(problem.y).max() + _largest_residual(problem, network, here.theta))
         while (status := _ended(problem, network, stepper, penalty, here, steps, until, tolerance)) is None:
-            ahead = min(max(64, here.step // 8), 1 << 16, steps - here.step)
+            ahead = min(max(64, here.step // 4), 1 << 16, steps - here.step)
             eta = sizes(here.step, ahead, np.inf if until is None else until - here.t)
             step, t = here.step + 1 + np.arange(len(eta)), here.t + np.cumsum(eta)
             alpha = penalty(step - 1, t - eta)
             A = here.A + np.cumsum(eta * alpha)
-            keep_these = np.isin(step, wanted)
+            keep_these = np.zeros(len(eta), dtype=bool)
+            first, last = np.searchsorted(wanted, (step[0], step[-1] + 1))
+            keep_these[wanted[first:last] - step[0]] = True
             drawn = (None, None) if batches is None else batches.draw(len(eta))
             thetas, duals = stepper.advance(Chunk(eta, alpha, keep_these, *drawn))
-            if not _largest_residual(problem, network, stepper.theta) <= runaway:
+            theta = stepper.theta
+            if not _largest_residual(problem, network, theta) <= runaway:
                 status = Status.diverged
                 stable = largest_stable_step(problem, network, momentum, batch_size, replacement, float(alpha.max()))
                 break
             points.extend(map(_Point, *(column[keep_these] for column in (step, t, A, eta)), thetas, duals))
-            here = _Point(int(step[-1]), float(t[-1]), float(A[-1]), float(eta[-1]), stepper.theta, stepper.dual.copy())
+            here = _Point(int(step[-1]), float(t[-1]), float(A[-1]), float(eta[-1]), theta, stepper.dual.copy())
     if points[-1].step != here.step:
         points.append(here)
     step, t, A, _, thetas, duals = (np.array(column) for column in zip(*points, strict=True))
