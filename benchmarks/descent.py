@@ -29,7 +29,7 @@ _TORCH = importlib.util.find_spec("torch") is not None
 
 def measure(settings: Settings, progress: Callable[[str], None]) -> dict[str, Any]:
     one = [(10, 30, 200)] if settings.quick else [(40, 100, 100_000), (100, 1000, 5_000)]
-    many = [(10, 30, 8, 100)] if settings.quick else [(40, 100, 1000, 200), (200, 10_000, 128, 60)]
+    many = [(10, 30, 8, 100)] if settings.quick else [(40, 100, 1000, 200), (200, 10_000, 256, 100)]
     if _TORCH:
         import torch
 
@@ -181,7 +181,14 @@ class _Batch:
         peers = [Competitor("descents (ours)", ours, ours=True, prepare=lambda: _discard(ours()))]
         if _TORCH:
             if self.device == "cpu":
-                peers.append(Competitor("descents on tensors (ours)", self._on_tensors, ours=True))
+                peers.append(
+                    Competitor(
+                        "descents on tensors (ours)",
+                        self._on_tensors,
+                        ours=True,
+                        prepare=lambda: _discard(self._on_tensors()),
+                    )
+                )
             peers.append(Competitor("batched torch loop, autograd and SGD", self._autograd))
         return peers
 
@@ -196,7 +203,7 @@ class _Batch:
         import torch
 
         X, y, log_scale = (torch.as_tensor(a, device=self.device) for a in (self.X, self.y, self.log_scale))
-        answer = descents(X, y, log_scale, 0.0, self.eta, steps=self.steps, tolerance=0.0)
+        answer = descents(X, y, log_scale, 0.0, self.eta, steps=self.steps, tolerance=0.0, compiled=True)
         return Answer(answer.x.cpu().numpy(), True)
 
     def _autograd(self) -> Answer:

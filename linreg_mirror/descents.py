@@ -158,6 +158,10 @@ class _Runs:
                 "write flow(...), which has no factors, or saddles(...), the limit of vanishing scale"
             )
         self.state = [[xp.exp(log_factor[:, J]) for log_factor in (log_u, log_v, log_u, log_v)] for J in blocks]
+        # Memory fresh from the system costs as much as what is written to it.
+        on_arrays = type(X) is np.ndarray
+        self._room = np.empty(self.B * width, X.dtype) if on_arrays else None
+        self._room_r = np.empty(self.B * n, X.dtype) if on_arrays else None
         self.dual = xp.zeros_like(self.y)
         self.r = self._residual()
         size = self._largest_slope(self.y)
@@ -192,8 +196,9 @@ class _Runs:
         factors = [column[:, None] for column in (eta, 1.0 - 2.0 * eta * alpha, momentum * going)]
         r = -self.y
         for i, X in enumerate(self.X):
-            *self.state[i], x = self._update(*self.state[i], _times(slope, X), *factors, momentum > 0)
-            r += _times(x, xp.matrix_transpose(X))
+            g = _times(slope, X, self._room)
+            *self.state[i], x = self._update(*self.state[i], g, *factors, momentum > 0)
+            r += _times(x, xp.matrix_transpose(X), self._room_r)
         self.r = r
         self.steps += going
 
@@ -259,9 +264,13 @@ def _require(X: Any, y: Any) -> None:
         raise TypeError(f"X must hold floats, which decide the precision of everything, got {X.dtype}: convert it")
 
 
-def _times(rows: Any, X: Any) -> Any:
-    """Return rows @ X, one row for each run; X may be a stack with a matrix for each run."""
-    return rows @ X if X.ndim == 2 else (rows[:, None, :] @ X)[:, 0, :]
+def _times(rows: Any, X: Any, room: Array | None = None) -> Any:
+    """Return rows @ X, one row for each run, if possible in the room given; X may be a stack, a matrix for each run."""
+    if X.ndim == 3:
+        return (rows[:, None, :] @ X)[:, 0, :]
+    if room is None:
+        return rows @ X
+    return np.matmul(rows, X, out=room[: len(rows) * X.shape[1]].reshape(len(rows), -1))
 
 
 def _update_arrays(
