@@ -195,7 +195,7 @@ def cluster(address: str, timeout: float = 10.0) -> Iterator[None]:
         If the scheduler does not answer.
     """
     try:
-        from distributed import Client
+        from distributed import Client  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise ImportError("a cluster needs Dask, which is missing: pip install 'linreg-mirror[cluster]'") from None
     with Client(address, timeout=timeout, set_as_default=False) as client, parallel_config("dask", client=client):
