@@ -114,12 +114,12 @@ def biased_limit(it: Instance, weight: float) -> Evidence:
 )
 def l2_rate(it: Instance, spread: float) -> Evidence:
     x2 = certified(it.least_l2)
-    ladder = np.abs(x2).max() * np.array([10.0, 30.0, 100.0, 300.0])
+    ladder = np.abs(x2).max() * np.array([30.0, 100.0, 300.0, 1000.0])
     uneven = spread * np.linspace(-1, 1, it.problem.d)
     distance = np.array([np.abs(_limit_at(it, np.log(b) + uneven) - x2).max() for b in ladder])
     if distance.max() <= 1e-12 * np.abs(x2).max():
         return Evidence(0.0, "x_b = x2 at every b")
-    return slope(ladder, distance, expected=-2.0, tolerance=0.05)
+    return slope(ladder, distance, expected=-2.0, tolerance=0.02)
 
 
 @theorem(

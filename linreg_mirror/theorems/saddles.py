@@ -89,7 +89,7 @@ def end(it: Instance, signed: bool) -> Evidence:
     x = saddles(it.problem).solution.x if signed else _by_the_rules(it.problem, signed=False)[-1].x
     least = float(np.abs(it.least_l1.x).sum())
     excess = relative(np.abs(x).sum() - least, least)
-    return identity(max(excess, relative(it.problem.residual(x), it.problem.y)), 1e-12)
+    return identity(max(excess, relative(it.problem.residual(x), it.problem.y)), 1e-11)
 
 
 @theorem(

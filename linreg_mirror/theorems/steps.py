@@ -132,7 +132,8 @@ def closed_form(it: Instance, signed: bool) -> Evidence:
         sign = np.sign(np.cumprod(np.sign(plus * minus), axis=0)) if signed else 1.0
         expected = sign * 0.5 * (np.exp(log_b + Z) - np.exp(log_b - Z))
         worst = max(worst, relative(run.x[1:] - expected, run.x[1:]))
-    return identity(worst, 1e-11)
+    # A factor that passes close to zero loses digits for good.
+    return identity(worst, 1e-10)
 
 
 @theorem(
