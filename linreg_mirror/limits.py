@@ -15,7 +15,9 @@ from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problem import Problem
 from linreg_mirror.trajectory import Solution, Stats
 
-_COARSE = 1e-2  # residual, relative to y, that is good enough on the way
+# Residual, relative to y, that is good enough on the way; and where that has led astray, as in nearly degenerate
+# problems at tiny scales.
+_COARSE, _FINE = 1e-2, 1e-6
 _BUDGET = 1000  # Newton steps after which stages are no longer halved; 15 are usual, and 100 rare
 
 
@@ -72,10 +74,13 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     mirror = network.mirror()
     reduced, lift = problem.reduced()
     newton = DualNewton(reduced.X, reduced.y, reduced.gram)
-    nu = follow(newton, mirror, decay, tolerance)
-    x = _polished(newton, mirror, decay, nu)
-    s = -lift(nu)
-    certificate = certify_limit(problem, mirror, decay, x, s)
+    for on_the_way in (_COARSE, _FINE):
+        nu = follow(newton, mirror, decay, tolerance, on_the_way)
+        x = _polished(newton, mirror, decay, nu)
+        s = -lift(nu)
+        certificate = certify_limit(problem, mirror, decay, x, s)
+        if certificate.valid:
+            break
     return Solution(
         x=x,
         dual=s,
@@ -93,9 +98,9 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     )
 
 
-def follow(newton: DualNewton, mirror: Mirror, A: float, tolerance: float) -> Array:
+def follow(newton: DualNewton, mirror: Mirror, A: float, tolerance: float, on_the_way: float = _COARSE) -> Array:
     """Continue Newton's method through the mirror's continuation down to the accumulated penalty A; return nu."""
-    *_, last = continuation_path(newton, mirror, A, tolerance)
+    *_, last = continuation_path(newton, mirror, A, tolerance, on_the_way)
     return last.nu
 
 
@@ -107,7 +112,9 @@ class Stage(NamedTuple):
     residual: float
 
 
-def continuation_path(newton: DualNewton, mirror: Mirror, A: float, tolerance: float) -> Iterator[Stage]:
+def continuation_path(
+    newton: DualNewton, mirror: Mirror, A: float, tolerance: float, on_the_way: float = _COARSE
+) -> Iterator[Stage]:
     """Yield a `Stage` for each potential of the mirror's continuation, solved one from the other."""
     X, y = newton.X, newton.y
     start = mirror.primal(mirror.initial_dual, A)
@@ -117,12 +124,12 @@ def continuation_path(newton: DualNewton, mirror: Mirror, A: float, tolerance: f
     size = max(float(np.abs(move).max()), 1e-8 * scale, np.finfo(float).tiny)
     stage: Stage | None = None
     for potential in mirror.continuation(A, size):
-        required = (tolerance if potential.last else _COARSE) * scale
+        required = (tolerance if potential.last else on_the_way) * scale
         if stage is None:
             nu = nu / mirror.metric(potential.z0, potential.A).max()
             stage = Stage(potential, *newton.solve(mirror, potential.z0, potential.A, nu, required))
         else:
-            stage = _advance(newton, mirror, stage, potential, required, _COARSE * scale)
+            stage = _advance(newton, mirror, stage, potential, required, on_the_way * scale)
         yield stage
 
 

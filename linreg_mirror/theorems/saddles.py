@@ -50,6 +50,7 @@ vanishing = Hypothesis(
 general_position = Hypothesis("no column is a multiple of another", lambda it: _pairwise_independent(it.problem))
 _ONCE = (h.hadamard, h.unbalanced, vanishing, h.equal_scales, h.no_penalty, h.squared, h.solvable)
 _GENERIC = (*_ONCE, general_position)
+_several_jumps = Hypothesis("more than one jump", lambda it: len(saddles(it.problem).times) > 1)
 
 
 # The path itself
@@ -128,7 +129,7 @@ def unequal_weights(it: Instance, exchanged: bool) -> Evidence:
     statement="the flow of scale b at time tau log(1/b)/2: the integral of y - Xx, divided by log(1/b)/2, tends to "
     "sigma like 1/log(1/b)",
     kind="asymptotic",
-    hypotheses=_ONCE,
+    hypotheses=(*_ONCE, _several_jumps),
     constants={"unit": 0.5},
     extremal=("planted/small/0",),
     control=Control("time in units of log(1/b)", "planted/small/0", {"unit": 1.0}),
@@ -147,7 +148,7 @@ def flow_to_path(it: Instance, unit: float) -> Evidence:
     source=Citation("PF23", "Thm 2"),
     statement="between two jumps x of the flow of scale b, at time tau log(1/b)/2, tends to the saddle as b -> 0",
     kind="asymptotic",
-    hypotheses=_GENERIC,
+    hypotheses=(*_GENERIC, _several_jumps),
     extremal=("planted/small/0",),
     control=Control("equal columns, among which the flow shares the weight", "duplicated/small/0"),
 )
