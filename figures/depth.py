@@ -3,8 +3,9 @@
 Expected: left, on random sparse problems, each depth stays below its bound and depth 2 looks far better than its bound;
 right, on the two-feature problem x_1 + (1 - e) x_2 = 1 with the e that is worst for each alpha, the bounds' rates are
 seen to be right: 1/log(1/alpha) at depth 2, but alpha and alpha^2 at depth 3 and 4.
-Bounds: depth 2, with b = 2 alpha^2, [sum |x1_i| log(|x1_i| + b/2) + d/e + d b] / (log(2/b) - 1); depth D >= 3,
-(D/2) alpha^(D-2) sum |x1_i|^(2/D), x1 the minimum-L1 interpolator. Woodworth et al. (arXiv 2002.09277) for the setting.
+Bounds, x1 the minimum-L1 interpolator and N its norm: depth 2, with b = 2 alpha^2, [sum |x1_i| log(|x1_i| + b/2) + d/e
++ d b] / (log(2/b) - 1); depth D >= 3, h N^(2/D) / (1 - (2/D) h N^(2/D-1)) with h = alpha^(D-2) d^(1-2/D): theorems
+regimes.l1.bound and depth.l1.bound.least. Woodworth et al. (arXiv 2002.09277) for the setting.
 """
 
 import numpy as np
@@ -49,7 +50,9 @@ def _excess(problem, scales, depth):
 def _bound(x1, scale, depth):
     size = np.abs(x1)
     if depth > 2:
-        return depth / 2 * scale ** (depth - 2) * (size ** (2 / depth)).sum() / size.sum()
+        h = scale ** (depth - 2) * size.size ** (1 - 2 / depth) * size.sum() ** (2 / depth - 1)
+        room = 1 - 2 / depth * h
+        return h / room if room > 0 else np.inf
     b = 2 * scale**2
     if np.log(2 / b) <= 1:
         return np.inf

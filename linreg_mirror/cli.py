@@ -254,7 +254,7 @@ def list_theorems() -> None:
 def solve(
     data: Annotated[Path, typer.Argument(help="npz with X and y, or X as CSV.")],
     targets: Annotated[Path | None, typer.Argument(help="y as CSV, if X is one.")] = None,
-    scale: Annotated[float, typer.Option(help="Scale b of the mirror limit.")] = 1e-6,
+    scale: Annotated[float | None, typer.Option(help="Scale b of the mirror limit. Default: 1e-6.")] = None,
     log_scale: Annotated[float | None, typer.Option(help="log b, for scales that no float64 holds.")] = None,
     output: Annotated[
         Path | None, typer.Option(help="Where to save solutions and certificates: .npz or .json.")
@@ -268,7 +268,10 @@ def solve(
 
     if output is not None and output.suffix not in (".npz", ".json"):
         raise _Refused(f"--output must end in .npz or .json, got {output}")
+    if scale is not None and log_scale is not None:
+        raise _Refused("--scale and --log-scale say the same: give one of them")
     if log_scale is None:
+        scale = 1e-6 if scale is None else scale
         if not scale > 0:
             raise _Refused(f"--scale must be positive, got {scale:g}: for a very small one write --log-scale -1000")
         log_scale = float(np.log(scale))

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from linreg_mirror._arguments import is_whole
 from linreg_mirror._blas import one_thread
 from linreg_mirror.implicit import ImplicitBias
 from linreg_mirror.integration import penalty_to_come
@@ -24,6 +25,7 @@ StepSize = float | Schedule | Callable[[int], float]
 
 _RUNAWAY = 1e6  # residuals this many times those of the start do not come back
 _ROUNDING = 1e-6  # of a step, in sums of step sizes
+_DRAWN = 1 << 22  # samples drawn ahead, at the most
 _KEPT = 128  # evenly spaced points of a history, and as many geometrically spaced ones
 
 
@@ -46,7 +48,8 @@ class Descent(Trajectory):
         For x = m*w from an unbalanced start, the Bregman problem that this run solved; None too where a penalty took a
         factor below what float64 holds.
     largest_stable_step : float or None
-        Where the run diverged, a step size that should not; see the function of that name.
+        Where the run diverged, a step size that should not: what the function of that name returns, with momentum and
+        all samples (1 - momentum)/(1 + momentum) of it.
     """
 
     step: Rows = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
@@ -143,7 +146,7 @@ def descent(
     with one_thread(), np.errstate(all="ignore"):
         runaway = _RUNAWAY * (np.abs(problem.y).max() + _largest_residual(problem, network, here.theta))
         while (status := _ended(problem, network, stepper, penalty, here, steps, until, tolerance)) is None:
-            ahead = min(max(64, here.step // 4), 1 << 16, steps - here.step)
+            ahead = min(max(64, here.step // 4), max(64, _DRAWN // (batch_size or 64)), steps - here.step)
             eta = sizes(here.step, ahead, np.inf if until is None else until - here.t)
             step, t = here.step + 1 + np.arange(len(eta)), here.t + np.cumsum(eta)
             alpha = penalty(step - 1, t - eta)
@@ -157,6 +160,8 @@ def descent(
             if not _largest_residual(problem, network, theta) <= runaway:
                 status = Status.diverged
                 stable = largest_stable_step(problem, network, momentum, batch_size, replacement, float(alpha.max()))
+                if batch_size is None:  # on the way velocity piles up
+                    stable *= (1 - momentum) / (1 + momentum)
                 break
             points.extend(map(_Point, *(column[keep_these] for column in (step, t, A, eta)), thetas, duals))
             here = _Point(int(step[-1]), float(t[-1]), float(A[-1]), float(eta[-1]), theta, stepper.dual.copy())
@@ -180,7 +185,7 @@ def descent(
             evaluations=here.step,
             seconds=clock.perf_counter() - started,
         ),
-        certificate=_certificate(problem, network, penalty, here, tolerance, implicit),
+        certificate=_certificate(problem, network, penalty, here, tolerance, implicit, isinstance(stepper, NumpySteps)),
         parameters=thetas,
         step=step,
         l1_lower_bound=_lower_bound(problem, x[-1], duals[-1]),
@@ -203,6 +208,8 @@ def largest_stable_step(
     Jacobian of x in the parameters: heavy ball on a quadratic is stable below and not above. The way in between may ask
     for less; with momentum, where velocity piles up, for 2 (1 - momentum) / (lambda + 2 penalty).
 
+    K is multiplied by the Hessian of the loss where Xx = y.
+
     Parameters
     ----------
     problem : Problem
@@ -219,8 +226,24 @@ def largest_stable_step(
         A batch may then hold one sample many times, and the second of these bounds is the one that counts.
     penalty : float
         The largest alpha.
+
+    Returns
+    -------
+    float
+        Infinity where f has no curvature.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match or a number is out of range.
     """
     n = problem.n
+    problem.require_width(network.d)
+    _require_momentum(momentum)
+    if not penalty >= 0:
+        raise ValueError(f"penalty must be a number >= 0, got {penalty!r}")
+    if batch_size is not None:
+        _require_batch_size(batch_size, n)
     rows = np.stack([network.pullback(network.theta0, row) for row in problem.X])
     kernels = [rows @ rows.T]
     try:
@@ -293,15 +316,16 @@ def _ended(
 
 def _certificate(
     problem: Problem, network: Parametrization, penalty: _Penalty, here: _Point, tolerance: float,
-    implicit: ImplicitBias | None,
+    implicit: ImplicitBias | None, independent: bool,
 ) -> Certificate:  # fmt: skip
+    # The compiled steps take the log-products from the factors, of which x is made: there is nothing to be compared.
     x = network.effective(here.theta)
     violation = stationarity(problem, network, x, penalty.schedule.limit, here.theta)
     checks = [
         Check("relative stationarity", violation, tolerance),
         Check("penalty to come", penalty.to_come(here), tolerance),
     ]
-    if implicit is not None:
+    if implicit is not None and independent:
         difference = np.abs(implicit.represented(problem) - x).max() / (np.abs(x).max() or 1.0)
         checks.append(Check("implicit representation", float(difference), 1e-9))
     return Certificate(tuple(checks))
@@ -372,11 +396,7 @@ def _history(steps: int) -> Rows:
 
 
 def _batches(problem: Problem, batch_size: int, replacement: bool, rng: np.random.Generator | None) -> Minibatches:
-    if not (_is_whole(batch_size) and 1 <= batch_size <= problem.n):
-        raise ValueError(
-            f"batch_size must be a whole number of samples in 1..{problem.n}, got {batch_size!r}: leave it out to use "
-            "all samples in every step"
-        )
+    _require_batch_size(batch_size, problem.n)
     if not problem.loss.separable:
         raise ValueError(
             f"{type(problem.loss).__name__} is not a sum over samples, so that minibatches do not estimate its "
@@ -391,21 +411,29 @@ def _batches(problem: Problem, batch_size: int, replacement: bool, rng: np.rando
 
 def _kept(keep: Sequence[int]) -> Rows:
     steps = np.unique(np.asarray(keep))
-    if steps.ndim != 1 or (steps.size and steps.dtype.kind not in "iu"):
+    if steps.size and steps.dtype.kind not in "iu":
         raise ValueError(f"keep must hold step numbers, whole numbers, got {keep!r}: write keep=range(0, steps, 10)")
     return steps.astype(np.int64)
 
 
 def _require(steps: int, until: float | None, momentum: float, tolerance: float) -> None:
-    if not (_is_whole(steps) and steps >= 1):
+    if not (is_whole(steps) and steps >= 1):
         raise ValueError(f"steps must be a whole number >= 1, got {steps!r}: write steps=100_000")
     if until is not None and not (np.isfinite(until) and until > 0):
         raise ValueError(f"until must be a positive finite time, got {until!r}: leave it out to run until convergence")
-    if not (isinstance(momentum, int | float | np.number) and 0 <= momentum < 1):
-        raise ValueError(f"momentum must be in [0, 1), got {momentum!r}: write momentum=0.9")
+    _require_momentum(momentum)
     if not (np.isfinite(tolerance) and tolerance >= 0):
         raise ValueError(f"tolerance must be a number >= 0, got {tolerance!r}: write tolerance=1e-9")
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+def _require_momentum(momentum: float) -> None:
+    if not (isinstance(momentum, int | float | np.number) and 0 <= momentum < 1):
+        raise ValueError(f"momentum must be in [0, 1), got {momentum!r}: write momentum=0.9")
+
+
+def _require_batch_size(batch_size: int, n: int) -> None:
+    if not (is_whole(batch_size) and 1 <= batch_size <= n):
+        raise ValueError(
+            f"batch_size must be a whole number of samples in 1..{n}, got {batch_size!r}: leave it out to use all "
+            "samples in every step"
+        )

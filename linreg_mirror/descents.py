@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from linreg_mirror._arguments import is_whole
 from linreg_mirror._blas import one_thread
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors.protocol import namespace
@@ -82,22 +83,27 @@ def descents(
     momentum, batch_size, replacement
         As in `descent`. Every run draws batches of its own.
     tolerance : float
-        Relative stationarity max|X'r| / max|X'y| at which a run without penalty stops; looked at every 64 steps. 0, or
-        a positive penalty, for all steps.
+        Relative stationarity max|X'r| / max|X'y| at which runs stop whose penalty is the number 0; looked at every 64
+        steps. 0, or any other penalty, for all steps.
     rng : numpy Generator, optional
         Draws the batches, on the CPU, so that they are the same on every device; required with `batch_size`.
     compiled : bool
         Let torch.compile fuse the arithmetic of a step between its two matrix products: worth its compilation, which
         takes some ten seconds, for long runs on tensors. On NumPy arrays it always is fused.
 
+    Returns
+    -------
+    Descents
+        Ends, and the Bregman problem that each run solved.
+
     Raises
     ------
     ValueError
-        If shapes do not fit together or a number is out of range.
+        If shapes do not fit together, or a number is not finite or out of range.
     TypeError
-        If `rng` is missing where it is needed.
+        If X and y are not arrays, X holds no floats, or `rng` is missing where it is needed.
     """
-    if not (isinstance(steps, int | np.integer) and steps >= 1 and 0 <= momentum < 1 and tolerance >= 0):
+    if not (is_whole(steps) and steps >= 1 and 0 <= momentum < 1 and tolerance >= 0):
         raise ValueError(
             "a whole number steps >= 1, momentum in [0, 1) and tolerance >= 0 are expected, got "
             f"{steps!r}, {momentum!r} and {tolerance!r}"
@@ -132,7 +138,10 @@ class _Runs:
         y, log_scale, tilt = (xp.asarray(value, dtype=X.dtype, device=X.device) for value in (y, log_scale, tilt))
         for name, array in {"X": X, "y": y, "log_scale": log_scale, "tilt": tilt}.items():
             if not _all(xp.isfinite(array)):
-                raise ValueError(f"{name} must be finite: remove or impute what is not, or leave such runs out")
+                raise ValueError(
+                    f"{name} must be finite: remove or impute what is not; for a balanced start (log b = -inf) write "
+                    "descent(problem, Hadamard.balanced(x0), ...)"
+                )
         try:
             stacked = ((*array.shape[:-k], 1) for array, k in ((X, 2), (y, 1)))
             shape = np.broadcast_shapes(*stacked, log_scale.shape, tilt.shape, (1, d))
@@ -155,7 +164,8 @@ class _Runs:
         if _any(xp.exp(log_u) == 0) or _any(xp.exp(log_v) == 0):
             raise ValueError(
                 f"the factors at log b = {float(xp.min(log_scale)):.4g} are zero in {X.dtype}, and no step moves them: "
-                "write flow(...), which has no factors, or saddles(...), the limit of vanishing scale"
+                "use float64, or, if it is, flow(...), which has no factors, or saddles(...), the limit of vanishing "
+                "scale"
             )
         self.state = [[xp.exp(log_factor[:, J]) for log_factor in (log_u, log_v, log_u, log_v)] for J in blocks]
         # Memory fresh from the system costs as much as what is written to it.
@@ -302,11 +312,11 @@ def _fused() -> Callable[..., Any]:
 
 
 def _batch_weights(runs: _Runs, batch_size: int, replacement: bool, rng: np.random.Generator | None) -> Iterator[Array]:
-    """Yield how much each sample counts in the next step of each run, shape (B, n): n / batch_size or 0."""
+    """Yield how much each sample counts in the next step of each run, shape (B, n): n / batch size if it is drawn."""
     B, n = runs.B, runs.n
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"batch_size needs a NumPy generator, got rng={rng!r}: write rng=np.random.default_rng(0)")
-    if not (isinstance(batch_size, int | np.integer) and 1 <= batch_size <= n):
+    if not (is_whole(batch_size) and 1 <= batch_size <= n):
         raise ValueError(
             f"batch_size must be a whole number in 1..{n}, got {batch_size!r}: leave it out to use all samples"
         )

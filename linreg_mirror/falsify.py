@@ -230,6 +230,8 @@ def as_table(outcomes: Sequence[Falsification]) -> Table:
 
 def _coloured(outcome: Falsification) -> str:
     text = {Verdict.refuted: "refuted", Verdict.holds: "survives"}.get(outcome.verdict, "not tested")
+    if outcome.errors:
+        text += f", {len(outcome.errors)} errors"
     if not outcome.as_expected:
         return f"[bold red]{text}, not expected[/]"
     return "[yellow]refuted, as expected[/]" if outcome.verdict is Verdict.refuted else f"[green]{text}[/]"

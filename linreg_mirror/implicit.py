@@ -19,9 +19,11 @@ class ImplicitBias:
     Attributes
     ----------
     log_scale : array, shape (d,)
-        log b_T, the log of |u_T v_T|: each step multiplies b by |(1 - 2 eta alpha)^2 - eta^2 g^2|.
+        log b_T, the log of |u_T v_T|: without momentum each step multiplies b by |(1 - 2 eta alpha)^2 - eta^2 g^2|.
     tilt : array, shape (d,)
-        log|u_T/v_T| + 2X's, which is log(u_0/v_0) but for terms of second order in the step size.
+        log|u_T/v_T| + 2X's, which is log(u_0/v_0) but for terms of second order in the step size, of first order where
+        there is a penalty; with momentum, once the run is at rest. On Xx = y only its part outside the row space of X
+        has an effect.
     dual : array, shape (n,)
         s, the accumulated loss gradient sum eta l' / (1 - momentum).
 

@@ -34,7 +34,7 @@ def draw_all(findings: Sequence[Finding]) -> dict[str, bytes]:
     problem = instances.planted_sparse(n=20, d=60, nonzeros=4, rng=np.random.default_rng(0))
     pictures = {
         "Kernel to rich: the limit of the flow from x = 0, solved for at each scale b. It leaves the minimum-L2 "
-        "interpolator and reaches the minimum-L1 one (HiGHS) as b falls.": _regimes(problem),
+        "interpolator and approaches the minimum-L1 one (HiGHS), slowly, as b falls.": _regimes(problem),
         "A decaying penalty moves the flow from a biased start to a sparse solution with zero training error; a "
         "constant one leaves an error, none stays at the norm that the start dictates.": _penalties(problem),
     }

@@ -70,9 +70,14 @@ def stationarity(
 def require_motion(problem: Problem, network: Parametrization) -> None:
     """Raise ValueError where parameters cannot leave the start: a saddle point, or a scale that float64 rounds to 0."""
     if isinstance(network, Hadamard | Power):
-        # w0 may well be 0, and balanced entries (log b = -inf) are meant to be.
-        factors = network.m0 if isinstance(network, Hadamard) else np.minimum(network.p0, network.q0)
-        if (factors[np.isfinite(network.log_scale)] == 0).any():
+        # Balanced entries (log b = -inf) are meant to have a factor u or v that is zero.
+        if isinstance(network, Hadamard):
+            smallest = np.exp(
+                0.5 * (network.log_scale - np.where(np.isfinite(network.tilt), np.abs(network.tilt), 0.0))
+            )
+        else:
+            smallest = np.minimum(network.p0, network.q0)
+        if (smallest[np.isfinite(network.log_scale)] == 0).any():
             scale = "b" if isinstance(network, Hadamard) else "alpha"
             raise ValueError(
                 f"the parameters at log {scale} = {network.log_scale.min():.4g} are zero in float64, and no step moves "

@@ -74,7 +74,7 @@ class Stepper(Protocol):
 def has_bookkeeping(network: Parametrization) -> bool:
     """Whether the network is x = m*w as the log-products need it: both factors decay, no scale is zero."""
     return (
-        isinstance(network, Hadamard)
+        type(network) is Hadamard  # a subclass may have a penalty or a product of its own
         and network.decay_on == "both"
         and bool(np.isfinite(network.log_scale).all() and np.isfinite(network.tilt).all())
     )
@@ -137,7 +137,7 @@ class CompiledSteps:
     @staticmethod
     def can_do(problem: Problem, network: Parametrization) -> bool:
         """Whether this problem and network are what was compiled."""
-        return has_bookkeeping(network) and isinstance(problem.loss, Squared)
+        return has_bookkeeping(network) and type(problem.loss) is Squared
 
     def __init__(self, problem: Problem, network: Hadamard, momentum: float) -> None:
         self.problem, self.momentum = problem, momentum

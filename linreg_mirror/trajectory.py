@@ -18,7 +18,7 @@ class Status(Enum):
     )
     diverged = (
         "the steps were too long, and residuals grew a million times or beyond float64: choose a step_size below the "
-        ".largest_stable_step that descent() returns, with momentum (1 - momentum)/(1 + momentum) of it"
+        ".largest_stable_step that descent() returns"
     )
     inconsistent = "no x satisfies Xx = y; this is the limit of the least-squares problem, where X'(Xx - y) = 0"
     not_certified = "the certificate's checks do not all pass; see .certificate for the one that fails, and by how much"

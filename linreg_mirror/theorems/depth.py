@@ -308,7 +308,8 @@ _strict = Hypothesis("x1 strictly complementary, by 0.01", lambda it: _slack(it)
 @theorem(
     "depth.rate",
     source=Citation("ours", "vanishing scale at depth D"),
-    statement="x_0 = 0, a fixed problem, alpha -> 0: |x_alpha|_1 - |x1|_1 falls like alpha^D from depth 3 on",
+    statement="x_0 = 0, a fixed problem whose x1 is strictly complementary, alpha -> 0: |x_alpha|_1 - |x1|_1 falls "
+    "like alpha^D from depth 3 on",
     kind="asymptotic",
     hypotheses=(*_PLAIN, h.underdetermined, _strict),
     constants={"depths": DEPTHS},

@@ -88,7 +88,7 @@ def rules(it: Instance, leaving: bool) -> Evidence:
 )
 def end(it: Instance, signed: bool) -> Evidence:
     x = saddles(it.problem).solution.x if signed else _by_the_rules(it.problem, signed=False)[-1].x
-    least = float(np.abs(it.least_l1.x).sum())
+    least = float(np.abs(certified(it.least_l1)).sum())
     excess = relative(np.abs(x).sum() - least, least)
     return identity(max(excess, relative(it.problem.residual(x), it.problem.y)), 1e-11)
 
