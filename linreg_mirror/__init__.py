@@ -1,7 +1,7 @@
 """The theory of x = m*w on linear regression, and its verification."""
 
 from linreg_mirror import instances, losses, mirrors, schedules
-from linreg_mirror.descent import Descent, descent, largest_stable_step
+from linreg_mirror.descent import Descent, descent
 from linreg_mirror.descents import Descents, descents
 from linreg_mirror.flow import flow
 from linreg_mirror.implicit import ImplicitBias
@@ -20,6 +20,7 @@ from linreg_mirror.parametrizations import (
 from linreg_mirror.problem import Problem
 from linreg_mirror.references import lasso, minimum_l2
 from linreg_mirror.saddles import SaddlePath, saddles
+from linreg_mirror.stability import largest_stable_step
 from linreg_mirror.trajectory import Certificate, Check, Solution, Stats, Status, Trajectory
 
 __version__ = "0.1.0"

@@ -27,3 +27,18 @@ def check_rng(rng: Any) -> None:
         raise TypeError(
             f"rng must be a numpy.random.Generator, got {type(rng).__name__}: write rng=np.random.default_rng(0)"
         )
+
+
+def check_momentum(momentum: Any) -> None:
+    """Raise ValueError unless `momentum` is a number in [0, 1)."""
+    if not (isinstance(momentum, int | float | np.number) and 0 <= momentum < 1):
+        raise ValueError(f"momentum must be in [0, 1), got {momentum!r}: write momentum=0.9")
+
+
+def check_batch_size(batch_size: Any, n: int) -> None:
+    """Raise ValueError unless `batch_size` is an integer from 1 to n, the number of samples."""
+    if not (is_whole(batch_size) and 1 <= batch_size <= n):
+        raise ValueError(
+            f"batch_size must be a whole number of samples in 1..{n}, got {batch_size!r}: leave it out to use all "
+            "samples in every step"
+        )

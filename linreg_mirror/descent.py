@@ -7,16 +7,16 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from linreg_mirror._arguments import is_whole
+from linreg_mirror._arguments import check_batch_size, check_momentum, is_whole
 from linreg_mirror._blas import one_thread
 from linreg_mirror.implicit import ImplicitBias
 from linreg_mirror.integration import penalty_to_come
-from linreg_mirror.limits import limit
 from linreg_mirror.losses import Array
 from linreg_mirror.minibatches import Minibatches, Rows
-from linreg_mirror.parametrizations import Hadamard, NoMirror, Parametrization
+from linreg_mirror.parametrizations import Hadamard, Parametrization
 from linreg_mirror.problem import Problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
+from linreg_mirror.stability import largest_stable_step
 from linreg_mirror.stationarity import require_motion, stationarity
 from linreg_mirror.stepping import Chunk, CompiledSteps, NumpySteps, Stepper
 from linreg_mirror.trajectory import Certificate, Check, Stats, Status, Trajectory
@@ -194,74 +194,6 @@ def descent(
     )
 
 
-def largest_stable_step(
-    problem: Problem,
-    network: Parametrization,
-    momentum: float = 0.0,
-    batch_size: int | None = None,
-    replacement: bool = False,
-    penalty: float = 0.0,
-) -> float:
-    """Return the constant step size up to which descent is stable at the start and where its flow ends.
-
-    2 (1 + momentum) / (lambda + 2 penalty), lambda the larger of the largest eigenvalues of K = X JJ'X' there, J the
-    Jacobian of x in the parameters: heavy ball on a quadratic is stable below and not above. The way in between may ask
-    for less; with momentum, where velocity piles up, for 2 (1 - momentum) / (lambda + 2 penalty).
-
-    K is multiplied by the Hessian of the loss where Xx = y.
-
-    Parameters
-    ----------
-    problem : Problem
-        X is (n, d).
-    network : Parametrization
-        Without a mirror, or where `limit` has no answer, the start alone is looked at.
-    momentum : float
-        Of the heavy ball.
-    batch_size : int, optional
-        The answer is then 2 (1 - momentum) / (lambda + 2 penalty), with a lambda that bounds every batch's own: n /
-        batch_size times that of all samples, but at most n times the largest entry of K's diagonal. No batch amplifies,
-        and momentum does not pile up the noise between batches.
-    replacement : bool
-        A batch may then hold one sample many times, and the second of these bounds is the one that counts.
-    penalty : float
-        The largest alpha.
-
-    Returns
-    -------
-    float
-        Infinity where f has no curvature.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not match or a number is out of range.
-    """
-    n = problem.n
-    problem.require_width(network.d)
-    _require_momentum(momentum)
-    if not penalty >= 0:
-        raise ValueError(f"penalty must be a number >= 0, got {penalty!r}")
-    if batch_size is not None:
-        _require_batch_size(batch_size, n)
-    rows = np.stack([network.pullback(network.theta0, row) for row in problem.X])
-    kernels = [rows @ rows.T]
-    try:
-        end, mirror = limit(problem, network), network.mirror()
-        z = mirror.initial_dual - problem.X.T @ end.dual
-        kernels.append((problem.X * (mirror.metric(z, 0.0) * mirror.dual_rate(0.0))) @ problem.X.T)
-    except (NoMirror, ValueError):
-        pass
-    kernels = [problem.loss.hessian_product(np.zeros(n), kernel) for kernel in kernels]
-    curvature = max(float(np.linalg.eigvals(kernel).real.max()) for kernel in kernels)
-    if batch_size is not None:
-        one_sample = n * max(float(np.diag(kernel).max()) for kernel in kernels)
-        curvature = one_sample if replacement else min(n / batch_size * curvature, one_sample)
-        momentum = -momentum
-    curvature += 2 * penalty
-    return 2 * (1 + momentum) / curvature if curvature else np.inf
-
-
 class _Point(NamedTuple):
     step: int
     t: float
@@ -396,7 +328,7 @@ def _history(steps: int) -> Rows:
 
 
 def _batches(problem: Problem, batch_size: int, replacement: bool, rng: np.random.Generator | None) -> Minibatches:
-    _require_batch_size(batch_size, problem.n)
+    check_batch_size(batch_size, problem.n)
     if not problem.loss.separable:
         raise ValueError(
             f"{type(problem.loss).__name__} is not a sum over samples, so that minibatches do not estimate its "
@@ -421,19 +353,6 @@ def _require(steps: int, until: float | None, momentum: float, tolerance: float)
         raise ValueError(f"steps must be a whole number >= 1, got {steps!r}: write steps=100_000")
     if until is not None and not (np.isfinite(until) and until > 0):
         raise ValueError(f"until must be a positive finite time, got {until!r}: leave it out to run until convergence")
-    _require_momentum(momentum)
+    check_momentum(momentum)
     if not (np.isfinite(tolerance) and tolerance >= 0):
         raise ValueError(f"tolerance must be a number >= 0, got {tolerance!r}: write tolerance=1e-9")
-
-
-def _require_momentum(momentum: float) -> None:
-    if not (isinstance(momentum, int | float | np.number) and 0 <= momentum < 1):
-        raise ValueError(f"momentum must be in [0, 1), got {momentum!r}: write momentum=0.9")
-
-
-def _require_batch_size(batch_size: int, n: int) -> None:
-    if not (is_whole(batch_size) and 1 <= batch_size <= n):
-        raise ValueError(
-            f"batch_size must be a whole number of samples in 1..{n}, got {batch_size!r}: leave it out to use all "
-            "samples in every step"
-        )

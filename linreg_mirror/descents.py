@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from linreg_mirror._arguments import is_whole
+from linreg_mirror._arguments import check_batch_size, is_whole
 from linreg_mirror._blas import one_thread
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors.protocol import namespace
@@ -316,10 +316,7 @@ def _batch_weights(runs: _Runs, batch_size: int, replacement: bool, rng: np.rand
     B, n = runs.B, runs.n
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"batch_size needs a NumPy generator, got rng={rng!r}: write rng=np.random.default_rng(0)")
-    if not (is_whole(batch_size) and 1 <= batch_size <= n):
-        raise ValueError(
-            f"batch_size must be a whole number in 1..{n}, got {batch_size!r}: leave it out to use all samples"
-        )
+    check_batch_size(batch_size, n)
     return _weights(B, n, batch_size, replacement, rng)
 
 

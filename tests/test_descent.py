@@ -6,10 +6,11 @@ from plain import slope_by_complex_step, train
 from zoo import CASES, gaussian
 
 from linreg_mirror import schedules
-from linreg_mirror.descent import descent, largest_stable_step
+from linreg_mirror.descent import descent
 from linreg_mirror.losses import EntrywiseCauchy, Huber, JointCauchy, LogCosh
 from linreg_mirror.parametrizations import DeepLinear, Direct, Factorized, Hadamard, Power, SharedHadamard
 from linreg_mirror.problem import Problem
+from linreg_mirror.stability import largest_stable_step
 from linreg_mirror.trajectory import Status
 
 METHODS = ["compiled", "numpy"]

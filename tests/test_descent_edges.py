@@ -5,12 +5,13 @@ import pytest
 from zoo import gaussian
 
 from linreg_mirror import schedules
-from linreg_mirror.descent import descent, largest_stable_step
+from linreg_mirror.descent import descent
 from linreg_mirror.flow import flow
 from linreg_mirror.limits import limit
 from linreg_mirror.losses import Huber
 from linreg_mirror.parametrizations import DeepLinear, Direct, Hadamard, Power, SharedHadamard
 from linreg_mirror.problem import Problem
+from linreg_mirror.stability import largest_stable_step
 from linreg_mirror.trajectory import Status
 
 METHODS = ["compiled", "numpy"]

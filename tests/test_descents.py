@@ -5,11 +5,12 @@ import pytest
 from zoo import gaussian
 
 from linreg_mirror import schedules
-from linreg_mirror.descent import descent, largest_stable_step
+from linreg_mirror.descent import descent
 from linreg_mirror.descents import Descents, _weights, descents
 from linreg_mirror.limits import limit
 from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.problem import Problem
+from linreg_mirror.stability import largest_stable_step
 from linreg_mirror.trajectory import Status
 
 B, N, D = 5, 4, 9

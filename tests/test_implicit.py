@@ -8,13 +8,14 @@ from plain import train
 from zoo import BY_NAME, CASES, gaussian
 
 from linreg_mirror import schedules
-from linreg_mirror.descent import descent, largest_stable_step
+from linreg_mirror.descent import descent
 from linreg_mirror.implicit import LogProducts
 from linreg_mirror.limits import limit
 from linreg_mirror.losses import LogCosh
 from linreg_mirror.parametrizations import Direct, Hadamard, Power, SharedHadamard
 from linreg_mirror.problem import Problem
 from linreg_mirror.references import minimum_l1_highs
+from linreg_mirror.stability import largest_stable_step
 from linreg_mirror.trajectory import Status
 
 METHODS = ["compiled", "numpy"]

@@ -6,11 +6,12 @@ from plain import train
 from zoo import gaussian
 
 from linreg_mirror import schedules
-from linreg_mirror.descent import descent, largest_stable_step
+from linreg_mirror.descent import descent
 from linreg_mirror.losses import EntrywiseCauchy, Huber, JointCauchy, LogCosh, Squared
 from linreg_mirror.minibatches import Minibatches
 from linreg_mirror.parametrizations import Direct, Hadamard, Power
 from linreg_mirror.problem import Problem
+from linreg_mirror.stability import largest_stable_step
 from linreg_mirror.trajectory import Status
 
 SIZES = [(7, 3), (6, 3), (5, 1), (4, 4), (5, 4), (1, 1)]

@@ -5,11 +5,12 @@ import math
 import numpy as np
 
 from linreg_mirror import schedules
-from linreg_mirror.descent import descent, largest_stable_step
+from linreg_mirror.descent import descent
 from linreg_mirror.flow import flow
 from linreg_mirror.losses import Array
 from linreg_mirror.parametrizations import DeepLinear, Hadamard, Parametrization, lie_bracket
 from linreg_mirror.problem import Problem
+from linreg_mirror.stability import largest_stable_step
 from linreg_mirror.theorems import hypotheses as h
 from linreg_mirror.theorems.instance import Instance
 from linreg_mirror.theorems.ledger import Citation, Control, Evidence, Hypothesis, identity, relative, slope, theorem
