@@ -87,7 +87,7 @@ def _short_runs(it: Instance) -> tuple[_Factors, ...]:
 def _converged(it: Instance, factor: float, momentum: float = 0.0, batch_size: int | None = None) -> Descent:
     run = descent(
         it.problem, it.network, factor * _stable(it, momentum, batch_size), it.schedule,
-        batch_size=batch_size, momentum=momentum, rng=np.random.default_rng(0), steps=_LONG, tolerance=1e-11,
+        batch_size=batch_size, momentum=momentum, rng=np.random.default_rng(0), steps=_LONG, tolerance=1e-12,
         keep=() if batch_size or not momentum else range(_LONG), method="numpy",
     )  # fmt: skip
     if run.status is not Status.converged:
