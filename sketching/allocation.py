@@ -1,0 +1,133 @@
+"""Allocation: which layers compete for places in the mask, and for how many.
+
+An allocation maps groups of layers, tuples of names, to the number of weights that each group keeps. Every function
+takes the shapes of the weights by name and the share to keep; the numbers add up to `places(shapes, keep)` exactly.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+
+from sketching._arguments import check_share
+
+Shapes = Mapping[str, tuple[int, ...]]
+Allocation = dict[tuple[str, ...], int]
+
+
+class Allocate(Protocol):
+    """How places are shared out."""
+
+    def __call__(self, shapes: Shapes, keep: float) -> Allocation:
+        """Return how many weights each group of layers keeps."""
+        ...
+
+
+def places(shapes: Shapes, keep: float) -> int:
+    """Return how many of all weights are kept: keep times their number, to the nearest integer.
+
+    Raises
+    ------
+    ValueError
+        If keep is not in [0, 1].
+    """
+    check_share("keep", keep)
+    return math.floor(keep * sum(map(math.prod, shapes.values())) + 0.5)
+
+
+def globally(shapes: Shapes, keep: float) -> Allocation:
+    """Let all layers compete: one group.
+
+    Parameters
+    ----------
+    shapes : mapping of str to tuple of int
+        Shapes of the weights.
+    keep : float
+        Share of all weights that is kept, in [0, 1].
+
+    Returns
+    -------
+    dict of tuple of str to int
+
+    Raises
+    ------
+    ValueError
+        If keep is not in [0, 1].
+    """
+    return {tuple(shapes): places(shapes, keep)}
+
+
+def uniform(shapes: Shapes, keep: float) -> Allocation:
+    """Let every layer keep the same share. Arguments, answer and errors as those of `globally`."""
+    return _shared_out(shapes, keep, lambda shape: 1.0)
+
+
+def erdos_renyi(shapes: Shapes, keep: float) -> Allocation:
+    """Let layer densities be in proportion to (outputs + inputs)/(outputs * inputs), none above 1.
+
+    Small layers stay denser (Mocanu et al., Nature Communications 2018). Arguments, answer and errors as those of
+    `globally`; shapes begin with outputs and inputs.
+    """
+    return _shared_out(shapes, keep, lambda shape: sum(shape[:2]) / math.prod(shape[:2]))
+
+
+def erk(shapes: Shapes, keep: float) -> Allocation:
+    """Let layer densities be in proportion to the sum of a shape over its product, none above 1.
+
+    Erdos-Renyi-Kernel, which counts the kernels of convolutions as well (Evci et al., RigL, arXiv 1911.11134).
+    Arguments, answer and errors as those of `globally`.
+    """
+    return _shared_out(shapes, keep, lambda shape: sum(shape) / math.prod(shape))
+
+
+def given(densities: Mapping[str, float]) -> Allocate:
+    """Return an allocation with the densities named.
+
+    Parameters
+    ----------
+    densities : mapping of str to float
+        Share that each layer keeps, in [0, 1]. What `keep` then says is not used: the densities say it.
+
+    Raises
+    ------
+    ValueError
+        If a density is not in [0, 1] or, when called, if names differ from those of the shapes.
+    """
+    for name, density in densities.items():
+        check_share(f"density of {name}", density)
+    return partial(_as_given, dict(densities))
+
+
+def _as_given(densities: Mapping[str, float], shapes: Shapes, keep: float) -> Allocation:
+    if densities.keys() != shapes.keys():
+        differing = ", ".join(sorted(densities.keys() ^ shapes.keys()))
+        raise ValueError(f"densities must be given for exactly the layers that have scores; they differ in {differing}")
+    return {(name,): places({name: shape}, densities[name]) for name, shape in shapes.items()}
+
+
+def _shared_out(shapes: Shapes, keep: float, weight: Callable[[tuple[int, ...]], float]) -> Allocation:
+    """Share out the places with densities min(1, c weight)."""
+    total = places(shapes, keep)
+    sizes = np.array([math.prod(shape) for shape in shapes.values()], float)
+    wanted = sizes * [weight(shape) if math.prod(shape) else 0.0 for shape in shapes.values()]
+    counts, free, left = sizes.copy(), sizes > 0, float(total)
+    # A layer that is full leaves what it cannot take to the others.
+    while free.any():
+        counts[free] = wanted[free] * (left / wanted[free].sum())
+        full = free & (counts >= sizes)
+        if not full.any():
+            break
+        counts[full] = sizes[full]
+        free, left = free & ~full, left - sizes[full].sum()
+    return dict(zip(((name,) for name in shapes), _rounded(counts, sizes, total), strict=True))
+
+
+def _rounded(counts: np.ndarray, sizes: np.ndarray, total: int) -> list[int]:
+    """Return integers with that sum: the largest remainders are rounded up."""
+    whole = np.floor(counts + 1e-9)  # what is whole but for rounding
+    remainders = np.where(whole < sizes, counts - whole, -1.0)
+    for index in np.argsort(-remainders, kind="stable")[: total - int(whole.sum())]:
+        whole[index] += 1
+    return [int(count) for count in whole]

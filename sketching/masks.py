@@ -1,0 +1,144 @@
+"""From the scores of a network to its masks, at once or in rounds."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from sketching._arguments import check_count, check_share
+from sketching._arrays import flattened
+from sketching.allocation import Allocate, globally
+from sketching.selection import top_k
+
+Masks = dict[str, Any]
+
+
+class Select(Protocol):
+    """How entries are chosen by their scores: one of the functions in `selection`, perhaps with arguments bound."""
+
+    def __call__(self, scores: Any, k: int, rng: Any) -> Any:
+        """Return a mask, or factors, of the shape of the scores."""
+        ...
+
+
+def select_masks(
+    scores: Mapping[str, Any],
+    keep: float,
+    *,
+    select: Select = top_k,
+    allocate: Allocate = globally,
+    rng: np.random.Generator | None = None,
+    within: Mapping[str, Any] | None = None,
+) -> Masks:
+    """Choose which weights are kept.
+
+    Parameters
+    ----------
+    scores : mapping of str to array
+        Scores of every layer, NumPy arrays or torch tensors; larger ones are kept.
+    keep : float
+        Share of all weights that is kept, in [0, 1]; `allocation.places` says how many these are.
+    select : callable
+        How entries are chosen: `top_k`, `gumbel_top_k`, `systematic`, `bernoulli`, `with_replacement`, or, for factors
+        with expectation 1 instead of a mask, such as `functools.partial(gumbel_top_k, rescale=True)`.
+    allocate : callable
+        Which layers compete, and for how many places: `globally`, `uniform`, `erdos_renyi`, `erk`, `given(densities)`.
+    rng : numpy.random.Generator, optional
+        Source of all randomness; all selections but `top_k` need it.
+    within : mapping of str to array, optional
+        Masks that were found before: only what these keep can be kept, and factors are multiplied.
+
+    Returns
+    -------
+    dict of str to array
+        A mask (bool) or factors (float) for every layer, of the kind, shape and device of its scores.
+
+    Raises
+    ------
+    ValueError
+        If there are no scores, keep is not in [0, 1], the selection refuses the scores (NaN, negative, all zero), a
+        group shall keep more than `within` left, or `within` has other layers or shapes.
+    TypeError
+        If the selection needs a generator and gets none.
+    """
+    if not scores:
+        raise ValueError("no scores: what is to be masked?")
+    check_share("keep", keep)
+    shapes = {name: tuple(array.shape) for name, array in scores.items()}
+    if within is not None and {name: tuple(array.shape) for name, array in within.items()} != shapes:
+        raise ValueError("masks to stay within must have the names and shapes of the scores")
+    masks: Masks = {}
+    for names, k in allocate(shapes, keep).items():
+        parts, likes = zip(*(flattened(scores[name]) for name in names), strict=True)
+        before = None if within is None else np.concatenate([flattened(within[name])[0] for name in names])
+        try:
+            chosen = _chosen(np.concatenate(parts), before, k, select, rng)
+        except ValueError as error:
+            broken = [name for name, part in zip(names, parts, strict=True) if np.isnan(part).any()]
+            raise ValueError(f"{', '.join(broken or names)}: {error}") from None
+        chosen = np.split(chosen, np.cumsum([part.size for part in parts])[:-1])
+        masks |= {name: like(part) for name, like, part in zip(names, likes, chosen, strict=True)}
+    return {name: masks[name] for name in scores}
+
+
+def _chosen(flat: np.ndarray, before: np.ndarray | None, k: int, select: Select, rng: Any) -> np.ndarray:
+    if before is None:
+        return select(flat, k, rng)
+    left = before != 0
+    available = np.count_nonzero(left)
+    if k > available:
+        raise ValueError(
+            f"{k} weights shall be kept of the {available} that earlier masks left: keep no more than these"
+        )
+    picked = select(flat[left], k, rng)
+    chosen = np.zeros(flat.size, picked.dtype)
+    chosen[left] = picked if picked.dtype == bool else picked * before[left]
+    return chosen
+
+
+def iterative_masks(
+    score: Callable[[Masks | None], Mapping[str, Any]],
+    keep: float,
+    *,
+    rounds: int = 100,
+    select: Select = top_k,
+    allocate: Allocate = globally,
+    rng: np.random.Generator | None = None,
+) -> Masks:
+    """Prune in rounds, with new scores in each: what is left after round r of R is the share keep^(r/R).
+
+    With SynFlow and 100 rounds this is Tanaka et al. (arXiv 2006.05467), whose scores must be taken anew as layers
+    thin out.
+
+    Parameters
+    ----------
+    score : callable
+        Masks -> scores of the network that these masks leave; None stands for the whole network. For example
+        ``lambda masks: network_scores.synflow(model, inputs, masks=masks)``.
+    keep : float
+        Share of all weights that is left in the end, in [0, 1].
+    rounds : int
+        How many, at least 1.
+    select, allocate, rng
+        As in `select_masks`. What is pruned once stays pruned.
+
+    Returns
+    -------
+    dict of str to array
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `select_masks`.
+    """
+    check_share("keep", keep)
+    check_count("rounds", rounds, least=1)
+    scores = score(None)
+    smallest = 1 / max(1, sum(math.prod(array.shape) for array in scores.values()))  # 0 would leave nothing to score
+    masks = None
+    for number in range(1, rounds):
+        share = max(keep, smallest) ** (number / rounds)
+        masks = select_masks(scores, share, select=select, allocate=allocate, rng=rng, within=masks)
+        scores = score(masks)
+    return select_masks(scores, keep, select=select, allocate=allocate, rng=rng, within=masks)
