@@ -14,7 +14,7 @@ def flattened(array: Any) -> tuple[NDArray[np.floating], Callable[[NDArray], Any
     Answers of floats get the type of the array if that is one of floats, and float64 otherwise.
     """
     if is_torch_array(array):
-        import torch  # pyright: ignore[reportMissingImports]
+        import torch
 
         host = array.detach().cpu()
         host = host.double() if not host.is_floating_point() else host.float() if host.itemsize < 4 else host

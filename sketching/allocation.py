@@ -108,26 +108,24 @@ def _as_given(densities: Mapping[str, float], shapes: Shapes, keep: float) -> Al
 
 
 def _shared_out(shapes: Shapes, keep: float, weight: Callable[[tuple[int, ...]], float]) -> Allocation:
-    """Share out the places with densities min(1, c weight)."""
+    """Share out the places with densities min(1, c weight), rounded to nearest integers, where c makes the sum right.
+
+    A larger c takes no place from any layer. So with more to keep every layer keeps at least as many (rounding the
+    largest remainders would not do that), which pruning in rounds relies on.
+    """
     total = places(shapes, keep)
     sizes = np.array([math.prod(shape) for shape in shapes.values()], float)
     wanted = sizes * [weight(shape) if math.prod(shape) else 0.0 for shape in shapes.values()]
-    counts, free, left = sizes.copy(), sizes > 0, float(total)
-    # A layer that is full leaves what it cannot take to the others.
-    while free.any():
-        counts[free] = wanted[free] * (left / wanted[free].sum())
-        full = free & (counts >= sizes)
-        if not full.any():
-            break
-        counts[full] = sizes[full]
-        free, left = free & ~full, left - sizes[full].sum()
-    return dict(zip(((name,) for name in shapes), _rounded(counts, sizes, total), strict=True))
 
+    def counts(c: float) -> np.ndarray:
+        return np.minimum(np.floor(c * wanted + 0.5), sizes)
 
-def _rounded(counts: np.ndarray, sizes: np.ndarray, total: int) -> list[int]:
-    """Return integers with that sum: the largest remainders are rounded up."""
-    whole = np.floor(counts + 1e-9)  # what is whole but for rounding
-    remainders = np.where(whole < sizes, counts - whole, -1.0)
-    for index in np.argsort(-remainders, kind="stable")[: total - int(whole.sum())]:
-        whole[index] += 1
-    return [int(count) for count in whole]
+    low, high = 0.0, float(np.max(np.divide(sizes, wanted, out=np.zeros_like(sizes), where=wanted > 0), initial=0.0))
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if counts(middle).sum() <= total else (low, middle)
+    rounded = counts(low)
+    # Equal layers get their next place at the same c: the first of them have it.
+    next_in_line = np.flatnonzero(counts(high * (1 + 1e-12)) > rounded)
+    rounded[next_in_line[: total - int(rounded.sum())]] += 1
+    return {(name,): int(count) for name, count in zip(shapes, rounded, strict=True)}

@@ -47,7 +47,8 @@ def select_masks(
     rng : numpy.random.Generator, optional
         Source of all randomness; all selections but `top_k` need it.
     within : mapping of str to array, optional
-        Masks that were found before: only what these keep can be kept, and factors are multiplied.
+        Masks that were found before: only what these keep can be kept, all of it if it is no more than asked for, and
+        factors are multiplied.
 
     Returns
     -------
@@ -57,8 +58,8 @@ def select_masks(
     Raises
     ------
     ValueError
-        If there are no scores, keep is not in [0, 1], the selection refuses the scores (NaN, negative, all zero), a
-        group shall keep more than `within` left, or `within` has other layers or shapes.
+        If there are no scores, keep is not in [0, 1], the selection refuses the scores (NaN, negative, all zero), or
+        `within` has other layers or shapes.
     TypeError
         If the selection needs a generator and gets none.
     """
@@ -86,11 +87,7 @@ def _chosen(flat: np.ndarray, before: np.ndarray | None, k: int, select: Select,
     if before is None:
         return select(flat, k, rng)
     left = before != 0
-    available = np.count_nonzero(left)
-    if k > available:
-        raise ValueError(
-            f"{k} weights shall be kept of the {available} that earlier masks left: keep no more than these"
-        )
+    k = min(k, int(np.count_nonzero(left)))
     picked = select(flat[left], k, rng)
     chosen = np.zeros(flat.size, picked.dtype)
     chosen[left] = picked if picked.dtype == bool else picked * before[left]

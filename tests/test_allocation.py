@@ -36,7 +36,15 @@ def test_uniform_by_hand():
     assert uniform(SHAPES, 0.25) == {("conv",): 18, ("wide",): 150, ("last",): 50}
 
 
-def test_remainders_go_to_the_largest():
+@settings(deadline=None)
+@given(shapes=SEVERAL, keep=st.floats(0, 1), more=st.floats(0, 1))
+def test_who_keeps_more_keeps_more_in_every_layer(shapes, keep, more):
+    for allocate in (uniform, erdos_renyi, erk):
+        less, most = (allocate(shapes, share) for share in sorted((keep, more)))
+        assert all(less[group] <= most[group] for group in less)
+
+
+def test_shares_are_rounded_to_the_nearest():
     # 0.1 of 15 and of 3: 1.5 and 0.3, two places in all.
     assert uniform({"a": (3, 5), "b": (1, 3)}, 0.1) == {("a",): 2, ("b",): 0}
 
