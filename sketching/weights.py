@@ -1,8 +1,8 @@
 """Which weights of a torch module can be masked."""
 
-import torch  # pyright: ignore[reportMissingImports]
-from torch.nn.parameter import UninitializedParameter  # pyright: ignore[reportMissingImports]
-from torch.nn.utils import parametrize  # pyright: ignore[reportMissingImports]
+import torch
+from torch.nn.parameter import UninitializedParameter
+from torch.nn.utils import parametrize
 
 
 def prunable(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:

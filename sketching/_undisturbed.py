@@ -1,0 +1,176 @@
+"""A torch module as a function of its weights, evaluated without leaving a trace in the module."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from sketching.weights import prunable
+
+Tensors = dict[str, torch.Tensor]
+
+
+def masked_weights(model: torch.nn.Module, masks: Mapping[str, Any] | None) -> Tensors:
+    """Return copies of the prunable weights, multiplied by their masks.
+
+    Raises
+    ------
+    ValueError
+        As `prunable`; or if masks are not finite, or have other names or shapes than the weights.
+    """
+    weights = {name: weight.detach().clone() for name, weight in prunable(model).items()}
+    if masks is not None:
+        check_fit("masks", masks, weights)
+        for name, weight in weights.items():
+            weight *= torch.as_tensor(masks[name]).to(weight)
+    return weights
+
+
+def check_fit(what: str, arrays: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> None:
+    """Raise ValueError unless there is one array for each weight, of its shape and finite."""
+    if arrays.keys() != weights.keys():
+        odd = ", ".join(sorted(arrays.keys() ^ weights.keys()))
+        raise ValueError(f"{what} must be those of all prunable weights and of no other, but these differ: {odd}")
+    for name, weight in weights.items():
+        array = torch.as_tensor(arrays[name])
+        if array.shape != weight.shape or not array.isfinite().all():
+            raise ValueError(
+                f"{what} of {name} must be finite, of shape {tuple(weight.shape)}, got shape {tuple(array.shape)}"
+            )
+
+
+def left_by(masks: Mapping[str, Any] | None, weights: Tensors) -> Tensors:
+    """Return which weights are not removed."""
+    if masks is None:
+        return {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()}
+    return {name: torch.as_tensor(masks[name], device=weight.device) != 0 for name, weight in weights.items()}
+
+
+def examples(name: str, tensor: Any, like: torch.Tensor) -> torch.Tensor:
+    """Return a batch on the device of `like`, and in its precision if it is of floats.
+
+    Raises
+    ------
+    TypeError
+        If it is no tensor.
+    ValueError
+        If it holds no example.
+    """
+    if not isinstance(tensor, torch.Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(tensor).__name__}: torch.as_tensor({name}) is one")
+    if tensor.ndim == 0 or len(tensor) == 0:
+        raise ValueError(f"{name} must hold one example or more on its first axis, got shape {tuple(tensor.shape)}")
+    floats = tensor.is_floating_point() and like.is_floating_point()
+    return tensor.detach().to(device=like.device, dtype=like.dtype if floats else None)
+
+
+def wide(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the tensor in single precision or better: products and squares would leave the range of half."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def finite(scores: Tensors) -> Tensors:
+    """Return the scores, or raise ValueError if one is not finite."""
+    bad = [name for name, score in scores.items() if not score.isfinite().all()]
+    if bad:
+        raise ValueError(
+            f"scores of {', '.join(bad)} are not finite: are the weights and the inputs? If so, derivatives overflow: "
+            "try a wider dtype, model.double()"
+        )
+    return scores
+
+
+@contextmanager
+def modes(model: torch.nn.Module, *, batch_statistics: bool = False) -> Iterator[None]:
+    """Put all layers in eval mode, batch norm in train mode if so desired, and all back as they were.
+
+    Attention is computed from plain operations, because fused ones lack second and forward derivatives.
+    """
+    flags = [(module, module.training) for module in model.modules()]
+    fused = torch.backends.mha.get_fastpath_enabled()
+    try:
+        for module, _ in flags:
+            module.training = batch_statistics and isinstance(module, _BatchNorm)
+        torch.backends.mha.set_fastpath_enabled(False)
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+        for module, was in flags:
+            module.training = was
+
+
+class Undisturbed:
+    """A module as a function of its weights, on copies of all its parameters and buffers.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The module. Call this object within `modes(model)`.
+    masks : mapping of str to array, optional
+        By what its weights are multiplied.
+
+    Attributes
+    ----------
+    weights : dict of str to torch.Tensor
+        Copies of the weights, masked.
+    others : dict of str to torch.Tensor
+        Copies of the other parameters and of the buffers.
+    """
+
+    def __init__(self, model: torch.nn.Module, masks: Mapping[str, Any] | None = None) -> None:
+        self.model = model
+        self.weights = masked_weights(model, masks)
+        tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        self.others = {n: tensor.detach().clone() for n, tensor in tensors.items() if n not in self.weights}
+
+    def __call__(self, weights: Tensors, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the outputs of the module with these weights."""
+        outputs = torch.func.functional_call(self.model, {**self.others, **weights}, (inputs,))
+        if not isinstance(outputs, torch.Tensor):
+            raise TypeError(
+                f"{type(self.model).__name__} must return a torch.Tensor, got {type(outputs).__name__}: wrap it in a "
+                "module that returns the one that counts"
+            )
+        return outputs
+
+    def examples(self, inputs: Any) -> torch.Tensor:
+        """Return the inputs on the device and in the precision of the weights."""
+        return examples("inputs", inputs, next(iter(self.weights.values())))
+
+    def freeze_batch_norm(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Give batch norm the mean and variance of these inputs from now on, and return the outputs.
+
+        So examples do not depend on each other any more, and outputs in eval mode are those of train mode.
+
+        Raises
+        ------
+        ValueError
+            If an output is not finite, there is not one for each input, or a batch norm is passed twice.
+        """
+        found: Tensors = {}
+
+        def note(prefix: str, module: _BatchNorm, args: tuple[torch.Tensor, ...]) -> None:
+            if f"{prefix}.running_mean" in found:
+                raise ValueError(f"{prefix} is passed twice: its statistics differ, so that they cannot be frozen")
+            x = args[0]
+            like = x if module.running_mean is None else module.running_mean
+            var, mean = torch.var_mean(wide(x), [axis for axis in range(x.ndim) if axis != 1], correction=0)
+            found[f"{prefix}.running_mean"], found[f"{prefix}.running_var"] = mean.to(like), var.to(like)
+
+        with ExitStack() as stack:
+            for name, module in self.model.named_modules():
+                if isinstance(module, _BatchNorm):
+                    stack.enter_context(module.register_forward_pre_hook(partial(note, name)))
+            stack.enter_context(modes(self.model, batch_statistics=True))
+            outputs = self(self.weights, inputs)
+        self.others |= found
+        if outputs.ndim == 0 or len(outputs) != len(inputs):
+            raise ValueError(f"expected one output for each of {len(inputs)} inputs, got shape {tuple(outputs.shape)}")
+        if not outputs.isfinite().all():
+            raise ValueError("the model's outputs are not finite: are its weights and the inputs?")
+        return outputs

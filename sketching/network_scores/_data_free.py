@@ -1,0 +1,88 @@
+"""What stands for data where there is none."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+
+from sketching._arguments import check_count, check_rng
+
+
+def random_inputs(
+    n: int,
+    shape: Sequence[int],
+    rng: np.random.Generator,
+    *,
+    mean: ArrayLike = 0.0,
+    std: ArrayLike = 1.0,
+    dtype: Any = None,
+    device: Any = None,
+) -> torch.Tensor:
+    """Draw inputs with independent normal entries, of the mean and standard deviation of the data if these are known.
+
+    Random residuals too: ``snip(model, inner_product, inputs, random_inputs(n, (classes,), rng))``. They are drawn in
+    double precision on the CPU.
+
+    Parameters
+    ----------
+    n : int
+        How many examples, at least 1.
+    shape : sequence of int
+        Of one example, such as (3, 32, 32).
+    rng : numpy.random.Generator
+        Source of all randomness.
+    mean, std : float or array, shape (shape[0],)
+        One number, or one for each channel.
+    dtype, device : optional
+        Of the result, as in `torch.zeros`. The scores convert inputs to those of the module in any case.
+
+    Returns
+    -------
+    torch.Tensor, shape (n, *shape)
+
+    Raises
+    ------
+    ValueError
+        If a size is not at least 1, or mean and std are not finite, one for each channel, std not negative.
+    TypeError
+        If rng is no generator.
+    """
+    check_rng(rng)
+    check_count("n", n, least=1)
+    for size in shape:
+        check_count("sizes in shape", size, least=1)
+
+    def per_channel(name: str, value: ArrayLike) -> np.ndarray:
+        numbers = np.asarray(value, float)
+        if (numbers.ndim and numbers.shape != tuple(shape[:1])) or not np.isfinite(numbers).all():
+            raise ValueError(
+                f"{name} must be finite: one number, or one for each of the {shape[0] if len(shape) else 0} channels "
+                f"of shape {tuple(shape)}; got {value!r}"
+            )
+        return numbers.reshape(numbers.shape + (1,) * (len(shape) - 1)) if numbers.ndim else numbers
+
+    deviation = per_channel("std", std)
+    if (deviation < 0).any():
+        raise ValueError(f"std must not be negative, got {std!r}")
+    drawn = per_channel("mean", mean) + deviation * rng.standard_normal((n, *shape))
+    return torch.from_numpy(drawn).to(device=device, dtype=dtype or torch.get_default_dtype())
+
+
+def inner_product(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return <outputs, targets>: a loss whose residual is `targets`.
+
+    If the targets r have E rr' = sigma^2 I and examples do not depend on each other, the mean square of SNIP is
+    sigma^2 theta_i^2 |J_i|^2: that of `jacobian_norm`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if outputs.shape != targets.shape:
+        raise ValueError(
+            f"targets must be one residual for each output, of shape {tuple(outputs.shape)}, got {tuple(targets.shape)}"
+        )
+    return (outputs * targets).sum()

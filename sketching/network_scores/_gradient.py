@@ -1,0 +1,144 @@
+"""Scores by the gradient of the loss of a batch: SNIP and GraSP."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from sketching._undisturbed import Tensors, Undisturbed, examples, finite, left_by, modes, wide
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def snip(
+    model: torch.nn.Module,
+    loss: Loss,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    masks: Mapping[str, Any] | None = None,
+) -> Tensors:
+    """Return |theta * dloss/dtheta|: by how much the loss would change per share of the weight that is taken away.
+
+    SNIP: Lee, Ajanthan, Torr (arXiv 1810.02340), without their division by the sum. `iterative_masks` prunes by it in
+    rounds.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        What is scored.
+    loss : callable
+        (outputs, targets) -> one number.
+    inputs, targets : torch.Tensor, shapes (n, ...)
+        One batch; it follows the module's device and precision.
+    masks : mapping of str to array, optional
+        Masks or factors by which the weights are multiplied first.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        Scores by name of weight; 0 for weights that the loss does not reach.
+
+    Raises
+    ------
+    ValueError
+        If there is no example, or not one target for each input; the loss is not one finite number, or reaches no
+        weight at all; a score is not finite; `model` has no weight to score or one that cannot be (`weights.prunable`);
+        or masks do not fit.
+    TypeError
+        If inputs, targets or outputs are no tensors.
+    """
+    network = Undisturbed(model, masks)
+    with torch.enable_grad(), modes(model, batch_statistics=True):
+        gradients = _derivatives(_loss_of_batch(network, loss, inputs, targets), network.weights)
+    return finite({name: (wide(w.detach()) * wide(gradients[name])).abs() for name, w in network.weights.items()})
+
+
+def grasp(
+    model: torch.nn.Module,
+    loss: Loss,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    masks: Mapping[str, Any] | None = None,
+) -> Tensors:
+    """Return theta * (H g): half of what the gradient flow |g|^2 loses, to first order, if the weight is taken away.
+
+    g and H are gradient and Hessian of the loss in the weights that are left. GraSP: Wang, Zhang, Grosse (arXiv
+    2002.07376), with the opposite sign: they print -theta * (H g) and remove the largest. Their softmax temperature is
+    part of the loss: divide the outputs there.
+
+    Scores have signs. `top_k` takes them as they are; for probabilities `signed.positive_part` or `signed.absolute`.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        What is scored.
+    loss : callable
+        (outputs, targets) -> one number, twice differentiable.
+    inputs, targets : torch.Tensor, shapes (n, ...)
+        One batch; it follows the module's device and precision.
+    masks : mapping of str to array, optional
+        Masks or factors by which the weights are multiplied first. What they remove scores -inf: 0 would be kept before
+        all weights with negative scores.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        Scores by name of weight; 0 for weights that the loss does not reach.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `snip`.
+    """
+    network = Undisturbed(model, masks)
+    left = left_by(masks, network.weights)
+    with torch.enable_grad(), modes(model, batch_statistics=True):
+        value = _loss_of_batch(network, loss, inputs, targets)
+        gradients = _derivatives(value, network.weights, create_graph=True)
+        # The derivative of <g, constant> is H times that constant, here g itself.
+        flow = torch.stack([(left[name] * g.detach() * g).sum() for name, g in gradients.items()]).sum()
+        products = _derivatives(flow, network.weights)
+    scores = finite({name: wide(w.detach()) * wide(products[name]) for name, w in network.weights.items()})
+    return {name: score.where(left[name], -torch.inf) for name, score in scores.items()}
+
+
+def one_number(loss: Loss, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the loss, or raise ValueError if it is not one number."""
+    value = loss(outputs, targets)
+    if not isinstance(value, torch.Tensor) or value.numel() != 1:
+        got = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
+        raise ValueError(f"the loss must be a torch.Tensor with one number, got {got}: take its sum or mean")
+    return value.reshape(())
+
+
+def paired(inputs: torch.Tensor, targets: Any, outputs: torch.Tensor) -> torch.Tensor:
+    """Return the targets in the precision of the outputs, or raise ValueError if there are not as many as inputs."""
+    targets = examples("targets", targets, outputs)
+    if len(targets) != len(inputs):
+        raise ValueError(f"one target for each input expected, got {len(inputs)} inputs and {len(targets)} targets")
+    return targets
+
+
+def _loss_of_batch(network: Undisturbed, loss: Loss, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    inputs = network.examples(inputs)
+    for weight in network.weights.values():
+        weight.requires_grad_()
+    outputs = network(network.weights, inputs)
+    value = one_number(loss, outputs, paired(inputs, targets, outputs))
+    if not value.isfinite():
+        raise ValueError(f"the loss is {value.item()}: are the weights, the inputs and the targets finite?")
+    if not value.requires_grad:
+        raise ValueError("the loss depends on no weight: does the model or the loss detach what it computes?")
+    return value
+
+
+def _derivatives(value: torch.Tensor, weights: Tensors, *, create_graph: bool = False) -> Tensors:
+    """Return the derivatives of one number: zeros where it does not depend on a weight."""
+    if not value.requires_grad:
+        return {name: torch.zeros_like(weight) for name, weight in weights.items()}
+    found = torch.autograd.grad(
+        value, list(weights.values()), create_graph=create_graph, allow_unused=True, materialize_grads=True
+    )
+    return dict(zip(weights, found, strict=True))

@@ -1,0 +1,148 @@
+"""Scores that add up squares over single examples: the Jacobian norm and RMS-SNIP."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+
+from sketching._arguments import check_count
+from sketching._undisturbed import Tensors, Undisturbed, finite, modes, wide
+from sketching.network_scores._gradient import Loss, one_number, paired
+
+# Gradients of single examples are as large as the network: about so many numbers at once, and at most so many examples.
+_NUMBERS = 1 << 25
+_EXAMPLES = 128
+
+
+def jacobian_norm(
+    model: torch.nn.Module,
+    inputs: torch.Tensor,
+    *,
+    masks: Mapping[str, Any] | None = None,
+    chunk: int | None = None,
+) -> Tensors:
+    """Return |theta_i| |J_i|, where J is the Jacobian of all outputs of all examples: exactly, without storing J.
+
+    In proportion to it draws the best sketch of the linearised network J theta, as norms of columns times weights do
+    for a matrix (Drineas, Kannan, Mahoney, SIAM J. Comput. 2006); see `ntk`.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        What is scored; layers must be such that `torch.func.vmap` can take them, as recurrent ones are not.
+    inputs : torch.Tensor, shape (n, ...)
+        The examples; they follow the module's device and precision.
+    masks : mapping of str to array, optional
+        Masks or factors by which the weights are multiplied first.
+    chunk : int, optional
+        How many rows of J are held at once at most, each as large as all weights. One backward pass is taken for each
+        of the n x (number of outputs) rows.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        Scores by name of weight; 0 for weights that no output depends on.
+
+    Raises
+    ------
+    ValueError
+        If there is no example, or not one output for each; outputs or scores are not finite; `model` has no weight to
+        score or one that cannot be (`weights.prunable`), or passes a batch norm twice; masks do not fit; or chunk is
+        not positive.
+    TypeError
+        If inputs or outputs are no tensors.
+    """
+    network = Undisturbed(model, masks)
+    inputs = network.examples(inputs)
+    rows = _at_once(chunk, network.weights)
+    outputs = network.freeze_batch_norm(inputs)
+    width = outputs[0].numel()
+
+    def rows_of(x: torch.Tensor, directions: torch.Tensor) -> Tensors:
+        pull = torch.func.vjp(lambda weights: network(weights, x[None]).flatten(), network.weights)[1]
+        return torch.func.vmap(lambda direction: pull(direction)[0])(directions)
+
+    def blocks() -> Iterable[Tensors]:
+        for some in inputs.split(max(1, rows // width)):
+            for which in torch.arange(width, device=outputs.device).split(rows):
+                directions = torch.nn.functional.one_hot(which, width).to(outputs.dtype)
+                found = torch.func.vmap(rows_of, in_dims=(0, None))(some, directions)
+                yield {name: block.flatten(0, 1) for name, block in found.items()}
+
+    with modes(model):
+        return _times_norm(network.weights, blocks())
+
+
+def rms_snip(
+    model: torch.nn.Module,
+    loss: Loss,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    masks: Mapping[str, Any] | None = None,
+    chunk: int | None = None,
+) -> Tensors:
+    """Return |theta| times the root of the sum over examples of (dloss/dtheta)^2: SNIP in which no examples cancel.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        What is scored; layers and loss must be such that `torch.func.vmap` can take them, as recurrent ones are not.
+    loss : callable
+        (outputs, targets) -> one number; it is called with batches of one example.
+    inputs, targets : torch.Tensor, shapes (n, ...)
+        The examples; they follow the module's device and precision.
+    masks : mapping of str to array, optional
+        Masks or factors by which the weights are multiplied first.
+    chunk : int, optional
+        How many gradients are held at once at most, each as large as all weights.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        Scores by name of weight; 0 for weights that the loss does not reach.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `jacobian_norm`; or if there is not one target for each input, or the loss of an example is not one finite
+        number.
+    """
+    network = Undisturbed(model, masks)
+    inputs = network.examples(inputs)
+    size = _at_once(chunk, network.weights)
+    targets = paired(inputs, targets, network.freeze_batch_norm(inputs))
+
+    def gradient(x: torch.Tensor, target: torch.Tensor) -> tuple[Tensors, torch.Tensor]:
+        def loss_of_one(weights: Tensors) -> torch.Tensor:
+            return one_number(loss, network(weights, x[None]), target[None])
+
+        return torch.func.grad_and_value(loss_of_one)(network.weights)
+
+    def blocks() -> Iterable[Tensors]:
+        for some in zip(inputs.split(size), targets.split(size), strict=True):
+            gradients, values = torch.func.vmap(gradient)(*some)
+            if not values.isfinite().all():
+                raise ValueError("the loss of an example is not finite: are the weights, inputs and targets?")
+            yield gradients
+
+    with modes(model):
+        return _times_norm(network.weights, blocks())
+
+
+def _at_once(chunk: int | None, weights: Tensors) -> int:
+    """Return how many gradients are held at once."""
+    if chunk is None:
+        return max(1, min(_EXAMPLES, _NUMBERS // sum(weight.numel() for weight in weights.values())))
+    check_count("chunk", chunk, least=1)
+    return chunk
+
+
+def _times_norm(weights: Tensors, blocks: Iterable[Tensors]) -> Tensors:
+    """Return |theta| times the norm of what the blocks hold one below the other."""
+    norms = {name: torch.zeros_like(wide(weight)) for name, weight in weights.items()}
+    for block in blocks:
+        for name, norm in norms.items():
+            here = torch.linalg.vector_norm(block[name], dim=0, dtype=norm.dtype)
+            torch.hypot(norm, here, out=norm)
+    return finite({name: wide(weight).abs() * norms[name] for name, weight in weights.items()})

@@ -1,0 +1,63 @@
+"""Scores that ask nothing of the network but its weights."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from sketching._arguments import check_rng
+from sketching._undisturbed import Tensors, left_by, masked_weights, wide
+
+
+def magnitude(model: torch.nn.Module, *, masks: Mapping[str, Any] | None = None) -> Tensors:
+    """Return |theta|.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        What is scored.
+    masks : mapping of str to array, optional
+        Masks or factors by which its weights are multiplied first.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        Scores by name of weight.
+
+    Raises
+    ------
+    ValueError
+        If `model` has no weight to score or one that cannot be (`weights.prunable`), or masks do not fit.
+    """
+    return {name: wide(weight).abs() for name, weight in masked_weights(model, masks).items()}
+
+
+def random(model: torch.nn.Module, rng: np.random.Generator, *, masks: Mapping[str, Any] | None = None) -> Tensors:
+    """Return independent uniform numbers in (0, 1].
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        What is scored.
+    rng : numpy.random.Generator
+        Source of all randomness; the same one gives the same scores on every device and with all masks.
+    masks : mapping of str to array, optional
+        What these remove scores 0.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        Scores by name of weight.
+
+    Raises
+    ------
+    ValueError
+        If `model` has no weight to score or one that cannot be (`weights.prunable`), or masks do not fit.
+    TypeError
+        If rng is no generator.
+    """
+    check_rng(rng)
+    weights = masked_weights(model, masks)
+    left = left_by(masks, weights)
+    return {n: torch.from_numpy(1 - rng.random(w.shape)).to(wide(w)) * left[n] for n, w in weights.items()}

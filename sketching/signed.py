@@ -1,0 +1,47 @@
+"""From signed scores, such as GraSP's, to scores that can be probabilities."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from array_api_compat import array_namespace
+
+
+def positive_part(scores: Any) -> Any:
+    """Return max(score, 0).
+
+    The order that `top_k` uses is kept. What has a negative score, with GraSP the weights whose removal raises the
+    gradient flow, has probability zero.
+
+    Parameters
+    ----------
+    scores : array, or mapping of str to array
+        Of any sign; NumPy arrays or torch tensors.
+
+    Returns
+    -------
+    array or dict of str to array, as `scores`
+    """
+    if isinstance(scores, Mapping):
+        return {name: positive_part(array) for name, array in scores.items()}
+    return scores.clip(0)
+
+
+def absolute(scores: Any) -> Any:
+    """Return |score|, and 0 for -inf, which marks what is pruned already.
+
+    It measures the effect in either direction: with GraSP, a weight whose removal would raise the gradient flow much is
+    kept as likely as one whose removal would lower it as much.
+
+    Parameters
+    ----------
+    scores : array, or mapping of str to array
+        Of any sign; NumPy arrays or torch tensors.
+
+    Returns
+    -------
+    array or dict of str to array, as `scores`
+    """
+    if isinstance(scores, Mapping):
+        return {name: absolute(array) for name, array in scores.items()}
+    xp = array_namespace(scores)
+    return xp.where(scores == -xp.inf, 0.0, abs(scores))
