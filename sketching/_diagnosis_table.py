@@ -1,0 +1,42 @@
+"""A diagnosis as plain text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def table(found: Mapping[str, Any]) -> str:
+    """Return the table of `Diagnosis.to_dict()`: a row for each layer, totals, and what is to be said about them."""
+    rows = [_cells(layer["name"], " x ".join(map(str, layer["shape"])), layer) for layer in found["layers"]]
+    rows.append(_cells("total", "", found))
+    counted = [column for column, cell in rows[-1].items() if cell is not None]
+    cells = [counted, *([row[column] for column in counted] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    head, *layers, total = ("  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells)
+    rule = "-" * len(head)
+    lines = [head, rule, *layers, rule, total, ""]
+    if found["collapsed"]:
+        lines.append(f"Collapsed, nothing is kept: {', '.join(found['collapsed'])}.")
+    if found["uncounted"]:
+        lines.append(f"Effective weights are not counted: {found['uncounted']}.")
+    if found["other_flops"]:
+        lines.append(f"The total of FLOPs includes {found['other_flops']:,} of other operations, kept in full.")
+    return "\n".join([*lines, "A mask by itself gives no speed-up: dense kernels compute the zeros too."])
+
+
+def _cells(name: str, shape: str, counts: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return a row, with None for what is not counted."""
+    columns = {
+        "weights": "weights",
+        "kept": "kept",
+        "density": "density",
+        "dead outputs": "dead_outputs",
+        "dead inputs": "dead_inputs",
+        "effective": "effective",
+        "FLOPs": "flops",
+        "FLOPs kept": "flops_kept",
+    }
+    row: dict[str, str | None] = {"layer": name, "shape": shape}
+    for column, key in columns.items():
+        number = counts[key]
+        row[column] = None if number is None else f"{number:.2%}" if key == "density" else f"{number:,}"
+    return row

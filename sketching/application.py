@@ -1,0 +1,188 @@
+"""Masks on a torch module, as parametrizations of its weights: a pruned weight stays pruned whatever trains it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch.nn.utils import parametrize
+
+from sketching.weights import prunable
+
+
+class Mask(torch.nn.Module):
+    """The parametrization weight -> masked weight; the mask is a buffer, part of the state dict.
+
+    Parameters
+    ----------
+    mask : torch.Tensor
+        bool, False = pruned; or factors of the weight's dtype, zero = pruned. A pruned weight is 0 and has gradient 0,
+        also where the number behind it is NaN or infinite.
+    """
+
+    mask: torch.Tensor
+
+    def __init__(self, mask: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mask", mask)
+        self.order: tuple[str, ...] = ()  # of the layer's parameters before this mask
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        """Return the masked weight."""
+        if self.mask.dtype == torch.bool:
+            return torch.where(self.mask, weight, 0)
+        return torch.where(self.mask != 0, self.mask * weight, 0)
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any, **named: Any) -> None:
+        # load_state_dict would turn the factors into True and False without a word.
+        saved = state_dict.get(f"{prefix}mask")
+        if self.mask.dtype == torch.bool and saved is not None and saved.dtype != torch.bool:
+            raise ValueError(
+                f"{prefix}mask: saved are factors, this model has a 0/1 mask: before loading, apply masks of floats, "
+                "such as {name: mask.float() for name, mask in masks.items()}"
+            )
+        super()._load_from_state_dict(state_dict, prefix, *rest, **named)
+
+
+def apply_masks(model: torch.nn.Module, masks: Mapping[str, Any]) -> torch.nn.Module:
+    """Mask weights of a model, in place, until `remove_masks`.
+
+    The trainable parameter of a masked "layer.weight" is the same object as before, so that an optimiser made before
+    goes on with it, but its name is now "layer.parametrizations.weight.original"; what a pruned place of it holds no
+    longer matters. `layer.weight` is the product with the mask, computed at each access; within
+    `torch.nn.utils.parametrize.cached()` once. Whole modules with parametrizations cannot be pickled: save the state
+    dict, which holds the masks, and load it into a model with any masks of the same kind on the same weights.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Without masks or other parametrizations.
+    masks : mapping of str to torch.Tensor or NumPy array
+        For names of `prunable(model)`, arrays of the shapes of the weights: bool, or float factors >= 0 by which the
+        weights are multiplied. They are copied, to the device of the weight, factors to its dtype. Weights that are not
+        named stay dense.
+
+    Returns
+    -------
+    torch.nn.Module
+        `model` itself.
+
+    Raises
+    ------
+    ValueError
+        If the model is none that `prunable` accepts (as when it carries masks already), a name is none of `prunable`'s,
+        a shape is wrong, or a factor negative, NaN, infinite or too large for the weight's dtype. Then nothing has been
+        masked.
+    TypeError
+        If `masks` is no mapping, or a mask neither of bool nor of floats.
+    """
+    for name, mask in check_masks(prunable(model), masks).items():
+        path, _, weight = name.rpartition(".")
+        module = model.get_submodule(path)
+        first, parametrization = not parametrize.is_parametrized(module), Mask(mask)
+        parametrization.order = tuple(module._parameters)
+        parametrize.register_parametrization(module, weight, parametrization)
+        if first:
+            _set_copies_apart(type(module))
+    return model
+
+
+def remove_masks(model: torch.nn.Module) -> torch.nn.Module:
+    """Make the masked weights plain parameters again, in place, multiplied by their masks: zero where pruned.
+
+    They are the same parameter objects, in their old order. From here on nothing holds the zeros: an optimiser that
+    goes on lets pruned weights grow again.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Without masks nothing happens.
+
+    Returns
+    -------
+    torch.nn.Module
+        `model` itself.
+
+    Raises
+    ------
+    ValueError
+        If a masked weight carries another parametrization too.
+    """
+    applied = list(_applied(model))
+    several = [name for name, module, weight, _ in applied if len(_chains(module)[weight]) > 1]
+    if several:
+        raise ValueError(
+            f"parametrized after they were masked: {', '.join(several)}: remove everything from each by "
+            "torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight')"
+        )
+    for _, module, weight, mask in reversed(applied):
+        parametrize.remove_parametrizations(module, weight)
+        # Registered last, it would change places with the bias for optimiser states and flattened parameters.
+        for name in mask.order:
+            if name in module._parameters:
+                module._parameters[name] = module._parameters.pop(name)
+    return model
+
+
+def masks_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return copies of the masks that a model carries, by the names that the weights have without them."""
+    return {name: mask.mask.clone() for name, _, _, mask in _applied(model)}
+
+
+def check_masks(weights: Mapping[str, torch.Tensor], masks: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """Return copies of masks that fit to weights, on their devices, factors in their dtype; raise as `apply_masks`."""
+    if not isinstance(masks, Mapping):
+        raise TypeError(f"masks must map names of weights to arrays, got {type(masks).__name__}: {{'0.weight': mask}}")
+    unknown = [str(name) for name in masks if name not in weights]
+    if unknown:
+        raise ValueError(
+            f"masks for what is no prunable weight of the model: {', '.join(unknown)}: the names are "
+            f"{', '.join(weights)}"
+        )
+    return {name: _fitting(name, weights[name], mask) for name, mask in masks.items()}
+
+
+def _fitting(name: str, weight: torch.Tensor, mask: Any) -> torch.Tensor:
+    mask = mask.detach().clone() if isinstance(mask, torch.Tensor) else torch.tensor(mask)
+    if mask.shape != weight.shape:
+        raise ValueError(f"{name}: the mask has shape {tuple(mask.shape)}, the weight {tuple(weight.shape)}")
+    if mask.dtype == torch.bool:
+        return mask.to(weight.device)
+    if not mask.is_floating_point():
+        raise TypeError(f"{name}: a mask holds bool or float factors, got {mask.dtype}: for 0 and 1, write mask != 0")
+    mask = mask.to(weight.device, weight.dtype)
+    if not ((mask >= 0) & mask.isfinite()).all():
+        raise ValueError(f"{name}: factors must be finite in {weight.dtype} and >= 0, zero where a weight is pruned")
+    return mask
+
+
+def _applied(model: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module, str, Mask]]:
+    """Yield name of the weight in the model, layer, name in the layer and mask."""
+    for path, module in model.named_modules():
+        if parametrize.is_parametrized(module):
+            for weight, chain in _chains(module).items():
+                if isinstance(chain[0], Mask):
+                    yield f"{path}.{weight}" if path else weight, module, weight, chain[0]
+
+
+def _chains(module: torch.nn.Module) -> Any:
+    """Return the parametrizations of a module by the names of its weights."""
+    return module.parametrizations
+
+
+def _set_copies_apart(cls: Any) -> None:
+    """Give deep copies of a parametrized module a class of their own.
+
+    torch puts the property `weight` on a class made for the one module, and lets copies share it: removal from a copy
+    breaks the original, and under `cached()` both read the weight of whichever is asked first.
+    """
+    deepcopy = cls.__deepcopy__
+
+    def apart(module: torch.nn.Module, memo: dict[int, Any]) -> torch.nn.Module:
+        copy, shared = deepcopy(module, memo), type(module)
+        body = {name: value for name, value in vars(shared).items() if name not in copy.parametrizations}
+        copy.__class__ = type(shared.__name__, shared.__bases__, body)
+        for name in copy.parametrizations:
+            parametrize._inject_property(copy, name)
+        return copy
+
+    cls.__deepcopy__ = apart
