@@ -5,7 +5,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from unittest.mock import patch
 
 import numpy as np
@@ -24,6 +24,7 @@ from linreg_mirror.problem import Problem
 from linreg_mirror.stepping import NumpySteps
 from linreg_mirror.theorems import REGISTRY, low_rank
 from linreg_mirror.theorems.check import Finding, check
+from sketching import _race, mask_moments, moments, scores, selection, tails, temperature, training
 
 INSTANCES = (
     "planted/plain/0",
@@ -45,6 +46,9 @@ INSTANCES = (
     "dense/small/1",
     "special/commuting-1",
     "special/not-commuting",
+    "dense/biased/0",
+    "special/two-lengths",
+    "special/opposite",
 )
 
 CORE = ("mirror", "convergence", "spred", "signs", "decay", "regimes")
@@ -114,6 +118,20 @@ def wrong_bracket(right: Callable) -> Callable:
         return right(network, i, j, theta) + g
 
     return bracket
+
+
+def changed(**fields: Callable) -> Callable[[Callable], Callable]:
+    """Change fields of what the right function returns: each by a function of the whole."""
+    return lambda right: (
+        lambda *args, **options: replace(
+            answer := right(*args, **options), **{name: field(answer) for name, field in fields.items()}
+        )
+    )
+
+
+def scaled(factor: Callable) -> Callable[[Callable], Callable]:
+    """Multiply what the right function returns by a function of its arguments."""
+    return lambda right: lambda *args, **options: right(*args, **options) * factor(*args)
 
 
 MUTANTS = (
@@ -226,6 +244,112 @@ MUTANTS = (
         "saddles",
     ),
     replaced("heavy ball with half its momentum", NumpySteps, "advance", momentum_halved, "steps"),
+    replaced("draws that share nothing", mask_moments, "with_replacement", changed(shared=lambda m: None), "masks"),
+    replaced(
+        "covariance divided by q once", mask_moments, "_inverse", lambda right: lambda q: right(q) ** 0.5, "masks"
+    ),
+    replaced("mask without its bias", moments, "sketch_error", changed(bias=lambda e: 0.0), "masks"),
+    replaced("error without its variance", moments, "sketch_error", changed(variance=lambda e: 0.0), "masks"),
+    replaced(
+        "optimal p ~ |w|",
+        moments,
+        "optimal_probabilities",
+        lambda _: lambda X, w: np.abs(w) / np.abs(w).sum(),
+        "masks",
+    ),
+    replaced(
+        "least error without |Xw|^2",
+        moments,
+        "least_error",
+        lambda _: lambda X, w, k: moments.rms_snip(X, w).sum() ** 2 / k,
+        "masks",
+    ),
+    replaced(
+        "inclusion probabilities cut off, not filled",
+        selection,
+        "_water_filled",
+        lambda _: lambda flat, k: np.minimum(k * flat / flat.sum(), 1.0),
+        "masks",
+    ),
+    replaced(
+        "comb without regard to pairs",
+        mask_moments,
+        "systematic",
+        changed(spread=lambda m: np.diag(m.spread)),
+        "masks",
+    ),
+    replaced("race with k - 1 places", _race, "inclusions", lambda right: lambda s, k: right(s, k - 1), "masks"),
+    replaced(
+        "pairs of a race as if independent",
+        _race,
+        "inclusions",
+        lambda right: lambda s, k: (first := right(s, k)[0], np.outer(first, first)),
+        "masks",
+    ),
+    replaced(
+        "threshold one arrival too late",
+        _race,
+        "threshold_variances",
+        lambda right: lambda s, k: right(s, k + 1),
+        "masks",
+    ),
+    replaced(
+        "race rescaled by inclusion probabilities",
+        selection,
+        "gumbel_top_k",
+        lambda right: lambda s, k, rng, rescale=False: right(s, k, rng) / (_race.inclusions(s, k)[0] if rescale else 1),
+        "masks",
+    ),
+    replaced(
+        "comb rescaled by k p",
+        selection,
+        "systematic",
+        lambda right: lambda s, k, rng, rescale=False: right(s, k, rng) / (k * s / s.sum() if rescale else 1),
+        "masks",
+    ),
+    replaced(
+        "draws rescaled by a tenth too much",
+        selection,
+        "with_replacement",
+        lambda right: lambda s, k, rng, rescale=False: right(s, k, rng, rescale=rescale) * (1.1 if rescale else 1),
+        "masks",
+    ),
+    replaced("power of scores halved", temperature, "tempered", lambda right: lambda s, g: right(s, g / 2), "masks"),
+    replaced(
+        "coefficient of variation, not squared",
+        temperature,
+        "data_free",
+        changed(excess=lambda d: 1 + (d.excess - 1) ** 0.5),
+        "masks",
+    ),
+    replaced("Kantorovich's cap halved", temperature, "data_free", changed(cap=lambda d: d.cap / 2), "masks"),
+    replaced("SNIP without the weight", scores, "snip", scaled(lambda X, w, y: 1 / np.abs(w)), "masks"),
+    replaced("mean square SNIP for its root", scores, "rms_snip", lambda right: lambda *a: right(*a) ** 2, "masks"),
+    replaced(
+        "trained from 0",
+        training,
+        "trained_from",
+        lambda right: lambda X, y, w0: right(X, y, 0 * w0),
+        "masks",
+    ),
+    replaced(
+        "drawn by initial weights, error on initial weights",
+        training,
+        "after_training",
+        lambda right: lambda X, w0, w, k, share=0.0: right(X, w0, w0, k, share),
+        "masks",
+    ),
+    replaced(
+        "bound by the uniform share without d",
+        training,
+        "after_training",
+        changed(share_bound=lambda a: a.share_bound / 5),
+        "masks",
+    ),
+    replaced("Chebyshev with t^3", tails, "chebyshev", scaled(lambda error, t: 1 / t), "masks"),
+    replaced(
+        "Bennett at twice the length", tails, "bennett", lambda right: lambda *a: right(*a[:4], 2 * a[4]), "masks"
+    ),
     stated("rate of convergence doubled", "convergence.rate", speed=2.0),
     stated("global rate doubled", "convergence.global", speed=2.0),
     stated("rate with penalty, without the integral", "convergence.rate.penalty", drift=0.0),
@@ -251,6 +375,11 @@ MUTANTS = (
     stated("imbalance of layers decays with exp(-2A)", "networks.balance.penalty", exponent=2.0),
     stated("imbalance of layers constant in discrete time", "networks.balance.step", second=0.0),
     stated("excess of the nuclear norm alpha^gap", "networks.low_rank.rate", power=1.0),
+    stated("draws: S2 without |Xw|^2", "masks.second_moment", signal=0.0),
+    stated("tosses: (1-q) for (1-q)/q", "masks.bernoulli", divided=0),
+    stated("top-k: a third of the error of draws", "masks.top_k.orthogonal", share=1 / 3),
+    stated("linearised network: |f|^2 for |J theta|^2", "masks.network", degree=1),
+    stated("linearisation gap halved", "masks.network.gap", factor=0.5),
 )
 
 

@@ -172,6 +172,10 @@ SPECIAL: Mapping[str, Callable[[], tuple[Problem, Parametrization, Schedule | fl
         Hadamard(np.array([1.0, 0.7, 0.9]), np.array([0.3, -0.4, 0.5]), "m"),
         None,
     ),
+    # Column lengths 1 and 4 with weights 4 and 1: sampling without a look at the data is as bad as it can be.
+    "two-lengths": lambda: (Problem(np.diag([1.0, 4.0]), np.ones(2)), Hadamard.at(np.array([4.0, 1.0])), None),
+    # Two features that cancel: with one of them kept the error is the same whichever it is.
+    "opposite": lambda: (Problem(np.ones((1, 2)), np.ones(1)), Hadamard.at(np.array([1.0, -1.0])), None),
     # Matrix sensing by matrices that commute, and by three that do not: vv' with v = (1, 1, -2) interpolates, but so
     # does [[1, 2, -1], [2, 4, -2], [-1, -2, 15]] / 5, whose trace is 4.
     **{f"commuting-{seed}": partial(_commuting, seed) for seed in (1, 6, 11, 31)},

@@ -32,6 +32,11 @@ PAPERS = {
     "G17": "Gunasekar et al.: Implicit Regularization in Matrix Factorization. NeurIPS 2017, arXiv 1705.09280",
     "PF23": "Pesme, Flammarion: Saddle-to-Saddle Dynamics in Diagonal Linear Networks. NeurIPS 2023, arXiv 2304.00488",
     "B25": "Berthier: Diagonal Linear Networks and the Lasso Regularization Path. arXiv 2509.18766",
+    "SK": "Bar, Giryes: Pruning at Initialization - A Sketching Perspective. arXiv 2305.17559",
+    "DKM06": "Drineas, Kannan, Mahoney: Fast Monte Carlo Algorithms for Matrices I. SIAM J. Comput. 36(1), 2006",
+    "Kool19": "Kool, van Hoof, Welling: Stochastic Beams and Where to Find Them. ICML 2019, arXiv 1903.06059",
+    "DLT07": "Duffield, Lund, Thorup: Priority Sampling for Estimation of Arbitrary Subset Sums. J. ACM 54(6), 2007",
+    "P94": "Pinelis: Optimum Bounds for the Distributions of Martingales in Banach Spaces. Ann. Probab. 22, 1994",
     "ours": "This package; proved in the docstring of the theorem",
 }
 

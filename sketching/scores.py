@@ -1,0 +1,131 @@
+"""Scores of the linear model f = Xw with loss |Xw - y|^2 / 2: one for each feature, shape (d,), larger is kept.
+
+Features are the columns X_i of X. NumPy arrays or torch tensors; answers are like X, or like w where there is no X.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+from array_api_compat import is_torch_array
+
+from sketching._linear import column_norms, linear_model
+
+
+def magnitude(w: Any) -> Any:
+    """Return |w|.
+
+    Parameters
+    ----------
+    w : array
+        Weights.
+
+    Returns
+    -------
+    array, shape of `w`
+    """
+    return abs(w if is_torch_array(w) else np.asarray(w, float))
+
+
+def synflow(w: Any) -> Any:
+    """Return |w_i dR/dw_i| for R = sum |w_i|, the output on ones of the network with absolute weights: |w|.
+
+    With one layer SynFlow (Tanaka et al., arXiv 2006.05467) is magnitude: it knows no data.
+
+    Parameters
+    ----------
+    w : array
+        Weights.
+
+    Returns
+    -------
+    array, shape of `w`
+    """
+    return magnitude(w)
+
+
+def snip(X: Any, w: Any, y: Any) -> Any:
+    """Return |w_i X_i'(Xw - y)|: how the loss reacts to weight i (Lee, Ajanthan, Torr, arXiv 1810.02340).
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Samples.
+    w : array, shape (d,)
+        Weights.
+    y : array, shape (n,)
+        Targets.
+
+    Returns
+    -------
+    array, shape (d,)
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or an entry is not finite.
+    """
+    xp, X, w, y = linear_model(X, w=w, y=y)
+    return xp.abs(w * ((X @ w - y) @ X))
+
+
+def grasp(X: Any, w: Any, y: Any) -> Any:
+    """Return w_i (X'X g)_i, g = X'(Xw - y): half the relative slope in w_i of the squared length of the gradient.
+
+    Negative where removal makes the gradient longer. Wang, Zhang, Grosse (arXiv 2002.07376) print -w Hg and remove the
+    largest; with the opposite sign it is again the largest that are kept. As probabilities, take the positive part.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Samples.
+    w : array, shape (d,)
+        Weights.
+    y : array, shape (n,)
+        Targets.
+
+    Returns
+    -------
+    array, shape (d,)
+        Of both signs.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or an entry is not finite.
+    """
+    _, X, w, y = linear_model(X, w=w, y=y)
+    g = (X @ w - y) @ X
+    return w * ((X @ g) @ X)
+
+
+def rms_snip(X: Any, w: Any, random: Literal["residual", "targets"] = "residual") -> Any:
+    """Return the root mean square of SNIP over what is random.
+
+    Over residuals r with E rr' = I it is |w_i||X_i|: in proportion to it the error of the sketch is least. Over targets
+    y with E y = 0 and E yy' = I, so that r = Xw - y, it is |w_i| sqrt(|X_i|^2 + (X'Xw)_i^2), which is something else.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Samples.
+    w : array, shape (d,)
+        Weights.
+    random : {"residual", "targets"}
+        What is averaged over.
+
+    Returns
+    -------
+    array, shape (d,)
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an entry is not finite, or `random` is neither of the two.
+    """
+    xp, X, w = linear_model(X, w=w)
+    norms = column_norms(xp, X)
+    if random == "targets":
+        norms = xp.hypot(norms, (X @ w) @ X)
+    elif random != "residual":
+        raise ValueError(f"random must be 'residual' or 'targets', got {random!r}")
+    return xp.abs(w) * norms
