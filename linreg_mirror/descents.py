@@ -306,7 +306,7 @@ def _update_tensors(
 
 @cache
 def _fused() -> Callable[..., Any]:
-    import torch  # pyright: ignore[reportMissingImports]
+    import torch
 
     return torch.compile(_update_tensors, dynamic=False)
 

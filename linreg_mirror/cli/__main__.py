@@ -1,0 +1,5 @@
+"""The command line as a module: `python -m linreg_mirror.cli`."""
+
+from linreg_mirror.cli import app
+
+app()

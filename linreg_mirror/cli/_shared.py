@@ -1,0 +1,51 @@
+"""What commands have in common: the console, errors, options, where results are stored."""
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from linreg_mirror.store import Store
+
+console = Console()
+if not console.is_terminal:
+    console.width = 130  # a log has no width of its own; the ledger needs this much
+
+
+class Refused(typer.Exit):
+    """Ends the command with a message and exit code 2."""
+
+    def __init__(self, message: object) -> None:
+        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
+        super().__init__(code=2)
+
+
+Jobs = Annotated[int, typer.Option(min=1, help="Processes.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers compute instead, such as tcp://host:8786."),
+]
+COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+
+
+def store(output: Path | None = None) -> "Store":
+    from linreg_mirror.store import Store, results_directory
+
+    return Store((output or results_directory() / "check") / "instances")
+
+
+def workers(address: str | None) -> AbstractContextManager[None]:
+    from linreg_mirror.sweeps import cluster
+
+    return cluster(address) if address else nullcontext()
+
+
+def interrupted() -> typer.Exit:
+    message = "interrupted: what was computed is stored, and the same command goes on from there"
+    Console(stderr=True).print(message, soft_wrap=True)
+    return typer.Exit(130)

@@ -1,0 +1,131 @@
+"""The command `check`."""
+
+import math
+import time as clock
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import Progress
+
+from linreg_mirror.cli._shared import COLUMNS, Cluster, Jobs, Refused, console, interrupted, store, workers
+
+
+def check(
+    theorems: Annotated[
+        list[str] | None, typer.Argument(help="Ids or beginnings of ids; default: the whole ledger.")
+    ] = None,
+    instance: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="family/setting/seed, with :parameter=value,... if need be, or special/name; may be repeated."
+        ),
+    ] = None,
+    instances: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many instances of the grid. Default: every family in every setting, once."),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=1, help="The same, counted in whole grids: every family in every setting per seed."),
+    ] = None,
+    jobs: Jobs = 2,
+    shard: Annotated[
+        str | None, typer.Option(metavar="i/N", help="Evaluate only the i-th of N shares of the instances.")
+    ] = None,
+    cluster: Cluster = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Directory of the report. Default: results/check, for a part of it results/check/selected."),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Compute everything anew, whatever is stored.")] = False,
+) -> None:
+    """Check theorems: table, report.html and report.json.
+
+    Exit code 0 only if every verdict is the expected one and every control fails on its witness; 1 otherwise; 2 for bad
+    arguments. On named instances, or in a shard, nothing may contradict what is expected, but not everything need be
+    decided. Results of single instances are stored at once, and read again as long as the code is the same: a command
+    that was interrupted goes on where it was.
+
+    Shards may run on several machines. Once their results/check/instances are put together in one folder, the same
+    command without --shard computes nothing and gives the verdict.
+    """
+    # Everything heavy is imported late, so that --help answers at once.
+    from linreg_mirror import report as reports
+    from linreg_mirror.store import results_directory
+    from linreg_mirror.sweeps import Shard
+    from linreg_mirror.theorems import FAMILIES, SETTINGS
+    from linreg_mirror.theorems.check import check as check_ledger
+
+    started = clock.perf_counter()
+    if sum(option is not None for option in (instance or None, instances, seeds)) > 1:
+        raise Refused("--instance, --instances and --seeds each say what to check on: give one of them")
+    whole = not theorems and not instance and not shard
+    # A check of a part must not take the place of the report on the whole.
+    part = "" if whole else "selected" if not shard else f"shard-{shard.replace('/', '-of-')}"
+    directory = output or results_directory() / "check" / part
+    try:
+        share = Shard.parse(shard) if shard else None
+        with Progress(*COLUMNS, console=console, transient=True) as bar, workers(cluster):
+            line = bar.add_task("instances", total=None)
+            findings = check_ledger(
+                theorems or (),
+                instances=instance or instances,
+                seeds=seeds or 1,
+                jobs=jobs,
+                store=store(output),
+                fresh=fresh,
+                shard=share,
+                progress=lambda task, done, total: bar.update(
+                    line, completed=done, total=total, description=task.instance
+                ),
+            )
+            bar.update(line, description="pictures")
+            pictures = _pictures(findings) if whole else {}
+        grids = math.ceil(instances / (len(FAMILIES) * len(SETTINGS))) if instances else seeds or 1
+        run = {
+            "theorems": list(theorems or ()),
+            "instances": list(instance or ()),
+            "seeds": list(range(grids)),
+            "shard": shard,
+            "jobs": jobs,
+            "seconds": round(clock.perf_counter() - started, 1),
+        }
+        data = reports.as_json(findings, run)
+        console.print(reports.as_table(data))
+        console.print(reports.legend(data), highlight=False)
+        _print_details(data)
+        console.print(reports.summary(data), style="bold green" if data["passed"] else "bold red")
+        paths = reports.write(data, directory, pictures)
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
+        raise Refused(error) from None
+    except KeyboardInterrupt:
+        raise interrupted() from None
+    console.print(f"{', '.join(map(str, paths))}; {run['seconds']} s", highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if data["passed"] else 1)
+
+
+def _pictures(findings: list) -> dict[str, bytes]:
+    from linreg_mirror.pictures import draw_all
+
+    return draw_all(findings)
+
+
+def _print_details(data: dict) -> None:
+    """For what is not as expected: which instances, what was measured, and how to repeat it."""
+    nothing = not any(entry["instances"] or entry["missing"] for entry in data["theorems"])
+    for entry in data["theorems"]:
+        if entry["as_expected"] and not nothing:
+            continue
+        console.print(f"\n[bold red]{entry['id']}[/]: {escape(entry['statement'])}", highlight=False)
+        for failure in entry["failing"][:5]:
+            measured = failure["error"] or f"margin {failure['margin']}"
+            console.print(f"  {escape(measured)}\n  repeat: {failure['repeat']}", highlight=False, soft_wrap=True)
+        if entry["instances"] == 0:
+            needed = escape(", ".join(entry["hypotheses"]))
+            console.print(f"  no instance met the hypotheses: {needed}", highlight=False, soft_wrap=True)
+        if not entry["control"]["failed"] and not entry["as_expected"]:
+            control = entry["control"]
+            detail = escape(control["detail"])
+            console.print(f"  control did not fail on {control['witness']}: {detail}", highlight=False)

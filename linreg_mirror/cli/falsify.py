@@ -1,0 +1,61 @@
+"""The command `falsify`."""
+
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from linreg_mirror.cli._shared import COLUMNS, Cluster, Jobs, Refused, console, interrupted, store, workers
+
+
+def falsify(
+    theorems: Annotated[list[str], typer.Argument(help="Ids or beginnings of ids; all for the whole ledger.")],
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="Budget for each theorem. Default: 20, if --evaluations is not given."),
+    ] = None,
+    evaluations: Annotated[
+        int | None,
+        typer.Option(min=1, help="Budget in instances; with this one alone the same seed finds the same everywhere."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the search.")] = 0,
+    jobs: Jobs = 2,
+    cluster: Cluster = None,
+) -> None:
+    """Search for instances on which theorems fail: random ones, then neighbours of the worst.
+
+    Prints the worst case found, and the command that repeats it. A search ends with a counterexample, or with its
+    budget. Exit code 0 only if misprinted statements are refuted and all others survive; 1 otherwise; 2 for bad
+    arguments.
+    """
+    from linreg_mirror.falsify import as_table, as_text
+    from linreg_mirror.falsify import falsify as search
+    from linreg_mirror.theorems.check import select
+
+    if seconds is None and evaluations is None:
+        seconds = 20.0
+    outcomes = []
+    try:
+        chosen = select([] if theorems == ["all"] else theorems)
+        with Progress(*COLUMNS, console=console, transient=True) as bar, workers(cluster):
+            for theorem in chosen:
+                line = bar.add_task(theorem.id, total=evaluations)
+                outcome = search(
+                    theorem.id,
+                    seconds=seconds,
+                    evaluations=evaluations,
+                    seed=seed,
+                    jobs=jobs,
+                    store=store(),
+                    progress=lambda tried, _, line=line: bar.update(line, completed=tried),
+                )
+                bar.remove_task(line)
+                console.print(as_text(outcome), highlight=False, soft_wrap=True)
+                outcomes.append(outcome)
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
+        raise Refused(error) from None
+    except KeyboardInterrupt:
+        raise interrupted() from None
+    if len(outcomes) > 1:
+        console.print(as_table(outcomes))
+    raise typer.Exit(0 if all(outcome.as_expected for outcome in outcomes) else 1)

@@ -1,0 +1,91 @@
+"""The command `masks`."""
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from linreg_mirror.cli._shared import Refused, console
+
+
+def masks(
+    model: Annotated[str, typer.Argument(help="resnet20, vgg16-bn, ...; or package.module:factory, which is run.")],
+    score: Annotated[
+        str, typer.Option(help="magnitude, random, snip, grasp, synflow, jacobian-norm or rms-snip.")
+    ] = "snip",
+    keep: Annotated[float, typer.Option(help="Share of the weights that is kept, from 0 to 1.")] = 0.05,
+    select: Annotated[str, typer.Option(help="top-k, gumbel, systematic, bernoulli or with-replacement.")] = "top-k",
+    allocate: Annotated[str, typer.Option(help="global, uniform, erdos-renyi or erk.")] = "global",
+    rescale: Annotated[bool, typer.Option("--rescale", help="Save factors with expectation 1, not masks.")] = False,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="How often scores are taken anew. Default: 100 for synflow, else 1.")
+    ] = None,
+    signed: Annotated[
+        str, typer.Option(help="How scores of grasp become probabilities: positive or absolute.")
+    ] = "positive",
+    data: Annotated[
+        Path | None, typer.Option(help="npz with X and y. Default: none; normal inputs, and normal residuals.")
+    ] = None,
+    examples: Annotated[int, typer.Option(min=1, help="How many examples scores see.")] = 100,
+    option: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of the model, such as classes=100.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, data, scores and selection.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option(help="Where masks go. Default: results/masks/, named after the settings.")
+    ] = None,
+) -> None:
+    """Prune a network at initialisation: print what its mask leaves, and save the mask as safetensors.
+
+    The file holds a tensor of true and false for each weight, or of factors, under its name, and the settings as
+    metadata. Exit code 2 for bad arguments.
+    """
+    from linreg_mirror.store import results_directory
+
+    try:
+        import numpy as np
+        from safetensors.torch import save_file
+
+        from linreg_mirror.networks import masking, models
+        from sketching import diagnosis
+
+        network = models.create(model, seed=seed, **_options(option or []))
+        of_batch, of_masks = np.random.default_rng(seed).spawn(2)
+        if data is None:
+            batch = masking.random_batch(network, examples, of_batch)
+        else:
+            batch = masking.read_batch(network, data, examples, of_batch)
+        parts = {"score": score, "keep": keep, "select": select, "allocate": allocate, "rescale": rescale}
+        with console.status(f"{score} of {model}"):
+            found = masking.masks_at_initialization(network, batch, **parts, rounds=rounds, signed=signed, rng=of_masks)
+            left = diagnosis(network, found, inputs=batch.inputs)
+        console.print(str(left), highlight=False, soft_wrap=True, markup=False)
+        if output is None:
+            name = "-".join(str(value) for key, value in parts.items() if key != "rescale")
+            folder = re.sub(r"[^\w.-]+", "-", " ".join([model, *(option or [])]))
+            output = results_directory() / "masks" / folder / f"{name}-seed{seed}.safetensors"
+        output.parent.mkdir(parents=True, exist_ok=True)
+        settings = {
+            "model": model, "options": option or [], "seed": seed, "data": None if data is None else data.name,
+            "examples": examples, "rounds": rounds, "signed": signed, **parts,
+        }  # fmt: skip
+        save_file(found, output, metadata={"settings": json.dumps(settings)})
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        raise Refused(error) from None
+    console.print(f"written: {output}", highlight=False, soft_wrap=True)
+
+
+def _options(pairs: list[str]) -> dict[str, Any]:
+    """Return KEY=VALUE as keyword arguments; values are JSON, or else text."""
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.isidentifier():
+            raise ValueError(f"--set takes KEY=VALUE, such as classes=100, got {pair!r}")
+        try:
+            options[key] = json.loads(text)
+        except json.JSONDecodeError:
+            options[key] = text
+    return options

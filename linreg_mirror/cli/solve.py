@@ -1,0 +1,101 @@
+"""The command `solve`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from linreg_mirror.cli._shared import Refused, console
+
+
+def solve(
+    data: Annotated[Path, typer.Argument(help="npz with X and y, or X as CSV.")],
+    targets: Annotated[Path | None, typer.Argument(help="y as CSV, if X is one.")] = None,
+    scale: Annotated[float | None, typer.Option(help="Scale b of the mirror limit. Default: 1e-6.")] = None,
+    log_scale: Annotated[float | None, typer.Option(help="log b, for scales that no float64 holds.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Where to save solutions and certificates: .npz or .json.")
+    ] = None,
+) -> None:
+    """Solve Xx = y: mirror limit at a scale, minimum-L1, minimum-L2, each with its certificate."""
+    from linreg_mirror import instances, references
+    from linreg_mirror.limits import limit
+    from linreg_mirror.minimum_l1 import minimum_l1
+    from linreg_mirror.parametrizations import Hadamard
+
+    if output is not None and output.suffix not in (".npz", ".json"):
+        raise Refused(f"--output must end in .npz or .json, got {output}")
+    if scale is not None and log_scale is not None:
+        raise Refused("--scale and --log-scale say the same: give one of them")
+    if log_scale is None:
+        scale = 1e-6 if scale is None else scale
+        if not scale > 0:
+            raise Refused(f"--scale must be positive, got {scale:g}: for a very small one write --log-scale -1000")
+        log_scale = float(np.log(scale))
+        name = f"b = {scale:g}"
+    else:
+        name, scale = f"log b = {log_scale:g}", float(np.exp(log_scale))
+    try:
+        problem = instances.from_file(data, targets)
+        solutions = {
+            f"mirror limit, {name}": limit(problem, Hadamard.from_scale(log_b=log_scale, d=problem.d)),
+            "minimum L1": minimum_l1(problem),
+            "minimum L2": references.minimum_l2(problem),
+        }
+    except (ValueError, TypeError, OSError) as error:
+        raise Refused(error) from None
+    table = Table(
+        title=f"X: {problem.n} samples x {problem.d} features, rank {problem.rank}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("solution", no_wrap=True)
+    for name in ("|x|_1", "|x|_2", "nonzero", "unique", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("certificate", no_wrap=True)
+    for name, solution in solutions.items():
+        x = solution.x
+        nonzero = np.count_nonzero(np.abs(x) > 1e-9 * np.abs(x).max())
+        table.add_row(
+            name, f"{np.abs(x).sum():.7g}", f"{np.linalg.norm(x):.7g}", str(nonzero),
+            {True: "yes", False: "no", None: "undecided"}[solution.unique], f"{solution.stats.seconds:.2g}",
+            solution.status.name, "\n".join(map(str, solution.certificate.checks)),
+        )  # fmt: skip
+    console.print(table)
+    console.print("nonzero: entries above 1e-9 of the largest", highlight=False)
+    for status in {s.status for s in solutions.values() if s.status.name != "converged"}:
+        console.print(str(status), highlight=False, soft_wrap=True)
+    if output is not None:
+        try:
+            _save(output, scale, log_scale, solutions)
+        except OSError as error:
+            raise Refused(f"{error}: name another --output") from None
+    raise typer.Exit(0 if all(s.certificate.valid for s in solutions.values()) else 1)
+
+
+def _save(output: Path, scale: float, log_scale: float, solutions: dict) -> None:
+    keys = dict(zip(("limit", "minimum_l1", "minimum_l2"), solutions.values(), strict=True))
+    if output.suffix == ".npz":
+        arrays = {f"{key}_{part}": getattr(s, part) for key, s in keys.items() for part in ("x", "dual")}
+        checks = {f"{key}_certified": s.certificate.valid for key, s in keys.items()}
+        np.savez(output, scale=scale, log_scale=log_scale, **arrays, **checks)
+        return
+    content = {
+        key: {
+            "x": s.x.tolist(),
+            "dual": s.dual.tolist(),
+            "status": s.status.name,
+            "unique": s.unique,
+            "certificate": [vars(check) | {"passed": check.passed} for check in s.certificate.checks],
+        }
+        for key, s in keys.items()
+    }
+    head = {"scale": scale, "log_scale": log_scale}
+    output.write_text(json.dumps(head | content, indent=1), encoding="utf-8")

@@ -1,0 +1,10 @@
+"""The same questions on full networks, in torch."""
+
+from importlib.util import find_spec
+
+if find_spec("torch") is None:
+    raise ModuleNotFoundError('networks need torch: pip install "linreg-mirror[torch]"', name="torch")
+
+from linreg_mirror.networks import masking, models
+
+__all__ = ["masking", "models"]

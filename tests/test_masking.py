@@ -1,0 +1,188 @@
+"""Masks by the names of their parts, and the command that makes them."""
+
+import json
+from functools import partial
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import sketching
+from linreg_mirror import cli
+
+torch = pytest.importorskip("torch")
+safetensors = pytest.importorskip("safetensors")
+
+from linreg_mirror.networks import masking, models  # noqa: E402
+from sketching import network_scores  # noqa: E402
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return models.create("mlp", seed=0, widths=[6, 8, 3])
+
+
+@pytest.fixture(scope="module")
+def batch(model):
+    return masking.random_batch(model, 5, rng(1))
+
+
+@pytest.fixture
+def masks_command(tmp_path, monkeypatch):
+    monkeypatch.setenv("LINREG_MIRROR_RESULTS", str(tmp_path / "results"))
+    return lambda *arguments: CliRunner().invoke(cli.app, ["masks", *map(str, arguments)])
+
+
+def equal(first, second):
+    assert first.keys() == second.keys()
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("select", masking.SELECTIONS)
+@pytest.mark.parametrize("score", masking.SCORES)
+def test_every_score_goes_with_every_selection(model, batch, score, select):
+    parts = {"score": score, "select": select, "keep": 0.25, "rounds": 2}
+    masks = masking.masks_at_initialization(model, batch, **parts, rng=rng())
+    assert equal(masks, masking.masks_at_initialization(model, batch, **parts, rng=rng()))
+    kept = sum(int(mask.sum()) for mask in masks.values())
+    assert kept == 18 if select in ("top-k", "gumbel", "systematic") else 0 <= kept < 40
+
+
+@pytest.mark.parametrize("allocate", masking.ALLOCATIONS)
+def test_allocations(model, batch, allocate):
+    masks = masking.masks_at_initialization(model, batch, score="magnitude", keep=0.5, allocate=allocate, rng=rng())
+    expected = sketching.select_masks(
+        {name: weight.detach().abs() for name, weight in sketching.prunable(model).items()},
+        0.5,
+        allocate=masking.ALLOCATIONS[allocate],
+    )
+    assert equal(masks, expected)
+
+
+def test_synflow_is_iterated_a_hundred_times_unless_told_otherwise(model, batch):
+    of_rounds = partial(masking.masks_at_initialization, model, batch, score="synflow", keep=0.3, rng=rng())
+    usual = sketching.iterative_masks(lambda masks: network_scores.synflow(model, (6,), masks=masks), 0.3, rounds=100)
+    once = sketching.select_masks(network_scores.synflow(model, (6,)), 0.3)
+    assert equal(of_rounds(), usual)
+    assert equal(of_rounds(rounds=1), once)
+    assert not equal(usual, once)
+
+
+def test_random_batch_is_a_random_residual(model, batch):
+    assert batch.inputs.shape == (5, 6)
+    assert batch.targets.shape == (5, 3)
+    outputs = model(batch.inputs)
+    assert batch.loss(outputs, batch.targets).item() == pytest.approx((outputs * batch.targets).sum().item())
+
+
+def test_signed_scores_become_probabilities(model, batch):
+    grasp = network_scores.grasp(model, batch.loss, batch.inputs, batch.targets)
+    negative = {name: score < 0 for name, score in grasp.items()}
+    parts = {"score": "grasp", "select": "gumbel", "keep": 0.25}
+    masks = masking.masks_at_initialization(model, batch, **parts, rng=rng())
+    assert not any((masks[name] & negative[name]).any() for name in masks)
+    masks = masking.masks_at_initialization(model, batch, **parts, signed="absolute", rng=rng())
+    assert any((masks[name] & negative[name]).any() for name in masks)
+
+
+def test_examples_of_a_file(model, tmp_path):
+    X, y = rng(2).standard_normal((20, 2, 3)), np.arange(20) % 3
+    np.savez(tmp_path / "classes.npz", X=X, y=y)
+    batch = masking.read_batch(model, tmp_path / "classes.npz", 7, rng())
+    assert batch.inputs.shape == (7, 6)
+    for example, label in zip(batch.inputs, batch.targets, strict=True):
+        (index,) = np.flatnonzero((np.abs(X.reshape(20, 6) - example.numpy()) < 1e-6).all(axis=1))
+        assert y[index] == label
+    outputs = torch.zeros(7, 3)
+    assert batch.loss(outputs, batch.targets).item() == pytest.approx(np.log(3))
+
+    np.savez(tmp_path / "numbers.npz", X=X, y=y + 0.5)
+    whole = masking.read_batch(model, tmp_path / "numbers.npz", 100, rng())
+    assert len(whole.inputs) == 20
+    assert whole.loss(torch.zeros(20, 1), whole.targets).item() == pytest.approx(np.mean((y + 0.5) ** 2) / 2)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"X": np.ones((4, 6))}, "must hold the arrays X and y, got X"),
+        ({"X": np.ones((4, 5)), "y": np.ones(4)}, r"X must be \(n, ...\) with 6 numbers an example"),
+        ({"X": np.ones((4, 6)), "y": np.ones(3)}, r"y of shape \(3,\)"),
+        ({"X": np.ones((0, 6)), "y": np.ones(0)}, r"X of shape \(0, 6\)"),
+        ({"X": np.array([{}]), "y": np.ones(1)}, "allow_pickle"),
+    ],
+)
+def test_files_that_do_not_fit(model, tmp_path, arrays, message):
+    np.savez(tmp_path / "data.npz", **arrays)
+    with pytest.raises(ValueError, match=message):
+        masking.read_batch(model, tmp_path / "data.npz", 3, rng())
+
+
+def test_unknown_names_are_answered_with_known_ones(model, batch):
+    good = {"score": "snip", "keep": 0.5, "rng": rng()}
+    for bad in ({"score": "sniff"}, {"select": "top"}, {"allocate": "local"}, {"signed": "no"}):
+        ((what, name),) = bad.items()
+        with pytest.raises(ValueError, match=f"{what} must be one of .*, got '{name}'"):
+            masking.masks_at_initialization(model, batch, **{**good, **bad})
+    with pytest.raises(ValueError, match="no factor makes it unbiased"):
+        masking.masks_at_initialization(model, batch, **good, rescale=True)
+
+
+def test_the_command_saves_what_it_shows(masks_command, tmp_path):
+    result = masks_command("mlp", "--set", "widths=[6,8,3]", "--keep", 0.25, "--seed", 3, "--score", "magnitude")
+    assert result.exit_code == 0, result.output
+    total = next(line for line in result.stdout.splitlines() if line.startswith("total"))
+    assert total.split()[1:3] == ["72", "18"]
+    (file,) = (tmp_path / "results" / "masks").rglob("*.safetensors")
+    assert f"written: {file}" in result.stdout
+    with safetensors.safe_open(file, "pt") as saved:
+        masks = {name: saved.get_tensor(name) for name in saved.keys()}  # noqa: SIM118
+        settings = json.loads(saved.metadata()["settings"])
+    assert settings["keep"] == 0.25
+    again = models.create("mlp", seed=3, widths=[6, 8, 3])
+    assert equal(masks, sketching.select_masks(network_scores.magnitude(again), 0.25))
+
+
+def test_the_command_saves_factors(masks_command, tmp_path):
+    file = tmp_path / "here" / "factors.safetensors"
+    result = masks_command("mlp", "--rescale", "--select", "gumbel", "--keep", 0.5, "--output", file)
+    assert result.exit_code == 0, result.output
+    with safetensors.safe_open(file, "pt") as saved:
+        factors = [saved.get_tensor(name) for name in saved.keys()]  # noqa: SIM118
+    assert all(one.dtype == torch.float32 for one in factors)
+    assert max(float(one.max()) for one in factors) > 1
+
+
+def test_the_command_reads_data(masks_command, tmp_path):
+    np.savez(tmp_path / "digits.npz", X=rng(4).standard_normal((30, 8, 8)), y=np.arange(30) % 10)
+    masks = []
+    for extra in ([], ["--data", tmp_path / "digits.npz"]):
+        file = tmp_path / f"{len(extra)}.safetensors"
+        result = masks_command("mlp", "--keep", 0.1, "--output", file, *extra)
+        assert result.exit_code == 0, result.output
+        with safetensors.safe_open(file, "pt") as saved:
+            masks.append({name: saved.get_tensor(name) for name in saved.keys()})  # noqa: SIM118
+    assert not equal(*masks)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["resnet21"], "resnet20"),
+        (["mlp", "--keep", "5"], "keep must be in [0, 1]"),
+        (["mlp", "--score", "best"], "score must be one of"),
+        (["mlp", "--set", "classes"], "--set takes KEY=VALUE"),
+        (["mlp", "--set", "depth=3"], "widths"),
+        (["mlp", "--data", "nowhere.npz"], "nowhere.npz"),
+        (["nowhere.models:factory"], "there is no module nowhere"),
+    ],
+)
+def test_the_command_refuses_what_it_cannot_do(masks_command, arguments, message):
+    result = masks_command(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.output
