@@ -208,7 +208,8 @@ def show(result: dict[str, Any]) -> None:
     for label, rows in cases.items():
         found = {row["competitor"]: row for row in rows}
         ratios.add_row(label, *(_coloured(_ratio(found[p]), found[p]) if p in found else "" for p in peers))
-    console.print(ratios)
+    if len(peers) <= 8:  # more columns than these cannot be read, and each case has a table of its own
+        console.print(ratios)
     for label, rows in cases.items():
         names = list(dict.fromkeys(error for row in rows for error in row["errors"]))
         table = Table("ratio", "competitor", "seconds", *names, "verdict", title=label, title_justify="left")
@@ -228,6 +229,8 @@ def show(result: dict[str, Any]) -> None:
 
 
 def _ratio(row: dict[str, Any]) -> str:
+    if row["verdict"] == "raised":
+        return "-"
     return f"{'>' if row['verdict'].startswith('>') else ''}{row['ratio']:.3g}"
 
 

@@ -9,12 +9,31 @@ from types import ModuleType
 import matplotlib as mpl
 from rich.console import Console
 
-from figures import depth, diagonal_network, momentum, potentials, recovery, saddles, step_size, style, tables
+from figures import (
+    after_training,
+    data_independence,
+    depth,
+    diagonal_network,
+    layer_densities,
+    momentum,
+    potentials,
+    recovery,
+    saddles,
+    sketch_error,
+    snip_residuals,
+    step_size,
+    style,
+    tables,
+    temperature,
+)
 from linreg_mirror.store import Store, results_directory
 
 PICTURES: dict[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module
-    for module in (potentials, diagonal_network, depth, saddles, step_size, recovery, momentum)
+    for module in (
+        *(potentials, diagonal_network, depth, saddles, step_size, recovery, momentum),
+        *(sketch_error, data_independence, after_training, temperature, snip_residuals, layer_densities),
+    )
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(scope="module", params=["flow", "minimum_l1", "saddles"])
+@pytest.fixture(scope="module", params=["flow", "minimum_l1", "saddles", "masks"])
 def result(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("benchmarks")
     command = [sys.executable, "-m", "benchmarks", request.param, "--quick", "--output", str(folder)]
@@ -51,7 +51,7 @@ def test_first_row_of_a_case_is_ours_and_has_ratio_one(result):
 
 
 def test_ours_is_right(result):
-    largest = {"stationarity": 1.001e-9, "distance": 1e-6}
+    largest = {"stationarity": 1.001e-9, "distance": 1e-6, "off the count": 0.05, "differs from the plain loop": 1e-3}
     for row in result["rows"]:
         if row["ours"]:
             assert row["verdict"] == "ok", row
