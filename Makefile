@@ -41,7 +41,7 @@ mutants: $(VENV)/.installed-test  ## put wrong formulas in place of right ones; 
 bench: $(VENV)/.installed-test  ## measure against peers; ARGS go to `python -m benchmarks`
 	$(BIN)/python -m benchmarks $(ARGS)
 
-figures: $(VENV)/.installed-core  ## draw the figures into results/figures; ARGS go to `python -m figures`
+figures: $(VENV)/.installed-test  ## draw the figures into results/figures; ARGS go to `python -m figures`
 	$(BIN)/python -m figures $(ARGS)
 
 lowest:  ## run the tests with the oldest versions that setup.cfg allows (Python 3.11 or 3.12)

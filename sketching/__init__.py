@@ -60,6 +60,7 @@ __all__ = [
     "with_replacement",
 ]
 
+_MODULES = ("network_scores", "ntk")
 _IN_TORCH = {
     "Diagnosis": "_diagnosis",
     "LayerDiagnosis": "_diagnosis",
@@ -73,7 +74,7 @@ _IN_TORCH = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("network_scores", "ntk"):
+    if name in _MODULES:
         return import_module(f"sketching.{name}")
     if name in _IN_TORCH:
         return getattr(import_module(f"sketching.{_IN_TORCH[name]}"), name)

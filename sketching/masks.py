@@ -1,7 +1,7 @@
 """From the scores of a network to its masks, at once or in rounds."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -77,10 +77,14 @@ def select_masks(
             chosen = _chosen(np.concatenate(parts), before, k, select, rng)
         except ValueError as error:
             broken = [name for name, part in zip(names, parts, strict=True) if np.isnan(part).any()]
-            raise ValueError(f"{', '.join(broken or names)}: {error}") from None
+            raise ValueError(f"{_listed(broken or names)}: {error}") from None
         chosen = np.split(chosen, np.cumsum([part.size for part in parts])[:-1])
         masks |= {name: like(part) for name, like, part in zip(names, likes, chosen, strict=True)}
     return {name: masks[name] for name in scores}
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]}, ..., {names[-1]} ({len(names)} layers)"
 
 
 def _chosen(flat: np.ndarray, before: np.ndarray | None, k: int, select: Select, rng: Any) -> np.ndarray:
@@ -118,7 +122,8 @@ def iterative_masks(
     rounds : int
         How many, at least 1.
     select, allocate, rng
-        As in `select_masks`. What is pruned once stays pruned.
+        As in `select_masks`. What is pruned once stays pruned; so `with_replacement`, which keeps fewer than it draws,
+        ends with far fewer than asked for, if with any.
 
     Returns
     -------

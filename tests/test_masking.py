@@ -69,6 +69,8 @@ def test_synflow_is_iterated_a_hundred_times_unless_told_otherwise(model, batch)
     once = sketching.select_masks(network_scores.synflow(model, (6,)), 0.3)
     assert equal(of_rounds(), usual)
     assert equal(of_rounds(rounds=1), once)
+    by_draws = {"select": "with-replacement", "rng": rng()}
+    assert equal(of_rounds(**by_draws), of_rounds(**by_draws | {"rng": rng()}, rounds=1))
     assert not equal(usual, once)
 
 

@@ -1,24 +1,33 @@
 """What the package offers: names, docstrings, a light and silent import, a README that is true."""
 
 import inspect
+import pkgutil
 import re
 import shlex
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import linreg_mirror
 import linreg_mirror.mirrors
+import linreg_mirror.networks.models
 import linreg_mirror.parametrizations
 import linreg_mirror.theorems
+import sketching
 from linreg_mirror.theorems import REGISTRY, instance
 from linreg_mirror.theorems.check import select
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-MODULES = [linreg_mirror, linreg_mirror.mirrors, linreg_mirror.parametrizations, linreg_mirror.theorems]
+MODULES = [
+    *(linreg_mirror, linreg_mirror.mirrors, linreg_mirror.parametrizations, linreg_mirror.theorems),
+    *(linreg_mirror.networks, linreg_mirror.networks.models),
+    *(sketching, sketching.network_scores),
+]
 
 
 def python(*arguments):
@@ -33,7 +42,10 @@ def python(*arguments):
     ("module", "name"), [pytest.param(m, n, id=f"{m.__name__}.{n}") for m in MODULES for n in m.__all__]
 )
 def test_public_names_exist_and_are_documented(module, name):
-    value = getattr(module, name)
+    assert_documented(getattr(module, name), name)
+
+
+def assert_documented(value, name):
     doc = inspect.getdoc(value)
     assert doc
     if inspect.isclass(value):
@@ -41,6 +53,16 @@ def test_public_names_exist_and_are_documented(module, name):
         assert not value.__doc__.startswith(f"{name}("), "dataclasses get this where nothing is written"
     if inspect.isfunction(value):
         assert len(doc) > 20
+
+
+def test_all_of_sketching_is_documented_and_stands_alone():
+    for info in pkgutil.walk_packages(sketching.__path__, "sketching."):
+        module = import_module(info.name)
+        assert "linreg_mirror" not in inspect.getsource(module), info.name
+        public = not any(part.startswith("_") for part in info.name.split("."))
+        for name, value in vars(module).items() if public else ():
+            if getattr(value, "__module__", None) == info.name and not name.startswith("_"):
+                assert_documented(value, f"{info.name}.{name}")
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -51,12 +73,12 @@ def test_modules_are_documented_and_list_each_name_once(module):
 
 def test_import_is_light():
     heavy = ["torch", "cvxpy", "sklearn.linear_model", "matplotlib"]
-    done = python("-c", f"import sys, linreg_mirror; print([m for m in {heavy} if m in sys.modules])")
+    done = python("-c", f"import sys, linreg_mirror, sketching; print([m for m in {heavy} if m in sys.modules])")
     assert done.stdout == "[]\n"
 
 
 def test_import_is_silent():
-    done = python("-W", "error", "-c", "import linreg_mirror")
+    done = python("-W", "error", "-c", "import linreg_mirror, sketching")
     assert done.stdout == ""
     assert done.stderr == ""
 
@@ -82,6 +104,29 @@ def test_readme_code_runs(capsys):
     assert certificate.startswith("valid")
     assert float(printed[2].split()[0]) >= 0
     assert names["run"].x.shape[1] == names["problem"].d == 100
+
+
+def test_readme_masks_are_what_they_are_said_to_be(capsys):
+    names = {}
+    (linear, network) = (block for block in blocks("python") if "select_masks" in block or "sketch_error" in block)
+    exec(compile(linear, "README.md", "exec"), names)
+    expected, drawn = capsys.readouterr().out.splitlines()
+    assert expected.startswith("signal")
+    assert float(drawn) >= 0
+    assert np.count_nonzero(names["factors"]) == 40
+    exec(compile(network, "README.md", "exec"), names)
+    assert "total" in capsys.readouterr().out
+    kept = sum(int(mask.sum()) for mask in names["masks"].values())
+    left = sum(int((weight != 0).sum()) for weight in sketching.prunable(names["model"]).values())
+    assert kept == left == sketching.allocation.places({n: m.shape for n, m in names["masks"].items()}, 0.05)
+
+
+def test_readme_names_of_sketching_exist():
+    for name in re.findall(r"`sketching\.(\w+)`", README):
+        assert hasattr(sketching, name), name
+    for name in re.findall(r"(?:Allocation|Selection)[^*]*", README)[:2]:
+        for one in re.findall(r"`(\w+)[`(]", name):
+            assert one in sketching.__all__, one
 
 
 def test_readme_theorem_is_the_one_in_the_ledger():

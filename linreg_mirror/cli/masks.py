@@ -20,7 +20,8 @@ def masks(
     allocate: Annotated[str, typer.Option(help="global, uniform, erdos-renyi or erk.")] = "global",
     rescale: Annotated[bool, typer.Option("--rescale", help="Save factors with expectation 1, not masks.")] = False,
     rounds: Annotated[
-        int | None, typer.Option(min=1, help="How often scores are taken anew. Default: 100 for synflow, else 1.")
+        int | None,
+        typer.Option(min=1, help="How often scores are taken. Default: 1; for synflow 100, unless with-replacement."),
     ] = None,
     signed: Annotated[
         str, typer.Option(help="How scores of grasp become probabilities: positive or absolute.")

@@ -29,7 +29,6 @@ ALLOCATIONS: Mapping[str, Callable[..., Any]] = {
     "erk": sketching.erk,
 }
 SIGNED: Mapping[str, Callable[..., Any]] = {"positive": sketching.positive_part, "absolute": sketching.absolute}
-_ROUNDS = {"synflow": 100}
 
 
 class Batch(NamedTuple):
@@ -98,7 +97,8 @@ def masks_at_initialization(
     rescale : bool
         Return factors with expectation 1 instead of masks; not with top-k.
     rounds : int, optional
-        How often scores are taken, with masks ever sparser. Default: 100 for SynFlow, 1 for all others.
+        How often scores are taken, with masks ever sparser. Default: 100 for SynFlow, unless it is drawn with
+        replacement, where every round would lose entries again; 1 for all others.
     signed : {"positive", "absolute"}
         How GraSP's scores become probabilities: `sketching.positive_part` or `sketching.absolute`. Not used by top-k.
     rng : numpy.random.Generator
@@ -119,6 +119,7 @@ def masks_at_initialization(
     if rescale and select == "top-k":
         raise ValueError("top-k keeps the same weights always, so no factor makes it unbiased: select another way")
     of_scores, of_selection = rng.spawn(2)
+    usual = 100 if score == "synflow" and select != "with-replacement" else 1
 
     def scores(masks: Masks | None) -> dict[str, torch.Tensor]:
         found = scored(model, batch, masks, of_scores)
@@ -127,7 +128,7 @@ def masks_at_initialization(
     return sketching.iterative_masks(
         scores,
         keep,
-        rounds=_ROUNDS.get(score, 1) if rounds is None else rounds,
+        rounds=usual if rounds is None else rounds,
         select=partial(chosen, rescale=True) if rescale else chosen,
         allocate=allocated,
         rng=of_selection,
