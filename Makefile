@@ -42,7 +42,7 @@ bench: $(VENV)/.installed-test  ## measure against peers; ARGS go to `python -m 
 	$(BIN)/python -m benchmarks $(ARGS)
 
 figures: $(VENV)/.installed-test  ## draw the figures into results/figures; ARGS go to `python -m figures`
-	$(BIN)/python -m figures $(ARGS)
+	$(BIN)/python -m figures $(or $(ARGS),all)
 
 lowest:  ## run the tests with the oldest versions that setup.cfg allows (Python 3.11 or 3.12)
 	$(MAKE) test VENV=$(VENV)-lowest CONSTRAINTS=constraints-lowest.txt

@@ -26,13 +26,20 @@ def measure(settings: Settings, progress: Callable[[str], None]) -> dict[str, An
     torch.set_num_threads(1)
     rows, memory = [], []
     size = 100_000 if settings.quick else _WEIGHTS
-    scores = np.abs(np.random.default_rng(0).standard_normal(size, dtype=np.float32))
-    for share in (0.05, 0.5):
+    normal = np.random.default_rng(0).standard_normal(size, dtype=np.float32)
+    # As a network's; almost equal, where nearly all is kept; and with tails where the first few have it all.
+    for name, share, scores in (
+        ("normal", 0.05, np.abs(normal)),
+        ("normal", 0.5, np.abs(normal)),
+        ("flat", 0.9, 1 + 1e-3 * np.abs(normal)),
+        ("exp(20 normal)", 0.05, np.exp(20 * np.clip(normal, -4, 4))),
+    ):
         k = int(share * size)
         for kind, competitors in _selections(scores, k).items():
-            case = {"weights": size, "keep": share, "selection": kind}
-            rows += compare(case, competitors, _judge(kind, scores, k), settings, progress)
-            memory.append(_memory(case, competitors))
+            case = {"weights": size, "scores": name, "keep": share, "selection": kind}
+            taking_part = competitors if name == "normal" else competitors[:1]
+            rows += compare(case, taking_part, _judge(kind, scores, k), settings, progress)
+            memory.append(_memory(case, taking_part))
     rows += _synflow(settings, progress)
     return {
         "question": "Time to choose which weights are kept",

@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
         prog="python -m figures",
         description="Draw pictures of the theory as PDF and PNG, from tables that are computed once and stored.",
     )
-    parser.add_argument("name", nargs="?", default="all", choices=[*PICTURES, "all"], help="default: %(default)s")
+    parser.add_argument("name", choices=[*PICTURES, "all"], help="which picture")
     parser.add_argument("--quick", action="store_true", help="tiny tables: shows that it works, and nothing else")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: figures in the folder of results")
     parser.add_argument(

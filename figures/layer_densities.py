@@ -22,7 +22,7 @@ def cells(quick: bool) -> tables.Table:
             score=["random", *_SCORES],
             select=list(_SELECTIONS),
             keep=[0.02],
-            model=["lenet-5" if quick else "resnet20"],
+            model=["mlp" if quick else "resnet20"],
             examples=[2 if quick else 100],
             seeds=[1 if quick else 3],
         )

@@ -1,9 +1,9 @@
 """How far is a masked linear model from the whole one, for all kinds of masks?
 
 Expected: the error of k independent draws falls like 1/k and exceeds the signal, so that the sketch says nothing, until
-k is a large share of d; draws without replacement and independent entries fall to 0 at k = d. Top-k is biased and never
-goes through a unit of its own choice twice: in most of these problems it is the best of all. Points, the mean over
-random masks made by the selections themselves, lie on the lines.
+k is a large share of d; draws without replacement and independent entries fall to 0 at k = d. Top-k is biased, and
+still the best of all in most of these problems. Points, the mean over random masks made by the selections themselves,
+lie on the lines.
 Drineas, Kannan, Mahoney (SIAM J. Comput. 2006) for the draws; Bar and Giryes (arXiv 2305.17559) for masks as sketches.
 """
 

@@ -5,6 +5,7 @@ needs torch is imported when it is first used.
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from sketching import mask_moments, moments, scores, tails, temperature, training
@@ -74,11 +75,13 @@ _IN_TORCH = {
 
 
 def __getattr__(name: str) -> Any:
+    if name not in (*_MODULES, *_IN_TORCH):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if find_spec("torch") is None:
+        raise ModuleNotFoundError(f"sketching.{name} needs torch: pip install torch", name="torch")
     if name in _MODULES:
         return import_module(f"sketching.{name}")
-    if name in _IN_TORCH:
-        return getattr(import_module(f"sketching.{_IN_TORCH[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"sketching.{_IN_TORCH[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -12,17 +12,29 @@ def flattened(array: Any) -> tuple[NDArray[np.floating], Callable[[NDArray], Any
     """Return the entries as NumPy floats in one dimension, and how to make such an array like the one given.
 
     Answers of floats get the type of the array if that is one of floats, and float64 otherwise.
+
+    Raises
+    ------
+    TypeError
+        If the entries are no real numbers.
+    ValueError
+        From the function that makes such an array: if an answer is too large for its type.
     """
     if is_torch_array(array):
         import torch
 
+        if array.is_complex():
+            raise TypeError(f"expected an array of real numbers, got a tensor of {array.dtype}")
         host = array.detach().cpu()
         host = host.double() if not host.is_floating_point() else host.float() if host.itemsize < 4 else host
         dtype = array.dtype if array.is_floating_point() else torch.float64
 
         def like_tensor(answer: NDArray) -> Any:
             tensor = torch.from_numpy(answer).reshape(array.shape)
-            return tensor.to(device=array.device, dtype=None if answer.dtype == bool else dtype)
+            if answer.dtype == bool:
+                return tensor.to(array.device)
+            _check_range(answer, torch.finfo(dtype))
+            return tensor.to(array.device, dtype)
 
         return host.reshape(-1).numpy(), like_tensor
 
@@ -31,8 +43,21 @@ def flattened(array: Any) -> tuple[NDArray[np.floating], Callable[[NDArray], Any
         raise TypeError(f"expected an array of real numbers, got {type(array).__name__} of {values.dtype}")
     native = values.dtype.newbyteorder("=")
     exact = np.float32 if native.kind == "f" and native.itemsize <= 4 else np.float64
-    answers = native if native.kind == "f" else np.dtype(float)
-    return (
-        values.astype(exact, copy=False).reshape(-1),
-        lambda answer: answer.reshape(values.shape).astype(bool if answer.dtype == bool else answers, copy=False),
-    )
+    answers: Any = native if native.kind == "f" else np.dtype(float)
+
+    def like_array(answer: NDArray) -> NDArray:
+        if answer.dtype != bool:
+            _check_range(answer, np.finfo(answers))
+            answer = answer.astype(answers, copy=False)
+        return answer.reshape(values.shape)
+
+    return values.astype(exact, copy=False).reshape(-1), like_array
+
+
+def _check_range(answer: NDArray, limits: Any) -> None:
+    largest = answer.max(initial=0.0)
+    if largest > limits.max:
+        raise ValueError(
+            f"{largest:.3g} is more than {limits.dtype} holds: give scores of a wider type, such as "
+            "scores.astype(float), or scores.float() of a tensor"
+        )

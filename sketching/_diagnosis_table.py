@@ -16,6 +16,8 @@ def table(found: Mapping[str, Any]) -> str:
     lines = [head, rule, *layers, rule, total, ""]
     if found["collapsed"]:
         lines.append(f"Collapsed, nothing is kept: {', '.join(found['collapsed'])}.")
+    if found["effective"] is not None:
+        lines.append("Dead: channels without a kept weight. Effective: kept weights on a path from input to output.")
     if found["uncounted"]:
         lines.append(f"Effective weights are not counted: {found['uncounted']}.")
     if found["other_flops"]:

@@ -96,7 +96,7 @@ def given(densities: Mapping[str, float]) -> Allocate:
         If a density is not in [0, 1] or, when called, if names differ from those of the shapes.
     """
     for name, density in densities.items():
-        check_share(f"density of {name}", density)
+        check_share(f"densities[{name!r}]", density)
     return partial(_as_given, dict(densities))
 
 

@@ -1,15 +1,15 @@
 """Masks on a torch module, as parametrizations of its weights: a pruned weight stays pruned whatever trains it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch.nn.utils import parametrize
 
+from sketching.removable import Removable, register, registered, remove
 from sketching.weights import prunable
 
 
-class Mask(torch.nn.Module):
+class Mask(Removable):
     """The parametrization weight -> masked weight; the mask is a buffer, part of the state dict.
 
     Parameters
@@ -24,7 +24,6 @@ class Mask(torch.nn.Module):
     def __init__(self, mask: torch.Tensor) -> None:
         super().__init__()
         self.register_buffer("mask", mask)
-        self.order: tuple[str, ...] = ()  # of the layer's parameters before this mask
 
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
         """Return the masked weight."""
@@ -76,13 +75,7 @@ def apply_masks(model: torch.nn.Module, masks: Mapping[str, Any]) -> torch.nn.Mo
         If `masks` is no mapping, or a mask neither of bool nor of floats.
     """
     for name, mask in check_masks(prunable(model), masks).items():
-        path, _, weight = name.rpartition(".")
-        module = model.get_submodule(path)
-        first, parametrization = not parametrize.is_parametrized(module), Mask(mask)
-        parametrization.order = tuple(module._parameters)
-        parametrize.register_parametrization(module, weight, parametrization)
-        if first:
-            _set_copies_apart(type(module))
+        register(model, name, Mask(mask))
     return model
 
 
@@ -107,25 +100,13 @@ def remove_masks(model: torch.nn.Module) -> torch.nn.Module:
     ValueError
         If a masked weight carries another parametrization too.
     """
-    applied = list(_applied(model))
-    several = [name for name, module, weight, _ in applied if len(_chains(module)[weight]) > 1]
-    if several:
-        raise ValueError(
-            f"parametrized after they were masked: {', '.join(several)}: remove everything from each by "
-            "torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight')"
-        )
-    for _, module, weight, mask in reversed(applied):
-        parametrize.remove_parametrizations(module, weight)
-        # Registered last, it would change places with the bias for optimiser states and flattened parameters.
-        for name in mask.order:
-            if name in module._parameters:
-                module._parameters[name] = module._parameters.pop(name)
+    remove(model, Mask, "masked")
     return model
 
 
 def masks_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Return copies of the masks that a model carries, by the names that the weights have without them."""
-    return {name: mask.mask.clone() for name, _, _, mask in _applied(model)}
+    return {name: mask.mask.clone() for name, _, _, mask in registered(model, Mask)}
 
 
 def check_masks(weights: Mapping[str, torch.Tensor], masks: Mapping[str, Any]) -> dict[str, torch.Tensor]:
@@ -153,36 +134,3 @@ def _fitting(name: str, weight: torch.Tensor, mask: Any) -> torch.Tensor:
     if not ((mask >= 0) & mask.isfinite()).all():
         raise ValueError(f"{name}: factors must be finite in {weight.dtype} and >= 0, zero where a weight is pruned")
     return mask
-
-
-def _applied(model: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module, str, Mask]]:
-    """Yield name of the weight in the model, layer, name in the layer and mask."""
-    for path, module in model.named_modules():
-        if parametrize.is_parametrized(module):
-            for weight, chain in _chains(module).items():
-                if isinstance(chain[0], Mask):
-                    yield f"{path}.{weight}" if path else weight, module, weight, chain[0]
-
-
-def _chains(module: torch.nn.Module) -> Any:
-    """Return the parametrizations of a module by the names of its weights."""
-    return module.parametrizations
-
-
-def _set_copies_apart(cls: Any) -> None:
-    """Give deep copies of a parametrized module a class of their own.
-
-    torch puts the property `weight` on a class made for the one module, and lets copies share it: removal from a copy
-    breaks the original, and under `cached()` both read the weight of whichever is asked first.
-    """
-    deepcopy = cls.__deepcopy__
-
-    def apart(module: torch.nn.Module, memo: dict[int, Any]) -> torch.nn.Module:
-        copy, shared = deepcopy(module, memo), type(module)
-        body = {name: value for name, value in vars(shared).items() if name not in copy.parametrizations}
-        copy.__class__ = type(shared.__name__, shared.__bases__, body)
-        for name in copy.parametrizations:
-            parametrize._inject_property(copy, name)
-        return copy
-
-    cls.__deepcopy__ = apart

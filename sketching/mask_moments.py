@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sketching import _race, selection
 from sketching._arrays import flattened
+from sketching._limits import proportional, tiers
 
 Vector = NDArray[np.float64]
 
@@ -94,12 +95,9 @@ def with_replacement(scores: object, k: int, *, rescale: bool = False) -> MaskMo
         As in `selection.with_replacement`.
     """
     flat, _ = flattened(scores)
-    highest = selection._checked(flat, k, signed=False)
+    p = proportional(flat, k).astype(float)
     if k == 0:
         return MaskMoments(np.zeros(flat.size), np.zeros(flat.size))
-    if highest == 0:
-        raise ValueError(selection._ALL_ZERO)
-    p = np.isposinf(flat).astype(float) if np.isinf(highest) else flat / np.float64(highest)
     p /= p.sum()
     if rescale:
         possible = (p > 0).astype(float)
@@ -206,7 +204,7 @@ def gumbel_top_k(scores: object, k: int, *, rescale: bool = False) -> MaskMoment
         As in `selection.gumbel_top_k`, or if scores differ by more than a factor 1e250.
     """
     flat, _ = flattened(scores)
-    certain, free, rates, k = selection._tiers(flat, k)
+    certain, free, rates, k = tiers(flat, k)
     among = np.arange(flat.size) if free is None else np.flatnonzero(free)
     among, rates = among[rates > 0], np.asarray(rates[rates > 0], float)
     mean = certain.astype(float)

@@ -1,6 +1,5 @@
 """From the scores of a network to its masks, at once or in rounds."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -63,6 +62,8 @@ def select_masks(
     TypeError
         If the selection needs a generator and gets none.
     """
+    _check_function("select", select, "sketching.top_k")
+    _check_function("allocate", allocate, "sketching.erk")
     if not scores:
         raise ValueError("no scores: what is to be masked?")
     check_share("keep", keep)
@@ -81,6 +82,11 @@ def select_masks(
         chosen = np.split(chosen, np.cumsum([part.size for part in parts])[:-1])
         masks |= {name: like(part) for name, like, part in zip(names, likes, chosen, strict=True)}
     return {name: masks[name] for name in scores}
+
+
+def _check_function(name: str, value: Any, example: str) -> None:
+    if not callable(value):
+        raise TypeError(f"{name} must be a function such as {example}, got {type(value).__name__}")
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -123,7 +129,7 @@ def iterative_masks(
         How many, at least 1.
     select, allocate, rng
         As in `select_masks`. What is pruned once stays pruned; so `with_replacement`, which keeps fewer than it draws,
-        ends with far fewer than asked for, if with any.
+        ends with far fewer than asked for, if with any; and `given` densities leave nothing to prune after round 1.
 
     Returns
     -------
@@ -136,11 +142,11 @@ def iterative_masks(
     """
     check_share("keep", keep)
     check_count("rounds", rounds, least=1)
-    scores = score(None)
-    smallest = 1 / max(1, sum(math.prod(array.shape) for array in scores.values()))  # 0 would leave nothing to score
-    masks = None
+    _check_function("score", score, "lambda masks: network_scores.synflow(model, inputs, masks=masks)")
+    scores, masks = score(None), None
+    if not any(allocate({name: tuple(array.shape) for name, array in scores.items()}, keep).values()):
+        rounds = 1  # a round before the end might leave nothing to score, or nothing that scores above 0
     for number in range(1, rounds):
-        share = max(keep, smallest) ** (number / rounds)
-        masks = select_masks(scores, share, select=select, allocate=allocate, rng=rng, within=masks)
+        masks = select_masks(scores, keep ** (number / rounds), select=select, allocate=allocate, rng=rng, within=masks)
         scores = score(masks)
     return select_masks(scores, keep, select=select, allocate=allocate, rng=rng, within=masks)

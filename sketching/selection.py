@@ -15,11 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sketching._arguments import check_count, check_rng
+from sketching._arguments import check_rng
 from sketching._arrays import flattened
-
-_Flat = NDArray[np.floating]
-_Mask = NDArray[np.bool_]
+from sketching._limits import Flat, Mask, checked, proportional, tiers
 
 
 def top_k(scores: Any, k: int, rng: np.random.Generator | None = None) -> Any:
@@ -44,7 +42,7 @@ def top_k(scores: Any, k: int, rng: np.random.Generator | None = None) -> Any:
         If a score is NaN, k is not in 0..size, or all scores are 0 and some are to be kept but not all.
     """
     flat, like = flattened(scores)
-    _checked(flat, k)
+    checked(flat, k)
     return like(_largest(flat, k))
 
 
@@ -53,8 +51,8 @@ def gumbel_top_k(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool
 
     The k first of a race in which entry i arrives after an exponential time with rate score_i, which is the same as the
     k largest of log score_i plus Gumbel noise (Kool, van Hoof, Welling, arXiv 1903.06059). Rescaled by 1 over the
-    probability to arrive before time tau, where tau is the arrival of the (k+1)-th: unbiased, and uncorrelated for
-    different entries (Duffield, Lund, Thorup, J. ACM 2007).
+    probability to arrive before time tau, where tau is the arrival of the (k+1)-th: unbiased, and for k >= 2
+    uncorrelated for different entries (Duffield, Lund, Thorup, J. ACM 2007).
 
     Parameters
     ----------
@@ -74,15 +72,17 @@ def gumbel_top_k(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool
     Raises
     ------
     ValueError
-        If a score is NaN or negative, k is not in 0..size, or all scores are 0 and some are to be kept but not all.
+        If a score is NaN or negative, k is not in 0..size, all scores are 0 and some are to be kept but not all, or a
+        factor is too large for the type of the scores.
     TypeError
         If rng is no generator.
     """
 
-    def race(flat: _Flat, k: int) -> tuple[_Mask, _Flat | float]:
+    def race(flat: Flat, k: int) -> tuple[Mask, Flat | float]:
         times = rng.standard_exponential(flat.size)
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            times /= flat  # zeros arrive never
+            times /= flat
+        np.abs(times, out=times)  # zeros arrive never, whatever their sign
         if k == flat.size:
             return np.ones(k, bool), 1.0
         tau = np.partition(times, k)[k]
@@ -117,23 +117,31 @@ def systematic(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool =
     Raises
     ------
     ValueError
-        If a score is NaN or negative, k is not in 0..size, or all scores are 0 and some are to be kept but not all.
+        If a score is NaN or negative, k is not in 0..size, all scores are 0 and some are to be kept but not all, or a
+        factor is too large for the type of the scores.
     TypeError
         If rng is no generator.
     """
 
-    def comb(flat: _Flat, k: int) -> tuple[_Mask, _Flat | float]:
+    def comb(flat: Flat, k: int) -> tuple[Mask, Flat | float]:
         q = _water_filled(flat, k)
         kept = q == 1
         left = k - np.count_nonzero(kept)
         if left:
             free = (q > 0) & ~kept
-            line = np.cumsum(q[free])
+            line = q[free]
+            np.cumsum(line, out=line)
             teeth = np.arange(left) + rng.random()
+            teeth *= line[-1] / left
+            hit, missed = np.searchsorted(line, teeth, side="right"), line.size - left
+            del line, teeth  # as large as the scores, and no longer needed
             # Where rounding lets two teeth hit one entry, or the last one none, the neighbour is taken.
             order = np.arange(left)
-            hit = np.maximum.accumulate(np.searchsorted(line, teeth * (line[-1] / left), side="right") - order) + order
-            kept[np.flatnonzero(free)[np.minimum(hit, line.size - left + order)]] = True
+            hit -= order
+            np.maximum.accumulate(hit, out=hit)
+            np.minimum(hit, missed, out=hit)
+            hit += order
+            kept[np.flatnonzero(free)[hit]] = True
         return kept, q[kept]
 
     return _drawn(scores, k, rng, comb, rescale)
@@ -160,12 +168,13 @@ def bernoulli(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool = 
     Raises
     ------
     ValueError
-        If a score is NaN or negative, k is not in 0..size, or all scores are 0 and some are to be kept but not all.
+        If a score is NaN or negative, k is not in 0..size, all scores are 0 and some are to be kept but not all, or a
+        factor is too large for the type of the scores.
     TypeError
         If rng is no generator.
     """
 
-    def toss(flat: _Flat, k: int) -> tuple[_Mask, _Flat | float]:
+    def toss(flat: Flat, k: int) -> tuple[Mask, Flat | float]:
         q = _water_filled(flat, k)
         kept = rng.random(flat.size) < q
         return kept, q[kept]
@@ -196,29 +205,28 @@ def with_replacement(scores: Any, k: int, rng: np.random.Generator, *, rescale: 
     Raises
     ------
     ValueError
-        If a score is NaN or negative, k is not in 0..size, or all scores are 0 and k is not.
+        If a score is NaN or negative, k is not in 0..size, all scores are 0 and k is not, or a factor is too large for
+        the type of the scores.
     TypeError
         If rng is no generator.
     """
     check_rng(rng)
     flat, like = flattened(scores)
-    highest = _checked(flat, k, signed=False)
-    counts = np.zeros(flat.size, np.int64)
+    flat = proportional(flat, k)
     if k == 0:
-        return like(counts.astype(float) if rescale else counts.astype(bool))
-    if highest == 0:
-        raise ValueError(_ALL_ZERO)
-    flat = np.isposinf(flat).astype(float) if np.isinf(highest) else _in_range(flat, highest)
+        return like(np.zeros(flat.size) if rescale else np.zeros(flat.size, bool))
     line = np.cumsum(flat, dtype=float)
     # Uniform draws in rising order, without sorting them: partial sums of exponentials.
-    places = np.cumsum(rng.standard_exponential(k + 1))
-    drawn = np.searchsorted(line, places[:-1] * (line[-1] / places[-1]), side="right")
-    np.minimum(drawn, np.searchsorted(line, line[-1]), out=drawn)  # rounding may lead beyond the last entry
+    places, total = np.cumsum(rng.standard_exponential(k + 1)), line[-1]
+    places *= total / places[-1]
+    drawn = np.searchsorted(line, places[:-1], side="right")
+    np.minimum(drawn, np.searchsorted(line, total), out=drawn)  # rounding may lead beyond the last entry
+    del places, line  # as large as the scores, and no longer needed
     counts = np.bincount(drawn, minlength=flat.size)
     if not rescale:
         return like(counts > 0)
     factors, kept = np.zeros(flat.size), counts > 0
-    factors[kept] = counts[kept] * (line[-1] / k) / flat[kept]
+    factors[kept] = counts[kept] * (total / k) / flat[kept]
     return like(factors)
 
 
@@ -244,7 +252,7 @@ def inclusion_probabilities(scores: Any, k: int) -> Any:
         If a score is NaN or negative, k is not in 0..size, or all scores are 0 and k is neither 0 nor the size.
     """
     flat, like = flattened(scores)
-    certain, free, flat, k = _tiers(flat, k)
+    certain, free, flat, k = tiers(flat, k)
     if free is None:
         return like(_water_filled(flat, k))
     q = certain.astype(float)
@@ -252,40 +260,7 @@ def inclusion_probabilities(scores: Any, k: int) -> Any:
     return like(q)
 
 
-_ALL_ZERO = (
-    "all scores are zero, so that nothing tells the entries apart: look why, or ask for chance by scores that are all 1"
-)
-
-
-def _checked(flat: _Flat, k: int, signed: bool = True) -> float:
-    """Return the highest score, having checked all of them, and k."""
-    check_count("k", k, most=flat.size)
-    if flat.size == 0:
-        return 0.0
-    low, high = float(flat.min()), float(flat.max())
-    if np.isnan(low):
-        bad = np.count_nonzero(np.isnan(flat))
-        raise ValueError(f"{bad} of {flat.size} scores are NaN: look at what computed them, such as a diverged loss")
-    if low < 0 and not signed:
-        raise ValueError(
-            f"scores must be at least 0 to be read as probabilities, got {low:.3g}: take sketching.positive_part or "
-            "sketching.absolute of them, or top_k, which takes any sign"
-        )
-    if low == high == 0 and 0 < k < flat.size:
-        raise ValueError(_ALL_ZERO)
-    return high
-
-
-def _in_range(flat: _Flat, highest: float) -> _Flat:
-    """Return scores that double precision can add up and divide; those of single precision it can."""
-    if flat.dtype == np.float32 or highest == 0:
-        return flat
-    scaled = flat if 1e-10 < highest < 1e10 else flat / highest
-    vanishing = (scaled < 1e-280) & (flat > 0)  # still before zeros, but no longer in proportion
-    return np.where(vanishing, 1e-280, scaled) if vanishing.any() else scaled
-
-
-def _largest(flat: _Flat, k: int) -> _Mask:
+def _largest(flat: Flat, k: int) -> Mask:
     if k == 0:
         return np.zeros(flat.size, bool)
     threshold = np.partition(flat, flat.size - k)[flat.size - k]
@@ -294,30 +269,11 @@ def _largest(flat: _Flat, k: int) -> _Mask:
     return kept
 
 
-def _tiers(flat: _Flat, k: int) -> tuple[_Mask, _Mask | None, _Flat, int]:
-    """Return what is certainly kept, among what is still to choose (None: among all), its scores, and how many."""
-    highest = _checked(flat, k, signed=False)
-    positive = int(np.count_nonzero(flat))
-    if k <= positive and np.isfinite(highest):
-        return np.zeros(flat.size, bool), None, _in_range(flat, highest), k
-    infinite = np.isinf(flat)
-    several = int(np.count_nonzero(infinite))
-    if k <= several:
-        return np.zeros(flat.size, bool), infinite, np.ones(several), k
-    if k <= positive:
-        finite = (flat > 0) & ~infinite
-        rest = flat[finite]
-        return infinite, finite, _in_range(rest, float(rest.max())), k - several
-    return flat > 0, flat == 0, np.ones(flat.size - positive), k - positive
-
-
-def _drawn(
-    scores: Any, k: int, rng: Any, draw: Callable[[_Flat, int], tuple[_Mask, _Flat | float]], rescale: bool
-) -> Any:
+def _drawn(scores: Any, k: int, rng: Any, draw: Callable[[Flat, int], tuple[Mask, Flat | float]], rescale: bool) -> Any:
     """Return the mask, or the factors, that `draw` gives: what is kept, and with what probability."""
     check_rng(rng)
     flat, like = flattened(scores)
-    kept, free, flat, k = _tiers(flat, k)
+    kept, free, flat, k = tiers(flat, k)
     chosen, probability = draw(flat, k)
     places = chosen if free is None else np.flatnonzero(free)[chosen]
     if not rescale:
@@ -328,7 +284,7 @@ def _drawn(
     return like(factors)
 
 
-def _water_filled(flat: _Flat, k: int) -> NDArray[np.float64]:
+def _water_filled(flat: Flat, k: int) -> NDArray[np.float64]:
     """Return min(1, c flat) with sum k, for flat >= 0 of which at least k are positive."""
     if k == 0:
         return np.zeros(flat.size)
@@ -338,5 +294,6 @@ def _water_filled(flat: _Flat, k: int) -> NDArray[np.float64]:
         below = rest < np.float64(1 / c)
         full = rest.size - np.count_nonzero(below)
         if full == 0 or full >= left:
-            return np.minimum(np.multiply(flat, c, dtype=float), 1.0)
+            q = np.multiply(flat, c, dtype=float)
+            return np.minimum(q, 1.0, out=q)
         rest, left = rest[below], left - full

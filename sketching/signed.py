@@ -23,7 +23,7 @@ def positive_part(scores: Any) -> Any:
     """
     if isinstance(scores, Mapping):
         return {name: positive_part(array) for name, array in scores.items()}
-    return scores.clip(0)
+    return scores.clip(0) + 0.0  # no zero keeps a sign
 
 
 def absolute(scores: Any) -> Any:

@@ -35,12 +35,12 @@ class AfterTraining:
 
     @property
     def bound(self) -> float:
-        """The lower of the two bounds of the second moment of the error."""
+        """The smaller of the two bounds of the second moment of the error."""
         return min(self.coverage_bound, self.share_bound)
 
     @property
     def vacuous(self) -> bool:
-        """Whether the lower bound is above the signal, so that it promises less than a mask that keeps nothing."""
+        """Whether even the smaller bound is above the signal: it promises less than a mask that keeps nothing."""
         return self.bound > self.error.signal
 
     def __str__(self) -> str:

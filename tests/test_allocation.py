@@ -76,7 +76,7 @@ def test_densities_that_are_given():
     assert allocate(SHAPES, 0.5) == {("conv",): 72, ("wide",): 60, ("last",): 0}
     with pytest.raises(ValueError, match="they differ in conv, last"):
         densities_given({"wide": 1.0})(SHAPES, 0.5)
-    with pytest.raises(ValueError, match=r"density of wide must be in \[0, 1\], got 2"):
+    with pytest.raises(ValueError, match=r"densities\['wide'\] must be in \[0, 1\], got 2"):
         densities_given({"wide": 2})
 
 

@@ -454,6 +454,7 @@ layer     shape  weights  kept  density  dead outputs  dead inputs  effective  F
 total                  8     2   25.00%             1            4          0     16           4
 
 Collapsed, nothing is kept: 1.weight.
+Dead: channels without a kept weight. Effective: kept weights on a path from input to output.
 A mask by itself gives no speed-up: dense kernels compute the zeros too."""
 
 

@@ -1,6 +1,7 @@
 """Masks by the names of their parts, and the command that makes them."""
 
 import json
+import sys
 from functools import partial
 
 import numpy as np
@@ -103,7 +104,8 @@ def test_examples_of_a_file(model, tmp_path):
     assert batch.loss(outputs, batch.targets).item() == pytest.approx(np.log(3))
 
     np.savez(tmp_path / "numbers.npz", X=X, y=y + 0.5)
-    whole = masking.read_batch(model, tmp_path / "numbers.npz", 100, rng())
+    one_output = models.create("mlp", seed=0, widths=[6, 1])
+    whole = masking.read_batch(one_output, tmp_path / "numbers.npz", 100, rng())
     assert len(whole.inputs) == 20
     assert whole.loss(torch.zeros(20, 1), whole.targets).item() == pytest.approx(np.mean((y + 0.5) ** 2) / 2)
 
@@ -116,12 +118,28 @@ def test_examples_of_a_file(model, tmp_path):
         ({"X": np.ones((4, 6)), "y": np.ones(3)}, r"y of shape \(3,\)"),
         ({"X": np.ones((0, 6)), "y": np.ones(0)}, r"X of shape \(0, 6\)"),
         ({"X": np.array([{}]), "y": np.ones(1)}, "allow_pickle"),
+        ({"X": np.ones((4, 6)), "y": np.arange(4)}, r"classes from 0 to 3, the model has outputs of shape \(3,\)"),
+        ({"X": np.ones((4, 6)), "y": np.array([0, 1, -100, 2])}, "classes from -100 to 2"),
+        ({"X": np.ones((4, 6)), "y": np.ones(4)}, "if they are classes, write them as integers"),
     ],
 )
 def test_files_that_do_not_fit(model, tmp_path, arrays, message):
     np.savez(tmp_path / "data.npz", **arrays)
     with pytest.raises(ValueError, match=message):
         masking.read_batch(model, tmp_path / "data.npz", 3, rng())
+
+
+def test_images_with_channels_last_are_refused(tmp_path):
+    images = rng(2).standard_normal((4, 32, 32, 3))
+    resnet, y = models.create("resnet20", seed=0), np.arange(4)
+    np.savez(tmp_path / "last.npz", X=images, y=y)
+    with pytest.raises(ValueError, match=r"write X = np.moveaxis\(X, -1, 1\)"):
+        masking.read_batch(resnet, tmp_path / "last.npz", 4, rng())
+    first = np.moveaxis(images, -1, 1)
+    for name, X in (("first", first), ("flat", first.reshape(4, -1))):
+        np.savez(tmp_path / f"{name}.npz", X=X, y=y)
+        inputs = masking.read_batch(resnet, tmp_path / f"{name}.npz", 4, rng()).inputs
+        np.testing.assert_allclose(inputs, first, rtol=1e-6)
 
 
 def test_unknown_names_are_answered_with_known_ones(model, batch):
@@ -147,6 +165,15 @@ def test_the_command_saves_what_it_shows(masks_command, tmp_path):
     assert settings["keep"] == 0.25
     again = models.create("mlp", seed=3, widths=[6, 8, 3])
     assert equal(masks, sketching.select_masks(network_scores.magnitude(again), 0.25))
+
+
+def test_other_settings_have_other_files(masks_command, tmp_path):
+    np.savez(tmp_path / "batch.npz", X=rng(4).standard_normal((30, 64)), y=np.arange(30) % 10)
+    usual = ("mlp", "--select", "gumbel", "--keep", 0.1)
+    unusual = ((), ("--rescale",), ("--rounds", 2), ("--examples", 9), ("--data", tmp_path / "batch.npz"))
+    for one in (*unusual, unusual[1]):
+        assert masks_command(*usual, *one).exit_code == 0
+    assert len(list((tmp_path / "results" / "masks").rglob("*.safetensors"))) == len(unusual)
 
 
 def test_the_command_saves_factors(masks_command, tmp_path):
@@ -180,7 +207,10 @@ def test_the_command_reads_data(masks_command, tmp_path):
         (["mlp", "--set", "classes"], "--set takes KEY=VALUE"),
         (["mlp", "--set", "depth=3"], "widths"),
         (["mlp", "--data", "nowhere.npz"], "nowhere.npz"),
+        (["mlp", "--data", "numbers.npy"], 'np.savez("batch.npz", X=X, y=y)'),
+        (["mlp", "--output", "masks.pt"], "must end in .safetensors"),
         (["nowhere.models:factory"], "there is no module nowhere"),
+        (["nowhere:x"], "nowhere:x: there"),  # :x: is an emoji elsewhere
     ],
 )
 def test_the_command_refuses_what_it_cannot_do(masks_command, arguments, message):
@@ -188,3 +218,12 @@ def test_the_command_refuses_what_it_cannot_do(masks_command, arguments, message
     assert result.exit_code == 2
     assert message in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_the_command_finds_factories_in_the_current_folder(masks_command, tmp_path, monkeypatch):
+    lines = ["import torch", "def network():", "  model = torch.nn.Linear(3, 2)", "  model.input_shape = (3,)"]
+    (tmp_path / "factory_of_a_test.py").write_text("\n".join([*lines, "  return model"]), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    result = masks_command("factory_of_a_test:network", "--score", "magnitude", "--keep", 0.5)
+    assert result.exit_code == 0, result.output

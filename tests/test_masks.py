@@ -123,15 +123,15 @@ def test_what_is_pruned_stays_pruned():
     assert not masks["x"][~first["x"]].any()
 
 
-def test_rounds_to_nothing_score_at_least_one_weight():
-    left = []
-
+@pytest.mark.parametrize("keep", [0.0, 1e-9])
+@pytest.mark.parametrize("select", [top_k, gumbel_top_k, systematic])
+def test_rounds_to_nothing(keep, select):
     def score(masks):
-        left.append(8 if masks is None else int(masks["x"].sum()))
-        return {"x": np.arange(8.0) + 1}
+        # As where one weight alone is on no path.
+        whole = masks is None or masks["x"].sum() > 1
+        return {"x": np.arange(8.0) + 1 if whole else np.zeros(8)}
 
-    assert not iterative_masks(score, 0.0, rounds=6)["x"].any()
-    assert min(left) >= 1
+    assert not iterative_masks(score, keep, rounds=6, select=select, rng=rng())["x"].any()
 
 
 def test_one_round_is_no_round():
@@ -153,3 +153,9 @@ def test_bad_input():
         select_masks(SCORES, 0.5, select=systematic)
     with pytest.raises(ValueError, match="rounds must be an integer >= 1, got 0"):
         iterative_masks(lambda masks: SCORES, 0.5, rounds=0)
+    with pytest.raises(TypeError, match=r"select must be a function such as sketching.top_k, got str"):
+        select_masks(SCORES, 0.5, select="top_k")
+    with pytest.raises(TypeError, match=r"allocate must be a function such as sketching.erk, got str"):
+        select_masks(SCORES, 0.5, allocate="erk")
+    with pytest.raises(TypeError, match=r"score must be a function such as lambda masks: .*, got dict"):
+        iterative_masks(SCORES, 0.5)

@@ -108,17 +108,26 @@ def test_readme_code_runs(capsys):
 
 def test_readme_masks_are_what_they_are_said_to_be(capsys):
     names = {}
-    (linear, network) = (block for block in blocks("python") if "select_masks" in block or "sketch_error" in block)
+    linear, network, data_free, factory = (block for block in blocks("python") if re.search("mask|input_shape", block))
     exec(compile(linear, "README.md", "exec"), names)
     expected, drawn = capsys.readouterr().out.splitlines()
     assert expected.startswith("signal")
     assert float(drawn) >= 0
     assert np.count_nonzero(names["factors"]) == 40
+
+    def kept():
+        masks = names["masks"]
+        return sum(int(mask.sum()) for mask in masks.values()), sum(mask.numel() for mask in masks.values())
+
     exec(compile(network, "README.md", "exec"), names)
     assert "total" in capsys.readouterr().out
-    kept = sum(int(mask.sum()) for mask in names["masks"].values())
-    left = sum(int((weight != 0).sum()) for weight in sketching.prunable(names["model"]).values())
-    assert kept == left == sketching.allocation.places({n: m.shape for n, m in names["masks"].items()}, 0.05)
+    assert kept()[0] == int(kept()[1] * 0.05 + 0.5)
+    assert kept()[0] == sum(int((w != 0).sum()) for w in sketching.prunable(names["model"]).values())
+    exec(compile(data_free.replace("rounds=100", "rounds=2"), "README.md", "exec"), names)
+    assert kept()[0] == int(kept()[1] * 0.05 + 0.5)
+    exec(compile(factory, "README.md", "exec"), names)
+    model = names["network"]()
+    assert model(names["torch"].ones(2, *model.input_shape)).shape == (2, 10)
 
 
 def test_readme_names_of_sketching_exist():

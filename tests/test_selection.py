@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy.integrate import quad
 
-import sketching
+from linreg_mirror.theorems.draws import Scripted
 from sketching import bernoulli, gumbel_top_k, inclusion_probabilities, systematic, top_k, with_replacement
 
 EXACT = [top_k, gumbel_top_k, systematic]
@@ -25,25 +25,6 @@ def name(function):
 
 def rng(seed=0):
     return np.random.default_rng(seed)
-
-
-class Scripted(np.random.Generator):
-    """Returns prescribed numbers instead of random ones."""
-
-    def __new__(cls, _):
-        return super().__new__(cls, np.random.PCG64(0))
-
-    def __init__(self, numbers):
-        super().__init__(np.random.PCG64(0))
-        self.numbers = numbers
-
-    def random(self, size=None):
-        assert np.shape(self.numbers) == (() if size is None else (size,))
-        return self.numbers
-
-    def standard_exponential(self, size):
-        assert np.shape(self.numbers) == (size,)
-        return np.array(self.numbers, float)
 
 
 # What chance can do, as (probability, factors, mask), all of it.
@@ -294,11 +275,34 @@ def test_bad_scores_are_refused(select):
 
 
 @pytest.mark.parametrize("select", SAMPLING, ids=name)
+def test_factors_that_the_type_of_the_scores_does_not_hold(select):
+    scores = np.ones(1_000_000, np.float16)  # factors around 1,000,000 / 5; the largest float16 is 65,504
+    with pytest.raises(ValueError, match=r"is more than float16 holds: give scores of a wider type"):
+        select(scores, 5, rng(2), rescale=True)
+    assert 65_504 < select(scores.astype(float), 5, rng(2), rescale=True).max() < np.inf
+    torch = pytest.importorskip("torch")
+    with pytest.raises(ValueError, match="more than float16 holds"):
+        select(torch.from_numpy(scores), 5, rng(2), rescale=True)
+
+
+def test_complex_tensors_are_refused():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match=r"real numbers, got a tensor of torch\.complex64"):
+        top_k(torch.ones(3, dtype=torch.complex64), 1)
+
+
+@pytest.mark.parametrize("select", SAMPLING, ids=name)
 def test_generators_are_asked_for(select):
     for wrong in (None, 0, np.random.RandomState(0)):
         with pytest.raises(TypeError, match=r"write rng=np.random.default_rng\(0\)"):
             select(np.ones(3), 1, wrong)
 
 
-def test_the_package_is_light():
-    assert set(sketching.__all__) <= set(dir(sketching))
+@pytest.mark.parametrize("select", [top_k, *SAMPLING], ids=name)
+def test_the_sign_of_zero_does_not_matter(select):
+    scores = np.array([-0.0, 1.0, 2.0, 0.0, 3.0])
+    for k in (1, 2, 3, 4):
+        for seed in range(20):
+            mask = select(scores, k, rng(seed))
+            np.testing.assert_array_equal(mask, select(np.abs(scores), k, rng(seed)))
+            assert not mask[[0, 3]].any() or k == 4

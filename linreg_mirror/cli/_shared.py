@@ -21,7 +21,9 @@ class Refused(typer.Exit):
     """Ends the command with a message and exit code 2."""
 
     def __init__(self, message: object) -> None:
-        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(
+            f"[bold red]error:[/] {escape(str(message))}", highlight=False, soft_wrap=True, emoji=False
+        )
         super().__init__(code=2)
 
 

@@ -1,13 +1,17 @@
 """The command `masks`."""
 
+import hashlib
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from linreg_mirror.cli._shared import Refused, console
+
+_EXAMPLES = 100
 
 
 def masks(
@@ -29,7 +33,7 @@ def masks(
     data: Annotated[
         Path | None, typer.Option(help="npz with X and y. Default: none; normal inputs, and normal residuals.")
     ] = None,
-    examples: Annotated[int, typer.Option(min=1, help="How many examples scores see.")] = 100,
+    examples: Annotated[int, typer.Option(min=1, help="How many examples scores see.")] = _EXAMPLES,
     option: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of the model, such as classes=100.")
     ] = None,
@@ -47,11 +51,13 @@ def masks(
 
     try:
         import numpy as np
-        from safetensors.torch import save_file
 
         from linreg_mirror.networks import masking, models
         from sketching import diagnosis
 
+        if output is not None and output.suffix != ".safetensors":
+            raise ValueError(f"--output must end in .safetensors, got {output}")
+        sys.path.insert(0, "")  # package.module is looked for in the current folder too, as by python -m
         network = models.create(model, seed=seed, **_options(option or []))
         of_batch, of_masks = np.random.default_rng(seed).spawn(2)
         if data is None:
@@ -62,20 +68,31 @@ def masks(
         with console.status(f"{score} of {model}"):
             found = masking.masks_at_initialization(network, batch, **parts, rounds=rounds, signed=signed, rng=of_masks)
             left = diagnosis(network, found, inputs=batch.inputs)
-        console.print(str(left), highlight=False, soft_wrap=True, markup=False)
+        console.print(str(left), highlight=False, soft_wrap=True, markup=False, emoji=False)
         if output is None:
-            name = "-".join(str(value) for key, value in parts.items() if key != "rescale")
-            folder = re.sub(r"[^\w.-]+", "-", " ".join([model, *(option or [])]))
-            output = results_directory() / "masks" / folder / f"{name}-seed{seed}.safetensors"
+            unusual = (
+                "rescaled" if rescale else "",
+                f"rounds{rounds}" if rounds else "",
+                signed if signed != "positive" else "",
+                data.stem if data else "",
+                f"examples{examples}" if examples != _EXAMPLES else "",
+            )
+            name = "-".join([score, str(keep), select, allocate, *filter(None, unusual), f"seed{seed}"])
+            folder = " ".join([model, *(option or [])])
+            folder, name = (re.sub(r"[^\w.-]+", "-", words) for words in (folder, name))
+            output = results_directory() / "masks" / folder / f"{name}.safetensors"
+        from safetensors.torch import save_file
+
         output.parent.mkdir(parents=True, exist_ok=True)
         settings = {
-            "model": model, "options": option or [], "seed": seed, "data": None if data is None else data.name,
-            "examples": examples, "rounds": rounds, "signed": signed, **parts,
+            "model": model, "options": option or [], "seed": seed, "data": data and data.name,
+            "sha256": data and hashlib.sha256(data.read_bytes()).hexdigest(), "examples": len(batch.inputs),
+            "rounds": rounds, "signed": signed, **parts,
         }  # fmt: skip
         save_file(found, output, metadata={"settings": json.dumps(settings)})
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise Refused(error) from None
-    console.print(f"written: {output}", highlight=False, soft_wrap=True)
+    console.print(f"written: {output}", highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def _options(pairs: list[str]) -> dict[str, Any]:

@@ -148,9 +148,7 @@ def random_batch(model: torch.nn.Module, examples: int, rng: np.random.Generator
         Source of all randomness.
     """
     inputs = network_scores.random_inputs(examples, input_shape(model), rng)
-    with torch.no_grad():
-        outputs = copy.deepcopy(model).eval()(inputs)
-    residuals = network_scores.random_inputs(examples, outputs.shape[1:], rng)
+    residuals = network_scores.random_inputs(examples, _output_shape(model, inputs), rng)
     return Batch(inputs, residuals, network_scores.inner_product)
 
 
@@ -160,10 +158,10 @@ def read_batch(model: torch.nn.Module, file: Path, examples: int, rng: np.random
     Parameters
     ----------
     model : torch.nn.Module
-        With an attribute `input_shape`, to which the examples are reshaped.
+        With an attribute `input_shape`; examples may be flat.
     file : Path
-        npz with the arrays X, (n, ...) numbers, and y, (n,): whole numbers are classes, under cross-entropy; others
-        are targets, under 1/2 of the mean square.
+        npz with the arrays X, (n, ...) numbers, and y, (n,): integers are classes, from 0, under cross-entropy; floats
+        are targets of a model with one output, under 1/2 of the mean square.
     examples : int
         How many; all of them if there are no more.
     rng : numpy.random.Generator
@@ -172,11 +170,14 @@ def read_batch(model: torch.nn.Module, file: Path, examples: int, rng: np.random
     Raises
     ------
     ValueError
-        If the file is none such, or an example does not have the size that the model takes.
+        If the file is none such, an example does not have the size that the model takes, or y are no classes or targets
+        of its outputs.
     OSError
         If it cannot be read.
     """
     check_integer("examples", examples, 1)
+    if file.suffix != ".npz":
+        raise ValueError(f'{file} is no npz: write one by np.savez("batch.npz", X=X, y=y)')
     with np.load(file, allow_pickle=False) as arrays:
         if not {"X", "y"} <= set(arrays):
             raise ValueError(f"{file} must hold the arrays X and y, got {', '.join(arrays) or 'none'}")
@@ -187,11 +188,34 @@ def read_batch(model: torch.nn.Module, file: Path, examples: int, rng: np.random
             f"{file} holds X of shape {X.shape} and y of shape {y.shape}; the model takes {shape}, so X must be "
             f"(n, ...) with {int(np.prod(shape))} numbers an example, and y (n,)"
         )
+    axes = [[size for size in one if size > 1] for one in (X.shape[1:], shape)]
+    if axes[0] != axes[1] and min(map(len, axes)) > 1:
+        raise ValueError(
+            f"{file} holds X of shape {X.shape}, the model takes {shape}: to reshape would mix up the axes; for images "
+            "with channels last write X = np.moveaxis(X, -1, 1)"
+        )
     drawn = np.sort(rng.permutation(len(X))[:examples])
     inputs = torch.as_tensor(X[drawn].reshape(-1, *shape), dtype=torch.get_default_dtype())
+    outputs = _output_shape(model, inputs)
     if y.dtype.kind in "iu":
+        if len(outputs) != 1 or y.min() < 0 or y.max() >= outputs[0]:
+            raise ValueError(
+                f"{file} holds classes from {y.min()} to {y.max()}, the model has outputs of shape {outputs} for an "
+                "example: classes are numbered from 0, one for each output; targets that are no classes must be floats"
+            )
         return Batch(inputs, torch.as_tensor(y[drawn].astype(np.int64)), torch.nn.functional.cross_entropy)
+    if np.prod(outputs) != 1:
+        raise ValueError(
+            f"{file} holds one target of {y.dtype} for each example, the model has outputs of shape {outputs}: take a "
+            "model with one output, or, if they are classes, write them as integers"
+        )
     return Batch(inputs, torch.as_tensor(y[drawn], dtype=inputs.dtype), _half_mean_square)
+
+
+def _output_shape(model: torch.nn.Module, inputs: torch.Tensor) -> tuple[int, ...]:
+    """Return the shape of the outputs for one example."""
+    with torch.no_grad():
+        return tuple(copy.deepcopy(model).eval()(inputs[:1]).shape[1:])
 
 
 def _half_mean_square(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
