@@ -129,8 +129,8 @@ def systematic(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool =
         left = k - np.count_nonzero(kept)
         if left:
             free = (q > 0) & ~kept
-            line = q[free]
-            np.cumsum(line, out=line)
+            everything = bool(free.all())
+            line = np.cumsum(q if everything else q[free])
             teeth = np.arange(left) + rng.random()
             teeth *= line[-1] / left
             hit, missed = np.searchsorted(line, teeth, side="right"), line.size - left
@@ -141,7 +141,7 @@ def systematic(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool =
             np.maximum.accumulate(hit, out=hit)
             np.minimum(hit, missed, out=hit)
             hit += order
-            kept[np.flatnonzero(free)[hit]] = True
+            kept[hit if everything else np.flatnonzero(free)[hit]] = True
         return kept, q[kept]
 
     return _drawn(scores, k, rng, comb, rescale)
