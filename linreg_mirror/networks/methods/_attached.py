@@ -1,0 +1,154 @@
+"""What the methods have in common: the weights they act on, and the account of the penalty."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from linreg_mirror._arguments import check_momentum
+from linreg_mirror.networks._arguments import check_nonnegative
+from linreg_mirror.networks.hadamard import remove_hadamard
+from sketching import select_masks
+from sketching.weights import prunable
+
+_lists: Any = torch  # whose functions of lists are not among its typed names
+
+
+class Attached:
+    """A method with penalty alpha |theta|^2 on the parameters theta behind the weights; here these are the weights.
+
+    Parameters
+    ----------
+    alpha : float
+        Strength of the penalty.
+    """
+
+    def __init__(self, alpha: float) -> None:
+        check_nonnegative("alpha", alpha)
+        self.alpha, self.decay = float(alpha), 0.0
+        self._momentum = 0.0
+        self._model: torch.nn.Module | None = None
+        self._names: tuple[str, ...] = ()
+        self._theta: list[torch.Tensor] = []
+
+    @property
+    def log_scale(self) -> float | None:
+        """None: there is no scale."""
+        return None
+
+    def attach(self, model: torch.nn.Module) -> None:
+        """Act on the prunable weights of a model from now on."""
+        if self._model is not None:
+            raise RuntimeError("a model is attached already: make one method for each model")
+        if isinstance(model, torch.nn.parallel.DistributedDataParallel):
+            raise ValueError(
+                "the model is wrapped: attach to the plain model, method.attach(model.module), then wrap it"
+            )
+        names = tuple(prunable(model))
+        self._theta = self._parameters_of(model)
+        self._names, self._model = names, model
+
+    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
+        """Return the parameters behind the weights, once they are as the method wants them."""
+        return list(prunable(model).values())
+
+    def optimizer(
+        self, model: torch.nn.Module, *, lr: float, momentum: float, weight_decay: float
+    ) -> torch.optim.Optimizer:
+        """Return stochastic gradient descent with heavy-ball momentum."""
+        return torch.optim.SGD(self.groups(model, momentum=momentum, weight_decay=weight_decay), lr, momentum)
+
+    def groups(self, model: torch.nn.Module, *, momentum: float, weight_decay: float) -> list[dict[str, Any]]:
+        """Return the parameters behind the weights without weight decay, and the others with it."""
+        check_momentum(momentum)
+        check_nonnegative("weight_decay", weight_decay)
+        self._attached()
+        self._momentum = float(momentum)
+        trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        own = set(self._theta)
+        theta = [parameter for parameter in trainable if parameter in own]
+        if len(theta) != len(own):
+            raise ValueError("this is not the model that the method is attached to: pass that one, or what wraps it")
+        rest = [parameter for parameter in trainable if parameter not in own]
+        groups = [{"params": theta, "weight_decay": 0.0}, {"params": rest, "weight_decay": weight_decay}]
+        return groups if rest else groups[:1]
+
+    @torch.no_grad()
+    def before_step(self, lr: float) -> None:
+        """Add 2 alpha theta to the gradients of theta."""
+        theta, gradients = self._with_gradients()
+        self._count(lr)
+        if self.alpha:
+            _lists._foreach_add_(gradients, theta, alpha=2 * self.alpha)
+
+    def after_step(self, lr: float) -> None:
+        """Do nothing."""
+
+    def after_epoch(self, accuracy: float) -> None:
+        """Do nothing: alpha is constant."""
+
+    def l1_norm(self) -> float:
+        """Return |x|_1 of all prunable weights."""
+        weights = self.weights().values()
+        wide = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in weights)
+        return sum(x.abs().sum().item() for x in wide)
+
+    def finish(self, keep: float | None = None) -> dict[str, torch.Tensor]:
+        """Make the weights plain parameters, and keep exactly this share of them all, the largest."""
+        model, weights = self._attached(), self.weights()
+        if keep is None:
+            masks = {name: x != 0 for name, x in weights.items()}
+        else:
+            masks = select_masks({name: x.abs() for name, x in weights.items()}, keep)
+        remove_hadamard(model)
+        self._theta = []
+        with torch.no_grad():
+            for name, mask in masks.items():
+                model.get_parameter(name).masked_fill_(~mask, 0)
+        return masks
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return alpha and its integral."""
+        return {"alpha": self.alpha, "decay": self.decay}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned."""
+        expected = list(self.state_dict())
+        if sorted(state) != sorted(expected):
+            raise ValueError(
+                f"a state of {type(self).__name__} has the entries {', '.join(expected)}, got "
+                f"{', '.join(map(str, state)) or 'none'}: load the state that this method saved"
+            )
+        self.alpha, self.decay = state["alpha"], state["decay"]
+
+    def _attached(self) -> torch.nn.Module:
+        if self._model is None:
+            raise RuntimeError("no model is attached: call method.attach(model) first")
+        return self._model
+
+    @torch.no_grad()
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return x by name, whatever stands behind it."""
+        model, weights = self._attached(), {}
+        for name in self._names:
+            path, _, weight = name.rpartition(".")
+            weights[name] = getattr(model.get_submodule(path), weight).detach()
+        return weights
+
+    def _with_gradients(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Return the parameters that have a gradient, as optimisers move no others, and the gradients."""
+        self._attached()
+        theta = [parameter for parameter in self._theta if parameter.grad is not None]
+        if not theta:
+            raise RuntimeError(
+                "no weight has a gradient: call before_step after loss.backward() and before optimizer.step(), and not "
+                "after finish"
+            )
+        return theta, [parameter.grad for parameter in theta if parameter.grad is not None]
+
+    def _count(self, lr: float) -> float:
+        """Return lr/(1 - momentum) alpha, once it has been added to the decay."""
+        check_nonnegative("lr", lr)
+        step = lr / (1 - self._momentum) * self.alpha
+        self.decay += step
+        return step

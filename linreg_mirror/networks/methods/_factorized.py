@@ -1,0 +1,43 @@
+"""x = m*w with the penalty on both factors: what spred and PILoT have in common."""
+
+import math
+
+import torch
+
+from linreg_mirror.networks._arguments import check_nonnegative
+from linreg_mirror.networks.hadamard import apply_hadamard, factors_of
+from linreg_mirror.networks.methods._attached import Attached
+
+
+class Factorized(Attached):
+    """Weights x = m*w with penalty alpha (|m|^2 + |w|^2).
+
+    Parameters
+    ----------
+    alpha : float
+        Strength of the penalty.
+    beta : float
+        m^2 - w^2 at the start.
+    """
+
+    def __init__(self, alpha: float, beta: float) -> None:
+        super().__init__(alpha)
+        check_nonnegative("beta", beta)
+        self.beta = float(beta)
+
+    @property
+    def log_scale(self) -> float | None:
+        """The logarithm of `scale`; None for beta = 0, where it is 0 throughout."""
+        return math.log(self.beta / 2) - 4 * self.decay if self.beta else None
+
+    @property
+    def scale(self) -> float:
+        """The scale b = beta/2 exp(-4A) that the decay A has left, up to terms of the order of the step size.
+
+        x is sparse only where |x| is large against it.
+        """
+        return self.beta / 2 * math.exp(-4 * self.decay)
+
+    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
+        apply_hadamard(model, self.beta)
+        return [factor for pair in factors_of(model).values() for factor in pair]

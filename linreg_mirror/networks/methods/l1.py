@@ -1,0 +1,49 @@
+"""L1 on the weights themselves."""
+
+from typing import Any
+
+import torch
+
+from linreg_mirror.networks.methods._attached import Attached
+
+_lists: Any = torch  # whose functions of lists are not among its typed names
+
+
+class L1(Attached):
+    """Penalty alpha |x|_1 on the weights x: by its subgradient, or by a proximal step, which makes weights zero.
+
+    Parameters
+    ----------
+    alpha : float
+        Strength of the penalty. On a linear model with loss |Xx - y|^2/2 training ends at LASSO(alpha).
+    proximal : bool
+        Shrink every weight by lr/(1 - momentum) alpha after each step, down to zero at the most, instead of adding
+        alpha sign(x) to its gradient. Momentum does not carry this shrinking on as it does a gradient, so that with lr
+        alpha a step training would end at LASSO((1 - momentum) alpha). For SGD: the steps of Adam have other lengths.
+
+    Raises
+    ------
+    ValueError
+        If alpha is negative or not finite.
+    """
+
+    def __init__(self, alpha: float, *, proximal: bool = False) -> None:
+        super().__init__(alpha)
+        self.proximal = proximal
+
+    @torch.no_grad()
+    def before_step(self, lr: float) -> None:
+        """Add alpha sign(x) to the gradients, unless the step is proximal."""
+        x, gradients = self._with_gradients()
+        if not self.proximal:
+            self._count(lr)
+            _lists._foreach_add_(gradients, _lists._foreach_sign(x), alpha=self.alpha)
+
+    @torch.no_grad()
+    def after_step(self, lr: float) -> None:
+        """Move every weight towards zero, if the step is proximal."""
+        if self.proximal:
+            threshold = self._count(lr)
+            near = _lists._foreach_clamp_min(self._theta, -threshold)
+            _lists._foreach_clamp_max_(near, threshold)
+            _lists._foreach_sub_(self._theta, near)

@@ -1,0 +1,43 @@
+"""PILoT as mirror descent."""
+
+from typing import Any
+
+import torch
+
+from linreg_mirror.networks.methods.pilot import PILoT
+from linreg_mirror.networks.optim import MirrorDescent
+from sketching.weights import prunable
+
+
+class MirrorPILoT(PILoT):
+    """PILoT on the weights x themselves, whose geometry and penalty the optimiser has: no m and w.
+
+    As the learning rate goes to 0 the path is that of PILoT. Parameters and errors are those of PILoT; beta must be
+    positive, which the optimiser asks for.
+    """
+
+    _optimizer: MirrorDescent | None = None
+
+    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
+        return list(prunable(model).values())
+
+    def groups(self, model: torch.nn.Module, *, momentum: float, weight_decay: float) -> list[dict[str, Any]]:
+        """Return parameter groups for `MirrorDescent` alone; use `optimizer`, which moves alpha in them too."""
+        x, *rest = super().groups(model, momentum=momentum, weight_decay=weight_decay)
+        return [x | {"beta": self.beta, "alpha": self.alpha}, *(group | {"beta": None} for group in rest)]
+
+    def optimizer(
+        self, model: torch.nn.Module, *, lr: float, momentum: float, weight_decay: float
+    ) -> torch.optim.Optimizer:
+        """Return mirror descent on the weights, and SGD on the rest."""
+        groups = self.groups(model, momentum=momentum, weight_decay=weight_decay)
+        self._optimizer = MirrorDescent(groups, lr, momentum)
+        return self._optimizer
+
+    def before_step(self, lr: float) -> None:
+        """Tell the optimiser the penalty."""
+        self._with_gradients()
+        if self._optimizer is None:
+            raise RuntimeError("the optimiser has the penalty: make it by method.optimizer(model, lr=..., ...)")
+        self._count(lr)
+        self._optimizer.param_groups[0]["alpha"] = self.alpha

@@ -1,0 +1,51 @@
+"""PILoT: x = m*w with a penalty that grows and then fades."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from linreg_mirror.networks.controllers import AlphaRule
+from linreg_mirror.networks.methods._factorized import Factorized
+
+
+class PILoT(Factorized):
+    """Weights x = m*w with m^2 - w^2 = beta at the start and penalty alpha (|m|^2 + |w|^2), alpha moved every epoch.
+
+    Parameters
+    ----------
+    epochs : int
+        T, of the whole run: alpha grows in the first half at the most.
+    alpha : float
+        Penalty of the first epoch; 0 stays 0.
+    K : float
+        L1 norm of the weights below which alpha falls.
+    delta : float
+        Factor >= 1 by which alpha grows or falls after every epoch; 1 keeps it constant.
+    beta : float
+        m^2 - w^2 at the start. With 1 a weight of 0 is moved as in plain training, and signs can change.
+
+    Raises
+    ------
+    ValueError
+        If a number is negative or not finite, delta below 1, or `epochs` no integer >= 1.
+
+    Notes
+    -----
+    Mask in the Mirror (arXiv 2408.09966), Algorithm 1.
+    """
+
+    def __init__(self, *, epochs: int, alpha: float, K: float, delta: float, beta: float = 1.0) -> None:
+        super().__init__(alpha, beta)
+        self.rule = AlphaRule(epochs, K, delta)
+
+    def after_epoch(self, accuracy: float) -> None:
+        """Move alpha by the training accuracy of the epoch and the L1 norm."""
+        self.alpha = self.rule(self.alpha, accuracy, self.l1_norm())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return alpha, its integral, and the epochs done with the accuracy of the last."""
+        return super().state_dict() | {"epoch": self.rule.epoch, "accuracy": self.rule.accuracy}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned."""
+        super().load_state_dict(state)
+        self.rule.epoch, self.rule.accuracy = state["epoch"], state["accuracy"]

@@ -1,0 +1,146 @@
+"""What a method of training towards sparse weights has to be."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+
+
+class Method(Protocol):
+    """How the weights x of a model are built, what penalty they carry, and how they are pruned in the end.
+
+    For the loop of any trainer:
+
+        method.attach(model)
+        optimizer = method.optimizer(model, lr=0.2, momentum=0.9, weight_decay=1e-4)
+        for every epoch:
+            for every batch:
+                optimizer.zero_grad(); loss.backward()
+                method.before_step(lr); optimizer.step(); method.after_step(lr)
+            method.after_epoch(accuracy)
+        masks = method.finish(keep=0.05)
+
+    Attributes
+    ----------
+    alpha : float
+        Strength of the penalty now.
+    decay : float
+        A, the integral of alpha in the optimiser's own time: the sum of lr/(1 - momentum) alpha over the steps.
+    """
+
+    alpha: float
+    decay: float
+
+    def attach(self, model: torch.nn.Module) -> None:
+        """Act on the prunable weights of a model, in place, from now on.
+
+        To be called once, before the optimiser is made and before the model is wrapped for several processes. It may
+        be moved to another device or dtype, or compiled, before and after.
+
+        Raises
+        ------
+        ValueError
+            If the model is none that `sketching.prunable` accepts, which has no prunable weight, a weight under two
+            names or a parametrization already; or if it is wrapped. Then nothing has been changed.
+        RuntimeError
+            If a model is attached already.
+        """
+        ...
+
+    def optimizer(
+        self, model: torch.nn.Module, *, lr: float, momentum: float, weight_decay: float
+    ) -> torch.optim.Optimizer:
+        """Return an optimiser: torch.optim.SGD, but for mirror descent.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            The one attached, or what it is wrapped in since.
+        lr : float
+            Learning rate.
+        momentum : float
+            Heavy ball, in [0, 1).
+        weight_decay : float
+            torch's, on the rest: biases and gains. The penalty on the weights is the method's own; dense training has
+            none, so there it acts on all.
+
+        Raises
+        ------
+        ValueError
+            If a number is out of range, or another model is attached.
+        RuntimeError
+            If none is.
+        """
+        ...
+
+    def groups(self, model: torch.nn.Module, *, momentum: float, weight_decay: float) -> list[dict[str, Any]]:
+        """Return the parameter groups for a torch optimiser of your own; arguments and errors as those of `optimizer`.
+
+        Give the optimiser the same momentum, 0 if it has none: here it is for the account of time alone.
+        """
+        ...
+
+    def before_step(self, lr: float) -> None:
+        """Add the gradient of the penalty to the gradients: between `loss.backward()` and `optimizer.step()`.
+
+        With torch.amp.GradScaler after `scaler.unscale_(optimizer)`, with clipping after it.
+        """
+        ...
+
+    def after_step(self, lr: float) -> None:
+        """Do what follows `optimizer.step()`, such as a proximal step."""
+        ...
+
+    def after_epoch(self, accuracy: float) -> None:
+        """Move alpha by the training accuracy of the epoch, in [0, 1]."""
+        ...
+
+    @property
+    def log_scale(self) -> float | None:
+        """log b that the decay has left, b = beta/2 exp(-4A), where the method has a scale."""
+        ...
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return x by the names of the prunable weights, whatever stands behind them."""
+        ...
+
+    def l1_norm(self) -> float:
+        """Return |x|_1 of all prunable weights."""
+        ...
+
+    def finish(self, keep: float | None = None) -> dict[str, torch.Tensor]:
+        """Make the weights plain parameters, and prune the smallest of them all. Called again, it prunes further.
+
+        Parameters
+        ----------
+        keep : float, optional
+            Share of all prunable weights that is kept, in [0, 1]: exactly `sketching.allocation.places` of them. The
+            others become zero. Default: nothing is pruned.
+
+        Returns
+        -------
+        dict of str to torch.Tensor
+            bool, by names of the weights: those kept; by default those that are not zero.
+
+        Raises
+        ------
+        ValueError
+            If keep is not in [0, 1], or a weight is NaN. Then nothing has been changed.
+        RuntimeError
+            If no model is attached.
+        """
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what changes during training, but for the model: numbers and None, fit for JSON."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned.
+
+        Raises
+        ------
+        ValueError
+            If the state has other entries, as that of another method.
+        """
+        ...

@@ -1,0 +1,51 @@
+"""Methods by name."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from linreg_mirror.networks.methods.dense import Dense
+from linreg_mirror.networks.methods.l1 import L1
+from linreg_mirror.networks.methods.mirror_descent import MirrorPILoT
+from linreg_mirror.networks.methods.pilot import PILoT
+from linreg_mirror.networks.methods.protocol import Method
+from linreg_mirror.networks.methods.spred import Spred
+
+METHODS: Mapping[str, Callable[..., Method]] = {
+    "dense": Dense,
+    "l1": L1,
+    "spred": Spred,
+    "pilot": PILoT,
+    "pilot-mirror": MirrorPILoT,
+}
+
+
+def create(name: str, /, **options: Any) -> Method:
+    """Make a method by its name.
+
+    Parameters
+    ----------
+    name : str
+        One of METHODS: "dense" (one-shot magnitude pruning), "l1", "spred", "pilot", "pilot-mirror".
+    **options
+        Arguments of the class.
+
+    Returns
+    -------
+    Method
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or an option out of range.
+    TypeError
+        If the method does not take the options, or lacks one.
+    """
+    if name not in METHODS:
+        raise ValueError(f"unknown method {name!r}: known are {', '.join(METHODS)}")
+    signature = inspect.signature(METHODS[name])
+    try:
+        signature.bind(**options)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}; it takes {', '.join(map(str, signature.parameters.values()))}") from None
+    return METHODS[name](**options)
