@@ -1,0 +1,144 @@
+"""Batches of a data set, made on its device: shuffled, augmented, normalised."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import KW_ONLY, dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from linreg_mirror._arguments import check_integer, is_whole
+from linreg_mirror.networks.data.dataset import Split
+
+
+class Augmentation(Protocol):
+    """A random change of images, in two parts: what is drawn for an epoch, on the CPU, and what is done to a batch."""
+
+    def draw(self, examples: int, rng: np.random.Generator) -> torch.Tensor:
+        """Return a tensor on the CPU with a row for each of so many images."""
+        ...
+
+    def __call__(self, images: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+        """Return the images changed as their rows of `drawn` say."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """The batches of a split, epoch by epoch.
+
+    Order and augmentation depend on (seed, epoch) alone and are drawn on the CPU. So they are the same on every device,
+    and `epoch(k, start)` goes on after `start` batches of epoch k exactly as if it had never stopped.
+
+    `len(batches)` is the number of batches of an epoch, and `for inputs, labels in batches` goes through epoch 0.
+
+    Parameters
+    ----------
+    split : Split
+        Examples; batches are made on their device.
+    size : int
+        Examples in a batch, 1 to all of them; the last batch may have fewer.
+    seed : int, optional
+        Of order and augmentation. Default: the order of the data, as for testing.
+    augment : Augmentation, optional
+        Such as `CropFlip()`; needs a seed. Default: none.
+    drop_last : bool
+        Leave out the last batch of an epoch if it is smaller than the others.
+    dtype : torch.dtype
+        Of the inputs, a floating one. Images are normalised in float32, or float64 if that is asked for, and rounded.
+    channels_last : bool
+        Whether images are laid out with channels last in memory.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+
+    split: Split
+    size: int
+    _: KW_ONLY
+    seed: int | None = None
+    augment: Augmentation | None = None
+    drop_last: bool = False
+    dtype: torch.dtype = torch.float32
+    channels_last: bool = False
+
+    def __post_init__(self) -> None:
+        n, images = len(self.split), self.split.inputs.dtype == torch.uint8
+        if not (is_whole(self.size) and 1 <= self.size <= n):
+            raise ValueError(
+                f"a batch must have 1..{n} examples, because there are {n} in all, got size={self.size!r}: write "
+                f"size={min(n, 128)}"
+            )
+        if self.seed is not None:
+            check_integer("seed", self.seed, 0)
+        elif self.augment is not None:
+            raise ValueError("augmentation is random and needs a seed: write seed=0")
+        if not images and (self.augment is not None or self.channels_last):
+            raise ValueError(
+                f"augment and channels_last are for images of uint8, but inputs are {self.split.inputs.dtype} of shape "
+                f"{tuple(self.split.inputs.shape)}: leave them out"
+            )
+        if not self.dtype.is_floating_point:
+            raise ValueError(f"dtype must be a floating one, got {self.dtype}: write dtype=torch.float32")
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+        whole, rest = divmod(len(self.split), self.size)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Iterate over the batches of epoch 0."""
+        return self.epoch(0)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Return an iterator over (inputs, labels).
+
+        Parameters
+        ----------
+        epoch : int
+            Which one, from 0.
+        start : int
+            How many batches of it are left out, 0 to all of them.
+
+        Raises
+        ------
+        ValueError
+            If epoch or start is out of range.
+        """
+        check_integer("epoch", epoch, 0)
+        check_integer("start", start, 0, len(self))
+        return self._made(epoch, start)
+
+    def _made(self, epoch: int, start: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        inputs, labels = self.split.inputs, self.split.labels
+        order, drawn = (part.to(inputs.device) for part in self._drawn(epoch))
+        finish = self._finish()
+        for step in range(start, len(self)):
+            part = slice(step * self.size, (step + 1) * self.size)
+            batch = inputs.index_select(0, order[part])
+            if self.augment is not None:
+                batch = self.augment(batch, drawn[part])
+            yield finish(batch), labels.index_select(0, order[part])
+
+    def _drawn(self, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the order of the examples, and what is drawn for the augmentation of each place in it."""
+        n = len(self.split)
+        if self.seed is None:
+            return torch.arange(n), torch.empty(0)
+        # The first number keeps these streams apart from others with the same seed, such as those of masks.
+        of_order, of_augmentation = np.random.default_rng([0x64617461, self.seed, epoch]).spawn(2)
+        drawn = torch.empty(0) if self.augment is None else self.augment.draw(n, of_augmentation)
+        return torch.as_tensor(of_order.permutation(n)), drawn
+
+    def _finish(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Return what makes inputs of a batch."""
+        if self.split.inputs.is_floating_point():
+            return lambda batch: batch.to(self.dtype)
+        wide = torch.promote_types(self.dtype, torch.float32)
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        mean = torch.tensor(self.split.mean, dtype=wide, device=self.split.inputs.device)[:, None, None]
+        gain = torch.tensor([1 / std for std in self.split.std], dtype=wide, device=mean.device)[:, None, None]
+        # One operation after the other, for a fused one may round differently on different devices.
+        return lambda batch: batch.to(wide).sub_(mean).mul_(gain).to(self.dtype, memory_format=layout)

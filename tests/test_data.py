@@ -1,0 +1,867 @@
+"""Data sets and their batches: files in the official layouts, written here byte by byte, and plain loops to compare."""
+
+import gzip
+import hashlib
+import math
+import struct
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from linreg_mirror.networks.data import DATASETS, Batches, CropFlip, Data, Split, cifar, hold_out, idx, load  # noqa: E402
+from linreg_mirror.networks.data.unpickling import arrays_only  # noqa: E402
+from linreg_mirror.networks.models import create  # noqa: E402
+
+
+def random_images(n, channels, side, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, channels, side, side), dtype=np.uint8)
+
+
+def data_of(n=20, channels=3, side=6, classes=4):
+    labels = np.arange(n) % classes
+    train, test = random_images(n, channels, side), random_images(5, channels, side, seed=1)
+    return Data.of("mine", train=(train, labels), test=(test, labels[:5]), classes=classes)
+
+
+def numbered(n):
+    """A split whose labels tell examples apart."""
+    inputs = torch.arange(2.0 * n).reshape(n, 2)
+    return Data.of("numbered", train=(inputs, torch.arange(n)), test=(inputs[:1], [0]), classes=n).train
+
+
+# Data of one's own
+
+
+def test_statistics_are_those_of_the_training_images():
+    data = data_of()
+    images = data.train.inputs.numpy().astype(float)
+    np.testing.assert_allclose(data.train.mean, images.mean((0, 2, 3)), rtol=1e-14)
+    np.testing.assert_allclose(data.train.std, images.std((0, 2, 3)), rtol=1e-14)
+    assert (data.test.mean, data.test.std) == (data.train.mean, data.train.std)
+    assert len(data.train) == 20
+    assert data.train.labels.dtype == torch.int64
+    assert data.unverified == ()
+
+
+def test_statistics_by_hand():
+    images = np.array([[[[0, 255]]], [[[255, 255]]]], np.uint8).repeat(2, axis=1)
+    images[:, 1] = 7  # a constant channel
+    split = Data.of("mine", train=(images, [0, 1]), test=(images, [0, 1]), classes=2).train
+    assert split.mean == (191.25, 7.0)
+    assert split.std == pytest.approx((255 * math.sqrt(3) / 4, 1.0), rel=1e-15)
+    (inputs, labels), *rest = Batches(split, 2)
+    assert not rest
+    np.testing.assert_allclose(inputs[:, 0].flatten(), [-math.sqrt(3), *[1 / math.sqrt(3)] * 3], rtol=2e-7)
+    assert not inputs[:, 1].any()
+    assert labels.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.uint16, np.int64])
+def test_labels_of_any_integer_type(kind):
+    train, test = (random_images(3, 1, 2), np.array([0, 2, 1], kind)), (random_images(1, 1, 2), np.zeros(1, kind))
+    data = Data.of("mine", train=train, test=test, classes=3)
+    assert data.train.labels.tolist() == [0, 2, 1]
+
+
+GOOD, LABELS = np.zeros((4, 1, 2, 2), np.uint8), np.zeros(4, np.int64)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "classes", "message"),
+    [
+        (GOOD[:, 0], LABELS, 1, r"training set: inputs must be images .* got shape \(4, 2, 2\) of torch.uint8; gray"),
+        (GOOD.astype(np.int64), LABELS, 1, r"inputs must be images .* of torch.int64"),
+        (GOOD[:0], LABELS[:0], 1, r"not empty, got shape \(0, 1, 2, 2\)"),
+        (np.zeros(4), LABELS, 1, r"got shape \(4,\) of torch.float64"),
+        (np.array([[1.0], [np.nan]]), LABELS[:2], 1, "an input is NaN or infinite"),
+        (GOOD, LABELS[:3], 1, r"for 4 inputs labels must be classes \(n,\) of integers, got shape \(3,\)"),
+        (GOOD, LABELS[:, None], 1, r"got shape \(4, 1\) of torch.int64"),
+        (GOOD, LABELS + 0.5, 1, "of torch.float64"),
+        (GOOD, LABELS == 0, 2, "of torch.bool"),
+        (GOOD, LABELS, None, r"labels must be targets \(n, ...\) of floats, got shape \(4,\) of torch.int64"),
+        (GOOD, LABELS + np.array([0, 0, 3, 0]), 3, r"labels must be in 0..2, got 3 for example 2"),
+        (GOOD, LABELS - np.array([0, 1, 0, 0]), 3, r"labels must be in 0..2, got -1 for example 1"),
+        (GOOD[:, :, :1], LABELS, 1, r"\(1, 1, 2\) of torch.uint8 in the training set, \(1, 2, 2\) of .* make them"),
+    ],
+)
+def test_arrays_that_do_not_fit(inputs, labels, classes, message):
+    test_labels = LABELS.astype(float) if classes is None else LABELS
+    with pytest.raises(ValueError, match=message):
+        Data.of("mine", train=(inputs, labels), test=(GOOD, test_labels), classes=classes)
+    if "make them" not in message:
+        with pytest.raises(ValueError, match=message.replace("training", "test")):
+            Data.of("mine", train=(GOOD, test_labels), test=(inputs, labels), classes=classes)
+
+
+def test_arrays_that_are_read_only():
+    images = random_images(2, 1, 2)
+    images.flags.writeable = False
+    assert torch.equal(Data.of("m", train=(images, [0, 0]), test=(images, [0, 0]), classes=1).train.inputs,
+                       torch.tensor(images.copy()))  # fmt: skip
+
+
+@pytest.mark.parametrize("device", ["meta", "nowhere", "cpu:x", 2.5, None])
+def test_devices_that_hold_nothing(device):
+    with pytest.raises(ValueError, match=r"cannot be used here .* write 'cpu'"):
+        data_of().to(device)
+    assert data_of().to("cpu").train.inputs.device == torch.device("cpu")
+
+
+@pytest.mark.parametrize(("n", "classes", "examples"), [(20, 4, 5), (23, 4, 7), (50, 7, 49), (10, 10, 3), (9, 2, 1)])
+def test_held_out_examples_are_in_proportion(n, classes, examples):
+    labels = np.random.default_rng(1).integers(0, classes, n)
+    images = np.arange(n, dtype=np.uint8).reshape(n, 1, 1, 1)
+    data = Data.of("mine", train=(images, labels), test=(images[:1] + 200, labels[:1]), classes=classes)
+    cut = hold_out(data, examples, np.random.default_rng(0))
+    out, left = cut.test.inputs.flatten().tolist(), cut.train.inputs.flatten().tolist()
+    assert len(out) == examples
+    assert sorted(out + left) == list(range(n))
+    assert cut.test.labels.tolist() == [labels[i] for i in out]
+    counts, whole = Counter(cut.test.labels.tolist()), Counter(labels.tolist())
+    for label, count in whole.items():
+        assert abs(counts[label] - count * examples / n) < 1
+    assert cut.train.mean == cut.test.mean == pytest.approx((np.mean(left),))
+
+
+def test_held_out_examples_are_drawn_uniformly():
+    split = numbered(6)
+    data = Data("numbered", split, split, 6)
+    runs = [hold_out(data, 2, np.random.default_rng(seed)).test.labels.tolist() for seed in range(600)]
+    counts = np.bincount(np.concatenate(runs), minlength=6)
+    assert np.all(abs(counts - 200) < 5 * math.sqrt(600 * 2 / 9))
+
+
+def test_held_out_targets_and_bad_counts():
+    data = load("teacher", widths=(3, 2), train=10, test=1, outputs=True)
+    assert hold_out(data, 4, np.random.default_rng(0)).test.labels.shape == (4, 2)
+    for examples in (0, 10, 2.0):
+        with pytest.raises(ValueError, match="examples must be an integer from 1 to 9"):
+            hold_out(data, examples, np.random.default_rng(0))
+    with pytest.raises(TypeError, match="rng must be"):
+        hold_out(data, 1, 0)
+
+
+# Augmentation
+
+
+def cropped_one_by_one(images, drawn, padding):
+    out = np.empty_like(images)
+    for i, (top, left, mirrored) in enumerate(drawn):
+        channels, height, width = images[i].shape
+        canvas = np.zeros((channels, height + 2 * padding, width + 2 * padding), images.dtype)
+        canvas[:, padding : padding + height, padding : padding + width] = images[i]
+        crop = canvas[:, top : top + height, left : left + width]
+        out[i] = crop[:, :, ::-1] if mirrored else crop
+    return out
+
+
+@pytest.mark.parametrize(("channels", "height", "width", "padding"), [(3, 32, 32, 4), (1, 5, 7, 2), (2, 3, 2, 6)])
+@pytest.mark.parametrize("flip", [True, False])
+def test_crop_and_flip_against_a_loop(channels, height, width, padding, flip):
+    rng = np.random.default_rng(2)
+    images = rng.integers(0, 256, (60, channels, height, width), dtype=np.uint8)
+    augment = CropFlip(padding, flip)
+    drawn = augment.draw(60, rng)
+    changed = augment(torch.as_tensor(images), drawn)
+    assert changed.dtype == torch.uint8
+    np.testing.assert_array_equal(changed, cropped_one_by_one(images, drawn.numpy(), padding))
+    assert bool(drawn[:, 2].any()) == flip
+
+
+def test_crop_and_flip_by_hand():
+    image = torch.tensor([[[[1, 2], [3, 4]]]], dtype=torch.uint8)
+    augment = CropFlip(padding=1)
+    for drawn, expected in {
+        (1, 1, 0): [[1, 2], [3, 4]],
+        (1, 1, 1): [[2, 1], [4, 3]],
+        (0, 0, 0): [[0, 0], [0, 1]],
+        (2, 0, 0): [[0, 3], [0, 0]],
+        (2, 0, 1): [[3, 0], [0, 0]],
+        (1, 2, 1): [[0, 2], [0, 4]],
+    }.items():
+        assert augment(image, torch.tensor([drawn]))[0, 0].tolist() == expected
+
+
+def test_nothing_is_changed_without_padding_and_flip():
+    images = torch.as_tensor(random_images(5, 3, 4))
+    augment = CropFlip(padding=0, flip=False)
+    assert torch.equal(augment(images, augment.draw(5, np.random.default_rng(0))), images)
+
+
+def test_draws_are_uniform_and_independent():
+    n, padding = 40_500, 4
+    drawn = CropFlip(padding).draw(n, np.random.default_rng(0)).numpy()
+    counts = np.zeros((9, 9, 2))
+    np.add.at(counts, tuple(drawn.T), 1)
+    assert counts.sum() == n
+    # 162 cells of 250 each: chi squared has mean 161 and standard deviation 18.
+    assert ((counts - 250) ** 2 / 250).sum() < 161 + 5 * 18
+
+
+@pytest.mark.parametrize("padding", [-1, 1.5, None])
+def test_bad_padding(padding):
+    with pytest.raises(ValueError, match="padding must be an integer >= 0"):
+        CropFlip(padding)
+
+
+# Batches
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 20])
+@pytest.mark.parametrize("drop_last", [True, False])
+def test_an_epoch_has_each_example_once(size, drop_last):
+    split = numbered(20)
+    batches = Batches(split, size, seed=3, drop_last=drop_last)
+    made = list(batches.epoch(2))
+    assert len(made) == len(batches) == (20 // size if drop_last else -(-20 // size))
+    assert [len(labels) for _, labels in made[:-1]] == [size] * (len(made) - 1)
+    seen = torch.cat([labels for _, labels in made])
+    assert len(set(seen.tolist())) == len(seen) == (20 // size * size if drop_last else 20)
+    assert torch.equal(torch.cat([inputs for inputs, _ in made]), split.inputs[seen])
+
+
+def orders(batches, *epochs):
+    return [torch.cat([labels for _, labels in batches.epoch(epoch)]).tolist() for epoch in epochs]
+
+
+def test_order_depends_on_seed_and_epoch_alone():
+    split = numbered(50)
+    one = orders(Batches(split, 8, seed=0), 0, 1, 2, 0)
+    assert one[0] == one[3]
+    assert len({tuple(order) for order in [*one, *orders(Batches(split, 8, seed=1), 0, 1, 2)]}) == 6
+    assert orders(Batches(split, 5, seed=0), 1) == one[1:2]
+    assert orders(Batches(split, 8), 0, 5) == [list(range(50))] * 2
+    assert [labels.tolist() for _, labels in Batches(split, 50, seed=0)] == one[:1]
+
+
+def test_order_is_uniform():
+    split = numbered(3)
+    batches = Batches(split, 3, seed=7)
+    counts = Counter(map(tuple, orders(batches, *range(1200))))
+    assert len(counts) == 6
+    assert all(abs(count - 200) < 5 * math.sqrt(1200 * 5 / 36) for count in counts.values())
+
+
+def test_order_does_not_depend_on_augmentation():
+    split = data_of(40, classes=40).train
+    assert orders(Batches(split, 7, seed=1), 4) == orders(Batches(split, 7, seed=1, augment=CropFlip(1)), 4)
+
+
+@pytest.mark.parametrize("start", [0, 1, 4, 6])
+def test_resuming_gives_what_would_have_come(start):
+    split = data_of(40, classes=40).train
+    settings = {"size": 7, "seed": 5, "augment": CropFlip(2)}
+    whole = list(Batches(split, **settings).epoch(3))
+    rest = list(Batches(split, **settings).epoch(3, start))
+    assert len(whole) == 6
+    assert len(rest) == 6 - start
+    for (inputs, labels), (again, same) in zip(whole[start:], rest, strict=True):
+        assert torch.equal(inputs, again)
+        assert torch.equal(labels, same)
+
+
+def test_batches_are_augmented_and_normalised():
+    split = data_of(40, classes=40).train
+    augment = CropFlip(2)
+    inputs, labels = (torch.cat(parts) for parts in zip(*Batches(split, 7, seed=5, augment=augment), strict=True))
+    again, _ = (torch.cat(parts) for parts in zip(*Batches(split, 11, seed=5, augment=augment), strict=True))
+    assert torch.equal(inputs, again)
+    mean, std = (np.array(of)[:, None, None] for of in (split.mean, split.std))
+    frames = set()
+    for i, label in zip(inputs.numpy(), labels, strict=True):
+        image = split.inputs[label].numpy()[None]
+        crops = {}
+        for drawn in np.ndindex(5, 5, 2):
+            crops[drawn] = (cropped_one_by_one(image, [drawn], 2)[0] - mean) / std
+        hits = [drawn for drawn, crop in crops.items() if np.allclose(i, crop, rtol=1e-6, atol=1e-6)]
+        assert len(hits) == 1
+        frames.add(hits[0])
+    assert len(frames) > 20  # images are not all moved alike
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-15), ("float32", 3e-7), ("bfloat16", 2**-8)])
+def test_dtypes(dtype, tolerance):
+    split = data_of().train
+    ((inputs, _),) = Batches(split, 20, dtype=getattr(torch, dtype))
+    assert inputs.dtype == getattr(torch, dtype)
+    mean, std = (np.array(of)[:, None, None] for of in (split.mean, split.std))
+    np.testing.assert_allclose(inputs.double(), (split.inputs.numpy() - mean) / std, rtol=2 * tolerance, atol=tolerance)
+
+
+def test_channels_last():
+    split = data_of().train
+    plain, last = (list(Batches(split, 8, seed=0, channels_last=on)) for on in (False, True))
+    for (one, _), (other, _) in zip(plain, last, strict=True):
+        assert torch.equal(one, other)
+        assert one.is_contiguous()
+        assert other.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_batches_leave_data_and_global_generators_alone():
+    split = numbered(6)
+    before = split.inputs.clone(), torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    for inputs, labels in Batches(split, 6):
+        inputs.zero_()
+        labels.zero_()
+    list(Batches(data_of().train, 3, seed=0, augment=CropFlip(1)))
+    assert torch.equal(split.inputs, before[0])
+    assert split.labels.tolist() == list(range(6))
+    assert torch.equal(torch.get_rng_state(), before[1])
+    np.testing.assert_array_equal(np.random.get_state()[1], before[2])  # noqa: NPY002
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 21}, "1..20 examples, because there are 20 in all, got size=21: write size=20"),
+        ({"size": 0}, "got size=0"),
+        ({"size": 2.0}, "got size=2.0"),
+        ({"size": True}, "got size=True"),
+        ({"size": 2, "seed": -1}, "seed must be an integer >= 0"),
+        ({"size": 2, "augment": CropFlip()}, "needs a seed: write seed=0"),
+        ({"size": 2, "dtype": torch.int64}, "dtype must be a floating one, got torch.int64"),
+    ],
+)
+def test_bad_batches(options, message):
+    with pytest.raises(ValueError, match=message):
+        Batches(data_of().train, **options)
+
+
+@pytest.mark.parametrize("options", [{"augment": CropFlip()}, {"channels_last": True}])
+def test_vectors_are_no_images(options):
+    with pytest.raises(ValueError, match=r"for images of uint8, but inputs are torch.float32 of shape \(20, 2\)"):
+        Batches(numbered(20), 5, seed=0, **options)
+
+
+@pytest.mark.parametrize(("epoch", "start"), [(-1, 0), (0.0, 0), (0, -1), (0, 4), (0, 1.0)])
+def test_bad_places_to_start_are_refused_at_once(epoch, start):
+    with pytest.raises(ValueError, match=r"(epoch|start) must be an integer"):
+        Batches(numbered(20), 7, seed=0).epoch(epoch, start)
+
+
+# Digits, teachers
+
+
+def test_digits_are_those_of_scikit_learn():
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    data = load("digits")
+    assert data.train.inputs.shape == (1437, 1, 8, 8)
+    assert data.test.inputs.shape == (360, 1, 8, 8)
+    assert (data.classes, data.unverified) == (10, ())
+    rows = [
+        (*image.flatten().tolist(), int(label))
+        for split in (data.train, data.test)
+        for image, label in zip(split.inputs, split.labels, strict=True)
+    ]
+    assert Counter(rows) == Counter((*map(int, image), int(label)) for image, label in zip(images, labels, strict=True))
+    share = np.bincount(data.test.labels, minlength=10) - np.bincount(labels) * 360 / 1797
+    assert abs(share).max() < 1
+
+
+def test_digits_are_split_by_their_seed():
+    one, again, other = (load("digits", "a directory that is not looked at", seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(one.test.inputs, again.test.inputs)
+    assert torch.equal(one.train.inputs, load("digits").train.inputs)
+    assert not torch.equal(one.test.inputs, other.test.inputs)
+    with pytest.raises(ValueError, match="seed must be an integer"):
+        load("digits", seed=0.5)
+
+
+def matrix_of(data):
+    """The teacher, found from its outputs, given that it is linear."""
+    return np.linalg.lstsq(data.train.inputs.double().numpy(), data.train.labels.double().numpy(), rcond=None)[0]
+
+
+def test_linear_teacher():
+    options = {"model": "deep-linear", "widths": (12, 9, 5), "train": 300, "test": 40, "seed": 2}
+    data = load("teacher", outputs=True, **options)
+    assert data.classes is None
+    assert data.test.labels.shape == (40, 5)
+    matrix = matrix_of(data)
+    np.testing.assert_allclose(data.test.inputs.double().numpy() @ matrix, data.test.labels, atol=2e-6)
+    classes = load("teacher", **options)
+    assert classes.classes == 5
+    assert torch.equal(classes.train.inputs, data.train.inputs)
+    np.testing.assert_array_equal(classes.test.labels, data.test.labels.numpy().argmax(1))
+    student = create("deep-linear", seed=2, widths=(12, 9, 5))
+    product = student[2].weight @ student[1].weight
+    assert np.abs(product.detach().numpy().T - matrix).max() > 0.1
+
+
+def test_sparse_teacher_keeps_its_largest_weights():
+    options = {"model": "deep-linear", "widths": (12, 5), "train": 100, "test": 1, "outputs": True}
+    dense, sparse = (matrix_of(load("teacher", keep=keep, **options)) for keep in (1.0, 0.25))
+    largest = abs(dense) >= np.sort(abs(dense).ravel())[-15]
+    np.testing.assert_allclose(sparse, np.where(largest, dense, 0), atol=2e-6)
+
+
+def test_teacher_inputs_are_standard_normal_and_seeded():
+    one, again, other = (load("teacher", train=2000, test=2000, seed=seed) for seed in (0, 0, 1))
+    for inputs in (one.train.inputs, one.test.inputs):
+        assert inputs.shape == (2000, 64)
+        assert abs(inputs.mean()) < 5 / math.sqrt(128_000)
+        assert abs(inputs.var() - 1) < 5 * math.sqrt(2 / 128_000)
+    assert torch.equal(one.train.inputs, again.train.inputs)
+    assert torch.equal(one.train.labels, again.train.labels)
+    assert not torch.equal(one.train.inputs, other.train.inputs)
+    assert not torch.equal(one.train.inputs, one.test.inputs)
+    ((inputs, _),) = Batches(one.train, 2000, dtype=torch.bfloat16)
+    assert torch.equal(inputs, one.train.inputs.bfloat16())
+
+
+def test_teacher_of_images():
+    data = load("teacher", model="lenet-5", train=3, test=2)
+    assert data.train.inputs.shape == (3, 1, 28, 28)
+    assert data.classes == 10
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"train": 0}, ValueError, "train must be an integer >= 1"),
+        ({"test": 1.0}, ValueError, "test must be an integer >= 1"),
+        ({"seed": None}, ValueError, "seed must be an integer >= 0"),
+        ({"keep": 1.5}, ValueError, r"keep must be in \[0, 1\]"),
+        ({"model": "mpl"}, ValueError, "unknown model 'mpl'"),
+        ({"depth": 3}, TypeError, "'depth'; it takes widths"),
+    ],
+)
+def test_bad_teachers(options, error, message):
+    with pytest.raises(error, match=message):
+        load("teacher", **options)
+
+
+# MNIST and Fashion-MNIST
+
+
+def idx_bytes(array):
+    head = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
+    return head + bytes(array.ravel().tolist())
+
+
+def write_idx(place, *, n=5, test=3, compressed=True, seed=0):
+    rng = np.random.default_rng(seed)
+    place.mkdir(parents=True, exist_ok=True)
+    arrays = {}
+    for part, count in (("train", n), ("t10k", test)):
+        arrays[f"{part}-images-idx3-ubyte"] = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        arrays[f"{part}-labels-idx1-ubyte"] = rng.integers(0, 10, count, dtype=np.uint8)
+    for name, array in arrays.items():
+        content = idx_bytes(array)
+        (place / f"{name}{'.gz' * compressed}").write_bytes(gzip.compress(content) if compressed else content)
+    return arrays
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("mnist", "."), ("mnist", "MNIST/raw"), ("fashion-mnist", "."), ("fashion-mnist", "FashionMNIST/raw")],
+)
+def test_idx_files(tmp_path, name, place, compressed):
+    arrays = write_idx(tmp_path / place, compressed=compressed)
+    data = load(name, tmp_path)
+    assert (data.name, data.classes) == (name, 10)
+    for split, part in ((data.train, "train"), (data.test, "t10k")):
+        np.testing.assert_array_equal(split.inputs[:, 0], arrays[f"{part}-images-idx3-ubyte"])
+        np.testing.assert_array_equal(split.labels, arrays[f"{part}-labels-idx1-ubyte"])
+    assert set(data.unverified) == set(arrays)
+
+
+def test_the_folder_of_the_set_comes_first(tmp_path):
+    write_idx(tmp_path)
+    arrays = write_idx(tmp_path / "MNIST" / "raw", seed=1)
+    np.testing.assert_array_equal(
+        load("mnist", str(tmp_path)).train.inputs[:, 0], arrays["train-images-idx3-ubyte"]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_checksums_are_of_contents(tmp_path, monkeypatch, compressed):
+    arrays = write_idx(tmp_path, compressed=compressed)
+    md5 = {name: hashlib.md5(idx_bytes(array)).hexdigest() for name, array in arrays.items()}
+    monkeypatch.setitem(idx._RELEASES, "fashion-mnist", idx._RELEASES["fashion-mnist"]._replace(md5=md5))
+    assert load("fashion-mnist", tmp_path).unverified == ()
+    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte\S* is train-images-idx3-ubyte of fashion-mnist"):
+        load("mnist", tmp_path)
+    changed = bytearray(idx_bytes(arrays["t10k-images-idx3-ubyte"]))
+    changed[100] ^= 1
+    ending = ".gz" * compressed
+    (tmp_path / f"t10k-images-idx3-ubyte{ending}").write_bytes(changed)
+    assert load("fashion-mnist", tmp_path).unverified == ("t10k-images-idx3-ubyte",)
+
+
+LABELS_FILE, IMAGES_FILE = "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        (IMAGES_FILE, b"", "is not an IDX file of bytes with 3 dimensions: it begins with '', '00000803' is expected"),
+        (IMAGES_FILE, b"\x89PNG\r\n\x1a\n" + bytes(20), "begins with '89504e47'"),
+        (IMAGES_FILE, idx_bytes(np.zeros(3, np.uint8)), "begins with '00000801', '00000803' is expected"),
+        (IMAGES_FILE, struct.pack("<4I", 2051, 3, 28, 28) + bytes(3 * 784), "begins with '03080000'"),
+        (IMAGES_FILE, idx_bytes(np.zeros((3, 28, 28), np.uint8))[:-1],
+         "is truncated or damaged: 2351 bytes follow its header, which announces 3 x 28 x 28"),
+        (IMAGES_FILE, idx_bytes(np.zeros((3, 28, 28), np.uint8)) + b"x", "2353 bytes follow"),
+        (IMAGES_FILE, idx_bytes(np.zeros((3, 28, 28), np.uint8))[:9], "begins with '00000803'"),
+        (IMAGES_FILE, struct.pack(">4I", 2051, *[2**32 - 1] * 3), "announces 4294967295 x 4294967295 x 4294967295"),
+        (IMAGES_FILE, idx_bytes(np.zeros((3, 32, 32), np.uint8)), r"holds images of \(32, 32\), \(28, 28\) is expect"),
+        (IMAGES_FILE, gzip.compress(idx_bytes(np.zeros((3, 28, 28), np.uint8)))[:-9], "is a damaged gzip file"),
+        (IMAGES_FILE, b"\x1f\x8b" + bytes(30), "is a damaged gzip file"),
+        (LABELS_FILE, idx_bytes(np.zeros(4, np.uint8)), "holds 4 labels for 5 images"),
+        (LABELS_FILE, idx_bytes(np.array([0, 9, 10, 0, 0], np.uint8)), r"labels must be in 0..9, got 10 for example 2"),
+    ],
+)  # fmt: skip
+def test_idx_files_that_are_none(tmp_path, file, content, message):
+    write_idx(tmp_path)
+    (tmp_path / f"{file}.gz").write_bytes(content)
+    with pytest.raises(ValueError, match=message) as caught:
+        load("mnist", tmp_path)
+    assert str(tmp_path / f"{file}.gz") in str(caught.value)
+
+
+def test_empty_sets_are_refused(tmp_path):
+    write_idx(tmp_path, test=0)
+    with pytest.raises(ValueError, match=r"mnist, test set: .* not empty"):
+        load("mnist", tmp_path)
+
+
+# CIFAR
+
+
+NAMES = {"cifar10": [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"], "cifar100": ["train", "test"]}
+CLASSES = {"cifar10": 10, "cifar100": 100}
+FOLDERS = {
+    ("cifar10", "binary"): "cifar-10-batches-bin",
+    ("cifar10", "python"): "cifar-10-batches-py",
+    ("cifar100", "binary"): "cifar-100-binary",
+    ("cifar100", "python"): "cifar-100-python",
+}
+
+
+def cifar_batch(name, file, n=4):
+    rng = np.random.default_rng(len(file) + sum(map(ord, file)))
+    return rng.integers(0, 256, (n, 3, 32, 32), dtype=np.uint8), rng.integers(0, CLASSES[name], n).tolist()
+
+
+def binary_batch(name, images, labels):
+    """One label byte, or a coarse and a fine one, then the planes red, green, blue."""
+    head = b"" if name == "cifar10" else b"\x13"
+    rows = (head + bytes([label]) + image.tobytes() for image, label in zip(images, labels, strict=True))
+    return b"".join(rows)
+
+
+def python2_batch(name, images, labels):
+    """What cPickle of Python 2 writes, opcode by opcode: a dict of strings, an array and a list."""
+
+    def text(value):
+        return b"T" + struct.pack("<i", len(value)) + value
+
+    def integer(value):
+        return b"J" + struct.pack("<i", value)
+
+    def integers(values):
+        return b"](" + b"".join(map(integer, values)) + b"e"
+
+    kind = b"cnumpy\ndtype\n(" + text(b"u1") + integer(0) + integer(1) + b"tR"
+    kind += b"(" + integer(3) + text(b"|") + b"NNN" + integer(-1) + integer(-1) + integer(0) + b"tb"
+    array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n" + integer(0) + b"\x85" + text(b"b") + b"tR"
+    shape = integer(len(images)) + integer(3072) + b"\x86"
+    array += b"(" + integer(1) + shape + kind + b"I00\n" + text(images.tobytes()) + b"tb"
+    items = {b"batch_label": text(b"of a test"), b"data": array}
+    if name == "cifar10":
+        items[b"labels"] = integers(labels)
+    else:
+        items |= {b"coarse_labels": integers([19] * len(labels)), b"fine_labels": integers(labels)}
+    return b"\x80\x02}" + b"".join(text(key) + value + b"s" for key, value in items.items()) + b"."
+
+
+WRITERS = {"binary": (binary_batch, ".bin"), "python": (python2_batch, "")}
+
+
+def write_cifar(place, name, release):
+    write, ending = WRITERS[release]
+    place.mkdir(parents=True, exist_ok=True)
+    batches = [cifar_batch(name, file) for file in NAMES[name]]
+    contents = {}
+    for file, batch in zip(NAMES[name], batches, strict=True):
+        contents[f"{file}{ending}"] = write(name, *batch)
+        (place / f"{file}{ending}").write_bytes(contents[f"{file}{ending}"])
+    return batches, contents
+
+
+@pytest.mark.parametrize("inside", [True, False])
+@pytest.mark.parametrize(("name", "release"), FOLDERS)
+def test_cifar(tmp_path, name, release, inside):
+    batches, contents = write_cifar(tmp_path / (FOLDERS[name, release] if inside else "."), name, release)
+    data = load(name, tmp_path)
+    assert (data.name, data.classes) == (name, CLASSES[name])
+    for split, parts in ((data.train, batches[:-1]), (data.test, batches[-1:])):
+        np.testing.assert_array_equal(split.inputs, np.concatenate([images for images, _ in parts]))
+        assert split.labels.tolist() == [label for _, labels in parts for label in labels]
+    assert data.unverified == tuple(contents)
+
+
+def test_cifar_that_is_official(tmp_path, monkeypatch):
+    _, contents = write_cifar(tmp_path, "cifar10", "python")
+    md5 = {file: hashlib.md5(content).hexdigest() for file, content in contents.items()}
+    monkeypatch.setattr(cifar, "_CIFAR10", cifar._CIFAR10._replace(python=cifar._CIFAR10.python._replace(md5=md5)))
+    assert load("cifar10", tmp_path).unverified == ()
+
+
+def test_the_binary_release_is_preferred(tmp_path):
+    batches, _ = write_cifar(tmp_path, "cifar100", "binary")
+    write_cifar(tmp_path, "cifar100", "python")
+    (tmp_path / "train").write_bytes(b"not looked at")
+    assert load("cifar100", tmp_path).train.labels.tolist() == batches[0][1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("cifar10", b"", "is truncated or another file: it has 0 bytes, a multiple of 3073 is expected"),
+        ("cifar10", bytes(3 * 3073 - 1), "it has 9218 bytes"),
+        ("cifar10", bytes(3074 * 2), "it has 6148 bytes, a multiple of 3073 .* binary release of cifar10"),
+        ("cifar10", bytes(3073) + b"\x0a" + bytes(3072), "labels must be in 0..9, got 10 for example 1"),
+        ("cifar100", bytes(3073), "a multiple of 3074 is expected for the binary release of cifar100"),
+        ("cifar100", b"\x00\x64" + bytes(3072), "labels must be in 0..99, got 100 for example 0"),
+    ],
+)
+def test_binary_files_that_are_none(tmp_path, name, content, message):
+    write_cifar(tmp_path, name, "binary")
+    path = tmp_path / f"{NAMES[name][-1]}.bin"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message) as caught:
+        load(name, tmp_path)
+    assert str(path) in str(caught.value)
+
+
+IMAGES, FINE = cifar_batch("cifar10", "test_batch")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is truncated or another file: it is not a pickle of arrays"),
+        (b"\x89PNG\r\n", "it is not a pickle of arrays"),
+        (python2_batch("cifar10", IMAGES, FINE)[:-500], "is truncated or another file"),
+        (python2_batch("cifar10", IMAGES, FINE)[:40], "is truncated or another file"),
+        (b"\x80\x02N.", r"is not of the Python release of cifar10: a dict with the array data, \(n, 3072\) of uint8"),
+        (b"\x80\x02}.", "and the list labels of n integers is expected"),
+        (python2_batch("cifar100", IMAGES, FINE), "is not of the Python release of cifar10"),
+        (python2_batch("cifar10", IMAGES, FINE[:-1]), "is not of the Python release of cifar10"),
+        (python2_batch("cifar10", IMAGES[:0], []), "is not of the Python release of cifar10"),
+        (python2_batch("cifar10", IMAGES, [0, 1, -1, 0]), "is not of the Python release of cifar10"),
+        (python2_batch("cifar10", IMAGES, [0, 1, 10, 0]), "labels must be in 0..9, got 10 for example 2"),
+        (python2_batch("cifar10", IMAGES, FINE).replace(b"u1", b"i1"), "is not of the Python release of cifar10"),
+    ],
+)
+def test_python_files_that_are_none(tmp_path, content, message):
+    write_cifar(tmp_path, "cifar10", "python")
+    path = tmp_path / "test_batch"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message) as caught:
+        load("cifar10", tmp_path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "instructions",
+    [
+        b"cos\nsystem\n(S'touch {0}'\ntR.",
+        b"cposix\nsystem\n(S'touch {0}'\ntR.",
+        b'cbuiltins\neval\n(S\'open("{0}", "w")\'\ntR.',
+        b'c__builtin__\neval\n(S\'open("{0}", "w")\'\ntR.',
+        b"(S'touch {0}'\nios\nsystem\n.",
+        b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x99touch {0}\x85R.",
+        b"\x80\x04\x8c\x05numpy\x8c\x0endarray.tofile\x93.",
+        b"\x80\x04\x8c\x05numpy\x8c\x04load\x93\x8c\x04file\x85R.",
+        b"cnumpy.core.multiarray\nscalar\n.",
+        b"cnumpy\nfromfile\n.",
+        b"chostile_module\nanything\n.",
+        b"\x80\x02\x82\x01.",
+        b"Pidentity\n.",
+    ],
+)
+def test_pickles_run_nothing(tmp_path, monkeypatch, instructions):
+    ran = tmp_path / "ran"
+    (tmp_path / "hostile_module.py").write_text(f"open({str(ran)!r}, 'w')", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    write_cifar(tmp_path, "cifar10", "python")
+    content = instructions.replace(b"{0}", str(ran).encode())
+    if b"\x8c\x99" in content:
+        content = content.replace(b"\x99", bytes([len(f"touch {ran}")]))
+    (tmp_path / "data_batch_1").write_bytes(content)
+    with pytest.raises(ValueError, match="data_batch_1 is truncated or another file"):
+        load("cifar10", tmp_path)
+    assert not ran.exists()
+    assert "hostile_module" not in sys.modules
+
+
+def test_what_is_refused_is_named():
+    with pytest.raises(ValueError, match=r"it asks for os\.system, nothing but NumPy arrays is admitted"):
+        arrays_only(b"cos\nsystem\n(S'true'\ntR.")
+
+
+def test_pickles_of_todays_numpy_are_read():
+    import pickle
+
+    value = {b"data": np.arange(6, dtype=np.uint8).reshape(2, 3), "labels": [1, 2.5, None, (True, "text")]}
+    read = arrays_only(pickle.dumps(value, protocol=4))
+    np.testing.assert_array_equal(read[b"data"], value[b"data"])
+    assert read["labels"] == value["labels"]
+
+
+# Image folders
+
+
+def write_images(place, images):
+    from PIL import Image
+
+    for path, image in images.items():
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place / path)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    pytest.importorskip("PIL")
+    rng = np.random.default_rng(0)
+    paths = [f"{part}/{label}/{i}.png" for part in ("train", "val") for label in ("dog", "cat") for i in range(3)]
+    images = {path: rng.integers(0, 256, (5, 4, 3), dtype=np.uint8) for path in paths}
+    write_images(tmp_path, images)
+    (tmp_path / "train" / "cat" / "notes.txt").write_text("no image", encoding="utf-8")
+    (tmp_path / "train" / "notes.txt").write_text("no class", encoding="utf-8")
+    return tmp_path, images
+
+
+def test_folders(folders):
+    place, images = folders
+    data = load("folder", place)
+    assert data.classes == 2
+    for split, part in ((data.train, "train"), (data.test, "val")):
+        assert split.inputs.shape == (6, 3, 5, 4)
+        expected = [images[f"{part}/{label}/{i}.png"].transpose(2, 0, 1) for label in ("cat", "dog") for i in range(3)]
+        np.testing.assert_array_equal(split.inputs, expected)
+        assert split.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert torch.equal(load("folder", place, test="train").test.inputs, data.train.inputs)
+
+
+def test_folders_as_in_tiny_imagenet(folders):
+    place, _ = folders
+    nested = {f"train/ant/images/{i}.png": np.full((5, 4, 3), i, np.uint8) for i in range(2)}
+    flat = {f"val/images/val_{i}.png": np.full((5, 4, 3), 10 + i, np.uint8) for i in range(2)}
+    write_images(place, nested | flat)
+    (place / "val" / "val_annotations.txt").write_text(
+        "val_0.png\tdog\t0\t0\t62\t62\nval_1.png\tant\t0\t0\t62\t62\n", encoding="utf-8"
+    )
+    data = load("folder", place)
+    assert data.classes == 3
+    assert data.train.labels.tolist() == [0, 0, 1, 1, 1, 2, 2, 2]
+    assert data.train.inputs[:2, 0, 0, 0].tolist() == [0, 1]
+    assert data.test.labels.tolist() == [2, 0]
+    assert data.test.inputs[:, 0, 0, 0].tolist() == [10, 11]
+
+
+def test_images_are_resized(folders):
+    place, _ = folders
+    wide = np.random.default_rng(1).integers(0, 256, (4, 8, 3), dtype=np.uint8)
+    write_images(place, {"train/cat/0.png": wide, "train/cat/1.png": np.full((9, 3), 200, np.uint8)})
+    with pytest.raises(ValueError, match=r"\.png has \d x \d pixels, .*0\.png has 4 x 8: write size=4 to bring all"):
+        load("folder", place)
+    data = load("folder", place, size=4)
+    assert data.train.inputs.shape == (6, 3, 4, 4)
+    np.testing.assert_array_equal(data.train.inputs[0], wide[:, 2:6].transpose(2, 0, 1))
+    assert (data.train.inputs[1] == 200).all()  # gray becomes RGB
+    for size in (0, 4.0):
+        with pytest.raises(ValueError, match="size must be an integer >= 1"):
+            load("folder", place, size=size)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n" + bytes(50)])
+def test_images_that_are_none(folders, content):
+    place, _ = folders
+    (place / "val" / "cat" / "2.png").write_bytes(content)
+    with pytest.raises(ValueError, match=r"2\.png cannot be read as an image"):
+        load("folder", place)
+
+
+def test_images_that_are_truncated(folders):
+    place, _ = folders
+    path = place / "train" / "dog" / "1.png"
+    path.write_bytes(path.read_bytes()[:-60])
+    with pytest.raises(ValueError, match=r"1\.png cannot be read as an image"):
+        load("folder", place)
+
+
+def test_folders_that_do_not_fit(folders):
+    place, images = folders
+    with pytest.raises(FileNotFoundError, match=r"test does not exist: expected are images in folders named after"):
+        load("folder", place, test="test")
+    with pytest.raises(FileNotFoundError, match="train does not exist"):
+        load("folder", place / "nowhere")
+    (place / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="empty holds no images"):
+        load("folder", place, train="empty")
+    write_images(place, {"val/ant/0.png": images["val/dog/0.png"]})
+    with pytest.raises(ValueError, match=r"val has classes that .*train has not: ant; name another"):
+        load("folder", place)
+
+
+def test_without_pillow(folders, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ModuleNotFoundError, match="images are read by Pillow: pip install pillow"):
+        load("folder", folders[0])
+
+
+# Where things are missing
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "cifar100"])
+def test_missing_files_are_listed(tmp_path, name):
+    page = {"m": "exdb/mnist", "f": "zalandoresearch/fashion-mnist", "c": "kriz/cifar.html"}[name[0]]
+    wanted = NAMES.get(name, ["train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"])
+    for directory, error, message in (
+        (None, ValueError, f"{name} is read from files: name the directory"),
+        (tmp_path / "nowhere", FileNotFoundError, f"{name}: there is no directory {tmp_path / 'nowhere'}"),
+        (tmp_path, FileNotFoundError, f"{name}: {tmp_path} holds none of its files"),
+    ):
+        with pytest.raises(error) as caught:
+            load(name, directory)
+        assert str(caught.value).startswith(message)
+        assert all(word in str(caught.value) for word in [page, *wanted])
+
+
+def test_files_that_are_there_are_told_from_those_that_are_not(tmp_path):
+    write_idx(tmp_path)
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(FileNotFoundError) as caught:
+        load("mnist", tmp_path)
+    there = str(caught.value).partition("expected")[0]
+    assert str(tmp_path / "t10k-images-idx3-ubyte.gz") in there
+    assert "t10k-labels" not in there
+
+
+def test_a_folder_without_a_directory():
+    with pytest.raises(ValueError, match="name the directory that holds train/CLASS and val/CLASS"):
+        load("folder")
+
+
+def test_unknown_names_and_options():
+    with pytest.raises(ValueError, match=f"unknown data set 'cifar': known are {', '.join(DATASETS)}"):
+        load("cifar")
+    with pytest.raises(TypeError, match="size"):
+        load("digits", size=3)
+
+
+def test_a_split_of_ones_own():
+    split = Split(torch.zeros(3, 1, 2, 2, dtype=torch.uint8), torch.arange(3), (1.0,), (2.0,))
+    ((inputs, labels),) = Batches(split, 3)
+    assert inputs.unique().tolist() == [-0.5]
+    assert labels.tolist() == [0, 1, 2]
