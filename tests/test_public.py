@@ -14,7 +14,7 @@ import pytest
 
 import linreg_mirror
 import linreg_mirror.mirrors
-import linreg_mirror.networks.models
+import linreg_mirror.networks.recipes
 import linreg_mirror.parametrizations
 import linreg_mirror.theorems
 import sketching
@@ -25,7 +25,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 MODULES = [
     *(linreg_mirror, linreg_mirror.mirrors, linreg_mirror.parametrizations, linreg_mirror.theorems),
-    *(linreg_mirror.networks, linreg_mirror.networks.models),
+    *(linreg_mirror.networks, linreg_mirror.networks.models, linreg_mirror.networks.data),
+    *(linreg_mirror.networks.methods, linreg_mirror.networks.recipes),
     *(sketching, sketching.network_scores),
 ]
 

@@ -9,6 +9,7 @@ from linreg_mirror.cli.falsify import falsify
 from linreg_mirror.cli.masks import masks
 from linreg_mirror.cli.solve import solve
 from linreg_mirror.cli.theorems import list_theorems
+from linreg_mirror.cli.train import compare, train
 
 __all__ = ["app", "console"]
 
@@ -22,5 +23,7 @@ app.command()(check)
 app.command()(falsify)
 app.command()(solve)
 app.command()(masks)
+app.command()(train)
+app.command()(compare)
 app.command(name="theorems")(list_theorems)
 app.command()(doctor)

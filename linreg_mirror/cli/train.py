@@ -1,0 +1,133 @@
+"""The commands `train` and `compare`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from linreg_mirror.cli._shared import Jobs, Refused, console, interrupted
+
+if TYPE_CHECKING:
+    from linreg_mirror.networks.train import Run
+
+_Recipe = Annotated[str, typer.Argument(help="A recipe of the package, such as pilot-digits, or a TOML file.")]
+_Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Another setting, such as epochs=20 or method.alpha=1e-3."),
+]
+_Data = Annotated[Path | None, typer.Option("--data-dir", help="Where datasets are that come with no package.")]
+_Device = Annotated[str, typer.Option(help="Where to train, such as cpu or cuda.")]
+_SHARES = (1.0, 0.1, 0.05, 0.02, 0.01, 0.005)
+
+
+def train(
+    recipe: _Recipe,
+    changes: _Changes = None,
+    data_directory: _Data = None,
+    device: _Device = "cpu",
+    keep: Annotated[
+        list[float] | None, typer.Option(help="Share of weights to which the end is pruned; may be repeated.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of the run. Default: results/runs/, named after the settings.")
+    ] = None,
+) -> None:
+    """Train a network, and prune it in the end.
+
+    A run that was interrupted goes on from its last epoch; one that is finished is only shown. Exit code 1 if training
+    diverges, 2 for bad arguments.
+    """
+    try:
+        from linreg_mirror.networks import recipes
+        from linreg_mirror.networks.train import train as run
+
+        settings = recipes.read(recipe, changes or ())
+        for share in keep or ():
+            recipes.check_keep(share)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            line = bar.add_task(recipe, total=settings.epochs)
+            done = run(
+                settings,
+                folder=output,
+                data_directory=data_directory,
+                device=device,
+                progress=lambda record: bar.update(line, completed=record["epoch"], description=_described(record)),
+            )
+        if done.leads:
+            _show(done, keep or _SHARES)
+    except ArithmeticError as error:
+        console.print(f"diverged: {error}", style="bold red", highlight=False, soft_wrap=True, markup=False)
+        raise typer.Exit(1) from None
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        raise Refused(error) from None
+    except KeyboardInterrupt:
+        raise interrupted() from None
+
+
+def _described(record: dict[str, Any]) -> str:
+    return (
+        f"loss {record['loss']:.3f}, accuracy {record['accuracy']:.1%} ({record['test_accuracy']:.1%} in the test), "
+        f"|x|_1 {record['l1_norm']:.4g}, near zero {record['near_zero']:.0%}, alpha {record['alpha']:.2g}"
+    )
+
+
+def _show(run: "Run", shares: tuple[float, ...] | list[float]) -> None:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("kept", "weights", "of", "layers lost", "test accuracy"):
+        table.add_column(name, justify="right")
+    for share in shares:
+        pruned = run.pruned(share)
+        kept = pruned["kept"].values()
+        table.add_row(
+            f"{share:.1%}", f"{sum(kept):,}", f"{pruned['weights']:,}", str(sum(not one for one in kept)),
+            f"{pruned['accuracy']:.2%}",
+        )  # fmt: skip
+    console.print(table)
+    last = run.history[-1]
+    scale = "" if last["log_scale"] is None else f", scale b = exp({last['log_scale']:.3g})"
+    console.print(
+        f"{_described(last)}; decay A = {last['decay']:.3g}{scale}\n{run.folder}",
+        highlight=False, soft_wrap=True, markup=False,
+    )  # fmt: skip
+
+
+def compare(
+    recipe: _Recipe,
+    changes: _Changes = None,
+    data_directory: _Data = None,
+    device: _Device = "cpu",
+    jobs: Jobs = 2,
+    output: Annotated[Path | None, typer.Option(help="Folder of table and picture. Default: results/compare.")] = None,
+) -> None:
+    """Train by several methods and seeds, prune each run to every sparsity, and draw accuracy against sparsity.
+
+    The recipe has a table `compare`. What is finished is not trained again.
+    """
+    try:
+        from linreg_mirror.networks import recipes
+        from linreg_mirror.networks.compare import as_table, intervals, write
+        from linreg_mirror.networks.compare import compare as run_all
+        from linreg_mirror.store import results_directory
+
+        comparison = recipes.read_comparison(recipe, changes or ())
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            line = bar.add_task(recipe, total=None)
+            rows = run_all(
+                comparison,
+                jobs=jobs,
+                data_directory=data_directory,
+                device=device,
+                progress=lambda done, total, label: bar.update(line, completed=done, total=total, description=label),
+            )
+        console.print(as_table(list(intervals(rows))))
+        paths = write(rows, comparison, output or results_directory() / "compare", Path(recipe).stem)
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        raise Refused(error) from None
+    except KeyboardInterrupt:
+        raise interrupted() from None
+    console.print(", ".join(map(str, paths)), highlight=False, soft_wrap=True, markup=False)

@@ -1,0 +1,93 @@
+"""Checkpoints: tensors and JSON in one file, written at once or not at all, and never unpickled."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+
+def save(path: Path, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
+    """Write a checkpoint, so that whoever reads finds the old one or the new one, whole.
+
+    Parameters
+    ----------
+    path : Path
+        A safetensors file; `state` goes into its header.
+    tensors : mapping of str to torch.Tensor
+        On any device.
+    state : mapping of str
+        JSON values.
+    """
+    # Each tensor gets memory of its own: safetensors refuses those that share it.
+    own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    with _replacing(path) as partial:
+        save_file(own, partial, metadata={"state": json.dumps(state)})
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, so that whoever reads finds the old one or the new one, whole."""
+    with _replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Give a file to write, which then takes the place of `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Read a checkpoint: its tensors, on the CPU, and its state.
+
+    Raises
+    ------
+    ValueError
+        If the file is truncated, or none that `save` has written.
+    OSError
+        If it cannot be read.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            state = json.loads((file.metadata() or {})["state"])
+    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is no checkpoint, or damaged ({error}): delete it to start again") from None
+    return tensors, state
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Return an optimiser's state, taken apart into tensors and JSON values."""
+    whole = optimizer.state_dict()
+    tensors, numbers = {}, {}
+    for index, entries in whole["state"].items():
+        for name, value in entries.items():
+            if isinstance(value, torch.Tensor):
+                tensors[f"{index}.{name}"] = value
+            else:
+                numbers[f"{index}.{name}"] = value
+    return tensors, {"numbers": numbers, "groups": whole["param_groups"]}
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]
+) -> None:
+    """Put back what `optimizer_state` returned, into an optimiser made in the same way."""
+    entries: dict[int, dict[str, Any]] = {}
+    for key, value in {**tensors, **state["numbers"]}.items():
+        index, name = key.split(".", 1)
+        entries.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": entries, "param_groups": state["groups"]})

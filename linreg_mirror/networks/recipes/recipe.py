@@ -1,0 +1,251 @@
+"""What a recipe is, and how it is read."""
+
+import json
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from linreg_mirror._arguments import check_integer, check_momentum
+
+Part = Mapping[str, Any]
+_Schedule = Literal["constant", "cosine", "step"]
+_Precision = Literal["float32", "float64", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of one run; those that are as usual do not count in its name.
+
+    Attributes
+    ----------
+    data, model, method : mapping
+        A name, under "name", and the options of that dataset, model or method.
+    epochs : int
+        How many times all training examples are seen.
+    batch : int
+        Examples in a step, those of all processes together.
+    lr : float
+        Learning rate at its highest.
+    momentum : float
+        Of SGD, in [0, 1).
+    weight_decay : float
+        As torch counts it, on what the method leaves alone: biases and norms; on the weights too in dense training.
+    schedule : {"cosine", "step", "constant"}
+        How the learning rate falls: to 0 along half a cosine, or to a tenth at each milestone, or not at all.
+    milestones : sequence of int
+        Epochs, for "step".
+    warmup : int
+        Epochs in which the learning rate rises from 0.
+    augment : bool
+        Crop at random after padding by 4, and flip.
+    precision : {"float32", "float64", "bfloat16"}
+        bfloat16 is used within layers, by autocast; weights stay in single precision.
+    compile, channels_last : bool
+        Whether torch compiles the model, and stores images with channels last.
+    validation : int
+        Training examples to hold out, and to test on in place of the test set: for choosing settings.
+    seed : int
+        Of weights, order of examples, augmentation.
+    """
+
+    data: Part = field(default_factory=lambda: {"name": "digits"})
+    model: Part = field(default_factory=lambda: {"name": "mlp"})
+    method: Part = field(default_factory=lambda: {"name": "dense"})
+    epochs: int = 60
+    batch: int = 64
+    lr: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    schedule: _Schedule = "cosine"
+    milestones: Sequence[int] = ()
+    warmup: int = 0
+    augment: bool = False
+    precision: _Precision = "float32"
+    compile: bool = False
+    channels_last: bool = False
+    validation: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for part in ("data", "model", "method"):
+            value = getattr(self, part)
+            if not (isinstance(value, Mapping) and isinstance(value.get("name"), str)):
+                raise ValueError(f'{part} must be a table with a name, got {value!r}: write {part} = {{name = "..."}}')
+        check_integer("epochs", self.epochs, 1)
+        check_integer("batch", self.batch, 1)
+        check_integer("warmup", self.warmup, 0, self.epochs)
+        check_integer("validation", self.validation, 0)
+        check_integer("seed", self.seed, 0, 2**63 - 1)
+        check_momentum(self.momentum)
+        for name, least in (("lr", 0), ("weight_decay", -math.inf)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not (isinstance(value, int | float) and math.isfinite(value)):
+                raise ValueError(f"{name} must be a number, got {value!r}")
+            if not value > least or value < 0:
+                raise ValueError(f"{name} must be {'positive' if least == 0 else 'at least 0'}, got {value!r}")
+        for name, allowed in (("schedule", get_args(_Schedule)), ("precision", get_args(_Precision))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        for name in ("augment", "compile", "channels_last"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} must be true or false, got {getattr(self, name)!r}")
+        for milestone in self.milestones:
+            check_integer("milestones", milestone, 1)
+
+    @property
+    def unusual(self) -> dict[str, Any]:
+        """The settings that differ from the usual ones: what a run is known by."""
+        usual = asdict(Recipe())
+        return {name: value for name, value in asdict(self).items() if value != usual[name]}
+
+    def learning_rate(self, epoch: float) -> float:
+        """Return the learning rate after so many epochs, parts of them included."""
+        if epoch < self.warmup:
+            return self.lr * epoch / self.warmup
+        if self.schedule == "cosine":
+            return self.lr * (1 + math.cos(math.pi * (epoch - self.warmup) / max(self.epochs - self.warmup, 1))) / 2
+        if self.schedule == "step":
+            return self.lr * 0.1 ** sum(epoch >= milestone for milestone in self.milestones)
+        return self.lr
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs to be compared.
+
+    Attributes
+    ----------
+    recipes : mapping of str to tuple of Recipe
+        By the label of the method, one for each seed.
+    keep : tuple of float
+        Shares of the weights to which each run is pruned in the end.
+    """
+
+    recipes: Mapping[str, tuple[Recipe, ...]]
+    keep: tuple[float, ...]
+
+
+def check_keep(share: Any) -> None:
+    """Raise ValueError unless this is a share of the weights that can be kept."""
+    if isinstance(share, bool) or not (isinstance(share, int | float) and 0 < share <= 1):
+        raise ValueError(
+            f"keep is a share of the weights, above 0 and at most 1, got {share!r}: for a sparsity of 95 % write 0.05"
+        )
+
+
+def names() -> list[str]:
+    """Return the names of the recipes that come with the package."""
+    return sorted(file.name.removesuffix(".toml") for file in _folder().iterdir() if file.name.endswith(".toml"))
+
+
+def read(name: str | Path, changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    name : str or Path
+        One of `names()`, or a TOML file.
+    changes : sequence of str
+        Settings to put in place of those in the file: "epochs=20", "method.alpha=1e-3".
+
+    Raises
+    ------
+    ValueError
+        If there is no such recipe, the file is no TOML, or a setting is unknown or out of range.
+    """
+    settings = _settings(name)
+    settings.pop("compare", None)
+    return _recipe(_changed(settings, changes))
+
+
+def read_comparison(name: str | Path, changes: Sequence[str] = ()) -> Comparison:
+    """Read the runs that a recipe wants compared.
+
+    Its table `compare` holds `keep`, `seeds`, and in `methods` a table for each label with the settings in which it
+    differs. Changes hold for all runs, and come last.
+
+    Raises
+    ------
+    ValueError
+        As `read`; or if there is nothing to compare, or a target sparsity is impossible.
+    """
+    settings = _settings(name)
+    compare = settings.pop("compare", {})
+    unknown = compare.keys() - {"keep", "seeds", "methods"}
+    if unknown or not compare.get("methods"):
+        what = f"has {', '.join(sorted(unknown))}" if unknown else "has no methods"
+        raise ValueError(
+            f"{name}: the table compare {what}; it takes keep, seeds, and in methods a table for each label"
+        )
+    keep = tuple(compare.get("keep", (0.1, 0.05, 0.02, 0.01, 0.005)))
+    for share in keep:
+        check_keep(share)
+    recipes = {
+        label: tuple(
+            _recipe(_changed(_merged(_merged(settings, own), {"seed": seed}), changes))
+            for seed in compare.get("seeds", [0])
+        )
+        for label, own in compare["methods"].items()
+    }
+    return Comparison(recipes, keep)
+
+
+def _folder() -> Any:
+    return resources.files("linreg_mirror.networks.recipes")
+
+
+def _settings(name: str | Path) -> dict[str, Any]:
+    path = Path(name)
+    file = path if path.suffix == ".toml" else _folder() / f"{name}.toml"
+    if not file.is_file():
+        raise ValueError(f"there is no recipe {str(name)!r}: write a TOML file, or one of {', '.join(names())}")
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{name} is no TOML: {error}") from None
+
+
+def _recipe(settings: Mapping[str, Any]) -> Recipe:
+    known = {one.name for one in fields(Recipe)}
+    unknown = settings.keys() - known
+    if unknown:
+        raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
+    return Recipe(**settings)
+
+
+def _changed(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+    """Return settings with KEY=VALUE in place; values are JSON, or else text."""
+    changed = dict(settings)
+    for change in changes:
+        key, equals, text = change.partition("=")
+        if not equals or not all(part.isidentifier() for part in key.split(".")):
+            raise ValueError(
+                f"a setting is changed by KEY=VALUE, such as epochs=20 or method.alpha=1e-3, got {change!r}"
+            )
+        value: Any = text
+        with suppress(json.JSONDecodeError):
+            value = json.loads(text)
+        for part in reversed(key.split(".")):
+            value = {part: value}
+        changed = _merged(changed, value)
+    return changed
+
+
+def _merged(settings: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with those of `own` in place; a part of another name brings its own options alone."""
+    merged = dict(settings)
+    for name, value in own.items():
+        before = merged.get(name)
+        if (
+            isinstance(value, Mapping)
+            and isinstance(before, Mapping)
+            and value.get("name", ...) in (..., before["name"])
+        ):
+            value = {**before, **value}
+        merged[name] = value
+    return merged

@@ -1,0 +1,450 @@
+"""Training runs: equal to a loop written by hand, resumed bit for bit, the same on two processes as on one."""
+
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+from typer.testing import CliRunner
+
+from linreg_mirror import cli
+
+torch = pytest.importorskip("torch")
+
+from linreg_mirror.networks import checkpoints, data, models, recipes  # noqa: E402
+from linreg_mirror.networks.compare import as_table, compare, draw, intervals  # noqa: E402
+from linreg_mirror.networks.recipes import Comparison, Recipe  # noqa: E402
+from linreg_mirror.networks.train import Diverged, run_folder, train  # noqa: E402
+from sketching import prunable  # noqa: E402
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+PILOT = {"name": "pilot", "alpha": 1e-3, "delta": 1.5, "K": 10.0}
+SMALL = Recipe(model={"name": "mlp", "widths": [64, 16, 10]}, epochs=4, batch=100)
+METHODS = {
+    "dense": {"name": "dense"},
+    "l1": {"name": "l1", "alpha": 1e-3, "proximal": True},
+    "pilot": PILOT,
+    "pilot-mirror": PILOT | {"name": "pilot-mirror"},
+}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    monkeypatch.setenv("LINREG_MIRROR_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setattr(cli.console, "width", 130)
+    return lambda *arguments: CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+class Killed(Exception):
+    pass
+
+
+def killed_after(epoch):
+    def stop(record):
+        if record["epoch"] == epoch:
+            raise Killed
+
+    return stop
+
+
+def without_times(history):
+    return [{name: value for name, value in record.items() if name != "seconds"} for record in history]
+
+
+# ---- recipes
+
+
+def test_learning_rates_by_hand():
+    cosine = Recipe(lr=0.4, epochs=10, warmup=2)
+    found = [cosine.learning_rate(epoch) for epoch in (0, 0.5, 2, 6, 10)]
+    np.testing.assert_allclose(found, [0, 0.1, 0.4, 0.2, 0], atol=1e-15)
+    step = Recipe(lr=0.4, epochs=10, schedule="step", milestones=[4, 8])
+    np.testing.assert_allclose(
+        [step.learning_rate(epoch) for epoch in (0, 3.9, 4, 7.9, 8)], [0.4, 0.4, 0.04, 0.04, 0.004]
+    )
+    assert Recipe(lr=0.4, schedule="constant").learning_rate(59) == 0.4
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_recipes_of_the_package_can_be_read(name):
+    recipe = recipes.read(name)
+    assert recipe.data["name"] in data.DATASETS
+    assert recipe.model["name"] in models.MODELS
+
+
+def test_settings_are_changed(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('epochs = 3\nmethod = { name = "l1", alpha = 0.1 }\n', encoding="utf-8")
+    assert recipes.read(file) == Recipe(epochs=3, method={"name": "l1", "alpha": 0.1})
+    changed = recipes.read(file, ["epochs=7", "method.alpha=1e-3", "schedule=constant", "augment=true"])
+    assert changed == Recipe(epochs=7, method={"name": "l1", "alpha": 1e-3}, schedule="constant", augment=True)
+    # Another method does not take over the options of the first.
+    assert recipes.read(file, ["method.name=dense"]).method == {"name": "dense"}
+
+
+def test_usual_settings_do_not_count_in_the_name():
+    assert Recipe().unusual == {}
+    assert Recipe(epochs=60, lr=0.1).unusual == {}
+    assert Recipe(lr=0.2).unusual == {"lr": 0.2}
+    assert run_folder(Recipe(lr=0.2)) != run_folder(Recipe(lr=0.3))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("epoch=3", "unknown settings: epoch; there are augment, batch"),
+        ("epochs=0", "epochs must be an integer >= 1, got 0"),
+        ("lr=0", "lr must be positive"),
+        ("lr=NaN", "lr must be a number"),
+        ("momentum=1", r"momentum must be in \[0, 1\)"),
+        ("schedule=linear", "schedule must be one of constant, cosine, step"),
+        ("method=dense", "method must be a table with a name"),
+        ("compile=1", "compile must be true or false"),
+        ("epochs", "KEY=VALUE"),
+    ],
+)
+def test_settings_that_make_no_sense(change, message):
+    with pytest.raises(ValueError, match=message):
+        recipes.read("dense-digits", [change])
+
+
+def test_unknown_recipes_are_answered_with_those_there_are(tmp_path):
+    with pytest.raises(ValueError, match=r"no recipe 'pilot-digit'.*pilot-digits"):
+        recipes.read("pilot-digit")
+    (tmp_path / "broken.toml").write_text("epochs = ", encoding="utf-8")
+    with pytest.raises(ValueError, match="is no TOML"):
+        recipes.read(tmp_path / "broken.toml")
+    with pytest.raises(ValueError, match="has no methods"):
+        recipes.read_comparison("dense-digits")
+
+
+# ---- runs
+
+
+def test_a_run_is_the_loop_one_would_write(tmp_path):
+    run = train(SMALL, folder=tmp_path)
+    digits = data.load("digits")
+    model = models.create("mlp", seed=0, widths=[64, 16, 10])
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
+    batches = data.Batches(digits.train, 100, seed=0)
+    losses = []
+    for epoch in range(4):
+        total = 0.0
+        for step, (inputs, labels) in enumerate(batches.epoch(epoch)):
+            for group in optimizer.param_groups:
+                group["lr"] = 0.05 * (1 + math.cos(math.pi * (epoch + step / 15) / 4))
+            loss = torch.nn.functional.cross_entropy(model(inputs), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(labels)
+        losses.append(total / 1437)
+    np.testing.assert_allclose([record["loss"] for record in run.history], losses, rtol=1e-5)
+    for name, weight in run.model.state_dict().items():
+        torch.testing.assert_close(weight, model.state_dict()[name], rtol=1e-4, atol=1e-6)
+    inputs, labels = next(iter(data.Batches(digits.test, len(digits.test))))
+    right = (model(inputs).argmax(1) == labels).double().mean().item()
+    assert run.history[-1]["test_accuracy"] == pytest.approx(right, abs=2 / 360)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, method):
+    recipe = replace(SMALL, method=METHODS[method])
+    whole = train(recipe, folder=tmp_path / "whole")
+    for epoch in (1, 3):
+        with pytest.raises(Killed):
+            train(recipe, folder=tmp_path / "parts", progress=killed_after(epoch))
+    parts = train(recipe, folder=tmp_path / "parts")
+    assert without_times(parts.history) == without_times(whole.history)
+    first, second = (checkpoints.load(tmp_path / name / "final.safetensors")[0] for name in ("whole", "parts"))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_run_that_is_killed_for_good_goes_on(tmp_path):
+    settings = ["--set", "epochs=150", "--set", "batch=400", "--set", "method.alpha=1e-4", "--output", tmp_path / "run"]
+    words = [sys.executable, "-m", "linreg_mirror.cli", "train", "pilot-digits", *map(str, settings), "--keep", "0.1"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(words, cwd=CHECKOUT, env=environment, stdout=subprocess.DEVNULL)
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    deadline = time.monotonic() + 60
+    while not metrics.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = len(metrics.read_text(encoding="utf-8").splitlines())
+    assert 0 < done < 150
+    seen = []
+    recipe = recipes.read("pilot-digits", ["epochs=150", "batch=400", "method.alpha=1e-4"])
+    parts = train(recipe, folder=tmp_path / "run", progress=seen.append)
+    assert seen[0]["epoch"] in (done + 1, done + 2)  # the checkpoint is written before the metrics
+    whole = train(recipe, folder=tmp_path / "whole")
+    assert without_times(parts.history) == without_times(whole.history)
+    assert not list((tmp_path / "run").glob(".*.[0-9]*")), "a partial file is left"
+
+
+def test_validation_takes_training_examples(tmp_path):
+    run = train(replace(SMALL, epochs=1, validation=437), folder=tmp_path)
+    assert (len(run.data.train), len(run.data.test)) == (1000, 437)
+    whole = data.load("digits")
+    test = {bytes(image.numpy()) for image in whole.test.inputs}
+    assert not test & {bytes(image.numpy()) for image in run.data.test.inputs}
+
+
+def test_a_finished_run_is_read_not_repeated(tmp_path):
+    first = train(SMALL, folder=tmp_path)
+    again = train(SMALL, folder=tmp_path, progress=lambda record: pytest.fail("it trains"))
+    assert again.history == first.history
+    assert all(torch.equal(a, b) for a, b in zip(first.model.parameters(), again.model.parameters(), strict=True))
+    lines = (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == first.history
+
+
+def test_a_folder_holds_one_run(tmp_path):
+    train(replace(SMALL, epochs=1), folder=tmp_path)
+    with pytest.raises(ValueError, match=r"epochs = 1, now 2; lr = 0\.1, now 0\.3: give this one another folder"):
+        train(replace(SMALL, epochs=2, lr=0.3), folder=tmp_path)
+
+
+def test_a_run_that_diverges_keeps_what_was_good(tmp_path):
+    recipe = replace(SMALL, schedule="constant", lr=0.1)
+    with pytest.raises(Killed):
+        train(recipe, folder=tmp_path, progress=killed_after(2))
+    good = (tmp_path / "checkpoint.safetensors").read_bytes()
+    tensors, state = checkpoints.load(tmp_path / "checkpoint.safetensors")
+    tensors["model.1.weight"][0, 0] = math.nan
+    checkpoints.save(tmp_path / "checkpoint.safetensors", tensors, state)
+    bad = (tmp_path / "checkpoint.safetensors").read_bytes()
+    with pytest.raises(Diverged, match="the loss of epoch 3 is nan"):
+        train(recipe, folder=tmp_path)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == bad != good
+    with pytest.raises(Diverged, match="the loss of epoch 1 is"):
+        train(replace(recipe, lr=1e30), folder=tmp_path / "other")
+
+
+def test_pruning_keeps_exactly_what_is_asked_for(tmp_path):
+    run = train(replace(SMALL, method=PILOT), folder=tmp_path)
+    assert run.pruned(1.0)["accuracy"] == run.history[-1]["test_accuracy"]
+    before = {name: weight.detach().clone() for name, weight in prunable(run.model).items()}
+    for keep in (0.5, 0.1, 0.013):
+        pruned = run.pruned(keep)
+        assert sum(pruned["kept"].values()) == int(keep * (64 * 16 + 160) + 0.5)
+        assert pruned["weights"] == 1184
+    # By hand, and the model is as it was.
+    threshold = torch.cat([weight.abs().flatten() for weight in before.values()]).sort(descending=True).values[117]
+    kept = {name: int((weight.abs() >= threshold).sum()) for name, weight in before.items()}
+    assert run.pruned(118 / 1184)["kept"] == kept
+    assert all(torch.equal(before[name], weight) for name, weight in prunable(run.model).items())
+
+
+def test_penalty_and_scale_are_reported(tmp_path):
+    run = train(replace(SMALL, method=PILOT, schedule="constant"), folder=tmp_path)
+    # 15 steps an epoch, lr/(1 - momentum) = 1.
+    expected = np.cumsum([15 * alpha for alpha in [PILOT["alpha"], *(record["alpha"] for record in run.history[:-1])]])
+    np.testing.assert_allclose([record["decay"] for record in run.history], expected, rtol=1e-12)
+    np.testing.assert_allclose([record["log_scale"] for record in run.history], math.log(0.5) - 4 * expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch": 2000}, r"1\.\.1437 examples"),
+        ({"data": {"name": "digit"}}, "unknown data set 'digit'"),
+        ({"data": {"name": "mnist"}}, "directory"),
+        ({"model": {"name": "lenet"}}, "unknown model 'lenet'"),
+        ({"method": {"name": "pillot"}}, "unknown method 'pillot': known are dense"),
+    ],
+)
+def test_recipes_that_cannot_be_run(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        train(replace(SMALL, **changes), folder=tmp_path)
+
+
+def test_a_device_that_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match="device 'nowhere' is not to be had"):
+        train(SMALL, folder=tmp_path, device="nowhere")
+
+
+@pytest.mark.parametrize("precision", ["float64", "bfloat16"])
+def test_precisions(tmp_path, precision):
+    run = train(replace(SMALL, precision=precision), folder=tmp_path)
+    expected = torch.float64 if precision == "float64" else torch.float32
+    assert {weight.dtype for weight in run.model.parameters()} == {expected}
+    assert run.history[-1]["loss"] < 0.5 * run.history[0]["loss"]
+
+
+@pytest.mark.slow
+def test_a_compiled_run_is_the_plain_one(tmp_path):
+    recipe = replace(SMALL, method=PILOT, epochs=2)
+    plain = train(recipe, folder=tmp_path / "plain")
+    compiled = train(replace(recipe, compile=True), folder=tmp_path / "compiled")
+    for one, other in zip(plain.history, compiled.history, strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], rel=1e-4)
+
+
+def test_two_processes_train_as_one(tmp_path):
+    changes = ["epochs=2", "batch=101", "precision=float64", "method.delta=1.5"]
+    words = [word for change in changes for word in ("--set", change)]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
+    command = [sys.executable, "-W", "ignore", "-m", "linreg_mirror.cli", "train", "pilot-digits", *words]
+    done = subprocess.run(
+        [*torchrun, *command, "--output", str(tmp_path / "two")],
+        cwd=CHECKOUT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    one = train(recipes.read("pilot-digits", changes), folder=tmp_path / "one")
+    lines = (tmp_path / "two" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    for alone, together in zip(one.history, map(json.loads, lines), strict=True):
+        assert together["loss"] == pytest.approx(alone["loss"], rel=1e-11)
+        assert together["accuracy"] == alone["accuracy"]
+        assert together["alpha"] == alone["alpha"]
+
+
+# ---- checkpoints
+
+
+def test_checkpoints_come_back_as_they_were(tmp_path):
+    tensors = {"a": torch.randn(3, 2, generator=torch.Generator().manual_seed(0)), "b": torch.tensor([True, False])}
+    state = {"epoch": 3, "list": [1.5, None]}
+    checkpoints.save(tmp_path / "new" / "x.safetensors", tensors | {"c": tensors["a"]}, state)  # shared memory
+    found, again = checkpoints.load(tmp_path / "new" / "x.safetensors")
+    assert again == state
+    assert all(torch.equal(found[name], tensors[name]) for name in tensors)
+
+
+def test_a_damaged_checkpoint_is_an_error_that_says_what_to_do(tmp_path):
+    path = tmp_path / "x.safetensors"
+    checkpoints.save(path, {"a": torch.ones(100)}, {})
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=r"is no checkpoint, or damaged .*delete it to start again"):
+        checkpoints.load(path)
+
+
+def test_what_cannot_be_written_leaves_the_old_one(tmp_path):
+    path = tmp_path / "x.safetensors"
+    checkpoints.save(path, {"a": torch.ones(2)}, {})
+    with pytest.raises(TypeError):
+        checkpoints.save(path, {"a": torch.zeros(2)}, {"epoch": object()})
+    assert checkpoints.load(path)[0]["a"].tolist() == [1, 1]
+    assert [file.name for file in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+def test_optimisers_come_back_as_they_were():
+    weight = torch.nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.Adam([weight], lr=0.1)
+    weight.sum().backward()
+    optimizer.step()
+    tensors, state = checkpoints.optimizer_state(optimizer)
+    other = torch.optim.Adam([weight], lr=0.7)
+    checkpoints.restore_optimizer(other, tensors, json.loads(json.dumps(state)))
+    found, expected = other.state_dict(), optimizer.state_dict()
+    assert json.dumps(found["param_groups"]) == json.dumps(expected["param_groups"])
+    assert str(found["state"]) == str(expected["state"])
+
+
+# ---- comparisons
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compared")
+    runs = {
+        label: tuple(replace(SMALL, epochs=3, method=METHODS[label], seed=seed) for seed in (0, 1))
+        for label in ("dense", "l1")
+    }
+    comparison = Comparison(runs, (0.2, 0.05))
+    return comparison, folder, compare(comparison, results=folder)
+
+
+def test_every_run_at_every_sparsity(compared):
+    comparison, folder, rows = compared
+    assert [(row["label"], row["seed"], row["keep"]) for row in rows] == [
+        (label, seed, keep) for label in ("dense", "l1") for seed in (0, 1) for keep in (1.0, 0.2, 0.05)
+    ]
+    recipe = comparison.recipes["l1"][1]
+    alone = train(recipe, folder=run_folder(recipe, folder), progress=lambda record: pytest.fail("it trains again"))
+    assert rows[-1]["accuracy"] == alone.pruned(0.05)["accuracy"]
+
+
+def test_intervals_by_hand(compared):
+    _, _, rows = compared
+    a, b = (row["accuracy"] for row in rows if row["label"] == "l1" and row["keep"] == 0.2)
+    (found,) = (row for row in intervals(rows) if row["label"] == "l1" and row["keep"] == 0.2)
+    assert found["accuracy"] == pytest.approx((a + b) / 2)
+    # Two values: standard error |a - b|/2, t quantile of one degree of freedom.
+    assert found["half"] == pytest.approx(stats.cauchy.ppf(0.975) * abs(a - b) / 2)
+    assert as_table(list(intervals(rows))).row_count == 2
+    assert [text.get_text() for text in draw(rows).axes[0].get_legend().get_texts()] == ["dense", "l1"]
+
+
+def test_a_method_that_diverges_does_not_stop_the_others(tmp_path):
+    good, bad = replace(SMALL, epochs=1), replace(SMALL, epochs=1, lr=1e30)
+    rows = compare(Comparison({"bad": (bad,), "good": (good,)}, (0.5,)), results=tmp_path)
+    assert [math.isnan(row["accuracy"]) for row in rows] == [True, True, False, False]
+    assert "the loss of epoch 1" in rows[0]["error"]
+
+
+# ---- commands
+
+
+def test_the_command_trains_and_prunes(command, tmp_path):
+    words = ("train", "pilot-digits", "--set", "epochs=2", "--keep", 1, "--keep", 0.1)
+    first = command(*words)
+    assert first.exit_code == 0, first.output
+    assert re.search(r"10\.0% +1,702 +17,024", first.stdout)  # of 64*128 + 128*64 + 64*10
+    assert "decay A =" in first.stdout
+    (folder,) = (tmp_path / "results" / "runs").iterdir()
+    assert str(folder) in first.stdout.replace("\n", "")
+    assert command(*words).stdout == first.stdout
+
+
+def test_the_command_compares(command, tmp_path):
+    file = tmp_path / "two.toml"
+    methods = '[compare.methods.dense]\n[compare.methods.L1]\nmethod = { name = "l1", alpha = 1e-3 }\n'
+    file.write_text(f"epochs = 2\n[compare]\nkeep = [0.1]\nseeds = [0, 1]\n{methods}", encoding="utf-8")
+    result = command("compare", file, "--jobs", 1)
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "results" / "compare" / "two.json").read_text(encoding="utf-8"))
+    assert len(content["rows"]) == 2 * 2 * 2
+    assert (tmp_path / "results" / "compare" / "two.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["train", "nothing"], 2, "pilot-digits"),
+        (["train", "dense-digits", "--set", "epochs=two"], 2, "epochs must be an integer"),
+        (["train", "dense-digits", "--keep", "5"], 2, "for a sparsity of 95 % write 0.05"),
+        (["train", "dense-digits", "--device", "nowhere"], 2, "is not to be had"),
+        (["train", "dense-digits", "--set", "lr=1e30", "--set", "epochs=1"], 1, "diverged: the loss of epoch 1"),
+        (["train", "dense-digits", "--set", "data.name=mnist", "--data-dir", "empty"], 2, "empty"),
+        (["compare", "dense-digits"], 2, "has no methods"),
+    ],
+)
+def test_the_commands_refuse_what_they_cannot_do(command, words, code, message):
+    result = command(*words)
+    assert result.exit_code == code, result.output
+    assert message in result.output
+    assert "Traceback" not in result.output
