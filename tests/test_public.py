@@ -109,7 +109,9 @@ def test_readme_code_runs(capsys):
 
 def test_readme_masks_are_what_they_are_said_to_be(capsys):
     names = {}
-    linear, network, data_free, factory = (block for block in blocks("python") if re.search("mask|input_shape", block))
+    linear, network, data_free, factory = (
+        block for block in blocks("python") if re.search("_masks|sketch_error|input_shape", block)
+    )
     exec(compile(linear, "README.md", "exec"), names)
     expected, drawn = capsys.readouterr().out.splitlines()
     assert expected.startswith("signal")
@@ -129,6 +131,20 @@ def test_readme_masks_are_what_they_are_said_to_be(capsys):
     exec(compile(factory, "README.md", "exec"), names)
     model = names["network"]()
     assert model(names["torch"].ones(2, *model.input_shape)).shape == (2, 10)
+
+
+def test_readme_training_ends_sparse(capsys):
+    names = {}
+    network, training = (block for block in blocks("python") if "digits" in block)
+    exec(
+        compile("import numpy as np, sketching; rng = np.random.default_rng(0)\n" + network, "README.md", "exec"), names
+    )
+    capsys.readouterr()
+    exec(compile(training, "README.md", "exec"), names)
+    assert float(capsys.readouterr().out.strip("tensor()\n")) > 0.8
+    assert names["method"].decay > 0.5
+    left = sum(int((weight != 0).sum()) for weight in sketching.prunable(names["model"]).values())
+    assert left == sum(int(mask.sum()) for mask in names["masks"].values()) == 851
 
 
 def test_readme_names_of_sketching_exist():
