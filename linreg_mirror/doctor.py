@@ -35,6 +35,8 @@ _CORE = (
 # name: (what for, what to install)
 _OPTIONAL = {
     "torch": ("networks, CUDA", "linreg-mirror[torch]"),
+    "safetensors": ("checkpoints and saved masks", "linreg-mirror[torch]"),
+    "distributed": ("clusters", "linreg-mirror[cluster]"),
     "diffrax": ("a peer in the benchmarks", "diffrax"),
     "sphinx": ("the documentation", "linreg-mirror[docs]"),
     "pytest": ("the tests", "linreg-mirror[test]"),
