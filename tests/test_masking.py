@@ -216,7 +216,7 @@ def test_the_command_reads_data(masks_command, tmp_path):
 def test_the_command_refuses_what_it_cannot_do(masks_command, arguments, message):
     result = masks_command(*arguments)
     assert result.exit_code == 2
-    assert message in result.stderr
+    assert message in result.output
     assert "Traceback" not in result.output
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from linreg_mirror.mirrors.protocol import Potential, namespace
+from linreg_mirror.mirrors.protocol import Potential, at_most, namespace
 
 # Squares of exp of more overflow float64. Arguments are cut here, so that a trial step of an integrator or of Newton's
 # method that is far too long meets a huge finite number, which it backs away from, instead of inf - inf.
@@ -61,7 +61,7 @@ class Hyperbolic:
         xp = namespace(x)
         log_b = self.log_scale_at(A)
         size = xp.abs(x)
-        b = xp.exp(xp.minimum(log_b, self._cap))
+        b = xp.exp(at_most(log_b, self._cap))
         # arcsinh(q) loses nothing for small q; for q beyond float64, log(x + hypot(x, b)) - log b says the same.
         moderate = (1e-100 * size < b) | (size == 0)
         direct = xp.asinh(xp.where(moderate, size, 0.0) / xp.where(moderate & (b > 0), b, 1.0))
@@ -85,7 +85,7 @@ class Hyperbolic:
     def potential(self, x: Any, A: Any) -> Any:
         """Return [x arcsinh(x/b) - sqrt(x^2 + b^2) - x log(u0/v0)] / 2, entry by entry."""
         xp = namespace(x)
-        b = xp.exp(xp.minimum(self.log_scale_at(A), self._cap))
+        b = xp.exp(at_most(self.log_scale_at(A), self._cap))
         return x * (self.dual(x, A) - self.initial_dual) - 0.5 * xp.hypot(x, b)
 
     def resolution(self, size: float, A: float) -> tuple[float, float]:
@@ -119,4 +119,4 @@ class Hyperbolic:
         return 1.0
 
     def _half_exp(self, xp: Any, exponent: Any) -> Any:
-        return 0.5 * xp.exp(xp.minimum(exponent, self._cap))
+        return 0.5 * xp.exp(at_most(exponent, self._cap))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from linreg_mirror.mirrors.hyperbolic import Hyperbolic
-from linreg_mirror.mirrors.protocol import Potential, namespace
+from linreg_mirror.mirrors.protocol import Potential, at_most, namespace
 
 # As for the hyperbolic entropy: a trial step out of the dual domain meets weights of e^300, and is backed away from.
 _TALLEST_TRIAL = 300.0
@@ -103,8 +103,8 @@ class Power:
         """
         xp, m = namespace(self.log_scale), self.depth - 2
         r = self.half_log_ratio(0 * self.log_scale + size, A)
-        growth = 2 * r if m == 0 else xp.expm1(xp.minimum(2 * m * r, 700.0)) * (0.5 * self.depth / m)
-        relative = 1 / xp.maximum(growth, 1.0)
+        growth = 2 * r if m == 0 else xp.expm1(at_most(2 * m * r, 700.0)) * (0.5 * self.depth / m)
+        relative = 1 / xp.where(growth > 1, growth, xp.ones_like(growth))
         if relative.min() < _COARSEST:
             raise ValueError(
                 f"duals of weights of about {size:.2g} at depth {self.depth} and log alpha = "
@@ -184,7 +184,7 @@ class Power:
     def _term(self, xp: Any, degree: int, power: int, r: Any, A: Any) -> Any:
         """Return a^degree (c e^r)^power, cut where it is astronomical."""
         exponent = degree * self.log_scale_at(A) + power * (r + log_lift(r, self.depth))
-        return xp.exp(xp.minimum(exponent, self._cap))
+        return xp.exp(at_most(exponent, self._cap))
 
     def _conjugate(self, r: Any, A: Any) -> Any:
         xp = namespace(r)

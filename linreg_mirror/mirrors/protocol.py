@@ -12,6 +12,13 @@ def namespace(array: Any) -> Any:
     return np if type(array) is np.ndarray else array_namespace(array)
 
 
+def at_most(array: Any, cap: float) -> Any:
+    """Return the lesser of each entry and a number."""
+    xp = namespace(array)
+    # clip takes a number in every library; minimum is quicker where it does.
+    return np.minimum(array, cap) if xp is np else xp.clip(array, None, cap)
+
+
 class Potential(NamedTuple):
     """A potential on the way to the one that is wanted.
 
