@@ -22,6 +22,8 @@ torch = pytest.importorskip("torch")
 
 from linreg_mirror.networks import checkpoints, data, models, recipes  # noqa: E402
 from linreg_mirror.networks.compare import as_table, compare, draw, intervals  # noqa: E402
+from linreg_mirror.networks.distributed import Team  # noqa: E402
+from linreg_mirror.networks.methods import Dense  # noqa: E402
 from linreg_mirror.networks.recipes import Comparison, Recipe  # noqa: E402
 from linreg_mirror.networks.train import Diverged, run_folder, train  # noqa: E402
 from sketching import prunable  # noqa: E402
@@ -50,6 +52,19 @@ def command(tmp_path, monkeypatch):
     monkeypatch.setenv("LINREG_MIRROR_RESULTS", str(tmp_path / "results"))
     monkeypatch.setattr(cli.console, "width", 130)
     return lambda *arguments: CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def own_models(tmp_path, monkeypatch):
+    layers = {
+        "dropping": "nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Dropout(), nn.Linear(16, 10)",
+        "normed": "nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(288, 10)",
+    }
+    lines = [f"def {name}(): return nn.Sequential({text})\n" for name, text in layers.items()]
+    (tmp_path / "own_models.py").write_text("from torch import nn\n" + "".join(lines), encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield {name: {"name": f"own_models:{name}"} for name in layers}
+    del sys.modules["own_models"]
 
 
 class Killed(Exception):
@@ -104,6 +119,7 @@ def test_usual_settings_do_not_count_in_the_name():
     assert Recipe(epochs=60, lr=0.1).unusual == {}
     assert Recipe(lr=0.2).unusual == {"lr": 0.2}
     assert run_folder(Recipe(lr=0.2)) != run_folder(Recipe(lr=0.3))
+    assert run_folder(Recipe(milestones=[])) == run_folder(Recipe())
 
 
 @pytest.mark.parametrize(
@@ -117,6 +133,7 @@ def test_usual_settings_do_not_count_in_the_name():
         ("schedule=linear", "schedule must be one of constant, cosine, step"),
         ("method=dense", "method must be a table with a name"),
         ("compile=1", "compile must be true or false"),
+        ("milestones=5", r"milestones must be a list of epochs, got 5: write milestones=\[80, 120\]"),
         ("epochs", "KEY=VALUE"),
     ],
 )
@@ -133,6 +150,24 @@ def test_unknown_recipes_are_answered_with_those_there_are(tmp_path):
         recipes.read(tmp_path / "broken.toml")
     with pytest.raises(ValueError, match="has no methods"):
         recipes.read_comparison("dense-digits")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("compare = 3", "has no methods"),
+        ("[compare]\nmethods = 3", "a table for each label"),
+        ("[compare.methods]\ndense = 3", "a table for each label"),
+        ("[compare]\nseeds = 3\n[compare.methods.dense]", "seeds must be a list that is not empty, got 3"),
+        ("[compare]\nkeep = []\n[compare.methods.dense]", r"keep must be a list that is not empty, got \[\]"),
+        ("[compare]\nkeep = [0]\n[compare.methods.dense]", "for a sparsity of 95 % write 0.05"),
+        ("method = { alpha = 1 }\n[compare.methods.a]\nmethod = { beta = 2 }", "method must be a table with a name"),
+    ],
+)
+def test_comparisons_that_make_no_sense(tmp_path, text, message):
+    (tmp_path / "wrong.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        recipes.read_comparison(tmp_path / "wrong.toml")
 
 
 # ---- runs
@@ -178,8 +213,53 @@ def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, method):
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.parametrize(
+    ("model", "changes"),
+    [("dropping", {}), ("normed", {"method": PILOT, "channels_last": True, "precision": "bfloat16"})],
+)
+def test_layers_with_a_state_of_their_own_go_on_too(tmp_path, own_models, model, changes):
+    recipe = replace(SMALL, model=own_models[model], epochs=2, batch=400, **changes)
+    before = torch.get_rng_state()
+    whole = train(recipe, folder=tmp_path / "whole")
+    assert torch.equal(torch.get_rng_state(), before)
+    with pytest.raises(Killed):
+        train(recipe, folder=tmp_path / "parts", progress=killed_after(1))
+    torch.rand(1)
+    parts = train(recipe, folder=tmp_path / "parts")
+    assert without_times(parts.history) == without_times(whole.history)
+    first, second = whole.model.state_dict(), parts.model.state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not parts.model.training
+    assert parts.pruned(1.0)["accuracy"] == parts.history[-1]["test_accuracy"]
+
+
+def test_a_run_that_is_killed_at_its_end_is_finished(tmp_path, monkeypatch):
+    whole = train(SMALL, folder=tmp_path / "whole")
+    save = checkpoints.save
+
+    def killed_before_the_end(path, *rest):
+        if path.name == "final.safetensors":
+            raise Killed
+        save(path, *rest)
+
+    monkeypatch.setattr(checkpoints, "save", killed_before_the_end)
+    with pytest.raises(Killed):
+        train(SMALL, folder=tmp_path / "parts")
+    checkpoint = tmp_path / "parts" / "checkpoint.safetensors"
+    last, metrics = checkpoint.read_bytes(), (tmp_path / "parts" / "metrics.jsonl").read_bytes()
+    monkeypatch.undo()
+    train(SMALL, folder=tmp_path / "parts")
+    checkpoint.write_bytes(last)  # as if it had been killed before this was deleted
+    parts = train(SMALL, folder=tmp_path / "parts")
+    assert not checkpoint.exists()
+    assert (tmp_path / "parts" / "metrics.jsonl").read_bytes() == metrics
+    assert len(metrics.splitlines()) == 4
+    first, second = whole.model.state_dict(), parts.model.state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
 def test_a_run_that_is_killed_for_good_goes_on(tmp_path):
-    settings = ["--set", "epochs=150", "--set", "batch=400", "--set", "method.alpha=1e-4", "--output", tmp_path / "run"]
+    settings = ["--set", "epochs=60", "--set", "batch=400", "--set", "method.alpha=1e-4", "--output", tmp_path / "run"]
     words = [sys.executable, "-m", "linreg_mirror.cli", "train", "pilot-digits", *map(str, settings), "--keep", "0.1"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(words, cwd=CHECKOUT, env=environment, stdout=subprocess.DEVNULL)
@@ -190,11 +270,11 @@ def test_a_run_that_is_killed_for_good_goes_on(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     done = len(metrics.read_text(encoding="utf-8").splitlines())
-    assert 0 < done < 150
+    assert 0 < done < 60
     seen = []
-    recipe = recipes.read("pilot-digits", ["epochs=150", "batch=400", "method.alpha=1e-4"])
+    recipe = recipes.read("pilot-digits", ["epochs=60", "batch=400", "method.alpha=1e-4"])
     parts = train(recipe, folder=tmp_path / "run", progress=seen.append)
-    assert seen[0]["epoch"] in (done + 1, done + 2)  # the checkpoint is written before the metrics
+    assert seen[0]["epoch"] in (done, done + 1)  # the metrics are written before the checkpoint
     whole = train(recipe, folder=tmp_path / "whole")
     assert without_times(parts.history) == without_times(whole.history)
     assert not list((tmp_path / "run").glob(".*.[0-9]*")), "a partial file is left"
@@ -239,6 +319,23 @@ def test_a_run_that_diverges_keeps_what_was_good(tmp_path):
         train(replace(recipe, lr=1e30), folder=tmp_path / "other")
 
 
+def test_weights_that_the_last_step_breaks_are_not_kept(tmp_path, monkeypatch):
+    steps = []
+
+    def break_bias(method, lr):
+        steps.append(lr)
+        if len(steps) == 30:  # the last of the second epoch
+            with torch.no_grad():
+                next(p for p in method._model.parameters() if p.ndim == 1).fill_(math.inf)
+
+    monkeypatch.setattr(Dense, "after_step", break_bias)
+    with pytest.raises(Diverged, match=r"the loss of epoch 2 is 0\.\d+, and weights are not finite"):
+        train(SMALL, folder=tmp_path)
+    tensors, state = checkpoints.load(tmp_path / "checkpoint.safetensors")
+    assert len(state["history"]) == 1
+    assert all(tensor.isfinite().all() for tensor in tensors.values())
+
+
 def test_pruning_keeps_exactly_what_is_asked_for(tmp_path):
     run = train(replace(SMALL, method=PILOT), folder=tmp_path)
     assert run.pruned(1.0)["accuracy"] == run.history[-1]["test_accuracy"]
@@ -252,6 +349,11 @@ def test_pruning_keeps_exactly_what_is_asked_for(tmp_path):
     kept = {name: int((weight.abs() >= threshold).sum()) for name, weight in before.items()}
     assert run.pruned(118 / 1184)["kept"] == kept
     assert all(torch.equal(before[name], weight) for name, weight in prunable(run.model).items())
+
+
+def test_a_layer_without_weights_counts_as_near_zero(tmp_path):
+    method = {"name": "l1", "alpha": 100.0, "proximal": True}
+    assert train(replace(SMALL, epochs=1, method=method), folder=tmp_path).history[-1]["near_zero"] == 1
 
 
 def test_penalty_and_scale_are_reported(tmp_path):
@@ -269,12 +371,16 @@ def test_penalty_and_scale_are_reported(tmp_path):
         ({"data": {"name": "digit"}}, "unknown data set 'digit'"),
         ({"data": {"name": "mnist"}}, "directory"),
         ({"model": {"name": "lenet"}}, "unknown model 'lenet'"),
+        ({"model": {"name": "mlp", "widths": [64, 5]}}, r"returns \(1, 5\), expected \(1, 10\)"),
+        ({"model": {"name": "mlp", "widths": [60, 10]}}, r"mlp does not fit the data digits, of shape \(1, 8, 8\)"),
+        ({"data": {"name": "teacher", "outputs": True}}, "teacher has targets, and the loss here is for classes"),
         ({"method": {"name": "pillot"}}, "unknown method 'pillot': known are dense"),
     ],
 )
 def test_recipes_that_cannot_be_run(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
         train(replace(SMALL, **changes), folder=tmp_path)
+    assert not list(tmp_path.iterdir()), "the folder cannot be used for the recipe once it is mended"
 
 
 def test_a_device_that_is_not_there(tmp_path):
@@ -322,6 +428,14 @@ def test_two_processes_train_as_one(tmp_path):
         assert together["alpha"] == alone["alpha"]
 
 
+def test_several_accelerators_have_a_process_each():
+    gpu, second = torch.device("cuda"), Team(rank=5, size=8, local=1)
+    assert second.own(gpu) == torch.device("cuda:1")
+    assert second.own(torch.device("cuda:0")) == torch.device("cuda:0")
+    assert second.own(torch.device("cpu")) == torch.device("cpu")
+    assert Team().own(gpu) == gpu
+
+
 # ---- checkpoints
 
 
@@ -349,6 +463,32 @@ def test_what_cannot_be_written_leaves_the_old_one(tmp_path):
         checkpoints.save(path, {"a": torch.zeros(2)}, {"epoch": object()})
     assert checkpoints.load(path)[0]["a"].tolist() == [1, 1]
     assert [file.name for file in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+def test_a_full_disk_leaves_the_old_one(tmp_path):
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "x.safetensors"
+    checkpoints.save(path, {"a": torch.ones(2)}, {})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"cannot write .*x\.safetensors .*free some space"):
+            checkpoints.save(path, {"a": torch.zeros(10_000)}, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert checkpoints.load(path)[0]["a"].tolist() == [1, 1]
+    assert [file.name for file in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes cannot be asked for")
+def test_what_the_killed_left_half_written_is_deleted(tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    others = [f".metrics.jsonl.{os.getpid()}", ".x.1.2nd", "checkpoint.safetensors"]
+    for name in (f".checkpoint.safetensors.{gone.pid}", *others):
+        (tmp_path / name).touch()
+    checkpoints.clear(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == set(others)
 
 
 def test_optimisers_come_back_as_they_were():
@@ -396,7 +536,7 @@ def test_intervals_by_hand(compared):
     # Two values: standard error |a - b|/2, t quantile of one degree of freedom.
     assert found["half"] == pytest.approx(stats.cauchy.ppf(0.975) * abs(a - b) / 2)
     assert as_table(list(intervals(rows))).row_count == 2
-    assert [text.get_text() for text in draw(rows).axes[0].get_legend().get_texts()] == ["dense", "l1"]
+    assert [text.get_text() for text in draw(rows).legends[0].get_texts()] == ["dense", "l1"]
 
 
 def test_a_method_that_diverges_does_not_stop_the_others(tmp_path):

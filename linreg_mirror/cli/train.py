@@ -1,5 +1,6 @@
 """The commands `train` and `compare`."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -125,7 +126,10 @@ def compare(
                 progress=lambda done, total, label: bar.update(line, completed=done, total=total, description=label),
             )
         console.print(as_table(list(intervals(rows))))
-        paths = write(rows, comparison, output or results_directory() / "compare", Path(recipe).stem)
+        command = shlex.join(
+            ["linreg-mirror", "compare", Path(recipe).name, *(f"--set={change}" for change in changes or ())]
+        )
+        paths = write(rows, comparison, output or results_directory() / "compare", Path(recipe).stem, command)
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise Refused(error) from None
     except KeyboardInterrupt:

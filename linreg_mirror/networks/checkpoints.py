@@ -23,11 +23,19 @@ def save(path: Path, tensors: Mapping[str, torch.Tensor], state: Mapping[str, An
         On any device.
     state : mapping of str
         JSON values.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, as on a full disk; then the old one is still there.
     """
     # Each tensor gets memory of its own: safetensors refuses those that share it.
     own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with _replacing(path) as partial:
-        save_file(own, partial, metadata={"state": json.dumps(state)})
+        try:
+            save_file(own, partial, metadata={"state": json.dumps(state)})
+        except SafetensorError as error:
+            raise OSError(f"cannot write {path} ({error}): free some space; what was saved before is there") from None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -48,6 +56,19 @@ def _replacing(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def clear(folder: Path) -> None:
+    """Delete what processes that were killed left half written."""
+    if os.name != "posix":  # elsewhere one cannot ask for a process without ending it
+        return
+    for partial in folder.glob(".*.*.[0-9]*"):
+        try:
+            os.kill(int(partial.suffix[1:]), 0)
+        except ProcessLookupError:
+            partial.unlink(missing_ok=True)
+        except (ValueError, PermissionError):
+            continue  # not one of these files, or the process of somebody else
 
 
 def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -84,16 +84,13 @@ def compare(
 def _run(task: Task) -> list[Row]:
     torch.set_num_threads(1)
     common = {"label": task.label, "seed": task.recipe.seed, "error": ""}
-    folder = run_folder(task.recipe, task.results)
+    folder, shares = run_folder(task.recipe, task.results), tuple(dict.fromkeys((1.0, *task.keep)))
     try:
         run = train(task.recipe, folder=folder, data_directory=task.data_directory, device=task.device)
     except Diverged as error:
-        return [common | {"keep": keep, "accuracy": math.nan, "error": str(error)} for keep in (1.0, *task.keep)]
+        return [common | {"keep": keep, "accuracy": math.nan, "error": str(error)} for keep in shares]
     last = {name: run.history[-1][name] for name in ("loss", "l1_norm", "alpha", "decay")}
-    return [
-        common | last | {"keep": keep, "accuracy": run.pruned(keep)["accuracy"]}
-        for keep in dict.fromkeys((1.0, *task.keep))
-    ]
+    return [common | last | {"keep": keep, "accuracy": run.pruned(keep)["accuracy"]} for keep in shares]
 
 
 def intervals(rows: Sequence[Row]) -> Iterator[Row]:
@@ -108,17 +105,19 @@ def intervals(rows: Sequence[Row]) -> Iterator[Row]:
 
 def draw(rows: Sequence[Row], title: str = "") -> Figure:
     """Draw accuracy against the share of weights that are kept."""
-    figure = Figure(figsize=(4.5, 3), layout="constrained")
+    labels = list(dict.fromkeys(row["label"] for row in rows))
+    figure = Figure(figsize=(5, 3 + 0.2 * math.ceil(len(labels) / 2)), layout="constrained")
     axes = figure.subplots()
     table = list(intervals(rows))
-    for label in dict.fromkeys(row["label"] for row in table):
+    for label in labels:
         line = [row for row in table if row["label"] == label]
         axes.errorbar(
-            [1 - row["keep"] for row in line], [row["accuracy"] for row in line],
+            [row["keep"] for row in line], [row["accuracy"] for row in line],
             [row["half"] if math.isfinite(row["half"]) else 0 for row in line], label=label, marker="o", capsize=2,
         )  # fmt: skip
-    axes.set(xlabel="sparsity", ylabel="test accuracy", title=title)
-    axes.legend()
+    axes.set(xlabel="share of weights kept", ylabel="test accuracy", title=title, xscale="log")
+    axes.invert_xaxis()
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small", frameon=False)
     return figure
 
 
@@ -140,9 +139,10 @@ def _cell(row: Row) -> str:
     return f"{100 * row['accuracy']:.1f}{half}"
 
 
-def write(rows: Sequence[Row], comparison: Comparison, folder: Path, name: str) -> list[Path]:
-    """Write NAME.json, with all rows and settings, and NAME.png; return both."""
+def write(rows: Sequence[Row], comparison: Comparison, folder: Path, name: str, command: str = "") -> list[Path]:
+    """Write NAME.json, with all rows and settings and the command that made them, and NAME.png; return both."""
     content = {
+        "command": command,
         "recipes": {label: [asdict(one) for one in recipes] for label, recipes in comparison.recipes.items()},
         "rows": list(rows),
         "environment": environment(),

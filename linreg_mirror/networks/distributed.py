@@ -19,15 +19,24 @@ class Team:
         Which of them this one is.
     size : int
         How many there are.
+    local : int
+        Which of those on its machine.
     """
 
     rank: int = 0
     size: int = 1
+    local: int = 0
 
     @property
     def leads(self) -> bool:
         """Whether this process writes the results."""
         return self.rank == 0
+
+    def own(self, device: torch.device) -> torch.device:
+        """Return the device of this process: of several accelerators one each, unless one is named."""
+        if self.size == 1 or device.type == "cpu" or device.index is not None:
+            return device
+        return torch.device(device.type, self.local)
 
     def part(self, batch: torch.Tensor) -> torch.Tensor:
         """Return this process's examples of a joint batch."""
@@ -55,8 +64,12 @@ def team(device: torch.device) -> Iterator[Team]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Team()
         return
-    distributed.init_process_group("gloo" if device.type == "cpu" else "nccl")
+    members = Team(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ.get("LOCAL_RANK", "0")))
+    if device.type == "cpu":
+        distributed.init_process_group("gloo")
+    else:
+        distributed.init_process_group("nccl", device_id=members.own(device))
     try:
-        yield Team(distributed.get_rank(), distributed.get_world_size())
+        yield members
     finally:
         distributed.destroy_process_group()

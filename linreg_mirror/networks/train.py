@@ -5,7 +5,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ Record = dict[str, Any]
 
 
 class Diverged(ArithmeticError):
-    """The loss is not finite; the last good checkpoint is kept."""
+    """The loss or a parameter is not finite; the last good checkpoint is kept."""
 
 
 @dataclass(frozen=True)
@@ -110,15 +110,17 @@ def train(
     Raises
     ------
     Diverged
-        If the loss is not finite.
+        If the loss or a parameter is not finite.
     ValueError
-        If a part of the recipe is unknown or out of range, the data are not there, the folder holds a run with other
-        settings, or the device is not there.
+        If a part of the recipe is unknown or out of range, model and data do not go together, the folder holds a run
+        with other settings, or the device is not there. Then nothing has been written.
+    OSError
+        If files of the data set are missing, or the run's cannot be written.
     """
     device = _checked(device)
     folder = folder or run_folder(recipe)
     with team(device) as processes:
-        loop = _Loop(recipe, folder, data_directory, device, processes)
+        loop = _Loop(recipe, folder, data_directory, processes.own(device), processes)
         for record in loop.epochs():
             if processes.leads:
                 progress(record)
@@ -132,7 +134,7 @@ class _Loop:
         self, recipe: Recipe, folder: Path, directory: Path | None, device: torch.device, processes: Team
     ) -> None:
         self.recipe, self.folder, self.device, self.team = recipe, folder, device, processes
-        _claim(folder, recipe)
+        _check_settings(folder, recipe)
         whole = data.load(directory=directory, **recipe.data)
         if recipe.validation:
             # The same examples for all seeds, so that runs can be compared.
@@ -150,14 +152,19 @@ class _Loop:
         options = {"seed": recipe.seed, **recipe.model}
         model: Any = models.create(options.pop("name"), **options)
         self.model: torch.nn.Module = model.to(device, _DTYPES[recipe.precision]).to(memory_format=layout)
+        _check_fit(self.model, self.data, recipe)
         self.history: list[Record] = []
-        self.final = folder / "final.safetensors"
-        if self.final.exists():
+        self.checkpoint, self.final = folder / "checkpoint.safetensors", folder / "final.safetensors"
+        self.done = self.final.exists()
+        if self.done:
             tensors, state = checkpoints.load(self.final)
             self.model.load_state_dict(tensors)
             self.history = state["history"]
         else:
             self._prepare()
+            if processes.leads:
+                checkpoints.clear(folder)
+                write_text(folder / "recipe.json", json.dumps(asdict(recipe), indent=1) + "\n")
 
     def _prepare(self) -> None:
         recipe = self.recipe
@@ -168,7 +175,6 @@ class _Loop:
         )
         forward = self.team.wrapped(self.model)
         self.forward = torch.compile(forward) if recipe.compile else forward
-        self.checkpoint = self.folder / "checkpoint.safetensors"
         if self.checkpoint.exists():
             tensors, state = checkpoints.load(self.checkpoint)
             own = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
@@ -189,7 +195,35 @@ class _Loop:
             yield record
 
     def _epoch(self, epoch: int) -> Record:
-        recipe, started = self.recipe, time.perf_counter()
+        started = time.perf_counter()
+        with _seeded((self.recipe.seed, epoch, self.team.rank), self.device):
+            loss, accuracy, lr = self._steps(epoch)
+        # The last step can break weights whose loss nobody has seen.
+        finite = all(parameter.isfinite().all() for parameter in self.model.parameters())
+        if not (finite and math.isfinite(loss)):
+            raise Diverged(
+                f"the loss of epoch {epoch + 1} is {loss:g}{'' if finite else ', and weights are not finite'}; the run "
+                f"is kept as it was before, in {self.folder}: take a smaller lr than {self.recipe.lr:g}, or a weaker "
+                "penalty"
+            )
+        self.method.after_epoch(accuracy)
+        return {
+            "epoch": epoch + 1,
+            "loss": loss,
+            "accuracy": accuracy,
+            "test_accuracy": _accuracy(self.model, self.data.test, self.recipe),
+            "l1_norm": self.method.l1_norm(),
+            "near_zero": _near_zero(self.method.weights()),
+            "alpha": self.method.alpha,
+            "decay": self.method.decay,
+            "log_scale": self.method.log_scale,
+            "lr": lr,
+            "seconds": time.perf_counter() - started,
+        }
+
+    def _steps(self, epoch: int) -> tuple[float, float, float]:
+        """Go through the training examples; return loss and accuracy on the way, and the last learning rate."""
+        recipe = self.recipe
         self.model.train()
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # of the loss, and of right answers
         lr = 0.0
@@ -211,58 +245,42 @@ class _Loop:
                 sums[0] += loss.detach() * len(labels) / self.team.size
                 sums[1] += (outputs.argmax(1) == answers).sum()
         loss, accuracy = (self.team.total(sums) / len(self.data.train)).tolist()
-        if not math.isfinite(loss):
-            raise Diverged(
-                f"the loss of epoch {epoch + 1} is {loss}; the run is kept as it was before, in {self.folder}: take a "
-                f"smaller lr than {recipe.lr:g}, or a weaker penalty"
-            )
-        self.method.after_epoch(accuracy)
-        return {
-            "epoch": epoch + 1,
-            "loss": loss,
-            "accuracy": accuracy,
-            "test_accuracy": _accuracy(self.model, self.data.test, recipe),
-            "l1_norm": self.method.l1_norm(),
-            "near_zero": _near_zero(self.method.weights()),
-            "alpha": self.method.alpha,
-            "decay": self.method.decay,
-            "log_scale": self.method.log_scale,
-            "lr": lr,
-            "seconds": time.perf_counter() - started,
-        }
+        return loss, accuracy, lr
 
     def _save(self) -> None:
         """Keep what the next epoch needs; whoever is killed while this is done finds the epoch before."""
         if not self.team.leads:
             return
+        # First, so that they are complete when the run is: what is in them too early is measured again.
+        write_text(self.folder / "metrics.jsonl", "".join(json.dumps(record) + "\n" for record in self.history))
         tensors, state = checkpoints.optimizer_state(self.optimizer)
         named = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         named |= {f"optimizer.{name}": tensor for name, tensor in tensors.items()}
         checkpoints.save(
             self.checkpoint, named, {"optimizer": state, "method": self.method.state_dict(), "history": self.history}
         )
-        lines = "".join(json.dumps(record) + "\n" for record in self.history)
-        write_text(self.folder / "metrics.jsonl", lines)
 
     def finished(self) -> Run:
         """Make the weights plain, and keep them in place of the last checkpoint."""
-        if not self.final.exists():
+        if not self.done:
             self.method.finish()
             if self.team.leads:
                 checkpoints.save(self.final, self.model.state_dict(), {"history": self.history})
-                self.checkpoint.unlink(missing_ok=True)
+        if self.team.leads and self.checkpoint.exists():
+            self.checkpoint.unlink(missing_ok=True)
         self.team.wait()
+        self.model.eval()
         return Run(self.recipe, self.folder, self.model, self.data, self.history, self.team.leads)
 
 
 def _near_zero(weights: Mapping[str, torch.Tensor]) -> float:
-    """Return the share of the weights that are below a thousandth of the largest one of their layer."""
-    small = sum(int((weight.abs() < 1e-3 * weight.abs().max()).sum()) for weight in weights.values())
+    """Return the share of the weights that are at most a thousandth of the largest one of their layer."""
+    small = sum(int((weight.abs() <= 1e-3 * weight.abs().max()).sum()) for weight in weights.values())
     return small / sum(weight.numel() for weight in weights.values())
 
 
-def _claim(folder: Path, recipe: Recipe) -> None:
-    """Write the settings of a run into its folder, or compare with those that are there."""
+def _check_settings(folder: Path, recipe: Recipe) -> None:
+    """Raise ValueError if the folder holds a run with other settings."""
     path, settings = folder / "recipe.json", json.loads(json.dumps(asdict(recipe)))
     if path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
@@ -273,9 +291,23 @@ def _claim(folder: Path, recipe: Recipe) -> None:
         ]
         if differing:
             raise ValueError(f"{folder} holds a run with {'; '.join(differing)}: give this one another folder")
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(settings, indent=1) + "\n")
+
+
+def _check_fit(model: torch.nn.Module, whole: data.Data, recipe: Recipe) -> None:
+    """Raise ValueError unless the model makes a number for each class of an example."""
+    if whole.classes is None:
+        raise ValueError(f"{whole.name} has targets, and the loss here is for classes: write data.outputs=false")
+    example = data.Batches(whole.test, 1, dtype=_DTYPES[recipe.precision], channels_last=recipe.channels_last)
+    inputs, _ = next(iter(example))
+    what = f"the model {recipe.model['name']} does not fit the data {whole.name}"
+    try:
+        with torch.no_grad():
+            found = tuple(model.eval()(inputs).shape)
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{what}, of shape {tuple(inputs.shape[1:])}: {reason}; see its options") from None
+    if len(found) != 2 or found[1] < whole.classes:
+        raise ValueError(f"{what}: for an example it returns {found}, expected (1, {whole.classes}); see its options")
 
 
 def _options(recipe: Recipe) -> dict[str, Any]:
@@ -285,6 +317,18 @@ def _options(recipe: Recipe) -> dict[str, Any]:
     if method is not None and "epochs" in inspect.signature(method).parameters:
         options = {"epochs": recipe.epochs, **options}
     return options
+
+
+@contextmanager
+def _seeded(seed: tuple[int, ...], device: torch.device) -> Iterator[None]:
+    """Let what layers draw, as dropout does, follow from the seed; torch's own generators are left as they are."""
+    number = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
+    others = [] if device.type == "cpu" else [device]
+    with torch.random.fork_rng(others, device_type=device.type):
+        torch.default_generator.manual_seed(number)
+        if others:
+            torch.get_device_module(device).manual_seed(number)
+        yield
 
 
 def _autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[Any]:

@@ -94,8 +94,14 @@ class Recipe:
         for name in ("augment", "compile", "channels_last"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} must be true or false, got {getattr(self, name)!r}")
+        if not isinstance(self.milestones, list | tuple):
+            raise ValueError(
+                f"milestones must be a list of epochs, got {self.milestones!r}: write milestones=[80, 120]"
+            )
         for milestone in self.milestones:
             check_integer("milestones", milestone, 1)
+        # A list is the same setting as a tuple, and goes by the same name.
+        object.__setattr__(self, "milestones", tuple(self.milestones))
 
     @property
     def unusual(self) -> dict[str, Any]:
@@ -175,22 +181,24 @@ def read_comparison(name: str | Path, changes: Sequence[str] = ()) -> Comparison
         As `read`; or if there is nothing to compare, or a target sparsity is impossible.
     """
     settings = _settings(name)
-    compare = settings.pop("compare", {})
-    unknown = compare.keys() - {"keep", "seeds", "methods"}
-    if unknown or not compare.get("methods"):
+    compare = {"keep": [0.1, 0.05, 0.02, 0.01, 0.005], "seeds": [0], **_table(settings.pop("compare", {}))}
+    unknown, methods = compare.keys() - {"keep", "seeds", "methods"}, _table(compare.get("methods"))
+    if unknown or not methods or not all(isinstance(own, Mapping) for own in methods.values()):
         what = f"has {', '.join(sorted(unknown))}" if unknown else "has no methods"
         raise ValueError(
             f"{name}: the table compare {what}; it takes keep, seeds, and in methods a table for each label"
         )
-    keep = tuple(compare.get("keep", (0.1, 0.05, 0.02, 0.01, 0.005)))
+    for entry in ("keep", "seeds"):
+        if not isinstance(compare[entry], list) or not compare[entry]:
+            raise ValueError(f"{name}: {entry} must be a list that is not empty, got {compare[entry]!r}")
+    keep = tuple(compare["keep"])
     for share in keep:
         check_keep(share)
     recipes = {
         label: tuple(
-            _recipe(_changed(_merged(_merged(settings, own), {"seed": seed}), changes))
-            for seed in compare.get("seeds", [0])
+            _recipe(_changed(_merged(_merged(settings, own), {"seed": seed}), changes)) for seed in compare["seeds"]
         )
-        for label, own in compare["methods"].items()
+        for label, own in methods.items()
     }
     return Comparison(recipes, keep)
 
@@ -208,6 +216,11 @@ def _settings(name: str | Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{name} is no TOML: {error}") from None
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    """Return a table, and an empty one in place of what is none."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _recipe(settings: Mapping[str, Any]) -> Recipe:
@@ -244,7 +257,7 @@ def _merged(settings: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, An
         if (
             isinstance(value, Mapping)
             and isinstance(before, Mapping)
-            and value.get("name", ...) in (..., before["name"])
+            and value.get("name", ...) in (..., before.get("name"))
         ):
             value = {**before, **value}
         merged[name] = value
