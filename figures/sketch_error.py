@@ -88,7 +88,9 @@ def draw(table: tables.Table) -> Figure:
 
 
 def caption(table: tables.Table) -> str:
-    misses = [abs(row["sampled"] - row["exact"]) / row["standard_error"] for row in table if row["kind"] != "top-k"]
+    # One draw without replacement has no variance, and top-k has no chance.
+    sampled = [row for row in table if row["kind"] != "top-k" and np.isfinite(row["exact"])]
+    misses = [abs(row["sampled"] - row["exact"]) / row["standard_error"] for row in sampled]
     draws = [row for row in tables.select(table, kind="k draws") if row["exact"] > 1]
     vacuous = {
         name: max((row["k"] / row["d"] for row in tables.select(draws, features=name)), default=0.0)

@@ -397,6 +397,7 @@ def test_precisions(tmp_path, precision):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch calls it itself
 def test_a_compiled_run_is_the_plain_one(tmp_path):
     recipe = replace(SMALL, method=PILOT, epochs=2)
     plain = train(recipe, folder=tmp_path / "plain")
