@@ -84,10 +84,12 @@ def _selections(scores: Array, k: int) -> dict[str, list[Competitor]]:
             peer("torch.sort", lambda: tensor.sort(descending=True).indices[:k]),
             peer("torch.topk", lambda: tensor.topk(k, sorted=False).indices),
             peer("numpy.argsort", lambda: np.argsort(scores)[-k:]),
+            peer("numpy.argpartition", lambda: np.argpartition(scores, -k)[-k:]),
         ],
         "gumbel_top_k": [
             ours(sketching.gumbel_top_k),
             peer("Gumbel noise, torch.sort", lambda: noisy().sort(descending=True).indices[:k]),
+            peer("Gumbel noise, torch.topk", lambda: noisy().topk(k, sorted=False).indices),
             peer("torch.multinomial", lambda: torch.multinomial(tensor, k, generator=generator)),
             peer("numpy choice", lambda: rng.choice(scores.size, k, replace=False, p=probabilities(), shuffle=False)),
         ],
