@@ -204,7 +204,7 @@ def test_the_command_reads_data(masks_command, tmp_path):
         (["resnet21"], "resnet20"),
         (["mlp", "--keep", "5"], "keep must be in [0, 1]"),
         (["mlp", "--score", "best"], "score must be one of"),
-        (["mlp", "--set", "classes"], "--set takes KEY=VALUE"),
+        (["mlp", "--set", "classes"], "KEY=VALUE"),
         (["mlp", "--set", "depth=3"], "widths"),
         (["mlp", "--data", "nowhere.npz"], "nowhere.npz"),
         (["mlp", "--data", "numbers.npy"], 'np.savez("batch.npz", X=X, y=y)'),

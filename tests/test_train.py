@@ -303,6 +303,16 @@ def test_a_folder_holds_one_run(tmp_path):
         train(replace(SMALL, epochs=2, lr=0.3), folder=tmp_path)
 
 
+def test_a_folder_holds_a_run_on_one_set_of_data(tmp_path):
+    train(replace(SMALL, epochs=1), folder=tmp_path / "run")
+    path = tmp_path / "run" / "recipe.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    # As if another folder of data had been named before: the recipe does not say which.
+    path.write_text(json.dumps(settings | {"sha256 of the data": "0" * 64}), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"sha256 of the data = '000.*, now '"):
+        train(replace(SMALL, epochs=1), folder=tmp_path / "run")
+
+
 def test_a_run_that_diverges_keeps_what_was_good(tmp_path):
     recipe = replace(SMALL, schedule="constant", lr=0.1)
     with pytest.raises(Killed):
@@ -384,7 +394,7 @@ def test_recipes_that_cannot_be_run(tmp_path, changes, message):
 
 
 def test_a_device_that_is_not_there(tmp_path):
-    with pytest.raises(ValueError, match="device 'nowhere' is not to be had"):
+    with pytest.raises(ValueError, match="device 'nowhere' cannot be used here"):
         train(SMALL, folder=tmp_path, device="nowhere")
 
 
@@ -578,7 +588,7 @@ def test_the_command_compares(command, tmp_path):
         (["train", "nothing"], 2, "pilot-digits"),
         (["train", "dense-digits", "--set", "epochs=two"], 2, "epochs must be an integer"),
         (["train", "dense-digits", "--keep", "5"], 2, "for a sparsity of 95 % write 0.05"),
-        (["train", "dense-digits", "--device", "nowhere"], 2, "is not to be had"),
+        (["train", "dense-digits", "--device", "nowhere"], 2, "cannot be used here"),
         (["train", "dense-digits", "--set", "lr=1e30", "--set", "epochs=1"], 1, "diverged: the loss of epoch 1"),
         (["train", "dense-digits", "--set", "data.name=mnist", "--data-dir", "empty"], 2, "empty"),
         (["compare", "dense-digits"], 2, "has no methods"),

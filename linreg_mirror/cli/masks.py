@@ -5,7 +5,7 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -52,13 +52,13 @@ def masks(
     try:
         import numpy as np
 
-        from linreg_mirror.networks import masking, models
+        from linreg_mirror.networks import masking, models, recipes
         from sketching import diagnosis
 
         if output is not None and output.suffix != ".safetensors":
             raise ValueError(f"--output must end in .safetensors, got {output}")
         sys.path.insert(0, "")  # package.module is looked for in the current folder too, as by python -m
-        network = models.create(model, seed=seed, **_options(option or []))
+        network = models.create(model, seed=seed, **recipes.changed({}, option or ()))
         of_batch, of_masks = np.random.default_rng(seed).spawn(2)
         if data is None:
             batch = masking.random_batch(network, examples, of_batch)
@@ -93,17 +93,3 @@ def masks(
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise Refused(error) from None
     console.print(f"written: {output}", highlight=False, soft_wrap=True, markup=False, emoji=False)
-
-
-def _options(pairs: list[str]) -> dict[str, Any]:
-    """Return KEY=VALUE as keyword arguments; values are JSON, or else text."""
-    options: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not equals or not key.isidentifier():
-            raise ValueError(f"--set takes KEY=VALUE, such as classes=100, got {pair!r}")
-        try:
-            options[key] = json.loads(text)
-        except json.JSONDecodeError:
-            options[key] = text
-    return options

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from linreg_mirror.networks import checkpoints, data, methods, models
+from linreg_mirror.networks._identity import check_fit, check_settings, settings_of
 from linreg_mirror.networks.checkpoints import write_text
+from linreg_mirror.networks.data.checks import checked_device
 from linreg_mirror.networks.distributed import Team, team
 from linreg_mirror.networks.recipes import Recipe
 from linreg_mirror.store import key, results_directory
@@ -117,7 +119,7 @@ def train(
     OSError
         If files of the data set are missing, or the run's cannot be written.
     """
-    device = _checked(device)
+    device = checked_device(device)
     folder = folder or run_folder(recipe)
     with team(device) as processes:
         loop = _Loop(recipe, folder, data_directory, processes.own(device), processes)
@@ -134,11 +136,12 @@ class _Loop:
         self, recipe: Recipe, folder: Path, directory: Path | None, device: torch.device, processes: Team
     ) -> None:
         self.recipe, self.folder, self.device, self.team = recipe, folder, device, processes
-        _check_settings(folder, recipe)
         whole = data.load(directory=directory, **recipe.data)
         if recipe.validation:
             # The same examples for all seeds, so that runs can be compared.
             whole = data.hold_out(whole, recipe.validation, np.random.default_rng(0))
+        self.settings = settings_of(recipe, whole)
+        check_settings(folder, self.settings)
         self.data = whole.to(device)
         self.batches = data.Batches(
             self.data.train,
@@ -152,7 +155,8 @@ class _Loop:
         options = {"seed": recipe.seed, **recipe.model}
         model: Any = models.create(options.pop("name"), **options)
         self.model: torch.nn.Module = model.to(device, _DTYPES[recipe.precision]).to(memory_format=layout)
-        _check_fit(self.model, self.data, recipe)
+        example = data.Batches(self.data.test, 1, dtype=self.batches.dtype, channels_last=recipe.channels_last)
+        check_fit(self.model, next(iter(example))[0], self.data, recipe.model["name"])
         self.history: list[Record] = []
         self.checkpoint, self.final = folder / "checkpoint.safetensors", folder / "final.safetensors"
         self.done = self.final.exists()
@@ -164,7 +168,7 @@ class _Loop:
             self._prepare()
             if processes.leads:
                 checkpoints.clear(folder)
-                write_text(folder / "recipe.json", json.dumps(asdict(recipe), indent=1) + "\n")
+                write_text(folder / "recipe.json", json.dumps(self.settings, indent=1) + "\n")
 
     def _prepare(self) -> None:
         recipe = self.recipe
@@ -279,37 +283,6 @@ def _near_zero(weights: Mapping[str, torch.Tensor]) -> float:
     return small / sum(weight.numel() for weight in weights.values())
 
 
-def _check_settings(folder: Path, recipe: Recipe) -> None:
-    """Raise ValueError if the folder holds a run with other settings."""
-    path, settings = folder / "recipe.json", json.loads(json.dumps(asdict(recipe)))
-    if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        differing = [
-            f"{name} = {before.get(name)!r}, now {settings.get(name)!r}"
-            for name in sorted(before.keys() | settings.keys())
-            if before.get(name) != settings.get(name)
-        ]
-        if differing:
-            raise ValueError(f"{folder} holds a run with {'; '.join(differing)}: give this one another folder")
-
-
-def _check_fit(model: torch.nn.Module, whole: data.Data, recipe: Recipe) -> None:
-    """Raise ValueError unless the model makes a number for each class of an example."""
-    if whole.classes is None:
-        raise ValueError(f"{whole.name} has targets, and the loss here is for classes: write data.outputs=false")
-    example = data.Batches(whole.test, 1, dtype=_DTYPES[recipe.precision], channels_last=recipe.channels_last)
-    inputs, _ = next(iter(example))
-    what = f"the model {recipe.model['name']} does not fit the data {whole.name}"
-    try:
-        with torch.no_grad():
-            found = tuple(model.eval()(inputs).shape)
-    except RuntimeError as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"{what}, of shape {tuple(inputs.shape[1:])}: {reason}; see its options") from None
-    if len(found) != 2 or found[1] < whole.classes:
-        raise ValueError(f"{what}: for an example it returns {found}, expected (1, {whole.classes}); see its options")
-
-
 def _options(recipe: Recipe) -> dict[str, Any]:
     """Return the options of the method, the number of epochs among them if it takes that."""
     options = {name: value for name, value in recipe.method.items() if name != "name"}
@@ -350,13 +323,3 @@ def _accuracy(
             outputs = torch.func.functional_call(model, dict(weights or {}), inputs)
         right += (outputs.argmax(1) == labels).sum()
     return right.item() / len(split)
-
-
-def _checked(device: str | torch.device) -> torch.device:
-    """Return the device, if it is there."""
-    try:
-        device = torch.device(device)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device {str(device)!r} is not to be had ({error}): take cpu") from None
-    return device

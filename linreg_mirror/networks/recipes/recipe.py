@@ -166,7 +166,7 @@ def read(name: str | Path, changes: Sequence[str] = ()) -> Recipe:
     """
     settings = _settings(name)
     settings.pop("compare", None)
-    return _recipe(_changed(settings, changes))
+    return _recipe(changed(settings, changes))
 
 
 def read_comparison(name: str | Path, changes: Sequence[str] = ()) -> Comparison:
@@ -196,7 +196,7 @@ def read_comparison(name: str | Path, changes: Sequence[str] = ()) -> Comparison
         check_keep(share)
     recipes = {
         label: tuple(
-            _recipe(_changed(_merged(_merged(settings, own), {"seed": seed}), changes)) for seed in compare["seeds"]
+            _recipe(changed(_merged(_merged(settings, own), {"seed": seed}), changes)) for seed in compare["seeds"]
         )
         for label, own in methods.items()
     }
@@ -231,9 +231,15 @@ def _recipe(settings: Mapping[str, Any]) -> Recipe:
     return Recipe(**settings)
 
 
-def _changed(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
-    """Return settings with KEY=VALUE in place; values are JSON, or else text."""
-    changed = dict(settings)
+def changed(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+    """Return settings with KEY=VALUE in place, or PART.KEY=VALUE; values are JSON, or else text.
+
+    Raises
+    ------
+    ValueError
+        If a change is not written so.
+    """
+    result = dict(settings)
     for change in changes:
         key, equals, text = change.partition("=")
         if not equals or not all(part.isidentifier() for part in key.split(".")):
@@ -245,8 +251,8 @@ def _changed(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, A
             value = json.loads(text)
         for part in reversed(key.split(".")):
             value = {part: value}
-        changed = _merged(changed, value)
-    return changed
+        result = _merged(result, value)
+    return result
 
 
 def _merged(settings: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
