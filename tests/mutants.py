@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from linreg_mirror import references, schedules
+from linreg_mirror.hard_concrete import HardConcrete
 from linreg_mirror.implicit import LogProducts
 from linreg_mirror.losses import Huber
 from linreg_mirror.mirrors import Hyperbolic
@@ -85,6 +86,10 @@ def stated(name: str, theorem: str, **constants: object) -> Mutant:
 
 def pullback_without_factor(right: Callable) -> Callable:
     return lambda self, theta, g: right(self, theta, g) * np.concatenate([np.ones(self.d), np.full(self.d, 0.5)])
+
+
+def at_temperature_1(right: Callable) -> Callable:
+    return lambda self, *a: right(replace(self, temperature=1.0), *a)
 
 
 def first_halved(right: Callable) -> Callable:
@@ -350,6 +355,25 @@ MUTANTS = (
     replaced(
         "Bennett at twice the length", tails, "bennett", lambda right: lambda *a: right(*a[:4], 2 * a[4]), "masks"
     ),
+    replaced("open gates without T", HardConcrete, "open_probability", at_temperature_1, "gates"),
+    replaced("full gates without T", HardConcrete, "full_probability", at_temperature_1, "gates"),
+    replaced("distribution of gates without T", HardConcrete, "cdf", at_temperature_1, "gates"),
+    replaced("median of gates without T", HardConcrete, "quantile", at_temperature_1, "gates"),
+    replaced("mean of gates for tests", HardConcrete, "mean", lambda _: HardConcrete.test_gate, "gates"),
+    replaced(
+        "variance of gates that are open or closed",
+        HardConcrete,
+        "variance",
+        lambda _: lambda self, a: self.mean(a) * (1 - self.mean(a)),
+        "gates",
+    ),
+    replaced(
+        "gate of tests with T",
+        HardConcrete,
+        "test_gate",
+        lambda right: lambda self, a: right(self, a / self.temperature),
+        "gates",
+    ),
     stated("rate of convergence doubled", "convergence.rate", speed=2.0),
     stated("global rate doubled", "convergence.global", speed=2.0),
     stated("rate with penalty, without the integral", "convergence.rate.penalty", drift=0.0),
@@ -380,6 +404,17 @@ MUTANTS = (
     stated("top-k: a third of the error of draws", "masks.top_k.orthogonal", share=1 / 3),
     stated("linearised network: |f|^2 for |J theta|^2", "masks.network", degree=1),
     stated("linearisation gap halved", "masks.network.gap", factor=0.5),
+    stated("gates: T missing in P(z > 0)", "gates.atoms", tempered=0),
+    stated("penalty of gates: a layer's outputs for its inputs", "gates.penalty", back=0),
+    stated("gates: error without covariances of pairs", "gates.error", pairs=False),
+    stated("gates that share a random start taken for independent", "gates.generator", drawn=False),
+    stated("gates that agree are always best", "gates.pair", look=False),
+    stated("copies that agree make no error", "gates.copies", together=0.0),
+    stated("independent gates best at given probabilities", "gates.optimum", free=False),
+    stated("Adam: lambda without regard to eps", "gates.adam.speed", compared=0.0),
+    stated("Adam: the same eps for every lambda", "gates.adam", divided=0),
+    stated("Adam: lambda cancelled where data reach the logits", "gates.adam.limit", data=1.0),
+    stated("gradient descent cancels lambda", "gates.sgd", adaptive=True),
 )
 
 

@@ -37,6 +37,11 @@ PAPERS = {
     "Kool19": "Kool, van Hoof, Welling: Stochastic Beams and Where to Find Them. ICML 2019, arXiv 1903.06059",
     "DLT07": "Duffield, Lund, Thorup: Priority Sampling for Estimation of Arbitrary Subset Sums. J. ACM 54(6), 2007",
     "P94": "Pinelis: Optimum Bounds for the Distributions of Martingales in Banach Spaces. Ann. Probab. 22, 1994",
+    "HC": "Louizos, Welling, Kingma: Learning Sparse Neural Networks through L0 Regularization. ICLR 2018, arXiv "
+    "1712.01312",
+    "DL": "Li, Ji: Dep-L0: Improving L0-based Network Sparsification via Dependency Modeling. ECML PKDD 2021, arXiv "
+    "2107.00070",
+    "KB15": "Kingma, Ba: Adam: A Method for Stochastic Optimization. ICLR 2015, arXiv 1412.6980",
     "ours": "This package; proved in the docstring of the theorem",
 }
 
