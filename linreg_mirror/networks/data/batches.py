@@ -1,14 +1,19 @@
 """Batches of a data set, made on its device: shuffled, augmented, normalised."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 import torch
+from joblib import cpu_count
+from numpy.typing import NDArray
 
 from linreg_mirror._arguments import check_integer, is_whole
+from linreg_mirror.networks.data.crops import ResizedCrop
 from linreg_mirror.networks.data.dataset import Split
+from linreg_mirror.networks.data.prefetch import prefetched
 
 
 class Augmentation(Protocol):
@@ -30,6 +35,9 @@ class Batches:
     Order and augmentation depend on (seed, epoch) alone and are drawn on the CPU. So they are the same on every device,
     and `epoch(k, start)` goes on after `start` batches of epoch k exactly as if it had never stopped.
 
+    Images in files are read by threads, while up to two batches before are in use. No thread is left once the loop over
+    an epoch has ended, however it has.
+
     `len(batches)` is the number of batches of an epoch, and `for inputs, labels in batches` goes through epoch 0.
 
     Parameters
@@ -40,29 +48,35 @@ class Batches:
         Examples in a batch, 1 to all of them; the last batch may have fewer.
     seed : int, optional
         Of order and augmentation. Default: the order of the data, as for testing.
-    augment : Augmentation, optional
-        Such as `CropFlip()`; needs a seed. Default: none.
+    augment : Augmentation or ResizedCrop, optional
+        Such as `CropFlip()`, or for images in files `ResizedCrop()`; needs a seed. Default: none.
     drop_last : bool
         Leave out the last batch of an epoch if it is smaller than the others.
     dtype : torch.dtype
         Of the inputs, a floating one. Images are normalised in float32, or float64 if that is asked for, and rounded.
     channels_last : bool
         Whether images are laid out with channels last in memory.
+    part : pair of int
+        (k, m): of every batch the examples k, k + m, k + 2m, ..., for one of m processes. `size` counts all of them.
+    threads : int, optional
+        That read images from files; batches do not depend on how many. Default: one for each core that can be used.
 
     Raises
     ------
     ValueError
-        If an argument is out of range.
+        If an argument is out of range; later, if a file is no image.
     """
 
     split: Split
     size: int
     _: KW_ONLY
     seed: int | None = None
-    augment: Augmentation | None = None
+    augment: Augmentation | ResizedCrop | None = None
     drop_last: bool = False
     dtype: torch.dtype = torch.float32
     channels_last: bool = False
+    part: tuple[int, int] = (0, 1)
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         n, images = len(self.split), self.split.inputs.dtype == torch.uint8
@@ -80,8 +94,18 @@ class Batches:
                 f"augment and channels_last are for images of uint8, but inputs are {self.split.inputs.dtype} of shape "
                 f"{tuple(self.split.inputs.shape)}: leave them out"
             )
+        if isinstance(self.augment, ResizedCrop) and isinstance(self.split.inputs, torch.Tensor):
+            raise ValueError(
+                "ResizedCrop is for images in files, these are in memory: write augment=CropFlip(), or make them with "
+                'load("folder", ..., lazy=True, size=224)'
+            )
         if not self.dtype.is_floating_point:
             raise ValueError(f"dtype must be a floating one, got {self.dtype}: write dtype=torch.float32")
+        first, every = self.part
+        check_integer("part[1]", every, 1)
+        check_integer("part[0]", first, 0, every - 1)
+        if self.threads is not None:
+            check_integer("threads", self.threads, 1)
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
@@ -112,15 +136,34 @@ class Batches:
         return self._made(epoch, start)
 
     def _made(self, epoch: int, start: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        inputs, labels = self.split.inputs, self.split.labels
-        order, drawn = (part.to(inputs.device) for part in self._drawn(epoch))
+        labels, (first, every) = self.split.labels, self.part
+        ends = (min(step * self.size, len(self.split)) for step in range(start, len(self) + 1))
+        parts = [slice(begin + first, end, every) for begin, end in pairwise(ends)]
+        order, drawn = self._drawn(epoch)
+        inputs = self._inputs(order, drawn, parts)
+        order, drawn = order.to(labels.device), drawn.to(labels.device)
         finish = self._finish()
-        for step in range(start, len(self)):
-            part = slice(step * self.size, (step + 1) * self.size)
-            batch = inputs.index_select(0, order[part])
-            if self.augment is not None:
+        for part, batch in zip(parts, inputs, strict=True):
+            if self.augment is not None and not isinstance(self.augment, ResizedCrop):
                 batch = self.augment(batch, drawn[part])
             yield finish(batch), labels.index_select(0, order[part])
+
+    def _inputs(self, order: torch.Tensor, drawn: torch.Tensor, parts: Sequence[slice]) -> Iterator[torch.Tensor]:
+        """Return the inputs of the batches on their device, as they are in memory or are read."""
+        inputs, device = self.split.inputs, self.split.labels.device
+        if isinstance(inputs, torch.Tensor):
+            places = order.to(device)
+            return (inputs.index_select(0, places[part]) for part in parts)
+        crop = self.augment if isinstance(self.augment, ResizedCrop) else None
+
+        def fill(place: int, row: NDArray[np.uint8]) -> None:
+            i = int(order[place])
+            row[:] = inputs.read(i) if crop is None else inputs.read(i, crop, int(drawn[place]))
+
+        batches = prefetched(
+            fill, (range(len(order))[part] for part in parts), (*inputs.shape[2:], 3), self.threads or cpu_count()
+        )
+        return (batch.to(device).permute(0, 3, 1, 2) for batch in batches)
 
     def _drawn(self, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the order of the examples, and what is drawn for the augmentation of each place in it."""
@@ -134,11 +177,11 @@ class Batches:
 
     def _finish(self) -> Callable[[torch.Tensor], torch.Tensor]:
         """Return what makes inputs of a batch."""
-        if self.split.inputs.is_floating_point():
+        if self.split.inputs.dtype != torch.uint8:
             return lambda batch: batch.to(self.dtype)
         wide = torch.promote_types(self.dtype, torch.float32)
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        mean = torch.tensor(self.split.mean, dtype=wide, device=self.split.inputs.device)[:, None, None]
+        mean = torch.tensor(self.split.mean, dtype=wide, device=self.split.labels.device)[:, None, None]
         gain = torch.tensor([1 / std for std in self.split.std], dtype=wide, device=mean.device)[:, None, None]
         # One operation after the other, for a fused one may round differently on different devices.
         return lambda batch: batch.to(wide).sub_(mean).mul_(gain).to(self.dtype, memory_format=layout)

@@ -1,5 +1,6 @@
 """What every data set is once it is read: inputs and labels, for training and for testing."""
 
+import hashlib
 import math
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,7 +9,10 @@ import numpy as np
 import torch
 
 from linreg_mirror._arguments import check_integer, check_rng
+from linreg_mirror.networks.data.augment import CropFlip
 from linreg_mirror.networks.data.checks import checked_arrays, checked_device
+from linreg_mirror.networks.data.crops import ResizedCrop
+from linreg_mirror.networks.data.images import ImageFiles
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,15 +21,17 @@ class Split:
 
     Attributes
     ----------
-    inputs : torch.Tensor
-        Images (n, channels, height, width) of uint8; or (n, ...) of floats, which are used as they are.
+    inputs : torch.Tensor or ImageFiles
+        Images (n, channels, height, width) of uint8, in memory or in files; or (n, ...) of floats, which are used as
+        they are.
     labels : torch.Tensor
         Classes (n,) of int64; or targets (n, ...) of floats.
     mean, std : tuple of float
-        Of every channel, on the scale of the bytes, over all pixels of the training images; empty for floats.
+        Of every channel, on the scale of the bytes, over all pixels of the training images; for images in files those
+        of ImageNet, whatever they show; empty for floats.
     """
 
-    inputs: torch.Tensor
+    inputs: torch.Tensor | ImageFiles
     labels: torch.Tensor
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -35,9 +41,22 @@ class Split:
         return len(self.inputs)
 
     def to(self, device: torch.device | str) -> "Split":
-        """Return the same examples on another device; ValueError if there is no such device."""
+        """Return the same examples on another device, files as they are; ValueError if there is no such device."""
         device = checked_device(device)
-        return replace(self, inputs=self.inputs.to(device), labels=self.labels.to(device))
+        inputs = self.inputs.to(device) if isinstance(self.inputs, torch.Tensor) else self.inputs
+        return replace(self, inputs=inputs, labels=self.labels.to(device))
+
+    def augmentation(self, **options: Any) -> CropFlip | ResizedCrop:
+        """Return what usually augments such images: `ResizedCrop(**options)` if they are in files, or `CropFlip`.
+
+        Raises
+        ------
+        ValueError
+            If an option is out of range.
+        TypeError
+            If that one has no such option.
+        """
+        return ResizedCrop(**options) if isinstance(self.inputs, ImageFiles) else CropFlip(**options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +68,7 @@ class Data:
     name : str
         What it is called.
     train, test : Split
-        Its examples. Both are normalised by the statistics of the training images.
+        Its examples, both normalised alike.
     classes : int or None
         Labels are 0..classes - 1; None if they are targets.
     unverified : tuple of str
@@ -109,6 +128,17 @@ class Data:
         """Return the same data on another device; ValueError if there is no such device."""
         return replace(self, train=self.train.to(device), test=self.test.to(device))
 
+    def digest(self) -> str:
+        """Return the SHA-256 of all inputs and labels, in hexadecimal; of files, their names and sizes stand for them.
+
+        So it stays the same when files are copied to another place.
+        """
+        digest = hashlib.sha256()
+        for split in (self.train, self.test):
+            for part in (split.inputs, split.labels):
+                digest.update(part.listing() if isinstance(part, ImageFiles) else part.cpu().numpy().tobytes())
+        return digest.hexdigest()
+
 
 def hold_out(data: Data, examples: int, rng: np.random.Generator) -> Data:
     """Return the training set cut in two: what is left of it, and a test set to choose settings by.
@@ -125,7 +155,7 @@ def hold_out(data: Data, examples: int, rng: np.random.Generator) -> Data:
     Returns
     -------
     Data
-        On the CPU, normalised by what is left for training.
+        On the CPU, normalised by what is left for training; images in files as before.
 
     Raises
     ------
@@ -136,11 +166,15 @@ def hold_out(data: Data, examples: int, rng: np.random.Generator) -> Data:
     """
     check_rng(rng)
     check_integer("examples", examples, 1, len(data.train) - 1)
-    inputs, labels = data.train.inputs.cpu(), data.train.labels.cpu()
+    inputs, labels = data.train.inputs, data.train.labels.cpu()
     strata = labels if data.classes is not None else torch.zeros(len(labels))
     held = np.zeros(len(labels), bool)
     held[stratified(strata.numpy(), examples, rng)] = True
     out, left = torch.as_tensor(held), torch.as_tensor(~held)
+    if isinstance(inputs, ImageFiles):
+        train, test = (replace(data.train, inputs=inputs[part], labels=labels[part]) for part in (left, out))
+        return replace(data, train=train, test=test)
+    inputs = inputs.cpu()
     return Data.of(
         data.name,
         train=(inputs[left], labels[left]),

@@ -33,8 +33,8 @@ def load(name: str, directory: str | Path | None = None, **options: Any) -> Data
     directory : path, optional
         Where the files are; not looked at by digits and teacher.
     **options
-        Of the set: digits has `seed`; folder has `size`, `train`, `test`; teacher has `model`, `train`, `test`, `keep`,
-        `outputs`, `seed` and the options of its model.
+        Of the set: digits has `seed`; folder has `size`, `lazy`, `resize`, `train`, `test`; teacher has `model`,
+        `train`, `test`, `keep`, `outputs`, `seed` and the options of its model.
 
     Returns
     -------
