@@ -480,11 +480,19 @@ def test_several_dtypes_in_a_model(name):
 
 
 def test_methods_by_name():
-    assert list(methods.METHODS) == ["dense", "l1", "spred", "pilot", "pilot-mirror"]
+    assert [methods.METHODS[name] for name in ("dense", "l1", "spred", "pilot", "pilot-mirror")] == [
+        Dense,
+        L1,
+        Spred,
+        PILoT,
+        MirrorPILoT,
+    ]
     made = methods.create("pilot", epochs=4, alpha=0.1, K=3, delta=1.5)
     assert isinstance(made, PILoT)
     assert (made.alpha, made.beta, made.rule) == (0.1, 1.0, AlphaRule(4, 3, 1.5))
-    with pytest.raises(ValueError, match="unknown method 'spread': known are dense, l1, spred, pilot, pilot-mirror"):
+    with pytest.raises(
+        ValueError, match="unknown method 'spread': known are dense, masked, l1, spred, pilot, pilot-mirror"
+    ):
         methods.create("spread", alpha=0.1)
     with pytest.raises(TypeError, match=r"l1: .*'beta'; it takes alpha: float, proximal: bool = False"):
         methods.create("l1", alpha=0.1, beta=1)

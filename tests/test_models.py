@@ -80,6 +80,7 @@ VGG_SMALL_HEAD = (512 + 1) * 10
         ("mlp", {"widths": (5, 2)}, 5 * 2 + 2),
         ("lenet-300-100", {}, 266_610),  # as papers on pruning have it
         ("lenet-5", {}, 431_080),  # as papers on pruning have it
+        ("resnet8", {}, cifar_count(1)),
         ("resnet20", {}, cifar_count(3)),
         ("resnet32", {}, cifar_count(5)),
         ("resnet56", {}, cifar_count(9)),
@@ -143,6 +144,7 @@ def test_options(name, options, shape):
     [
         ("resnet20", {}, 32, [(16, 32), (32, 16), (64, 8)]),
         ("resnet56", {}, 33, [(16, 33), (32, 17), (64, 9)]),
+        ("resnet8", {"stride": 2}, 28, [(16, 14), (32, 7), (64, 4)]),
         ("resnet18", {}, 224, [(64, 56), (128, 28), (256, 14), (512, 7)]),
         ("resnet50", {}, 224, [(256, 56), (512, 28), (1024, 14), (2048, 7)]),
         ("resnet34", {"small_images": True}, 32, [(64, 32), (128, 16), (256, 8), (512, 4)]),
@@ -517,6 +519,7 @@ def test_input_shape_that_is_none(shape):
         ("resnet20", {"blocks": 3}, TypeError, "'blocks'; it takes classes"),
         ("mlp", {"classes": 3}, TypeError, "'classes'; it takes widths"),
         ("resnet20", {"classes": 0}, ValueError, "classes must be an integer >= 1, got 0"),
+        ("resnet8", {"stride": 0}, ValueError, "stride must be an integer >= 1, got 0"),
         ("lenet-5", {"channels": 1.0}, ValueError, "channels must be an integer >= 1, got 1.0"),
         ("lenet-300-100", {"classes": "10"}, ValueError, "classes must be an integer"),
         ("resnet18", {"small_images": "yes"}, ValueError, "small_images must be True.* got 'yes'"),

@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import stats
 from typer.testing import CliRunner
 
 from linreg_mirror import cli
@@ -21,11 +21,10 @@ from linreg_mirror import cli
 torch = pytest.importorskip("torch")
 
 from linreg_mirror.networks import checkpoints, data, models, recipes  # noqa: E402
-from linreg_mirror.networks.compare import as_table, compare, draw, intervals  # noqa: E402
 from linreg_mirror.networks.distributed import Team  # noqa: E402
 from linreg_mirror.networks.methods import Dense  # noqa: E402
-from linreg_mirror.networks.recipes import Comparison, Recipe  # noqa: E402
-from linreg_mirror.networks.train import Diverged, run_folder, train  # noqa: E402
+from linreg_mirror.networks.recipes import Recipe  # noqa: E402
+from linreg_mirror.networks.train import Diverged, train  # noqa: E402
 from sketching import prunable  # noqa: E402
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -81,93 +80,6 @@ def killed_after(epoch):
 
 def without_times(history):
     return [{name: value for name, value in record.items() if name != "seconds"} for record in history]
-
-
-# ---- recipes
-
-
-def test_learning_rates_by_hand():
-    cosine = Recipe(lr=0.4, epochs=10, warmup=2)
-    found = [cosine.learning_rate(epoch) for epoch in (0, 0.5, 2, 6, 10)]
-    np.testing.assert_allclose(found, [0, 0.1, 0.4, 0.2, 0], atol=1e-15)
-    step = Recipe(lr=0.4, epochs=10, schedule="step", milestones=[4, 8])
-    np.testing.assert_allclose(
-        [step.learning_rate(epoch) for epoch in (0, 3.9, 4, 7.9, 8)], [0.4, 0.4, 0.04, 0.04, 0.004]
-    )
-    assert Recipe(lr=0.4, schedule="constant").learning_rate(59) == 0.4
-
-
-@pytest.mark.parametrize("name", recipes.names())
-def test_recipes_of_the_package_can_be_read(name):
-    recipe = recipes.read(name)
-    assert recipe.data["name"] in data.DATASETS
-    assert recipe.model["name"] in models.MODELS
-
-
-def test_settings_are_changed(tmp_path):
-    file = tmp_path / "mine.toml"
-    file.write_text('epochs = 3\nmethod = { name = "l1", alpha = 0.1 }\n', encoding="utf-8")
-    assert recipes.read(file) == Recipe(epochs=3, method={"name": "l1", "alpha": 0.1})
-    changed = recipes.read(file, ["epochs=7", "method.alpha=1e-3", "schedule=constant", "augment=true"])
-    assert changed == Recipe(epochs=7, method={"name": "l1", "alpha": 1e-3}, schedule="constant", augment=True)
-    # Another method does not take over the options of the first.
-    assert recipes.read(file, ["method.name=dense"]).method == {"name": "dense"}
-
-
-def test_usual_settings_do_not_count_in_the_name():
-    assert Recipe().unusual == {}
-    assert Recipe(epochs=60, lr=0.1).unusual == {}
-    assert Recipe(lr=0.2).unusual == {"lr": 0.2}
-    assert run_folder(Recipe(lr=0.2)) != run_folder(Recipe(lr=0.3))
-    assert run_folder(Recipe(milestones=[])) == run_folder(Recipe())
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ("epoch=3", "unknown settings: epoch; there are augment, batch"),
-        ("epochs=0", "epochs must be an integer >= 1, got 0"),
-        ("lr=0", "lr must be positive"),
-        ("lr=NaN", "lr must be a number"),
-        ("momentum=1", r"momentum must be in \[0, 1\)"),
-        ("schedule=linear", "schedule must be one of constant, cosine, step"),
-        ("method=dense", "method must be a table with a name"),
-        ("compile=1", "compile must be true or false"),
-        ("milestones=5", r"milestones must be a list of epochs, got 5: write milestones=\[80, 120\]"),
-        ("epochs", "KEY=VALUE"),
-    ],
-)
-def test_settings_that_make_no_sense(change, message):
-    with pytest.raises(ValueError, match=message):
-        recipes.read("dense-digits", [change])
-
-
-def test_unknown_recipes_are_answered_with_those_there_are(tmp_path):
-    with pytest.raises(ValueError, match=r"no recipe 'pilot-digit'.*pilot-digits"):
-        recipes.read("pilot-digit")
-    (tmp_path / "broken.toml").write_text("epochs = ", encoding="utf-8")
-    with pytest.raises(ValueError, match="is no TOML"):
-        recipes.read(tmp_path / "broken.toml")
-    with pytest.raises(ValueError, match="has no methods"):
-        recipes.read_comparison("dense-digits")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("compare = 3", "has no methods"),
-        ("[compare]\nmethods = 3", "a table for each label"),
-        ("[compare.methods]\ndense = 3", "a table for each label"),
-        ("[compare]\nseeds = 3\n[compare.methods.dense]", "seeds must be a list that is not empty, got 3"),
-        ("[compare]\nkeep = []\n[compare.methods.dense]", r"keep must be a list that is not empty, got \[\]"),
-        ("[compare]\nkeep = [0]\n[compare.methods.dense]", "for a sparsity of 95 % write 0.05"),
-        ("method = { alpha = 1 }\n[compare.methods.a]\nmethod = { beta = 2 }", "method must be a table with a name"),
-    ],
-)
-def test_comparisons_that_make_no_sense(tmp_path, text, message):
-    (tmp_path / "wrong.toml").write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match=message):
-        recipes.read_comparison(tmp_path / "wrong.toml")
 
 
 # ---- runs
@@ -313,6 +225,19 @@ def test_a_folder_holds_a_run_on_one_set_of_data(tmp_path):
         train(replace(SMALL, epochs=1), folder=tmp_path / "run")
 
 
+def test_a_run_of_an_older_version_goes_on(tmp_path):
+    with pytest.raises(Killed):
+        train(SMALL, folder=tmp_path, progress=killed_after(2))
+    path = tmp_path / "recipe.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    del settings["factor"], settings["iterative"]
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    assert len(train(SMALL, folder=tmp_path).history) == 4
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"factor = 0\.1, now 0\.2"):
+        train(replace(SMALL, factor=0.2), folder=tmp_path)
+
+
 def test_a_run_that_diverges_keeps_what_was_good(tmp_path):
     recipe = replace(SMALL, schedule="constant", lr=0.1)
     with pytest.raises(Killed):
@@ -354,6 +279,9 @@ def test_pruning_keeps_exactly_what_is_asked_for(tmp_path):
         pruned = run.pruned(keep)
         assert sum(pruned["kept"].values()) == int(keep * (64 * 16 + 160) + 0.5)
         assert pruned["weights"] == 1184
+        assert pruned["nonzero"] == sum(pruned["kept"].values())
+        # Every weight is used once in a forward pass, for a product and a sum.
+        assert (pruned["flops"], pruned["flops_kept"]) == (2 * 1184, 2 * pruned["nonzero"])
     # By hand, and the model is as it was.
     threshold = torch.cat([weight.abs().flatten() for weight in before.values()]).sort(descending=True).values[117]
     kept = {name: int((weight.abs() >= threshold).sum()) for name, weight in before.items()}
@@ -363,7 +291,69 @@ def test_pruning_keeps_exactly_what_is_asked_for(tmp_path):
 
 def test_a_layer_without_weights_counts_as_near_zero(tmp_path):
     method = {"name": "l1", "alpha": 100.0, "proximal": True}
-    assert train(replace(SMALL, epochs=1, method=method), folder=tmp_path).history[-1]["near_zero"] == 1
+    run = train(replace(SMALL, epochs=1, method=method), folder=tmp_path)
+    assert run.history[-1]["near_zero"] == 1
+    # There are places for 118, and none to fill them.
+    (pruned,) = run.prune([0.1])
+    assert (sum(pruned["kept"].values()), pruned["nonzero"]) == (118, 0)
+
+
+def test_what_is_left_is_kept_beside_the_run(tmp_path):
+    run = train(replace(SMALL, epochs=1), folder=tmp_path)
+    records = run.prune([0.5, 0.1])
+    assert records == [run.pruned(0.5), run.pruned(0.1)]
+    assert json.loads((tmp_path / "pruned.json").read_text(encoding="utf-8")) == records
+
+
+def test_where_a_run_was_made_is_kept(tmp_path):
+    with pytest.raises(Killed):
+        train(SMALL, folder=tmp_path, progress=killed_after(1))
+    train(SMALL, folder=tmp_path)
+    lines = (tmp_path / "environment.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["device"] for line in lines] == ["cpu", "cpu"]
+
+
+def test_a_folder_is_for_one_process(tmp_path):
+    lines = (
+        "from pathlib import Path",
+        "from linreg_mirror.networks.checkpoints import alone",
+        f"folder = Path({str(tmp_path)!r})",
+        "with alone(folder):",
+        "    (folder / 'here').touch()",
+        "    input()",
+    )
+    other = subprocess.Popen([sys.executable, "-c", "\n".join(lines)], cwd=CHECKOUT, stdin=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "here").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    with pytest.raises(BlockingIOError, match="another process is training in"):
+        train(SMALL, folder=tmp_path)
+    other.kill()  # and what it held is free
+    other.communicate()
+    assert len(train(SMALL, folder=tmp_path).history) == 4
+
+
+def test_what_another_process_finishes_meanwhile_is_not_done_again(tmp_path, monkeypatch):
+    alone = checkpoints.alone
+
+    @contextmanager
+    def later(folder):
+        monkeypatch.undo()
+        train(SMALL, folder=folder)
+        with alone(folder):
+            yield
+
+    monkeypatch.setattr(checkpoints, "alone", later)
+    with pytest.raises(BlockingIOError, match=r"has just finished .*: start again to read it"):
+        train(SMALL, folder=tmp_path)
+
+
+def test_images_are_augmented_as_asked(tmp_path):
+    plain, moved, same = (
+        train(replace(SMALL, epochs=1, augment=augment), folder=tmp_path / str(number)).history[0]["loss"]
+        for number, augment in enumerate([False, {"padding": 1, "flip": False}, {"padding": 0, "flip": False}])
+    )
+    assert same == plain != moved
 
 
 def test_penalty_and_scale_are_reported(tmp_path):
@@ -447,6 +437,16 @@ def test_several_accelerators_have_a_process_each():
     assert Team().own(gpu) == gpu
 
 
+def test_batch_norm_is_over_the_joint_batch_or_refused():
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3))
+    pair = Team(rank=0, size=2)
+    with pytest.raises(ValueError, match=r"the model has 1 batch norms.*train in one process, or without batch norm"):
+        pair.joined(model)
+    assert Team().joined(model) is model
+    assert pair.joined(model[0]) is model[0]
+    assert isinstance(pair.joined(model.to("meta"))[1], torch.nn.SyncBatchNorm)
+
+
 # ---- checkpoints
 
 
@@ -515,48 +515,6 @@ def test_optimisers_come_back_as_they_were():
     assert str(found["state"]) == str(expected["state"])
 
 
-# ---- comparisons
-
-
-@pytest.fixture(scope="module")
-def compared(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("compared")
-    runs = {
-        label: tuple(replace(SMALL, epochs=3, method=METHODS[label], seed=seed) for seed in (0, 1))
-        for label in ("dense", "l1")
-    }
-    comparison = Comparison(runs, (0.2, 0.05))
-    return comparison, folder, compare(comparison, results=folder)
-
-
-def test_every_run_at_every_sparsity(compared):
-    comparison, folder, rows = compared
-    assert [(row["label"], row["seed"], row["keep"]) for row in rows] == [
-        (label, seed, keep) for label in ("dense", "l1") for seed in (0, 1) for keep in (1.0, 0.2, 0.05)
-    ]
-    recipe = comparison.recipes["l1"][1]
-    alone = train(recipe, folder=run_folder(recipe, folder), progress=lambda record: pytest.fail("it trains again"))
-    assert rows[-1]["accuracy"] == alone.pruned(0.05)["accuracy"]
-
-
-def test_intervals_by_hand(compared):
-    _, _, rows = compared
-    a, b = (row["accuracy"] for row in rows if row["label"] == "l1" and row["keep"] == 0.2)
-    (found,) = (row for row in intervals(rows) if row["label"] == "l1" and row["keep"] == 0.2)
-    assert found["accuracy"] == pytest.approx((a + b) / 2)
-    # Two values: standard error |a - b|/2, t quantile of one degree of freedom.
-    assert found["half"] == pytest.approx(stats.cauchy.ppf(0.975) * abs(a - b) / 2)
-    assert as_table(list(intervals(rows))).row_count == 2
-    assert [text.get_text() for text in draw(rows).legends[0].get_texts()] == ["dense", "l1"]
-
-
-def test_a_method_that_diverges_does_not_stop_the_others(tmp_path):
-    good, bad = replace(SMALL, epochs=1), replace(SMALL, epochs=1, lr=1e30)
-    rows = compare(Comparison({"bad": (bad,), "good": (good,)}, (0.5,)), results=tmp_path)
-    assert [math.isnan(row["accuracy"]) for row in rows] == [True, True, False, False]
-    assert "the loss of epoch 1" in rows[0]["error"]
-
-
 # ---- commands
 
 
@@ -564,22 +522,13 @@ def test_the_command_trains_and_prunes(command, tmp_path):
     words = ("train", "pilot-digits", "--set", "epochs=2", "--keep", 1, "--keep", 0.1)
     first = command(*words)
     assert first.exit_code == 0, first.output
-    assert re.search(r"10\.0% +1,702 +17,024", first.stdout)  # of 64*128 + 128*64 + 64*10
+    assert re.search(r"10\.0% +1,702 +1,702 +17,024", first.stdout)  # of 64*128 + 128*64 + 64*10
     assert "decay A =" in first.stdout
     (folder,) = (tmp_path / "results" / "runs").iterdir()
     assert str(folder) in first.stdout.replace("\n", "")
+    records = json.loads((folder / "pruned.json").read_text(encoding="utf-8"))
+    assert [(record["keep"], sum(record["kept"].values())) for record in records] == [(1.0, 17_024), (0.1, 1702)]
     assert command(*words).stdout == first.stdout
-
-
-def test_the_command_compares(command, tmp_path):
-    file = tmp_path / "two.toml"
-    methods = '[compare.methods.dense]\n[compare.methods.L1]\nmethod = { name = "l1", alpha = 1e-3 }\n'
-    file.write_text(f"epochs = 2\n[compare]\nkeep = [0.1]\nseeds = [0, 1]\n{methods}", encoding="utf-8")
-    result = command("compare", file, "--jobs", 1)
-    assert result.exit_code == 0, result.output
-    content = json.loads((tmp_path / "results" / "compare" / "two.json").read_text(encoding="utf-8"))
-    assert len(content["rows"]) == 2 * 2 * 2
-    assert (tmp_path / "results" / "compare" / "two.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize(
@@ -591,7 +540,6 @@ def test_the_command_compares(command, tmp_path):
         (["train", "dense-digits", "--device", "nowhere"], 2, "cannot be used here"),
         (["train", "dense-digits", "--set", "lr=1e30", "--set", "epochs=1"], 1, "diverged: the loss of epoch 1"),
         (["train", "dense-digits", "--set", "data.name=mnist", "--data-dir", "empty"], 2, "empty"),
-        (["compare", "dense-digits"], 2, "has no methods"),
     ],
 )
 def test_the_commands_refuse_what_they_cannot_do(command, words, code, message):

@@ -1,5 +1,6 @@
 """The commands `train` and `compare`."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,14 +50,21 @@ def train(
         for share in keep or ():
             recipes.check_keep(share)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=console, transient=True) as bar:
-            line = bar.add_task(recipe, total=settings.epochs)
+        # Of several processes torchrun has started, the first one speaks.
+        silent = os.environ.get("RANK", "0") != "0"
+        with Progress(*columns, console=console, transient=True, disable=silent) as bar:
+            cycles = settings.iterative.cycles if settings.iterative else 1
+            line = bar.add_task(recipe, total=cycles * settings.epochs)
             done = run(
                 settings,
                 folder=output,
                 data_directory=data_directory,
                 device=device,
-                progress=lambda record: bar.update(line, completed=record["epoch"], description=_described(record)),
+                progress=lambda record: bar.update(
+                    line,
+                    completed=record.get("cycle", 0) * settings.epochs + record["epoch"],
+                    description=_described(record),
+                ),
             )
         if done.leads:
             _show(done, keep or _SHARES)
@@ -78,13 +86,13 @@ def _described(record: dict[str, Any]) -> str:
 
 def _show(run: "Run", shares: tuple[float, ...] | list[float]) -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("kept", "weights", "of", "layers lost", "test accuracy"):
+    for name in ("kept", "weights", "not 0", "of", "layers lost", "operations", "test accuracy"):
         table.add_column(name, justify="right")
-    for share in shares:
-        pruned = run.pruned(share)
+    for pruned in run.prune(shares):
         kept = pruned["kept"].values()
         table.add_row(
-            f"{share:.1%}", f"{sum(kept):,}", f"{pruned['weights']:,}", str(sum(not one for one in kept)),
+            f"{pruned['keep']:.1%}", f"{sum(kept):,}", f"{pruned['nonzero']:,}", f"{pruned['weights']:,}",
+            str(sum(not one for one in kept)), f"{pruned['flops_kept'] / pruned['flops']:.1%}",
             f"{pruned['accuracy']:.2%}",
         )  # fmt: skip
     console.print(table)
@@ -110,7 +118,7 @@ def compare(
     """
     try:
         from linreg_mirror.networks import recipes
-        from linreg_mirror.networks.compare import as_table, intervals, write
+        from linreg_mirror.networks.compare import as_table, write
         from linreg_mirror.networks.compare import compare as run_all
         from linreg_mirror.store import results_directory
 
@@ -125,7 +133,7 @@ def compare(
                 device=device,
                 progress=lambda done, total, label: bar.update(line, completed=done, total=total, description=label),
             )
-        console.print(as_table(list(intervals(rows))))
+        console.print(as_table(rows))
         command = shlex.join(
             ["linreg-mirror", "compare", Path(recipe).name, *(f"--set={change}" for change in changes or ())]
         )

@@ -11,3 +11,20 @@ def check_nonnegative(name: str, value: Any) -> None:
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not (number and math.isfinite(value) and value >= 0):
         raise ValueError(f"{name} must be a finite number >= 0, got {value!r}: write {name}=0 or more")
+
+
+def check_number(name: str, value: Any, least: float, most: float, instead: str) -> None:
+    """Raise ValueError unless `value` is a finite number from `least` to `most`, and say what to write instead."""
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not (number and math.isfinite(value) and least <= value <= most):
+        bounds = [f">= {least:g}"] * (least > -math.inf) + [f"<= {most:g}"] * (most < math.inf)
+        expected = " ".join(["a finite number", " and ".join(bounds)]).strip()
+        raise ValueError(f"{name} must be {expected}, got {value!r}: write {name}={instead}")
+
+
+def check_keep(share: Any) -> None:
+    """Raise ValueError unless this is a share of the weights that can be kept."""
+    if isinstance(share, bool) or not (isinstance(share, int | float) and 0 < share <= 1):
+        raise ValueError(
+            f"keep is a share of the weights, above 0 and at most 1, got {share!r}: for a sparsity of 95 % write 0.05"
+        )

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +17,11 @@ from scipy import stats
 
 from linreg_mirror.doctor import environment
 from linreg_mirror.networks.checkpoints import write_text
-from linreg_mirror.networks.recipes import Comparison, Recipe
-from linreg_mirror.networks.train import Diverged, run_folder, train
+from linreg_mirror.networks.recipes import Comparison, Entry
+from linreg_mirror.networks.runs import run_folder
+from linreg_mirror.networks.train import Diverged, train
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Task:
-    """One run of a comparison."""
-
-    label: str
-    recipe: Recipe
-    keep: tuple[float, ...]
-    results: Path | None
-    data_directory: Path | None
-    device: str
 
 
 def compare(
@@ -44,12 +33,12 @@ def compare(
     device: str = "cpu",
     progress: Callable[[int, int, str], None] = lambda done, total, label: None,
 ) -> list[Row]:
-    """Run all that is to be compared; what is finished already is read.
+    """Run all that is to be compared; what is finished already is read, and what is the same is run once.
 
     Parameters
     ----------
     comparison : Comparison
-        Recipes by label, and shares of the weights to keep.
+        Runs by label, and shares of the weights to keep.
     jobs : int
         Processes, each with one thread.
     results : Path, optional
@@ -64,53 +53,92 @@ def compare(
     Returns
     -------
     list of dict
-        One for each run and share: label, seed, keep, accuracy, loss, decay (A at the end), l1_norm; accuracy NaN and
-        the reason under "error" where training diverged.
+        One for each run and share: method, label, seed, keep, accuracy, loss, l1_norm, alpha, decay
+        (A at the end) and log_scale (log b, or None); accuracy None and the reason under "error" where training
+        diverged.
     """
-    tasks = [
-        Task(label, recipe, comparison.keep, results, data_directory, device)
-        for label, recipes in comparison.recipes.items()
-        for recipe in recipes
-    ]
+    entries: dict[Path, list[Entry]] = {}
+    for entry in comparison.entries:
+        entries.setdefault(run_folder(entry.recipe, results), []).append(entry)
     rows: list[Row] = []
     parallel: Any = Parallel(n_jobs=jobs, return_as="generator_unordered")
-    for done, found in enumerate(parallel(delayed(_run)(task) for task in tasks), start=1):
+    tasks = (delayed(_run)(folder, same, data_directory, device) for folder, same in entries.items())
+    for done, found in enumerate(parallel(tasks), start=1):
         rows += found
-        progress(done, len(tasks), found[0]["label"])
-    order = {label: number for number, label in enumerate(comparison.recipes)}
+        progress(done, len(entries), found[0]["label"])
+    order = {label: number for number, label in enumerate(comparison.labels)}
     return sorted(rows, key=lambda row: (order[row["label"]], row["seed"], -row["keep"]))
 
 
-def _run(task: Task) -> list[Row]:
+def _run(folder: Path, entries: Sequence[Entry], data_directory: Path | None, device: str) -> list[Row]:
+    """Train once for all entries that have the same recipe."""
     torch.set_num_threads(1)
-    common = {"label": task.label, "seed": task.recipe.seed, "error": ""}
-    folder, shares = run_folder(task.recipe, task.results), tuple(dict.fromkeys((1.0, *task.keep)))
+    recipe = entries[0].recipe
+    shares = list(dict.fromkeys(keep for entry in entries for keep in entry.keep))
     try:
-        run = train(task.recipe, folder=folder, data_directory=task.data_directory, device=task.device)
+        run = train(recipe, folder=folder, data_directory=data_directory, device=device)
     except Diverged as error:
-        return [common | {"keep": keep, "accuracy": math.nan, "error": str(error)} for keep in shares]
-    last = {name: run.history[-1][name] for name in ("loss", "l1_norm", "alpha", "decay")}
-    return [common | last | {"keep": keep, "accuracy": run.pruned(keep)["accuracy"]} for keep in shares]
+        last, accuracy, message = {}, dict.fromkeys(shares), str(error)
+    else:
+        last = {name: run.history[-1][name] for name in ("loss", "l1_norm", "alpha", "decay", "log_scale")}
+        accuracy, message = {record["keep"]: record["accuracy"] for record in run.prune(shares)}, ""
+    return [
+        {
+            "method": entry.method, "label": entry.label, "seed": recipe.seed, "keep": keep,
+            "accuracy": accuracy[keep], "error": message, **last,
+        }
+        for entry in entries
+        for keep in entry.keep
+    ]  # fmt: skip
 
 
 def intervals(rows: Sequence[Row]) -> Iterator[Row]:
-    """Yield mean accuracy and half the width of its 95 % interval (Student's t over seeds) by label and share."""
-    for label in dict.fromkeys(row["label"] for row in rows):
-        for keep in dict.fromkeys(row["keep"] for row in rows):
-            found = np.array([row["accuracy"] for row in rows if row["label"] == label and row["keep"] == keep])
-            n = len(found)
-            half = stats.t.ppf(0.975, n - 1) * found.std(ddof=1) / math.sqrt(n) if n > 1 else math.nan
-            yield {"label": label, "keep": keep, "accuracy": float(found.mean()), "half": float(half), "runs": n}
+    """Yield mean accuracy and half the width of its 95 % interval (Student's t over seeds) by label and share.
+
+    Runs that diverged are left out, and counted under "diverged"; a mean over none is NaN, and so is an interval from
+    one run.
+    """
+    for label, keep in dict.fromkeys((row["label"], row["keep"]) for row in rows):
+        found = [row["accuracy"] for row in rows if (row["label"], row["keep"]) == (label, keep)]
+        good = np.array([one for one in found if one is not None])
+        n = len(good)
+        yield {
+            "label": label,
+            "keep": keep,
+            "accuracy": float(good.mean()) if n else math.nan,
+            "half": float(stats.t.ppf(0.975, n - 1) * good.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan,
+            "runs": n,
+            "diverged": len(found) - n,
+        }
+
+
+def best(rows: Sequence[Row]) -> dict[str, str]:
+    """Return the label that has the highest mean accuracy over all shares but 1, by method.
+
+    Where a run has diverged that mean is NaN, and such settings are the last to be taken.
+    """
+    found: dict[str, tuple[float, str]] = {}
+    for method, label in dict.fromkeys((row["method"], row["label"]) for row in rows):
+        mean = _mean_of([row for row in rows if row["label"] == label])
+        rank = mean if math.isfinite(mean) else -math.inf
+        if method not in found or rank > found[method][0]:
+            found[method] = (rank, label)
+    return {method: label for method, (_, label) in found.items()}
+
+
+def _mean_of(rows: Sequence[Row]) -> float:
+    """Return the mean accuracy over all shares but 1 and all seeds; NaN if a run has diverged."""
+    found = [row["accuracy"] for row in rows if row["keep"] != 1]
+    return math.nan if None in found or not found else float(np.mean(found))
 
 
 def draw(rows: Sequence[Row], title: str = "") -> Figure:
-    """Draw accuracy against the share of weights that are kept."""
-    labels = list(dict.fromkeys(row["label"] for row in rows))
+    """Draw accuracy against the share of weights that are kept: of every method with the best of its settings."""
+    table, labels = list(intervals(rows)), list(best(rows).values())
     figure = Figure(figsize=(5, 3 + 0.2 * math.ceil(len(labels) / 2)), layout="constrained")
     axes = figure.subplots()
-    table = list(intervals(rows))
     for label in labels:
-        line = [row for row in table if row["label"] == label]
+        line = [row for row in table if row["label"] == label and row["runs"]]
         axes.errorbar(
             [row["keep"] for row in line], [row["accuracy"] for row in line],
             [row["half"] if math.isfinite(row["half"]) else 0 for row in line], label=label, marker="o", capsize=2,
@@ -121,33 +149,54 @@ def draw(rows: Sequence[Row], title: str = "") -> Figure:
     return figure
 
 
-def as_table(table: Sequence[Row]) -> Table:
-    """Return means and intervals for the terminal: a row for each label, a column for each share."""
-    shares = list(dict.fromkeys(row["keep"] for row in table))
+def as_table(rows: Sequence[Row]) -> Table:
+    """Return means and intervals for the terminal: a row for each label, a column for each share.
+
+    And the mean over all shares but 1, the best of a method in bold; and where the penalty has brought the run: A, and
+    log b where there is a scale.
+    """
+    table, chosen = list(intervals(rows)), set(best(rows).values())
+    shares = sorted({row["keep"] for row in table}, reverse=True)
     shown = Table(box=SIMPLE_HEAD, pad_edge=False, title="test accuracy in %, by share of weights kept; 95 % interval")
-    shown.add_column("method", no_wrap=True)
-    for share in shares:
-        shown.add_column(f"{share:.1%}", justify="right", no_wrap=True)
+    shown.add_column("method")
+    for name in (*(f"{share:.1%}" for share in shares), "mean", "A", "log b"):
+        shown.add_column(name, justify="right", no_wrap=True)
     for label in dict.fromkeys(row["label"] for row in table):
         line = {row["keep"]: row for row in table if row["label"] == label}
-        shown.add_row(label, *(_cell(line[share]) for share in shares))
+        own = [row for row in rows if row["label"] == label]
+        mean = _mean_of(own)
+        ends = [_mean(own, name) for name in ("decay", "log_scale")]
+        cells = [_cell(line[share]) if share in line else "" for share in shares]
+        shown.add_row(
+            label, *cells, f"{100 * mean:.1f}" if math.isfinite(mean) else "",
+            *("" if end is None else f"{end:.2f}" for end in ends), style="bold" if label in chosen else "",
+        )  # fmt: skip
     return shown
 
 
+def _mean(rows: Sequence[Row], name: str) -> float | None:
+    found = [row[name] for row in rows if row.get(name) is not None]
+    return sum(found) / len(found) if found else None
+
+
 def _cell(row: Row) -> str:
+    if not row["runs"]:
+        return "diverged"
     half = f" ± {100 * row['half']:.1f}" if math.isfinite(row["half"]) else ""
-    return f"{100 * row['accuracy']:.1f}{half}"
+    lost = f" ({row['diverged']} diverged)" if row["diverged"] else ""
+    return f"{100 * row['accuracy']:.1f}{half}{lost}"
 
 
 def write(rows: Sequence[Row], comparison: Comparison, folder: Path, name: str, command: str = "") -> list[Path]:
     """Write NAME.json, with all rows and settings and the command that made them, and NAME.png; return both."""
     content = {
         "command": command,
-        "recipes": {label: [asdict(one) for one in recipes] for label, recipes in comparison.recipes.items()},
+        "best": best(rows),
+        "entries": [asdict(entry) for entry in comparison.entries],
         "rows": list(rows),
         "environment": environment(),
     }
     paths = [folder / f"{name}.json", folder / f"{name}.png"]
-    write_text(paths[0], json.dumps(content, indent=1) + "\n")
+    write_text(paths[0], json.dumps(content, indent=1, allow_nan=False) + "\n")
     draw(rows, name).savefig(paths[1], dpi=200)
     return paths

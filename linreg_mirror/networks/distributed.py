@@ -38,9 +38,23 @@ class Team:
             return device
         return torch.device(device.type, self.local)
 
-    def part(self, batch: torch.Tensor) -> torch.Tensor:
-        """Return this process's examples of a joint batch."""
-        return batch[self.rank :: self.size]
+    def joined(self, model: torch.nn.Module) -> torch.nn.Module:
+        """Return the model with batch norm over the joint batch; to be called before others change the model.
+
+        Raises
+        ------
+        ValueError
+            If it has batch norm and is on a CPU, where torch has none over several processes.
+        """
+        norms = [module for module in model.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
+        if self.size == 1 or not norms:
+            return model
+        if next(model.parameters()).device.type == "cpu":
+            raise ValueError(
+                f"the model has {len(norms)} batch norms, whose statistics over several processes torch computes on "
+                "accelerators alone: train in one process, or without batch norm"
+            )
+        return torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
 
     def wrapped(self, model: torch.nn.Module) -> torch.nn.Module:
         """Return the model as one that averages gradients over all processes."""

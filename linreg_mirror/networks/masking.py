@@ -58,6 +58,8 @@ SCORES: Mapping[str, Callable[..., dict[str, torch.Tensor]]] = {
     "rms-snip": lambda model, batch, masks, rng: _by_loss(network_scores.rms_snip, model, batch, masks),
 }
 
+BLIND = ("magnitude", "random")  # scores that look at no batch
+
 
 def _by_loss(
     score: Callable[..., dict[str, torch.Tensor]], model: torch.nn.Module, batch: Batch, masks: Masks | None
@@ -67,7 +69,7 @@ def _by_loss(
 
 def masks_at_initialization(
     model: torch.nn.Module,
-    batch: Batch,
+    batch: Batch | None,
     *,
     score: str,
     keep: float,
@@ -84,8 +86,9 @@ def masks_at_initialization(
     ----------
     model : torch.nn.Module
         What is to be pruned; it is not changed.
-    batch : Batch
-        Of data (`read_batch`), or without any (`random_batch`); magnitude and random scores do not look at it.
+    batch : Batch or None
+        Of data (`read_batch`), or without any (`random_batch`). None will do for magnitude and random scores, which do
+        not look at it.
     score : {"magnitude", "random", "snip", "grasp", "synflow", "jacobian-norm", "rms-snip"}
         As in `sketching.network_scores`.
     keep : float
@@ -111,13 +114,19 @@ def masks_at_initialization(
     Raises
     ------
     ValueError
-        If a name is unknown, top-k is to be rescaled, or score or selection refuse what they get.
+        If a name is unknown, top-k is to be rescaled, the score needs a batch and there is none, or score or selection
+        refuse what they get.
     """
     check_rng(rng)
     scored, allocated = _named("score", score, SCORES), _named("allocate", allocate, ALLOCATIONS)
     chosen, nonnegative = _named("select", select, SELECTIONS), _named("signed", signed, SIGNED)
     if rescale and select == "top-k":
         raise ValueError("top-k keeps the same weights always, so no factor makes it unbiased: select another way")
+    if batch is None and score not in BLIND:
+        raise ValueError(
+            f"{score} needs a batch, of data or of random_batch(model, examples, rng) (in a recipe method.data=false): "
+            f"without one there are {' and '.join(BLIND)}"
+        )
     of_scores, of_selection = rng.spawn(2)
     usual = 100 if score == "synflow" and select != "with-replacement" else 1
 
@@ -147,7 +156,8 @@ def random_batch(model: torch.nn.Module, examples: int, rng: np.random.Generator
     rng : numpy.random.Generator
         Source of all randomness.
     """
-    inputs = network_scores.random_inputs(examples, input_shape(model), rng)
+    like = next(model.parameters())
+    inputs = network_scores.random_inputs(examples, input_shape(model), rng, dtype=like.dtype, device=like.device)
     residuals = network_scores.random_inputs(examples, _output_shape(model, inputs), rng)
     return Batch(inputs, residuals, network_scores.inner_product)
 

@@ -5,8 +5,8 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,71 +14,21 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
+from linreg_mirror.doctor import environment
 from linreg_mirror.networks import checkpoints, data, methods, models
 from linreg_mirror.networks._identity import check_fit, check_settings, settings_of
+from linreg_mirror.networks._precision import autocast, dtype_of
 from linreg_mirror.networks.checkpoints import write_text
+from linreg_mirror.networks.cycles import EARLY, FINAL, Start, train_cycles
 from linreg_mirror.networks.data.checks import checked_device
 from linreg_mirror.networks.distributed import Team, team
+from linreg_mirror.networks.masking import Batch
 from linreg_mirror.networks.recipes import Recipe
-from linreg_mirror.store import key, results_directory
-from sketching import prunable, select_masks
-
-_DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
-Record = dict[str, Any]
+from linreg_mirror.networks.runs import Record, Run, accuracy, run_folder
 
 
 class Diverged(ArithmeticError):
     """The loss or a parameter is not finite; the last good checkpoint is kept."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run.
-
-    Attributes
-    ----------
-    recipe : Recipe
-        What was run.
-    folder : Path
-        Where its files are.
-    model : torch.nn.Module
-        With plain weights, nothing pruned.
-    data : Data
-        What it was trained on.
-    history : list of dict
-        What was measured after every epoch.
-    leads : bool
-        Whether this process is the one that writes.
-    """
-
-    recipe: Recipe
-    folder: Path
-    model: torch.nn.Module
-    data: data.Data
-    history: list[Record]
-    leads: bool = True
-
-    def pruned(self, keep: float) -> Record:
-        """Return test accuracy, and what is kept in each layer, once all but this share of the weights is zero.
-
-        The smallest weights go, wherever they are; exactly `sketching.allocation.places` stay.
-        """
-        weights = {name: weight.detach() for name, weight in prunable(self.model).items()}
-        masks = select_masks({name: weight.abs() for name, weight in weights.items()}, keep)
-        tensors = {name: weight * masks[name] for name, weight in weights.items()}
-        accuracy = _accuracy(self.model, self.data.test, self.recipe, tensors)
-        return {
-            "keep": keep,
-            "accuracy": accuracy,
-            "kept": {name: int(mask.sum()) for name, mask in masks.items()},
-            "weights": sum(weight.numel() for weight in weights.values()),
-        }
-
-
-def run_folder(recipe: Recipe, results: Path | None = None) -> Path:
-    """Return where a run goes: named after the settings that are not as usual."""
-    parts = (recipe.method["name"], recipe.data["name"], recipe.model["name"], key(recipe.unusual)[:12])
-    return (results or results_directory()) / "runs" / "-".join(parts).replace("/", "-").replace(":", "-")
 
 
 def train(
@@ -103,11 +53,12 @@ def train(
     device : str or torch.device
         Such as "cpu" or "cuda".
     progress : callable
-        Called after every epoch with what was measured.
+        Called after every epoch with what was measured, and the number of the cycle under "cycle" if there are any.
 
     Returns
     -------
     Run
+        Of a recipe with `iterative` all cycles: `linreg_mirror.networks.cycles.Cycles`.
 
     Raises
     ------
@@ -117,78 +68,120 @@ def train(
         If a part of the recipe is unknown or out of range, model and data do not go together, the folder holds a run
         with other settings, or the device is not there. Then nothing has been written.
     OSError
-        If files of the data set are missing, or the run's cannot be written.
+        If files of the data set are missing, or the run's cannot be written, or another process is at it.
     """
     device = checked_device(device)
     folder = folder or run_folder(recipe)
     with team(device) as processes:
-        loop = _Loop(recipe, folder, data_directory, processes.own(device), processes)
-        for record in loop.epochs():
-            if processes.leads:
-                progress(record)
-        return loop.finished()
+
+        def run(folder: Path, start: Start, **note: int) -> Run:
+            loop = _Loop(recipe, folder, data_directory, processes.own(device), processes, start)
+            with loop.opened():
+                for record in loop.epochs():
+                    if processes.leads:
+                        progress({**note, **record})
+                return loop.finished()
+
+        if recipe.iterative is None:
+            return run(folder, Start())
+        return train_cycles(recipe, folder, lambda own, start, cycle: run(own, start, cycle=cycle))
 
 
 class _Loop:
     """A run on its way."""
 
     def __init__(
-        self, recipe: Recipe, folder: Path, directory: Path | None, device: torch.device, processes: Team
+        self, recipe: Recipe, folder: Path, directory: Path | None, device: torch.device, processes: Team, start: Start
     ) -> None:
-        self.recipe, self.folder, self.device, self.team = recipe, folder, device, processes
+        self.recipe, self.folder, self.device, self.team, self.start = recipe, folder, device, processes, start
         whole = data.load(directory=directory, **recipe.data)
         if recipe.validation:
             # The same examples for all seeds, so that runs can be compared.
             whole = data.hold_out(whole, recipe.validation, np.random.default_rng(0))
         self.settings = settings_of(recipe, whole)
-        check_settings(folder, self.settings)
         self.data = whole.to(device)
         self.batches = data.Batches(
             self.data.train,
             recipe.batch,
             seed=recipe.seed,
-            augment=data.CropFlip() if recipe.augment else None,
-            dtype=_DTYPES[recipe.precision],
+            augment=_augmentation(recipe, self.data.train),
+            dtype=dtype_of(recipe),
             channels_last=recipe.channels_last,
+            part=(processes.rank, processes.size),
         )
         layout = torch.channels_last if recipe.channels_last else torch.preserve_format
         options = {"seed": recipe.seed, **recipe.model}
         model: Any = models.create(options.pop("name"), **options)
-        self.model: torch.nn.Module = model.to(device, _DTYPES[recipe.precision]).to(memory_format=layout)
+        model = model.to(device, dtype_of(recipe)).to(memory_format=layout)
         example = data.Batches(self.data.test, 1, dtype=self.batches.dtype, channels_last=recipe.channels_last)
-        check_fit(self.model, next(iter(example))[0], self.data, recipe.model["name"])
+        check_fit(model, next(iter(example))[0], self.data, recipe.model["name"])
+        self.model: torch.nn.Module = processes.joined(model)
         self.history: list[Record] = []
-        self.checkpoint, self.final = folder / "checkpoint.safetensors", folder / "final.safetensors"
+        self.checkpoint, self.final = folder / "checkpoint.safetensors", folder / FINAL
         self.done = self.final.exists()
-        if self.done:
-            tensors, state = checkpoints.load(self.final)
-            self.model.load_state_dict(tensors)
-            self.history = state["history"]
-        else:
-            self._prepare()
-            if processes.leads:
-                checkpoints.clear(folder)
-                write_text(folder / "recipe.json", json.dumps(self.settings, indent=1) + "\n")
+        if not self.done:
+            self._attach()
 
-    def _prepare(self) -> None:
-        recipe = self.recipe
-        self.method = methods.create(recipe.method["name"], **_options(recipe))
-        self.method.attach(self.model)
+    def _attach(self) -> None:
+        recipe, start = self.recipe, self.start
+        if start.state is not None:
+            self.model.load_state_dict(start.state)
+        self.names = list(self.model.state_dict())
+        self.method = methods.create(recipe.method["name"], **self._options())
+        self.method.attach(self.model, start.masks)
         self.optimizer = self.method.optimizer(
             self.model, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
         )
         forward = self.team.wrapped(self.model)
         self.forward = torch.compile(forward) if recipe.compile else forward
-        if self.checkpoint.exists():
-            tensors, state = checkpoints.load(self.checkpoint)
-            own = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-            others = {
-                name.removeprefix("optimizer."): t for name, t in tensors.items() if name.startswith("optimizer.")
-            }
-            self.model.load_state_dict(own)
-            checkpoints.restore_optimizer(self.optimizer, others, state["optimizer"])
-            self.method.load_state_dict(state["method"])
+
+    def _options(self) -> dict[str, Any]:
+        """Return the options of the method, and what it takes of the run: epochs, seed, a function for a batch."""
+        recipe = self.recipe
+        options = {name: value for name, value in recipe.method.items() if name != "name"}
+        method = methods.METHODS.get(recipe.method["name"])
+        taken = {} if method is None else inspect.signature(method).parameters
+        own = {"epochs": recipe.epochs, "seed": recipe.seed, "batch": self._first}
+        return {name: value for name, value in own.items() if name in taken} | options
+
+    def _first(self, examples: int) -> Batch:
+        """Return the examples that training begins with, not augmented."""
+        batches = replace(self.batches, size=examples, augment=None, part=(0, 1))
+        return Batch(*next(iter(batches)), cross_entropy)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Go on from what the folder holds, and keep other processes from it."""
+        if self.done:
+            check_settings(self.folder, self.settings)
+            tensors, state = checkpoints.load(self.final)
+            self.model.load_state_dict(tensors)
             self.history = state["history"]
+            yield
+            return
+        with checkpoints.alone(self.folder) if self.team.leads else nullcontext():
+            check_settings(self.folder, self.settings)
+            if self.final.exists():
+                raise BlockingIOError(f"another process has just finished {self.folder}: start again to read it")
+            if self.checkpoint.exists():
+                self._restore()
+            if self.team.leads:
+                checkpoints.clear(self.folder)
+                write_text(self.folder / "recipe.json", json.dumps(self.settings, indent=1) + "\n")
+                with (self.folder / "environment.jsonl").open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(environment() | {"device": str(self.device)}) + "\n")
+            yield
+
+    def _restore(self) -> None:
+        tensors, state = checkpoints.load(self.checkpoint)
+        parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimizer": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = tensor
+        self.model.load_state_dict(parts["model"])
+        checkpoints.restore_optimizer(self.optimizer, parts["optimizer"], state["optimizer"])
+        self.method.load_state_dict(state["method"])
+        self.history = state["history"]
 
     def epochs(self) -> Iterator[Record]:
         """Train, and yield what was measured after every epoch."""
@@ -201,7 +194,7 @@ class _Loop:
     def _epoch(self, epoch: int) -> Record:
         started = time.perf_counter()
         with _seeded((self.recipe.seed, epoch, self.team.rank), self.device):
-            loss, accuracy, lr = self._steps(epoch)
+            loss, answered, lr = self._steps(epoch)
         # The last step can break weights whose loss nobody has seen.
         finite = all(parameter.isfinite().all() for parameter in self.model.parameters())
         if not (finite and math.isfinite(loss)):
@@ -210,12 +203,12 @@ class _Loop:
                 f"is kept as it was before, in {self.folder}: take a smaller lr than {self.recipe.lr:g}, or a weaker "
                 "penalty"
             )
-        self.method.after_epoch(accuracy)
+        self.method.after_epoch(answered)
         return {
             "epoch": epoch + 1,
             "loss": loss,
-            "accuracy": accuracy,
-            "test_accuracy": _accuracy(self.model, self.data.test, self.recipe),
+            "accuracy": answered,
+            "test_accuracy": accuracy(self.model, self.data.test, self.recipe),
             "l1_norm": self.method.l1_norm(),
             "near_zero": _near_zero(self.method.weights()),
             "alpha": self.method.alpha,
@@ -223,6 +216,7 @@ class _Loop:
             "log_scale": self.method.log_scale,
             "lr": lr,
             "seconds": time.perf_counter() - started,
+            **self.method.report(),
         }
 
     def _steps(self, epoch: int) -> tuple[float, float, float]:
@@ -232,24 +226,24 @@ class _Loop:
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # of the loss, and of right answers
         lr = 0.0
         for step, (inputs, labels) in enumerate(self.batches.epoch(epoch)):
+            joint = min(recipe.batch, len(self.data.train) - step * recipe.batch)
             lr = recipe.learning_rate(epoch + step / len(self.batches))
             for group in self.optimizer.param_groups:
                 group["lr"] = lr
-            mine, answers = self.team.part(inputs), self.team.part(labels)
-            with _autocast(recipe, self.device):
-                outputs = self.forward(mine)
+            with autocast(recipe, self.device):
+                outputs = self.forward(inputs)
                 # Each takes its share of the mean over the joint batch, times their number: gradients are averaged.
-                loss = cross_entropy(outputs, answers, reduction="sum") / len(labels) * self.team.size
+                loss = cross_entropy(outputs, labels, reduction="sum") / joint * self.team.size
             self.optimizer.zero_grad()
             loss.backward()
             self.method.before_step(lr)
             self.optimizer.step()
             self.method.after_step(lr)
             with torch.no_grad():
-                sums[0] += loss.detach() * len(labels) / self.team.size
-                sums[1] += (outputs.argmax(1) == answers).sum()
-        loss, accuracy = (self.team.total(sums) / len(self.data.train)).tolist()
-        return loss, accuracy, lr
+                sums[0] += loss.detach() * joint / self.team.size
+                sums[1] += (outputs.argmax(1) == labels).sum()
+        loss, answered = (self.team.total(sums) / len(self.data.train)).tolist()
+        return loss, answered, lr
 
     def _save(self) -> None:
         """Keep what the next epoch needs; whoever is killed while this is done finds the epoch before."""
@@ -257,12 +251,19 @@ class _Loop:
             return
         # First, so that they are complete when the run is: what is in them too early is measured again.
         write_text(self.folder / "metrics.jsonl", "".join(json.dumps(record) + "\n" for record in self.history))
+        if len(self.history) == self.start.early:
+            checkpoints.save(self.folder / EARLY, self._plain_state(), {})
         tensors, state = checkpoints.optimizer_state(self.optimizer)
         named = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         named |= {f"optimizer.{name}": tensor for name, tensor in tensors.items()}
         checkpoints.save(
             self.checkpoint, named, {"optimizer": state, "method": self.method.state_dict(), "history": self.history}
         )
+
+    def _plain_state(self) -> dict[str, torch.Tensor]:
+        """Return the state of the model as if its weights were plain parameters."""
+        state = {**self.model.state_dict(), **self.method.weights()}
+        return {name: state[name] for name in self.names}
 
     def finished(self) -> Run:
         """Make the weights plain, and keep them in place of the last checkpoint."""
@@ -283,13 +284,10 @@ def _near_zero(weights: Mapping[str, torch.Tensor]) -> float:
     return small / sum(weight.numel() for weight in weights.values())
 
 
-def _options(recipe: Recipe) -> dict[str, Any]:
-    """Return the options of the method, the number of epochs among them if it takes that."""
-    options = {name: value for name, value in recipe.method.items() if name != "name"}
-    method = methods.METHODS.get(recipe.method["name"])
-    if method is not None and "epochs" in inspect.signature(method).parameters:
-        options = {"epochs": recipe.epochs, **options}
-    return options
+def _augmentation(recipe: Recipe, split: data.Split) -> data.Augmentation | data.ResizedCrop | None:
+    if recipe.augment is False:
+        return None
+    return split.augmentation(**({} if recipe.augment is True else recipe.augment))
 
 
 @contextmanager
@@ -302,24 +300,3 @@ def _seeded(seed: tuple[int, ...], device: torch.device) -> Iterator[None]:
         if others:
             torch.get_device_module(device).manual_seed(number)
         yield
-
-
-def _autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[Any]:
-    return torch.autocast(device.type, torch.bfloat16) if recipe.precision == "bfloat16" else nullcontext()
-
-
-@torch.no_grad()
-def _accuracy(
-    model: torch.nn.Module, split: data.Split, recipe: Recipe, weights: Mapping[str, torch.Tensor] | None = None
-) -> float:
-    """Return the share of right answers, with other weights in place if they are given."""
-    model.eval()
-    right = torch.zeros((), dtype=torch.int64, device=split.labels.device)
-    size = min(1000, len(split))
-    for inputs, labels in data.Batches(
-        split, size, dtype=_DTYPES[recipe.precision], channels_last=recipe.channels_last
-    ):
-        with _autocast(recipe, labels.device):
-            outputs = torch.func.functional_call(model, dict(weights or {}), inputs)
-        right += (outputs.argmax(1) == labels).sum()
-    return right.item() / len(split)

@@ -7,8 +7,9 @@ import torch
 
 from linreg_mirror._arguments import check_momentum
 from linreg_mirror.networks._arguments import check_nonnegative
-from linreg_mirror.networks.hadamard import remove_hadamard
-from sketching import select_masks
+from linreg_mirror.networks.methods._ends import check_end
+from linreg_mirror.networks.methods._held import behind, hold, release, silence
+from linreg_mirror.networks.pruning import largest
 from sketching.weights import prunable
 
 _lists: Any = torch  # whose functions of lists are not among its typed names
@@ -21,7 +22,17 @@ class Attached:
     ----------
     alpha : float
         Strength of the penalty.
+
+    Attributes
+    ----------
+    denser, sparser : str
+        What to do about an end that is too sparse or too dense, for a method that ends sparse by itself.
+    takes_masks : bool
+        Whether masks can be given to `attach`; not to a method that decides by itself which weights are pruned.
     """
+
+    denser, sparser = "", ""
+    takes_masks = True
 
     def __init__(self, alpha: float) -> None:
         check_nonnegative("alpha", alpha)
@@ -30,23 +41,35 @@ class Attached:
         self._model: torch.nn.Module | None = None
         self._names: tuple[str, ...] = ()
         self._theta: list[torch.Tensor] = []
+        self._held: dict[str, list[torch.Tensor]] = {}
 
     @property
     def log_scale(self) -> float | None:
         """None: there is no scale."""
         return None
 
-    def attach(self, model: torch.nn.Module) -> None:
-        """Act on the prunable weights of a model from now on."""
+    def attach(self, model: torch.nn.Module, masks: Mapping[str, Any] | None = None) -> None:
+        """Act on the prunable weights of a model from now on; those that masks prune are 0 from now on."""
         if self._model is not None:
             raise RuntimeError("a model is attached already: make one method for each model")
         if isinstance(model, torch.nn.parallel.DistributedDataParallel):
             raise ValueError(
                 "the model is wrapped: attach to the plain model, method.attach(model.module), then wrap it"
             )
+        if masks is not None and not self.takes_masks:
+            raise ValueError(
+                f"{type(self).__name__} decides by itself which weights are pruned: give masks to another method, such "
+                "as dense or pilot"
+            )
         names = tuple(prunable(model))
+        held = hold(model, self._own_masks(model) if masks is None else masks)
         self._theta = self._parameters_of(model)
+        self._held = {name: behind(model, name) for name in held}
         self._names, self._model = names, model
+
+    def _own_masks(self, model: torch.nn.Module) -> Mapping[str, Any]:
+        """Return masks that hold throughout training."""
+        return {}
 
     def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
         """Return the parameters behind the weights, once they are as the method wants them."""
@@ -87,6 +110,10 @@ class Attached:
     def after_epoch(self, accuracy: float) -> None:
         """Do nothing: alpha is constant."""
 
+    def report(self) -> dict[str, Any]:
+        """Return nothing."""
+        return {}
+
     def l1_norm(self) -> float:
         """Return |x|_1 of all prunable weights."""
         weights = self.weights().values()
@@ -95,17 +122,29 @@ class Attached:
 
     def finish(self, keep: float | None = None) -> dict[str, torch.Tensor]:
         """Make the weights plain parameters, and keep exactly this share of them all, the largest."""
-        model, weights = self._attached(), self.weights()
-        if keep is None:
-            masks = {name: x != 0 for name, x in weights.items()}
-        else:
-            masks = select_masks({name: x.abs() for name, x in weights.items()}, keep)
-        remove_hadamard(model)
-        self._theta = []
+        model, weights = self._attached(), self._final()
+        left = self._left(weights)
+        masks = left if keep is None else largest(weights, keep)
+        self._make_plain(model)
+        release(model, self._held)
+        self._theta, self._held = [], {}
         with torch.no_grad():
             for name, mask in masks.items():
                 model.get_parameter(name).masked_fill_(~mask, 0)
+        if self.denser:
+            check_end(left, keep, denser=self.denser, sparser=self.sparser)
         return masks
+
+    def _final(self) -> dict[str, torch.Tensor]:
+        """Return x as it is to be once training is over."""
+        return self.weights()
+
+    def _left(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Return masks of what the method itself has not pruned."""
+        return {name: x != 0 for name, x in weights.items()}
+
+    def _make_plain(self, model: torch.nn.Module) -> None:
+        """Make the weights plain parameters, once training is over."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return alpha and its integral."""
@@ -136,8 +175,11 @@ class Attached:
         return weights
 
     def _with_gradients(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """Return the parameters that have a gradient, as optimisers move no others, and the gradients."""
-        self._attached()
+        """Return the parameters that have a gradient, as optimisers move no others, and the gradients.
+
+        Behind weights that are masked gradients are now 0.
+        """
+        silence(self._attached(), self._held)
         theta = [parameter for parameter in self._theta if parameter.grad is not None]
         if not theta:
             raise RuntimeError(

@@ -5,7 +5,7 @@ import math
 import torch
 
 from linreg_mirror.networks._arguments import check_nonnegative
-from linreg_mirror.networks.hadamard import apply_hadamard, factors_of
+from linreg_mirror.networks.hadamard import apply_hadamard, factors_of, remove_hadamard
 from linreg_mirror.networks.methods._attached import Attached
 
 
@@ -41,3 +41,6 @@ class Factorized(Attached):
     def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
         apply_hadamard(model, self.beta)
         return [factor for pair in factors_of(model).values() for factor in pair]
+
+    def _make_plain(self, model: torch.nn.Module) -> None:
+        remove_hadamard(model)

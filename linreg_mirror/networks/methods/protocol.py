@@ -31,17 +31,27 @@ class Method(Protocol):
     alpha: float
     decay: float
 
-    def attach(self, model: torch.nn.Module) -> None:
+    def attach(self, model: torch.nn.Module, masks: Mapping[str, Any] | None = None) -> None:
         """Act on the prunable weights of a model, in place, from now on.
 
         To be called once, before the optimiser is made and before the model is wrapped for several processes. It may
         be moved to another device or dtype, or compiled, before and after.
 
+        Parameters
+        ----------
+        model : torch.nn.Module
+            What is to be trained.
+        masks : mapping of str to torch.Tensor, optional
+            As for `sketching.apply_masks`. Where they prune, x is 0 at once and exactly so until `finish`, which leaves
+            it so too; the rest starts multiplied by the factors, if they are such. Until `finish` the model has them as
+            buffers, "layer.weight_mask": they are part of its state dict. A weight they keep can be 0 all the same.
+
         Raises
         ------
         ValueError
             If the model is none that `sketching.prunable` accepts, which has no prunable weight, a weight under two
-            names or a parametrization already; or if it is wrapped. Then nothing has been changed.
+            names or a parametrization already; if it is wrapped; or if masks do not fit it, or are given to a method
+            that decides by itself which weights are pruned. Then nothing has been changed.
         RuntimeError
             If a model is attached already.
         """
@@ -102,6 +112,10 @@ class Method(Protocol):
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Return x by the names of the prunable weights, whatever stands behind them."""
+        ...
+
+    def report(self) -> dict[str, Any]:
+        """Return what else is worth keeping after an epoch, fit for JSON: a run has it in its history."""
         ...
 
     def l1_norm(self) -> float:

@@ -4,19 +4,35 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from linreg_mirror.networks.methods.continuous_sparsification import ContinuousSparsification
 from linreg_mirror.networks.methods.dense import Dense
+from linreg_mirror.networks.methods.dep_l0 import DepL0
+from linreg_mirror.networks.methods.ham import HAM
+from linreg_mirror.networks.methods.l0 import L0
 from linreg_mirror.networks.methods.l1 import L1
+from linreg_mirror.networks.methods.masked import Masked
 from linreg_mirror.networks.methods.mirror_descent import MirrorPILoT
 from linreg_mirror.networks.methods.pilot import PILoT
+from linreg_mirror.networks.methods.powerprop import Powerprop
 from linreg_mirror.networks.methods.protocol import Method
+from linreg_mirror.networks.methods.rigl import RigL
+from linreg_mirror.networks.methods.soft_threshold import STR
 from linreg_mirror.networks.methods.spred import Spred
 
 METHODS: Mapping[str, Callable[..., Method]] = {
     "dense": Dense,
+    "masked": Masked,
     "l1": L1,
     "spred": Spred,
     "pilot": PILoT,
     "pilot-mirror": MirrorPILoT,
+    "powerprop": Powerprop,
+    "cs": ContinuousSparsification,
+    "str": STR,
+    "ham": HAM,
+    "rigl": RigL,
+    "l0": L0,
+    "dep-l0": DepL0,
 }
 
 
@@ -26,7 +42,8 @@ def create(name: str, /, **options: Any) -> Method:
     Parameters
     ----------
     name : str
-        One of METHODS: "dense" (one-shot magnitude pruning), "l1", "spred", "pilot", "pilot-mirror".
+        One of METHODS: "dense" (one-shot magnitude pruning), "masked" (pruned at initialisation), "l1", "spred",
+        "pilot", "pilot-mirror", "powerprop", "cs" (Continuous Sparsification), "str", "ham", "rigl", "l0", "dep-l0".
     **options
         Arguments of the class.
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from linreg_mirror._arguments import check_integer
 from linreg_mirror.networks.models._arguments import check_images
 from linreg_mirror.networks.models.initialisation import initialised
 
@@ -18,13 +19,15 @@ _BOTTLENECK = ((1, 1), (3, 1), (1, 4))
 _IMAGENET = {18: (_BASIC, (2, 2, 2, 2)), 34: (_BASIC, (3, 4, 6, 3)), 50: (_BOTTLENECK, (3, 4, 6, 3))}
 
 
-def cifar_resnet(blocks: int, *, classes: int = 10, channels: int = 3) -> nn.Module:
+def cifar_resnet(blocks: int, *, classes: int = 10, channels: int = 3, stride: int = 1) -> nn.Module:
     """Return a ResNet of depth 6 blocks + 2 for images of 32 x 32, with shortcuts of option A (section 4.2).
 
-    It has three stages, each of so many blocks of two convolutions.
+    It has three stages, each of so many blocks of two convolutions. The first convolution has stride 1; with 2 a pass
+    costs a quarter.
     """
     check_images(classes, channels)
-    model = _ResNet((blocks,) * 3, 16, _BASIC, _ZeroPadded, classes, channels, small_images=True)
+    check_integer("stride", stride, 1)
+    model = _ResNet((blocks,) * 3, 16, _BASIC, _ZeroPadded, classes, channels, (3, stride))
     return initialised(model, (channels, 32, 32))
 
 
@@ -36,7 +39,8 @@ def imagenet_resnet(depth: int, *, classes: int = 1000, channels: int = 3, small
     """
     check_images(classes, channels, small_images)
     layout, blocks = _IMAGENET[depth]
-    model = _ResNet(blocks, 64, layout, _projection, classes, channels, small_images)
+    stem = (3, 1) if small_images else (7, 2)
+    model = _ResNet(blocks, 64, layout, _projection, classes, channels, stem)
     return initialised(model, (channels, 32, 32) if small_images else (channels, 224, 224))
 
 
@@ -54,13 +58,13 @@ class _ResNet(nn.Module):
         shortcut: Callable[[int, int, int], nn.Module],
         classes: int,
         channels: int,
-        small_images: bool,
+        stem: tuple[int, int],
     ) -> None:
         super().__init__()
-        kernel, stride = (3, 1) if small_images else (7, 2)
+        kernel, stride = stem
         self.conv1 = nn.Conv2d(channels, width, kernel, stride, padding=kernel // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.maxpool = nn.Identity() if small_images else nn.MaxPool2d(3, 2, padding=1)
+        self.maxpool = nn.MaxPool2d(3, 2, padding=1) if kernel == 7 else nn.Identity()
         self.stages = [f"layer{i + 1}" for i in range(len(blocks))]
         inputs, stride = width, 1
         for name, count in zip(self.stages, blocks, strict=True):

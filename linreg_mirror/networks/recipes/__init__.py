@@ -1,5 +1,8 @@
 """Recipes: everything that a training run depends on, read from TOML."""
 
-from linreg_mirror.networks.recipes.recipe import Comparison, Recipe, changed, check_keep, names, read, read_comparison
+from linreg_mirror.networks._arguments import check_keep
+from linreg_mirror.networks.recipes.comparison import Comparison, Entry, read_comparison
+from linreg_mirror.networks.recipes.iterative import Iterative
+from linreg_mirror.networks.recipes.recipe import Recipe, changed, names, read
 
-__all__ = ["Comparison", "Recipe", "changed", "check_keep", "names", "read", "read_comparison"]
+__all__ = ["Comparison", "Entry", "Iterative", "Recipe", "changed", "check_keep", "names", "read", "read_comparison"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from linreg_mirror._arguments import check_integer, check_momentum
+from linreg_mirror.networks.recipes.iterative import Iterative, iterative
 
 Part = Mapping[str, Any]
 _Schedule = Literal["constant", "cosine", "step"]
@@ -36,13 +37,16 @@ class Recipe:
     weight_decay : float
         As torch counts it, on what the method leaves alone: biases and norms; on the weights too in dense training.
     schedule : {"cosine", "step", "constant"}
-        How the learning rate falls: to 0 along half a cosine, or to a tenth at each milestone, or not at all.
+        How the learning rate falls: to 0 along half a cosine, or at each milestone, or not at all.
     milestones : sequence of int
         Epochs, for "step".
+    factor : float
+        By which the learning rate is multiplied at each milestone, in (0, 1].
     warmup : int
         Epochs in which the learning rate rises from 0.
-    augment : bool
-        Crop at random after padding by 4, and flip.
+    augment : bool or mapping
+        Crop at random after padding by 4, and flip; with other settings {padding = 2, flip = false}. Images that are
+        read as they are needed are cropped at random and resized: {area = 0.08, flip = true}.
     precision : {"float32", "float64", "bfloat16"}
         bfloat16 is used within layers, by autocast; weights stay in single precision.
     compile, channels_last : bool
@@ -50,7 +54,10 @@ class Recipe:
     validation : int
         Training examples to hold out, and to test on in place of the test set: for choosing settings.
     seed : int
-        Of weights, order of examples, augmentation.
+        Of weights, order of examples, augmentation, and of the method if it draws.
+    iterative : Iterative, optional
+        Train in cycles, each on fewer weights; every cycle takes `epochs`. In a file a table, such as
+        iterative = {rewind = "weights", cycles = 25}.
     """
 
     data: Part = field(default_factory=lambda: {"name": "digits"})
@@ -63,13 +70,15 @@ class Recipe:
     weight_decay: float = 1e-4
     schedule: _Schedule = "cosine"
     milestones: Sequence[int] = ()
+    factor: float = 0.1
     warmup: int = 0
-    augment: bool = False
+    augment: bool | Mapping[str, Any] = False
     precision: _Precision = "float32"
     compile: bool = False
     channels_last: bool = False
     validation: int = 0
     seed: int = 0
+    iterative: Iterative | None = None
 
     def __post_init__(self) -> None:
         for part in ("data", "model", "method"):
@@ -82,7 +91,7 @@ class Recipe:
         check_integer("validation", self.validation, 0)
         check_integer("seed", self.seed, 0, 2**63 - 1)
         check_momentum(self.momentum)
-        for name, least in (("lr", 0), ("weight_decay", -math.inf)):
+        for name, least in (("lr", 0), ("factor", 0), ("weight_decay", -math.inf)):
             value = getattr(self, name)
             if isinstance(value, bool) or not (isinstance(value, int | float) and math.isfinite(value)):
                 raise ValueError(f"{name} must be a number, got {value!r}")
@@ -91,15 +100,31 @@ class Recipe:
         for name, allowed in (("schedule", get_args(_Schedule)), ("precision", get_args(_Precision))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
-        for name in ("augment", "compile", "channels_last"):
+        if not isinstance(self.augment, bool | Mapping) or (
+            isinstance(self.augment, Mapping) and not self.augment.keys() <= {"padding", "area", "flip"}
+        ):
+            raise ValueError(
+                f"augment must be true, false, or a table of padding or area, and flip, got {self.augment!r}: write "
+                "augment = {padding = 2, flip = false}"
+            )
+        for name in ("compile", "channels_last"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} must be true or false, got {getattr(self, name)!r}")
         if not isinstance(self.milestones, list | tuple):
             raise ValueError(
                 f"milestones must be a list of epochs, got {self.milestones!r}: write milestones=[80, 120]"
             )
+        if self.factor > 1:
+            raise ValueError(f"factor must be at most 1, got {self.factor!r}: the learning rate falls at milestones")
         for milestone in self.milestones:
             check_integer("milestones", milestone, 1)
+        if self.iterative is not None and not isinstance(self.iterative, Iterative):
+            raise ValueError(f'iterative must be an Iterative, got {self.iterative!r}: write Iterative("weights")')
+        if self.iterative is not None and (self.iterative.epoch or 0) >= self.epochs:
+            raise ValueError(
+                f"weights cannot be rewound to the end of epoch {self.iterative.epoch}, where there are {self.epochs} "
+                "in a cycle: write a smaller iterative.epoch, or more epochs"
+            )
         # A list is the same setting as a tuple, and goes by the same name.
         object.__setattr__(self, "milestones", tuple(self.milestones))
 
@@ -116,32 +141,8 @@ class Recipe:
         if self.schedule == "cosine":
             return self.lr * (1 + math.cos(math.pi * (epoch - self.warmup) / max(self.epochs - self.warmup, 1))) / 2
         if self.schedule == "step":
-            return self.lr * 0.1 ** sum(epoch >= milestone for milestone in self.milestones)
+            return self.lr * self.factor ** sum(epoch >= milestone for milestone in self.milestones)
         return self.lr
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Runs to be compared.
-
-    Attributes
-    ----------
-    recipes : mapping of str to tuple of Recipe
-        By the label of the method, one for each seed.
-    keep : tuple of float
-        Shares of the weights to which each run is pruned in the end.
-    """
-
-    recipes: Mapping[str, tuple[Recipe, ...]]
-    keep: tuple[float, ...]
-
-
-def check_keep(share: Any) -> None:
-    """Raise ValueError unless this is a share of the weights that can be kept."""
-    if isinstance(share, bool) or not (isinstance(share, int | float) and 0 < share <= 1):
-        raise ValueError(
-            f"keep is a share of the weights, above 0 and at most 1, got {share!r}: for a sparsity of 95 % write 0.05"
-        )
 
 
 def names() -> list[str]:
@@ -164,50 +165,17 @@ def read(name: str | Path, changes: Sequence[str] = ()) -> Recipe:
     ValueError
         If there is no such recipe, the file is no TOML, or a setting is unknown or out of range.
     """
-    settings = _settings(name)
+    settings = settings_in(name)
     settings.pop("compare", None)
-    return _recipe(changed(settings, changes))
-
-
-def read_comparison(name: str | Path, changes: Sequence[str] = ()) -> Comparison:
-    """Read the runs that a recipe wants compared.
-
-    Its table `compare` holds `keep`, `seeds`, and in `methods` a table for each label with the settings in which it
-    differs. Changes hold for all runs, and come last.
-
-    Raises
-    ------
-    ValueError
-        As `read`; or if there is nothing to compare, or a target sparsity is impossible.
-    """
-    settings = _settings(name)
-    compare = {"keep": [0.1, 0.05, 0.02, 0.01, 0.005], "seeds": [0], **_table(settings.pop("compare", {}))}
-    unknown, methods = compare.keys() - {"keep", "seeds", "methods"}, _table(compare.get("methods"))
-    if unknown or not methods or not all(isinstance(own, Mapping) for own in methods.values()):
-        what = f"has {', '.join(sorted(unknown))}" if unknown else "has no methods"
-        raise ValueError(
-            f"{name}: the table compare {what}; it takes keep, seeds, and in methods a table for each label"
-        )
-    for entry in ("keep", "seeds"):
-        if not isinstance(compare[entry], list) or not compare[entry]:
-            raise ValueError(f"{name}: {entry} must be a list that is not empty, got {compare[entry]!r}")
-    keep = tuple(compare["keep"])
-    for share in keep:
-        check_keep(share)
-    recipes = {
-        label: tuple(
-            _recipe(changed(_merged(_merged(settings, own), {"seed": seed}), changes)) for seed in compare["seeds"]
-        )
-        for label, own in methods.items()
-    }
-    return Comparison(recipes, keep)
+    return made(changed(settings, changes))
 
 
 def _folder() -> Any:
     return resources.files("linreg_mirror.networks.recipes")
 
 
-def _settings(name: str | Path) -> dict[str, Any]:
+def settings_in(name: str | Path) -> dict[str, Any]:
+    """Return what a TOML file says, or ValueError."""
     path = Path(name)
     file = path if path.suffix == ".toml" else _folder() / f"{name}.toml"
     if not file.is_file():
@@ -218,16 +186,14 @@ def _settings(name: str | Path) -> dict[str, Any]:
         raise ValueError(f"{name} is no TOML: {error}") from None
 
 
-def _table(value: Any) -> Mapping[str, Any]:
-    """Return a table, and an empty one in place of what is none."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def _recipe(settings: Mapping[str, Any]) -> Recipe:
+def made(settings: Mapping[str, Any]) -> Recipe:
+    """Return the recipe of these settings, or ValueError."""
     known = {one.name for one in fields(Recipe)}
     unknown = settings.keys() - known
     if unknown:
         raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
+    if "iterative" in settings:
+        settings = {**settings, "iterative": iterative(settings["iterative"])}
     return Recipe(**settings)
 
 
@@ -249,22 +215,27 @@ def changed(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, An
         value: Any = text
         with suppress(json.JSONDecodeError):
             value = json.loads(text)
-        for part in reversed(key.split(".")):
-            value = {part: value}
-        result = _merged(result, value)
+        result = put(result, key, value)
     return result
 
 
-def _merged(settings: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def put(settings: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """Return settings with a value in place, at "KEY" or "PART.KEY"."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return merged(settings, value)
+
+
+def merged(settings: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings with those of `own` in place; a part of another name brings its own options alone."""
-    merged = dict(settings)
+    result = dict(settings)
     for name, value in own.items():
-        before = merged.get(name)
+        before = result.get(name)
         if (
             isinstance(value, Mapping)
             and isinstance(before, Mapping)
             and value.get("name", ...) in (..., before.get("name"))
         ):
             value = {**before, **value}
-        merged[name] = value
-    return merged
+        result[name] = value
+    return result

@@ -1,0 +1,135 @@
+"""Continuous Sparsification: soft gates that become hard ones."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from linreg_mirror._arguments import check_integer
+from linreg_mirror.networks._arguments import check_number
+from linreg_mirror.networks.methods._attached import Attached
+from sketching.removable import Removable, chains, register, registered, remove
+from sketching.weights import prunable
+
+
+class SoftGate(Removable):
+    """The parametrization (w, s) -> w sigmoid(beta s), entry by entry. It starts with beta = 1 and x unchanged.
+
+    Parameters
+    ----------
+    s_init : float
+        s at the start.
+    like : torch.Tensor
+        The weight; beta has its device and dtype, and is part of the state dict.
+    """
+
+    beta: torch.Tensor
+
+    def __init__(self, s_init: float, like: torch.Tensor) -> None:
+        super().__init__()
+        self.s_init = s_init
+        self.register_buffer("beta", like.new_ones(()))
+
+    def forward(self, w: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+        """Return x."""
+        return w * (self.beta * s).sigmoid()
+
+    def right_inverse(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return w and s."""
+        s = torch.full_like(x, self.s_init)
+        return x / (self.beta * s).sigmoid(), s
+
+
+class ContinuousSparsification(Attached):
+    """Weights x = w sigmoid(beta s) with penalty alpha |sigmoid(beta s)|_1; in the end x = w where s > 0, else 0.
+
+    beta is 1 in the first epoch and grows by a factor after each, up to the last. Weight decay acts on w as in dense
+    training, and not on s. Measured on the way is what soft gates leave, not the hard ones of the end.
+
+    Parameters
+    ----------
+    epochs : int
+        Of the whole run.
+    alpha : float
+        Strength of the penalty.
+    s_init : float
+        s at the start, at least -10. Where sigmoid(s) rounds to 1, training is dense.
+    steepness : float
+        beta in the last epoch, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range or not finite, or `epochs` no integer >= 1.
+
+    Warns
+    -----
+    UserWarning
+        By `finish`: if fewer weights are left than shall be kept, a layer has none, or none has been pruned.
+
+    Notes
+    -----
+    Savarese, Silva & Maire, Winning the Lottery with Continuous Sparsification (arXiv 1912.04427), one round; alpha is
+    called lambda there. In the authors' code x is divided by sigmoid(s_init), where here w starts divided by it.
+    """
+
+    denser = "take a smaller alpha, or a larger s_init"
+    sparser = "take a larger alpha, or a smaller s_init"
+
+    def __init__(self, *, epochs: int, alpha: float, s_init: float = 0.0, steepness: float = 200.0) -> None:
+        super().__init__(alpha)
+        check_integer("epochs", epochs, 1)
+        check_number("s_init", s_init, -10, math.inf, "0 or the like")
+        check_number("steepness", steepness, 1, math.inf, "200 or the like")
+        self.epochs, self.s_init, self.steepness = epochs, float(s_init), float(steepness)
+        self.epoch = 0
+
+    @property
+    def beta(self) -> float:
+        """The steepness of this epoch."""
+        last = self.epochs - 1
+        return self.steepness ** (min(self.epoch, last) / last) if last else 1.0
+
+    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
+        for name, weight in prunable(model).items():
+            register(model, name, SoftGate(self.s_init, weight))
+        return [s for _, s in self._pairs(model).values()]
+
+    def _pairs(self, model: torch.nn.Module) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+        behind = {name: chains(module)[weight] for name, module, weight, _ in registered(model, SoftGate)}
+        return {name: (chain.original0, chain.original1) for name, chain in behind.items()}
+
+    @torch.no_grad()
+    def before_step(self, lr: float) -> None:
+        """Add the gradient of the penalty to those of s."""
+        gates, gradients = self._with_gradients()
+        self._count(lr)
+        for s, gradient in zip(gates, gradients, strict=True):
+            open_ = (self.beta * s).sigmoid()
+            gradient.add_(open_ * (1 - open_), alpha=self.alpha * self.beta)
+
+    def after_epoch(self, accuracy: float) -> None:
+        """Make the gates steeper."""
+        self.epoch += 1
+        for *_, gate in registered(self._attached(), SoftGate):
+            gate.beta.fill_(self.beta)
+
+    def _final(self) -> dict[str, torch.Tensor]:
+        hard = {name: (w * (s > 0)).detach() for name, (w, s) in self._pairs(self._attached()).items()}
+        return super()._final() | hard
+
+    @torch.no_grad()
+    def _make_plain(self, model: torch.nn.Module) -> None:
+        for _, s in self._pairs(model).values():
+            s.copy_(torch.where(s > 0, torch.inf, -torch.inf))
+        remove(model, SoftGate, "gated")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return alpha, its integral, and the epochs done."""
+        return super().state_dict() | {"epoch": self.epoch}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned."""
+        super().load_state_dict(state)
+        self.epoch = state["epoch"]

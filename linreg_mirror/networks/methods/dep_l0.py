@@ -1,0 +1,68 @@
+"""Dep-L0: L0 gates on channels whose logits are generated from those of the neighbouring layer."""
+
+from typing import Any, get_args
+
+import numpy as np
+import torch
+
+from linreg_mirror.networks.gates import gate_channels
+from linreg_mirror.networks.gates.generator import Direction
+from linreg_mirror.networks.methods.l0 import L0
+
+
+class DepL0(L0):
+    """`L0` on channels with loga_l = log(100) tanh(W_l loga_{l-1} + c_l), of which Adam trains W and c.
+
+    Gates stay independent given the logits; these move together, through the generator that they share. They lie
+    between -4.6 and 4.6, so that P(z > 0) lies between 0.05 and 0.998.
+
+    Parameters
+    ----------
+    epochs : int
+        Of the whole run.
+    lam : float
+        lambda, as in `L0` on channels.
+    direction : {"forward", "backward"}
+        Whether logits are generated from the first layer to the last, or from the last to the first.
+    gate_lr : float
+        Learning rate of Adam, which no schedule changes. A step can move a logit by gate_lr times the sum of the
+        absolute logits before it, hundreds in a wide layer: with too large a one all tanh are saturated at once, and
+        gates stay where chance has put them.
+    finetune : int
+        In how many epochs at the end the gates are those for testing, and stay as they are.
+    seed : int
+        Of the generator's first parameters.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, or the direction neither of the two.
+
+    Warns
+    -----
+    UserWarning
+        As `L0`.
+
+    Notes
+    -----
+    Li and Ji, Dep-L0 (arXiv 2107.00070); starts as in `gates.Generator`. In the authors' code for CIFAR the penalty
+    moves logits during fine-tuning too; here nothing does.
+    """
+
+    def __init__(
+        self,
+        *,
+        epochs: int,
+        lam: float,
+        direction: Direction = "forward",
+        gate_lr: float = 1e-3,
+        finetune: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(epochs=epochs, lam=lam, on="channels", gate_lr=gate_lr, finetune=finetune, seed=seed)
+        if direction not in get_args(Direction):
+            raise ValueError(f"direction must be one of {', '.join(get_args(Direction))}, got {direction!r}")
+        self.direction: Direction = direction
+
+    def _gate(self, model: torch.nn.Module, rng: np.random.Generator) -> Any:
+        gate_channels(model, rng, self.direction)

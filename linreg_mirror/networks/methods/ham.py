@@ -1,0 +1,42 @@
+"""HAM: plain training, with a hyperbolic step after every step."""
+
+import torch
+
+from linreg_mirror.networks._arguments import check_nonnegative
+from linreg_mirror.networks.ham import add_hyperbolic_steps
+from linreg_mirror.networks.methods.dense import Dense
+
+
+class HAM(Dense):
+    """Dense training, each step followed by x <- x exp(-lr (metric sign(x) g + shrink)), g the gradient.
+
+    An optimiser of your own, made from `groups`, needs `networks.ham.add_hyperbolic_steps` too.
+
+    Parameters
+    ----------
+    metric, shrink : float
+        Constants >= 0; with both 0 training is dense.
+
+    Raises
+    ------
+    ValueError
+        If a constant is negative or not finite.
+
+    Notes
+    -----
+    Jacobs, Gadhikar, Rubio-Madrigal & Burkholz, Hyperbolic Aware Minimization (arXiv 2506.02630), where the constants
+    are called alpha and beta.
+    """
+
+    def __init__(self, *, metric: float = 200.0, shrink: float = 1e-3) -> None:
+        super().__init__()
+        check_nonnegative("metric", metric)
+        check_nonnegative("shrink", shrink)
+        self.metric, self.shrink = float(metric), float(shrink)
+
+    def optimizer(
+        self, model: torch.nn.Module, *, lr: float, momentum: float, weight_decay: float
+    ) -> torch.optim.Optimizer:
+        """Return SGD with heavy-ball momentum and hyperbolic steps."""
+        optimizer = super().optimizer(model, lr=lr, momentum=momentum, weight_decay=weight_decay)
+        return add_hyperbolic_steps(optimizer, metric=self.metric, shrink=self.shrink)

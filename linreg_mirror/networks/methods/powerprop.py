@@ -1,0 +1,43 @@
+"""Powerpropagation: the rich get richer."""
+
+import torch
+
+from linreg_mirror.networks.methods.dense import Dense
+from linreg_mirror.networks.power import Power
+from sketching.removable import register, remove
+from sketching.weights import prunable
+
+
+class Powerprop(Dense):
+    """Weights x = theta |theta|^(exponent - 1), many of which end near 0, to be pruned.
+
+    Weight decay acts on theta, as on the weights in dense training: in x it is the penalty
+    weight_decay/2 |x|^(2/exponent), the L1 norm for exponent 2.
+
+    Parameters
+    ----------
+    exponent : float
+        At least 1, which is dense training.
+
+    Raises
+    ------
+    ValueError
+        If the exponent is below 1 or not finite.
+
+    Notes
+    -----
+    Schwarz et al., Powerpropagation (arXiv 2110.00296), where the exponent is called alpha.
+    """
+
+    def __init__(self, exponent: float) -> None:
+        super().__init__()
+        self.exponent = Power(exponent).exponent
+
+    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
+        weights = prunable(model)
+        for name in weights:
+            register(model, name, Power(self.exponent))
+        return list(weights.values())
+
+    def _make_plain(self, model: torch.nn.Module) -> None:
+        remove(model, Power, "written as powers")

@@ -1,0 +1,152 @@
+"""RigL: a sparse network whose weak connections move to where the gradient is large."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from linreg_mirror._arguments import check_integer
+from linreg_mirror.networks._arguments import check_number
+from linreg_mirror.networks.methods.dense import Dense
+from sketching import erk, select_masks
+from sketching.weights import prunable
+
+
+class RigL(Dense):
+    """Weights on a mask that changes: exactly a share `keep` of them all at any time, the others 0.
+
+    It starts as a random mask with Erdos-Renyi-Kernel densities. Every so many steps, instead of a step of the
+    optimiser, the smallest weights of each layer are dropped, and as many grown, from 0, where the gradient is largest.
+    How many falls from epoch to epoch as half a cosine, to none after three quarters of the run.
+
+    Parameters
+    ----------
+    epochs : int
+        Of the whole run.
+    keep : float
+        Share of all prunable weights, above 0 and at most 1. With 1, and `fraction` 0, training is dense.
+    every : int
+        Steps from one change of the mask to the next.
+    fraction : float
+        Share of a layer's weights that moves at first; 0 for a mask that stays.
+    seed : int
+        Of the first mask.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range. By `attach`, if a layer is to have no weight, as none could ever grow.
+
+    Warns
+    -----
+    UserWarning
+        By `finish`, if more weights shall be kept than there are.
+
+    Notes
+    -----
+    Evci et al., Rigging the Lottery (arXiv 1911.11134). The mask of "layer.weight" is the buffer "layer.weight_mask" of
+    the model, until `finish`. A weight that is active can be exactly 0, as where a pixel is always black.
+    """
+
+    denser = "give RigL itself that keep, or more"
+    takes_masks = False
+
+    def __init__(self, *, epochs: int, keep: float, every: int = 100, fraction: float = 0.3, seed: int = 0) -> None:
+        super().__init__()
+        check_integer("epochs", epochs, 1)
+        check_number("keep", keep, 0, 1, "0.1 to keep a tenth of all weights")
+        check_integer("every", every, 1)
+        check_number("fraction", fraction, 0, 1, "0.3 or the like")
+        check_integer("seed", seed, 0)
+        self.epochs, self.keep, self.every, self.fraction, self.seed = epochs, keep, every, fraction, seed
+        self.epoch, self.step = 0, 0
+        self._optimizer: torch.optim.Optimizer | None = None
+
+    @property
+    def share(self) -> float:
+        """The share of a layer's weights that moves at once in this epoch."""
+        progress = min(self.epoch / (0.75 * self.epochs), 1)
+        return self.fraction * (1 + math.cos(math.pi * progress)) / 2
+
+    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
+        weights, rng = prunable(model), np.random.default_rng(self.seed)
+        masks = select_masks({name: rng.random(w.shape) for name, w in weights.items()}, self.keep, allocate=erk)
+        empty = [name for name, mask in masks.items() if not mask.any()]
+        if empty:
+            raise ValueError(f"keep={self.keep} leaves no weight in {', '.join(empty)}: take a larger one")
+        for name, weight in weights.items():
+            path, _, own = name.rpartition(".")
+            mask = torch.from_numpy(masks[name]).to(weight.device)
+            model.get_submodule(path).register_buffer(f"{own}_mask", mask)
+            with torch.no_grad():
+                weight.masked_fill_(~mask, 0)
+        return list(weights.values())
+
+    def masks(self) -> dict[str, torch.Tensor]:
+        """Return the masks by the names of the weights, True where one is active."""
+        return {name: self._attached().get_buffer(f"{name}_mask") for name in self._names}
+
+    def optimizer(
+        self, model: torch.nn.Module, *, lr: float, momentum: float, weight_decay: float
+    ) -> torch.optim.Optimizer:
+        """Return SGD with heavy-ball momentum, which is forgotten where a weight is dropped or grown."""
+        self._optimizer = super().optimizer(model, lr=lr, momentum=momentum, weight_decay=weight_decay)
+        return self._optimizer
+
+    @torch.no_grad()
+    def before_step(self, lr: float) -> None:
+        """Move weights, if it is time, and take all gradients away; else take away those of weights not active."""
+        super().before_step(lr)
+        if self._optimizer is None:
+            raise RuntimeError("moved weights lose their momentum: make the optimiser by method.optimizer(model, ...)")
+        self.step += 1
+        now = self.step % self.every == 0 and self.share > 0
+        for x, mask in zip(self._theta, self.masks().values(), strict=True):
+            if x.grad is None:
+                continue
+            if now:
+                moved = self._move(x, x.grad, mask)
+                for entry in self._optimizer.state[x].values():
+                    if isinstance(entry, torch.Tensor) and entry.shape == x.shape:
+                        entry.masked_fill_(moved, 0)
+            else:
+                x.grad.masked_fill_(~mask, 0)
+        if now:
+            self._attached().zero_grad()
+
+    def _move(self, x: torch.Tensor, gradient: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Drop and grow; return where the mask has changed."""
+        count = int(self.share * int(mask.sum()))
+        after = mask.flatten().clone()
+        smallest = x.abs().masked_fill(~mask, torch.inf).flatten().topk(count, largest=False).indices
+        after[smallest] = False
+        # What has just been dropped may come back, and is then as it was.
+        after[gradient.abs().flatten().masked_fill(after, -1).topk(count).indices] = True
+        after = after.view_as(mask)
+        moved = after != mask
+        mask.copy_(after)
+        x.masked_fill_(~mask, 0)
+        return moved
+
+    def after_epoch(self, accuracy: float) -> None:
+        """Count the epoch."""
+        self.epoch += 1
+
+    def _left(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return self.masks() if self._theta else super()._left(weights)
+
+    def _make_plain(self, model: torch.nn.Module) -> None:
+        for name in self._names if self._theta else ():
+            path, _, own = name.rpartition(".")
+            delattr(model.get_submodule(path), f"{own}_mask")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `Dense` returns, and the epochs and steps done."""
+        return super().state_dict() | {"epoch": self.epoch, "step": self.step}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` returned."""
+        super().load_state_dict(state)
+        self.epoch, self.step = state["epoch"], state["step"]

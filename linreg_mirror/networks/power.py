@@ -1,0 +1,45 @@
+"""x = theta |theta|^(exponent - 1) on the weights of a torch module: a parametrization."""
+
+import math
+
+import torch
+
+from linreg_mirror.networks._arguments import check_number
+from sketching.removable import Removable
+
+
+class Power(Removable):
+    """The parametrization theta -> theta |theta|^(exponent - 1). It starts with x unchanged, to rounding.
+
+    Parameters
+    ----------
+    exponent : float
+        At least 1, with which nothing changes. The larger, the faster large weights learn compared to small ones; with
+        more than 1 a weight that is exactly 0 stays 0.
+
+    Raises
+    ------
+    ValueError
+        If the exponent is below 1 or not finite.
+
+    Notes
+    -----
+    Powerpropagation (Schwarz et al., arXiv 2110.00296), where the exponent is called alpha. First derivatives are
+    exact; there are no second ones.
+    """
+
+    def __init__(self, exponent: float) -> None:
+        super().__init__()
+        check_number("exponent", exponent, 1, math.inf, "2, or 1 for weights as they are")
+        self.exponent = float(exponent)
+
+    def forward(self, theta: torch.Tensor) -> torch.Tensor:
+        """Return theta |theta|^(exponent - 1)."""
+        # Autograd's derivative of |theta|^(exponent - 1) is infinite at 0. So it is held fixed, and theta has a term
+        # more that is 0 but for its derivative.
+        fixed = theta.detach()
+        return fixed.abs().pow(self.exponent - 1) * (theta + (self.exponent - 1) * (theta - fixed))
+
+    def right_inverse(self, x: torch.Tensor) -> torch.Tensor:
+        """Return theta, which has the sign of x."""
+        return x.abs().pow(1 / self.exponent).copysign(x)

@@ -1,0 +1,135 @@
+"""What a recipe wants compared."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from linreg_mirror.networks._arguments import check_keep
+from linreg_mirror.networks.recipes.recipe import Recipe, changed, made, merged, put, settings_in
+
+_USUAL = {"keep": [0.1, 0.05, 0.02, 0.01, 0.005], "seeds": [0]}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run of a comparison.
+
+    Attributes
+    ----------
+    method : str
+        The label of the method in the recipe, the same for all settings that are tried.
+    label : str
+        That of the settings, the same for all seeds.
+    recipe : Recipe
+        What is run.
+    keep : tuple of float
+        Shares of the weights to which it is pruned in the end, 1 first unless the method prunes before it trains.
+    """
+
+    method: str
+    label: str
+    recipe: Recipe
+    keep: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs to be compared.
+
+    Attributes
+    ----------
+    entries : tuple of Entry
+        The runs, those of a label together.
+    """
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels, in order."""
+        return list(dict.fromkeys(entry.label for entry in self.entries))
+
+
+def read_comparison(name: str | Path, changes: Sequence[str] = ()) -> Comparison:
+    """Read the runs that a recipe wants compared.
+
+    Its table `compare` holds `keep`, `seeds`, and in `methods` a table for each label with the settings in which it
+    differs. Two entries of such a table are no settings:
+
+    - `grid`, settings to be tried: a table of KEY or "PART.KEY" with a list of values each, of which all combinations
+      are runs under labels of their own; or a list of such tables.
+    - `keep`, for methods that prune before they train: the setting, such as "method.keep", that takes each of the
+      shares in a run of its own.
+
+    Changes hold for all runs, and come last; "compare.seeds=[0, 1]" and "compare.keep=[0.1]" change what is compared.
+
+    Raises
+    ------
+    ValueError
+        As `read`; or if there is nothing to compare, a target sparsity is impossible, or a seed is there twice.
+    """
+    settings = settings_in(name)
+    own = [change for change in changes if change.startswith("compare.")]
+    others = [change for change in changes if change not in own]
+    settings = changed(settings, own)
+    compare = {**_USUAL, **_table(settings.pop("compare", {}))}
+    unknown, methods = compare.keys() - {"keep", "seeds", "methods"}, _table(compare.get("methods"))
+    if unknown or not methods or not all(isinstance(own, Mapping) for own in methods.values()):
+        what = f"has {', '.join(sorted(unknown))}" if unknown else "has no methods"
+        raise ValueError(
+            f"{name}: the table compare {what}; it takes keep, seeds, and in methods a table for each label"
+        )
+    for entry in ("keep", "seeds"):
+        value = compare[entry]
+        if not isinstance(value, list) or not value or len(set(map(repr, value))) < len(value):
+            raise ValueError(f"{name}: {entry} must be a list of different numbers that is not empty, got {value!r}")
+    for share in compare["keep"]:
+        check_keep(share)
+    return Comparison(
+        tuple(
+            Entry(method, label, made(changed(merged(one, {"seed": seed}), others)), keep)
+            for method, table in methods.items()
+            for label, one, keep in _runs(method, settings, table, tuple(dict.fromkeys((1.0, *compare["keep"]))))
+            for seed in compare["seeds"]
+        )
+    )
+
+
+def _runs(
+    method: str, settings: Mapping[str, Any], table: Mapping[str, Any], shares: tuple[float, ...]
+) -> Iterator[tuple[str, dict[str, Any], tuple[float, ...]]]:
+    """Yield label, settings and shares of all runs of a method, but for seeds."""
+    own = {name: value for name, value in table.items() if name not in ("grid", "keep")}
+    target = table.get("keep")
+    if target is not None and not isinstance(target, str):
+        raise ValueError(
+            f'{method}: keep must name the setting that takes each share, got {target!r}: write keep = "method.keep"'
+        )
+    for point in _points(method, table.get("grid", {})):
+        label = ", ".join([method, *(f"{name.rpartition('.')[2]} {value:g}" for name, value in point.items())])
+        tried = merged(settings, own)
+        for name, value in point.items():
+            tried = put(tried, name, value)
+        if target is None:
+            yield label, tried, shares
+        else:
+            yield from ((label, put(tried, target, share), (share,)) for share in shares if share < 1)
+
+
+def _points(method: str, grid: Any) -> Iterator[dict[str, float]]:
+    """Yield all combinations of a grid."""
+    for table in grid if isinstance(grid, list) else [grid]:
+        if not isinstance(table, Mapping) or not all(isinstance(values, list) for values in table.values()):
+            raise ValueError(
+                f"{method}: grid must be a table of lists, or a list of these, got {grid!r}: write "
+                'grid = { lr = [0.1, 0.2], "method.alpha" = [1e-4, 1e-3] }'
+            )
+        for values in itertools.product(*table.values()):
+            yield dict(zip(table, values, strict=True))
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    """Return a table, and an empty one in place of what is none."""
+    return value if isinstance(value, Mapping) else {}
