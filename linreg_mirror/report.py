@@ -12,6 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from linreg_mirror import claims
 from linreg_mirror.doctor import environment
 from linreg_mirror.theorems.check import Finding
 from linreg_mirror.theorems.ledger import PAPERS, Verdict
@@ -34,8 +35,8 @@ def as_json(findings: Sequence[Finding], run: Mapping[str, Any]) -> dict[str, An
         `tightness`, `detail`, `repeat`, `control` (`description`, `witness`, `failed`, `error`, `detail`), `verdict`,
         `expected`, `as_expected`, `partial` (only some instances were asked for, so that an erratum need not be
         refuted, nor every theorem apply), `missing` (evaluations left to other shards), `failing` (instance, margin or
-        error, and command of each that does not hold); `environment`; `run`; `passed`: all as expected, and something
-        evaluated.
+        error, and command of each that does not hold); `claims`: what papers claim of experiments, as in
+        `claims.as_json`; `environment`; `run`; `passed`: all theorems as expected, and something evaluated.
     """
     return {
         "passed": all(finding.as_expected for finding in findings)
@@ -43,6 +44,7 @@ def as_json(findings: Sequence[Finding], run: Mapping[str, Any]) -> dict[str, An
         "run": dict(run),
         "environment": environment(),
         "theorems": [_entry(finding) for finding in findings],
+        "claims": claims.as_json(claims.evaluate()),
     }
 
 
@@ -199,8 +201,9 @@ h1 { margin-bottom: 0; } h2 { margin-top: 2.5rem; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { text-align: left; vertical-align: top; padding: .45rem .6rem; border-bottom: 1px solid var(--line); }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
-th:nth-child(1) { width: 38%; } th:nth-child(4) { width: 18%; } th:nth-child(5) { width: 24%; }
-th:nth-child(3), th:nth-child(4) { text-align: right; }
+.theorems th:nth-child(1) { width: 38%; } .theorems th:nth-child(4) { width: 18%; }
+.theorems th:nth-child(5) { width: 24%; } .claims th:nth-child(1), .claims th:nth-child(2) { width: 35%; }
+th:nth-child(3), .theorems th:nth-child(4) { text-align: right; }
 code { font: 13px ui-monospace, monospace; overflow-wrap: anywhere; }
 .statement { margin: .2rem 0; } .small { font-size: 13px; opacity: .8; }
 .good { color: var(--good); } .known { color: var(--known); } .bad { color: var(--bad); font-weight: 600; }
@@ -210,7 +213,7 @@ figcaption { max-width: 60rem; }
 
 
 def as_html(report: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
-    """Return one self-contained page: outcome, pictures, ledger, environment. It loads nothing."""
+    """Return one self-contained page: outcome, pictures, ledger, claims, environment. It loads nothing."""
     rows = "\n".join(_row(entry) for entry in report["theorems"])
     figures = "\n".join(
         f'<figure><img alt="{html.escape(caption)}" src="data:image/svg+xml;base64,{base64.b64encode(svg).decode()}">'
@@ -232,11 +235,12 @@ def as_html(report: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
 <p>Each statement is evaluated on every instance that meets its hypotheses. A margin of at least 0 means that it holds;
 the worst one is shown, with the command that repeats it. Each statement has a control, a false variant of it, that
 must fail on its witness: where it does not, the theorem counts as untested.</p>
-<table><thead><tr><th>theorem</th><th>kind</th><th>instances</th><th>worst margin</th><th>control</th><th>verdict</th>
-</tr></thead><tbody>
+<table class=theorems><thead><tr><th>theorem</th><th>kind</th><th>instances</th><th>worst margin</th><th>control</th>
+<th>verdict</th></tr></thead><tbody>
 {rows}
 </tbody></table>
 <ul class="small">{verdicts}</ul>
+{claims.as_html(report["claims"])}
 <ul class="small">{papers}</ul>
 <h2>Run and machine</h2>
 <pre class="small">{details}</pre>

@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from linreg_mirror import report as reports
+from linreg_mirror.claims import CLAIMS, RULE
 from linreg_mirror.pictures import draw_all
 from linreg_mirror.theorems import REGISTRY, Citation, Control, Evidence, Verdict
 from linreg_mirror.theorems.check import Finding, Record, check
@@ -106,6 +107,7 @@ def test_report_has_what_is_promised(report):
     assert report["environment"].keys() >= {"version", "commit", "machine", "packages", "python"}
     assert report["environment"]["packages"].keys() >= {"numpy", "scipy", "cvxpy"}
     assert report["run"]["seeds"] == [0]
+    assert [entry["id"] for entry in report["claims"]] == [claim.id for claim in CLAIMS]
 
 
 def test_numbers_are_those_of_the_evidence():
@@ -202,6 +204,23 @@ def test_every_theorem_is_on_the_page(page):
         assert f"linreg-mirror check {name} --instance" in parsed.text
         assert entered.statement in parsed.text
         assert entered.control.description in parsed.text
+
+
+def test_every_claim_is_on_the_page(page):
+    parsed = Page(page)
+    assert [attributes["id"] for tag, attributes in parsed.tags if tag == "tbody" and "id" in attributes] == [
+        claim.id for claim in CLAIMS
+    ]
+    assert RULE in parsed.text
+    for claim in CLAIMS:
+        assert claim.statement in parsed.text
+        assert claim.published in parsed.text
+
+
+def test_claims_do_not_decide_whether_a_report_passes():
+    data = reports.as_json([made_up(0.5)], RUN)
+    assert data["passed"] is True
+    assert any(entry["verdict"] != "reproduced" for entry in data["claims"])
 
 
 def test_the_page_escapes_markup():

@@ -52,6 +52,7 @@ def check(
     command without --shard computes nothing and gives the verdict.
     """
     # Everything heavy is imported late, so that --help answers at once.
+    from linreg_mirror import claims
     from linreg_mirror import report as reports
     from linreg_mirror.store import results_directory
     from linreg_mirror.sweeps import Shard
@@ -96,6 +97,8 @@ def check(
         console.print(reports.as_table(data))
         console.print(reports.legend(data), highlight=False)
         _print_details(data)
+        if whole:
+            console.print(f"{claims.summary(data['claims'])}: linreg-mirror claims", highlight=False)
         console.print(reports.summary(data), style="bold green" if data["passed"] else "bold red")
         paths = reports.write(data, directory, pictures)
     except (ValueError, OSError, ImportError, RuntimeError) as error:

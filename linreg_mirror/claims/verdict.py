@@ -1,0 +1,52 @@
+"""When a claim counts as reproduced."""
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Literal
+
+from linreg_mirror.claims.effect import Effect
+
+# Shares of the examples. A gain smaller than the first is none worth claiming, a loss up to the second none to mind.
+GAIN = 0.005
+LOSS = 0.01
+
+RULE = (
+    "The gain is the difference of test accuracies in percentage points, paired by seed and averaged over the "
+    "sparsities of the claim, with its 95 % interval (Student's t over seeds). That a method is better is reproduced "
+    f"if the interval lies above 0; if it does not, and lies below {100 * GAIN:g}, it is not reproduced. That a method "
+    f"is not worse is reproduced if the interval lies above {-100 * LOSS:g}, and not reproduced if it lies below "
+    f"{-100 * LOSS:g}. All else is inconclusive: intervals that are too wide, a single seed, a run that diverged, "
+    "comparisons that contradict each other. A verdict is about the network, data and epochs of its own line: a small "
+    "network neither proves nor refutes what is claimed of a large one. Of twenty intervals one is expected to miss."
+)
+
+
+class Verdict(Enum):
+    """What the measurements say about a claim."""
+
+    reproduced = "reproduced"
+    not_reproduced = "not reproduced"
+    inconclusive = "inconclusive"
+    not_measured = "not measured here"
+
+
+def judge(effect: Effect, relation: Literal["better", "not worse"]) -> Verdict:
+    """Return what one measurement says.
+
+    "better": `reproduced` if the interval lies above 0; if it does not, `not_reproduced` if it lies below GAIN, half a
+    percentage point, so that no gain of that size is left. "not worse": `reproduced` if it lies above -LOSS, one
+    percentage point, and `not_reproduced` if it lies below. `inconclusive` otherwise, NaN included.
+    """
+    above, below = (0.0, GAIN) if relation == "better" else (-LOSS, -LOSS)
+    if effect.low > above:
+        return Verdict.reproduced
+    return Verdict.not_reproduced if effect.high < below else Verdict.inconclusive
+
+
+def combined(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return what several measurements say together: what any of them decides, unless they contradict each other."""
+    found = set(verdicts)
+    decided = found - {Verdict.inconclusive}
+    if not found:
+        return Verdict.not_measured
+    return decided.pop() if len(decided) == 1 else Verdict.inconclusive

@@ -1,0 +1,378 @@
+"""Claims of experiments: effect, verdict, evidence, table, page, command."""
+
+import json
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from benchmarks.claims import EVIDENCE, text
+from linreg_mirror import claims, cli
+from linreg_mirror.claims import CLAIMS, Claim, Pair, Verdict
+from linreg_mirror.claims.effect import Effect, paired
+from linreg_mirror.claims.findings import measure
+from linreg_mirror.claims.verdict import combined, judge
+from linreg_mirror.theorems.ledger import Citation
+
+MARKUP = "<script>alert('x')</script> & \"[bold]this[/bold]\" <b>"
+CLAIM = Claim(
+    "made.up", Citation("ours", "nowhere"), "A is better than B.", "better", "elsewhere", (Pair("made-up", "A", "B"),),
+    "nobody has looked",
+)  # fmt: skip
+SEEDS = (0, 1, 2)
+
+
+def content(accuracies, **settings):
+    """Return a stored comparison; accuracies by label and share, in the order of seeds."""
+    recipe = {
+        "data": {"name": "digits"}, "model": {"name": "mlp"}, "method": {"name": "dense"}, "epochs": 3, "batch": 64,
+        "iterative": None,
+    }  # fmt: skip
+    return {
+        "command": "linreg-mirror compare made-up",
+        "best": {},
+        "entries": [
+            {"method": label, "label": label, "recipe": {**recipe, **settings.get(label, {}), "seed": seed}, "keep": []}
+            for label in accuracies
+            for seed in SEEDS
+        ],
+        "rows": [
+            {"method": label, "label": label, "seed": seed, "keep": keep, "accuracy": accuracy}
+            for label, shares in accuracies.items()
+            for keep, found in shares.items()
+            for seed, accuracy in zip(SEEDS, found, strict=False)
+        ],
+        "environment": {"version": "0", "commit": "abc", "machine": {"cpu": "slow"}},
+    }
+
+
+def collected(folder, accuracies, claim=CLAIM, **settings):
+    (folder / "made_up.json").write_text(json.dumps(content(accuracies, **settings)), encoding="utf-8")
+    return claims.collect(folder, [claim])
+
+
+def rendered(renderable, width=250):
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get()
+
+
+# Effect
+
+
+def test_interval_by_hand():
+    # Differences 1, 2, 6: mean 3, variance 7. With two degrees of freedom the quantile of t has a closed form.
+    found = paired([0.11, 0.42, 0.26], [0.10, 0.40, 0.20])
+    quantile = 0.95 / math.sqrt(2 * 0.975 * 0.025)
+    assert found.mean == pytest.approx(0.03)
+    assert found.high - found.mean == pytest.approx(quantile * math.sqrt(7e-4 / 3))
+    assert found.mean - found.low == pytest.approx(found.high - found.mean)
+
+
+def test_seeds_are_paired():
+    """What seeds have in common does not widen the interval; out of order it would."""
+    level = [0.1, 0.5, 0.9]
+    found = paired([0.11, 0.52, 0.93], level)
+    assert 0 < found.high - found.low < 0.06
+    crossed = paired([0.52, 0.93, 0.11], level)
+    assert crossed.high - crossed.low > 2
+
+
+def test_one_seed_has_no_interval():
+    assert paired([0.5], [0.25]) == Effect(0.25, -math.inf, math.inf)
+
+
+# Verdict
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "better", "not_worse"),
+    [
+        (0.001, 0.003, "reproduced", "reproduced"),
+        (0.02, 0.08, "reproduced", "reproduced"),
+        (-0.001, 0.004, "not reproduced", "reproduced"),
+        (-0.001, 0.006, "inconclusive", "reproduced"),
+        (-0.011, 0.02, "inconclusive", "inconclusive"),
+        (-0.011, -0.009, "not reproduced", "inconclusive"),
+        (-0.03, -0.011, "not reproduced", "not reproduced"),
+        (-math.inf, math.inf, "inconclusive", "inconclusive"),
+        (math.nan, math.nan, "inconclusive", "inconclusive"),
+    ],
+)
+def test_verdicts(low, high, better, not_worse):
+    effect = Effect((low + high) / 2, low, high)
+    assert judge(effect, "better") == Verdict(better)
+    assert judge(effect, "not worse") == Verdict(not_worse)
+
+
+def test_several_comparisons():
+    yes, no, unknown = Verdict.reproduced, Verdict.not_reproduced, Verdict.inconclusive
+    assert combined([]) == Verdict.not_measured
+    assert combined([yes, yes]) == combined([yes, unknown]) == yes
+    assert combined([no, unknown, no]) == no
+    assert combined([yes, no]) == combined([unknown]) == unknown
+
+
+# From stored comparisons
+
+
+@pytest.mark.parametrize(
+    ("gains", "relation", "verdict"),
+    [
+        ((0.02, 0.03, 0.04), "better", "reproduced"),
+        ((-0.04, -0.03, -0.02), "better", "not reproduced"),
+        ((0.000, 0.001, 0.002), "better", "not reproduced"),
+        ((-0.02, 0.00, 0.04), "better", "inconclusive"),
+        ((0.000, -0.001, -0.002), "not worse", "reproduced"),
+        ((-0.06, -0.05, -0.04), "not worse", "not reproduced"),
+        ((-0.02, 0.00, 0.04), "not worse", "inconclusive"),
+    ],
+)
+def test_what_a_stored_comparison_says(tmp_path, gains, relation, verdict):
+    evidence = collected(
+        tmp_path,
+        {
+            # Shares above the claim's are the other way round, and do not count.
+            "A": {1.0: [0.0] * 3, 0.3: [0.0] * 3, 0.2: [0.5 + g for g in gains], 0.1: [0.7 + g for g in gains]},
+            "B": {1.0: [0.9] * 3, 0.3: [0.9] * 3, 0.2: [0.5] * 3, 0.1: [0.7] * 3},
+        },
+    )
+    (finding,) = claims.evaluate(evidence, [replace(CLAIM, relation=relation)])
+    assert finding.verdict == Verdict(verdict)
+    (entry,) = claims.as_json([finding])
+    assert entry["verdict"] == verdict
+    assert entry["unmeasured"] is None
+    (one,) = entry["measurements"]
+    assert one["effect"] == pytest.approx(sum(gains) / 3, abs=1e-12)
+    assert one["low"] < one["effect"] < one["high"]
+    assert [share["keep"] for share in one["by_share"]] == [0.2, 0.1]
+    assert one["setting"] == "mlp on digits, 3 epochs, 3 seeds, 20, 10 % kept"
+    assert one["seeds"] == [0, 1, 2]
+    assert (one["command"], one["commit"]) == ("linreg-mirror compare made-up", "abc")
+    json.dumps(entry, allow_nan=False)
+
+
+def test_shares_count_the_same(tmp_path):
+    evidence = collected(tmp_path, {"A": {0.2: [0.6] * 3, 0.1: [0.5] * 3}, "B": {0.2: [0.5] * 3, 0.1: [0.5] * 3}})
+    one = measure(CLAIM, CLAIM.pairs[0], evidence["made-up"])
+    assert one.effect.mean == pytest.approx(0.05)
+    assert {keep: effect.mean for keep, effect in one.by_share.items()} == pytest.approx({0.2: 0.1, 0.1: 0.0})
+
+
+def test_a_run_that_diverged_decides_nothing(tmp_path):
+    evidence = collected(tmp_path, {"A": {0.1: [0.9, 0.9, 0.9]}, "B": {0.1: [0.1, None, 0.1]}})
+    (finding,) = claims.evaluate(evidence, [CLAIM])
+    assert finding.verdict == Verdict.inconclusive
+    (entry,) = claims.as_json([finding])
+    assert entry["measurements"][0]["effect"] is None
+    assert "diverged" in rendered(claims.as_table([entry]))
+    assert "10 %: diverged" in claims.as_html([entry])
+
+
+def test_settings_are_those_that_all_runs_share(tmp_path):
+    masked = {"A": {"method": {"name": "masked", "score": "snip"}, "lr": 0.2}}
+    stored = content({"A": {0.1: [0.5] * 3}, "B": {0.1: [0.4] * 3}}, **masked)
+    for entry, keep in zip(stored["entries"], (0.2, 0.1, 0.05), strict=False):
+        entry["recipe"]["method"] = {**entry["recipe"]["method"], "keep": keep}
+    (tmp_path / "made_up.json").write_text(json.dumps(stored), encoding="utf-8")
+    settings = claims.collect(tmp_path, [CLAIM])["made-up"]["methods"]["A"]["settings"]
+    assert settings["method"] == {"name": "masked", "score": "snip"}
+    assert settings["lr"] == 0.2
+    assert "seed" not in settings
+
+
+def test_cycles_are_told(tmp_path):
+    cycles = {label: {"iterative": {"rewind": "weights", "cycles": 12}} for label in "AB"}
+    evidence = collected(tmp_path, {"A": {0.1: [0.5] * 3}, "B": {0.1: [0.4] * 3}}, **cycles)
+    assert "12 cycles of 3 epochs" in rendered(claims.as_table(claims.as_json(claims.evaluate(evidence, [CLAIM]))))
+
+
+def test_what_is_not_stored_was_not_measured():
+    (finding,) = claims.evaluate({}, [CLAIM])
+    assert finding.verdict == Verdict.not_measured
+    (entry,) = claims.as_json([finding])
+    assert (entry["verdict"], entry["unmeasured"]) == ("not measured here", "nobody has looked")
+    assert "nobody has looked" in rendered(claims.as_table([entry]))
+    assert "nobody has looked" in claims.as_html([entry])
+
+
+# What cannot be compared
+
+
+@pytest.mark.parametrize("missing", ["A", "B"])
+def test_a_label_that_is_not_there_is_an_error(tmp_path, missing):
+    accuracies = {"A": {0.1: [0.5] * 3}, "B": {0.1: [0.4] * 3}}
+    evidence = collected(tmp_path, accuracies)
+    del accuracies[missing], evidence["made-up"]["methods"][missing]
+    with pytest.raises(ValueError, match=f"no run has the label '{missing}', which a claim is about; there are"):
+        collected(tmp_path, accuracies)
+    with pytest.raises(ValueError, match=f"made.up on made-up: no run has the label '{missing}'"):
+        claims.evaluate(evidence, [CLAIM])
+
+
+def test_both_sides_must_be_alike(tmp_path):
+    accuracies = {"A": {0.1: [0.5] * 3}, "B": {0.1: [0.4] * 3}}
+    evidence = collected(tmp_path, accuracies, A={"epochs": 4, "lr": 0.5})
+    with pytest.raises(ValueError, match="A and B differ in epochs: train both alike"):
+        claims.evaluate(evidence, [CLAIM])
+    evidence = collected(tmp_path, accuracies, A={"lr": 0.5})
+    assert claims.evaluate(evidence, [CLAIM])[0].verdict == Verdict.reproduced
+
+
+def test_seeds_must_be_the_same(tmp_path):
+    evidence = collected(tmp_path, {"A": {0.1: [0.5] * 3}, "B": {0.1: [0.4] * 2}})
+    with pytest.raises(ValueError, match=r"seeds are \[0, 1, 2\] and \[0, 1\]"):
+        claims.evaluate(evidence, [CLAIM])
+
+
+def test_there_must_be_a_share_that_the_claim_is_about(tmp_path):
+    evidence = collected(tmp_path, {"A": {1.0: [0.5] * 3, 0.1: [0.5] * 3}, "B": {1.0: [0.4] * 3, 0.05: [0.4] * 3}})
+    with pytest.raises(ValueError, match=r"no share up to 0\.2 was measured of both"):
+        claims.evaluate(evidence, [CLAIM])
+
+
+@pytest.mark.parametrize(
+    "written", ["", "[]", "{}", '{"rows": [{"label": "A"}, {"label": "B"}], "environment": {}}', '{"rows": null}']
+)
+def test_files_that_hold_no_comparison(tmp_path, written):
+    (tmp_path / "made-up.json").write_text(written, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"made-up\.json is no comparison as `linreg-mirror compare` writes it now"):
+        claims.collect(tmp_path, [CLAIM])
+
+
+def test_folders_without_comparisons(tmp_path):
+    with pytest.raises(ValueError, match="there is no folder"):
+        claims.collect(tmp_path / "nowhere", [CLAIM])
+    with pytest.raises(ValueError, match="run `linreg-mirror compare` on one of made-up first"):
+        claims.collect(tmp_path, [CLAIM])
+
+
+def test_what_compare_writes_is_read(tmp_path):
+    pytest.importorskip("torch")
+    from linreg_mirror.networks.compare import write
+    from linreg_mirror.networks.recipes import Comparison, Entry, Recipe
+
+    entries = tuple(Entry(label, label, Recipe(seed=seed), (1.0, 0.1)) for label in "AB" for seed in SEEDS)
+    rows = [
+        {"method": entry.label, "label": entry.label, "seed": entry.recipe.seed, "keep": keep, "accuracy": accuracy}
+        for entry in entries
+        for keep, accuracy in ((1.0, 0.9), (0.1, {"A": 0.7, "B": 0.6}[entry.label]))
+    ]
+    write(rows, Comparison(entries), tmp_path, "made-up", "a command")
+    (finding,) = claims.evaluate(claims.collect(tmp_path, [CLAIM]), [CLAIM])
+    (one,) = finding.measurements
+    assert one.effect.mean == pytest.approx(0.1)
+    assert one.settings["model"] == {"name": "mlp"}
+
+
+# What comes with the package
+
+
+def test_the_evidence_is_what_the_stored_results_give():
+    assert EVIDENCE.read_text(encoding="utf-8") == text()
+
+
+def test_ids_are_different_and_every_claim_says_why_it_may_be_unmeasured():
+    assert len({claim.id for claim in CLAIMS}) == len(CLAIMS)
+    assert all(claim.unmeasured and claim.published for claim in CLAIMS)
+    assert {claim.source.paper for claim in CLAIMS} == {"MM", "SK", "DL"}
+
+
+@pytest.mark.parametrize("recipe", sorted({pair.recipe for claim in CLAIMS for pair in claim.pairs}))
+def test_recipes_compare_what_claims_are_about(recipe):
+    pytest.importorskip("torch")
+    from linreg_mirror.networks.recipes import read_comparison
+
+    comparison = read_comparison(recipe)
+    for claim in CLAIMS:
+        for pair in claim.pairs:
+            if pair.recipe == recipe:
+                assert {pair.method, pair.rival} <= set(comparison.labels)
+                for label in (pair.method, pair.rival):
+                    shares = {keep for entry in comparison.entries if entry.label == label for keep in entry.keep}
+                    assert any(share <= claim.most for share in shares)
+
+
+def test_showing_claims_needs_no_torch():
+    code = (
+        "import sys; from linreg_mirror import claims; claims.as_json(claims.evaluate()); print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
+
+
+# Table, page, command
+
+
+def test_the_table_has_a_line_for_each_measurement(tmp_path):
+    claim = replace(CLAIM, pairs=(Pair("made-up", "A", "B"), Pair("made-up", "A", "C"), Pair("absent", "A", "B")))
+    shares = {"A": {0.1: [0.52, 0.53, 0.54]}, "B": {0.1: [0.5] * 3}, "C": {0.1: [0.9] * 3}}
+    entries = claims.as_json(claims.evaluate(collected(tmp_path, shares, claim), [claim]))
+    lines = [line for line in rendered(claims.as_table(entries)).splitlines() if "made-up" in line]
+    assert len(lines) == 2
+    # The interval by hand: 3 +- 4.3027 * 1 / sqrt 3.
+    assert lines[0].split()[0] == "made.up"
+    assert lines[0].rstrip().endswith("+3.00 [+0.52, +5.48]   reproduced")
+    assert "A over C" in lines[1]
+    assert lines[1].rstrip().endswith("not reproduced")
+    assert "made.up" not in lines[1]
+    (line,) = [line for line in rendered(claims.as_table(entries)).splitlines() if "together" in line]
+    assert line.rstrip().endswith("inconclusive")
+    page = claims.as_html(entries)
+    assert page.count("linreg-mirror compare made-up") == 2
+    assert "rowspan=3" in page
+    assert [page.count(f">{one}</td>") for one in ("reproduced", "not reproduced", "inconclusive")] == [1, 1, 1]
+    assert entries[0]["recipes"] == ["made-up", "made-up", "absent"]
+    assert claims.summary(entries) == (
+        "1 claims of experiments: 0 reproduced, 0 not reproduced, 1 inconclusive, 0 not measured here"
+    )
+
+
+def test_the_page_escapes_markup(tmp_path):
+    claim = replace(
+        CLAIM, id=MARKUP, source=Citation("ours", MARKUP), statement=MARKUP, published=MARKUP, unmeasured=MARKUP,
+        pairs=(Pair("made-up", MARKUP, "B"),),
+    )  # fmt: skip
+    evidence = collected(tmp_path, {MARKUP: {0.1: [0.5] * 3}, "B": {0.1: [0.4] * 3}}, claim)
+    for known in ({}, evidence):
+        entries = claims.as_json(claims.evaluate(known, [claim]))
+        assert "<script" not in claims.as_html(entries)
+        assert "[bold]this[/bold]" in rendered(claims.as_table(entries), width=900)
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+def test_the_command_lists_all_claims(monkeypatch):
+    monkeypatch.setattr(cli.console, "width", 250)
+    result = run("claims")
+    assert result.exit_code == 0, result.output
+    names = {line.split()[0] for line in result.output.splitlines() if line.split()}
+    assert names >= {claim.id for claim in CLAIMS}
+    assert f"{len(CLAIMS)} claims of experiments" in result.output
+
+
+def test_the_command_judges_comparisons_of_ones_own(monkeypatch, tmp_path):
+    monkeypatch.setattr(cli.console, "width", 250)
+    stored = content({"PILoT": {0.1: [0.5] * 3}, "dense": {0.1: [0.4] * 3}})
+    (tmp_path / "imp-digits.json").write_text(json.dumps(stored), encoding="utf-8")
+    result = run("claims", "--results", tmp_path)
+    assert result.exit_code == 0, result.output
+    (line,) = [line for line in result.output.splitlines() if line.startswith(" iterative.imp")]
+    assert line.rstrip().endswith("reproduced")
+    assert "1 reproduced, 0 not reproduced, 0 inconclusive" in result.output
+
+
+def test_the_command_refuses_folders_without_comparisons(tmp_path):
+    result = run("claims", "--results", tmp_path / "nowhere")
+    assert result.exit_code == 2
+    assert "there is no folder" in result.output
