@@ -21,7 +21,7 @@ _STEPS = {"lenet-300-100": 200, "resnet20": 3}
 _BATCH = 128
 _LR = 0.02
 _PILOT = {"epochs": 1, "alpha": 1e-4, "K": 0.0, "delta": 1.0}
-_METHODS = {
+METHODS = {
     "pilot-mirror": ("mirror descent on x (ours)", _PILOT),
     "pilot": ("SGD on m*w (ours)", _PILOT),
     "dense": ("SGD on x", {}),
@@ -36,7 +36,7 @@ def measure(settings: Settings, progress: Callable[[str], None]) -> dict[str, An
     for model, steps in _STEPS.items():
         size, steps = (8, 2) if settings.quick else (_BATCH, steps)
         batch = _random_batch(model, size, device)
-        runs = [_Run(model, method, batch) for method in _METHODS]
+        runs = [_Run(model, method, batch) for method in METHODS]
         case = {"model": model, "batch": size, "steps": steps}
         start = runs[0].loss().item()
         found = compare(case, [run.competitor(steps) for run in runs], partial(_judge, start), settings, progress)
@@ -72,7 +72,7 @@ class _Run:
     """A model in training by one of the methods."""
 
     def __init__(self, model: str, method: str, batch: _Batch) -> None:
-        self.name, options = _METHODS[method]
+        self.name, options = METHODS[method]
         self.batch, self.ours = batch, method != "dense"
         self.model = models.create(model, seed=0).to(batch.images.device)
         self.method = methods.create(method, **options)

@@ -14,6 +14,7 @@ from figures import (
     data_independence,
     depth,
     diagonal_network,
+    gate_probabilities,
     layer_densities,
     momentum,
     potentials,
@@ -33,6 +34,7 @@ PICTURES: dict[str, ModuleType] = {
     for module in (
         *(potentials, diagonal_network, depth, saddles, step_size, recovery, momentum),
         *(sketch_error, data_independence, after_training, temperature, snip_residuals, layer_densities),
+        gate_probabilities,
     )
 }
 
