@@ -476,6 +476,30 @@ def test_several_dtypes_in_a_model(name):
         assert torch.equal(one.weight, layer.weight)
 
 
+@pytest.mark.parametrize("name", MAKE)
+def test_scaled_gradients(name):
+    """A power of two changes no bit, so that a step through the scaler is the step without it."""
+    x, y = examples()
+    scaled, plain = network(), network()
+    trained(MAKE[name](), plain, steps=5)
+    method, scaler = MAKE[name](), torch.amp.GradScaler("cpu", init_scale=1024.0)
+    method.attach(scaled)
+    optimizer = method.optimizer(scaled, lr=0.05, momentum=0.9, weight_decay=0.01)
+    for step in range(5):
+        optimizer.zero_grad()
+        outputs = scaled(x)
+        scaler.scale(cross_entropy(outputs, y)).backward()
+        scaler.unscale_(optimizer)
+        method.before_step(0.05)
+        scaler.step(optimizer)
+        scaler.update()
+        method.after_step(0.05)
+        if step % 3 == 2:
+            method.after_epoch((outputs.argmax(1) == y).float().mean().item())
+    for one, other in zip(scaled.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
 # Bad input
 
 
