@@ -139,8 +139,8 @@ def test_what_a_stored_comparison_says(tmp_path, gains, relation, verdict):
         tmp_path,
         {
             # Shares above the claim's are the other way round, and do not count.
-            "A": {1.0: [0.0] * 3, 0.3: [0.0] * 3, 0.2: [0.5 + g for g in gains], 0.1: [0.7 + g for g in gains]},
-            "B": {1.0: [0.9] * 3, 0.3: [0.9] * 3, 0.2: [0.5] * 3, 0.1: [0.7] * 3},
+            "A": {1.0: [0.0] * 3, 0.3: [0.0] * 3, 0.2: [0.8 + g for g in gains], 0.1: [0.7 + g for g in gains]},
+            "B": {1.0: [0.9] * 3, 0.3: [0.9] * 3, 0.2: [0.8] * 3, 0.1: [0.7] * 3},
         },
     )
     (finding,) = claims.evaluate(evidence, [replace(CLAIM, relation=relation)])
@@ -165,6 +165,13 @@ def test_shares_count_the_same(tmp_path):
     assert {keep: effect.mean for keep, effect in one.by_share.items()} == pytest.approx({0.2: 0.1, 0.1: 0.0})
 
 
+@pytest.mark.parametrize(("first", "verdict"), [(0.51, "reproduced"), (0.49, "inconclusive")])
+def test_who_has_hardly_trained_loses_nothing(tmp_path, first, verdict):
+    accuracies = {"A": {0.2: [0.9] * 3, 0.1: [0.8] * 3}, "B": {0.2: [first] * 3, 0.1: [0.1] * 3}}
+    evidence = collected(tmp_path, accuracies)
+    assert claims.evaluate(evidence, [CLAIM])[0].verdict == Verdict(verdict)
+
+
 def test_a_run_that_diverged_decides_nothing(tmp_path):
     evidence = collected(tmp_path, {"A": {0.1: [0.9, 0.9, 0.9]}, "B": {0.1: [0.1, None, 0.1]}})
     (finding,) = claims.evaluate(evidence, [CLAIM])
@@ -177,7 +184,7 @@ def test_a_run_that_diverged_decides_nothing(tmp_path):
 
 def test_settings_are_those_that_all_runs_share(tmp_path):
     masked = {"A": {"method": {"name": "masked", "score": "snip"}, "lr": 0.2}}
-    stored = content({"A": {0.1: [0.5] * 3}, "B": {0.1: [0.4] * 3}}, **masked)
+    stored = content({"A": {0.1: [0.6] * 3}, "B": {0.1: [0.5] * 3}}, **masked)
     for entry, keep in zip(stored["entries"], (0.2, 0.1, 0.05), strict=False):
         entry["recipe"]["method"] = {**entry["recipe"]["method"], "keep": keep}
     (tmp_path / "made_up.json").write_text(json.dumps(stored), encoding="utf-8")
@@ -189,7 +196,7 @@ def test_settings_are_those_that_all_runs_share(tmp_path):
 
 def test_cycles_are_told(tmp_path):
     cycles = {label: {"iterative": {"rewind": "weights", "cycles": 12}} for label in "AB"}
-    evidence = collected(tmp_path, {"A": {0.1: [0.5] * 3}, "B": {0.1: [0.4] * 3}}, **cycles)
+    evidence = collected(tmp_path, {"A": {0.1: [0.6] * 3}, "B": {0.1: [0.5] * 3}}, **cycles)
     assert "12 cycles of 3 epochs" in rendered(claims.as_table(claims.as_json(claims.evaluate(evidence, [CLAIM]))))
 
 
@@ -207,7 +214,7 @@ def test_what_is_not_stored_was_not_measured():
 
 @pytest.mark.parametrize("missing", ["A", "B"])
 def test_a_label_that_is_not_there_is_an_error(tmp_path, missing):
-    accuracies = {"A": {0.1: [0.5] * 3}, "B": {0.1: [0.4] * 3}}
+    accuracies = {"A": {0.1: [0.6] * 3}, "B": {0.1: [0.5] * 3}}
     evidence = collected(tmp_path, accuracies)
     del accuracies[missing], evidence["made-up"]["methods"][missing]
     with pytest.raises(ValueError, match=f"no run has the label '{missing}', which a claim is about; there are"):
@@ -217,7 +224,7 @@ def test_a_label_that_is_not_there_is_an_error(tmp_path, missing):
 
 
 def test_both_sides_must_be_alike(tmp_path):
-    accuracies = {"A": {0.1: [0.5] * 3}, "B": {0.1: [0.4] * 3}}
+    accuracies = {"A": {0.1: [0.6] * 3}, "B": {0.1: [0.5] * 3}}
     evidence = collected(tmp_path, accuracies, A={"epochs": 4, "lr": 0.5})
     with pytest.raises(ValueError, match="A and B differ in epochs: train both alike"):
         claims.evaluate(evidence, [CLAIM])
@@ -363,7 +370,7 @@ def test_the_command_lists_all_claims(monkeypatch):
 
 def test_the_command_judges_comparisons_of_ones_own(monkeypatch, tmp_path):
     monkeypatch.setattr(cli.console, "width", 250)
-    stored = content({"PILoT": {0.1: [0.5] * 3}, "dense": {0.1: [0.4] * 3}})
+    stored = content({"PILoT": {0.1: [0.6] * 3}, "dense": {0.1: [0.5] * 3}})
     (tmp_path / "imp-digits.json").write_text(json.dumps(stored), encoding="utf-8")
     result = run("claims", "--results", tmp_path)
     assert result.exit_code == 0, result.output

@@ -118,12 +118,16 @@ def test_the_command_compares(command, tmp_path):
     file.write_text(f"epochs = 2\n[compare]\nkeep = [0.1]\nseeds = [0, 1]\n{methods}", encoding="utf-8")
     result = command("compare", file, "--jobs", 1, "--set", "batch=200")
     assert result.exit_code == 0, result.output
-    content = json.loads((tmp_path / "results" / "compare" / "two.json").read_text(encoding="utf-8"))
+    folder = tmp_path / "results" / "compare"
+    (file,) = folder.glob("two-*.json")  # the place of the recipe as it is stays free
+    content = json.loads(file.read_text(encoding="utf-8"))
     assert len(content["rows"]) == 2 * 2 * 2
     assert content["best"] == {"dense": "dense", "L1": "L1"}
     assert content["command"] == "linreg-mirror compare two.toml --set=batch=200"
     assert [entry["recipe"]["batch"] for entry in content["entries"]] == [200] * 4
-    assert (tmp_path / "results" / "compare" / "two.png").stat().st_size > 1000
+    assert file.with_suffix(".png").stat().st_size > 1000
+    assert command("compare", tmp_path / "two.toml", "--jobs", 1, "--set", "epochs=1").exit_code == 0
+    assert len(list(folder.glob("two-*.json"))) == 2
 
 
 def test_the_command_says_that_there_is_nothing_to_compare(command):

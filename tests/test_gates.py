@@ -353,10 +353,20 @@ def test_the_inputs_of_a_block_count_as_the_gated_layer_before():
 
 # Folding and extraction
 
+
+def grouped():
+    """A grouped convolution can be gated, not made smaller: a channel that goes would move others to other groups."""
+    return nn.Sequential(
+        nn.Conv2d(2, 4, 1), nn.ReLU(), nn.Conv2d(4, 6, 1, groups=2), nn.ReLU(), nn.Conv2d(6, 5, 1), nn.ReLU(),
+        nn.Conv2d(5, 2, 1),
+    )  # fmt: skip
+
+
 NETWORKS = {
     "mlp": (lambda: models.create("mlp", seed=0), (3, 64)),
     "lenet-5": (lambda: models.create("lenet-5", seed=0), (3, 1, 28, 28)),
     "small vgg": (small_vgg, (3, 2, 16, 16)),
+    "grouped": (grouped, (3, 2, 5, 5)),
     "resnet20": (lambda: models.create("resnet20", seed=0), (2, 3, 32, 32)),
     "resnet18": (lambda: models.create("resnet18", seed=0, small_images=True, classes=5), (1, 3, 32, 32)),
 }

@@ -46,6 +46,7 @@ def test_settings_are_changed(tmp_path):
 def test_usual_settings_do_not_count_in_the_name():
     assert Recipe().unusual == {}
     assert Recipe(epochs=60, lr=0.1).unusual == {}
+    assert run_folder(Recipe(weight_decay=0)) == run_folder(Recipe(weight_decay=0.0))
     assert Recipe(lr=0.2).unusual == {"lr": 0.2}
     assert run_folder(Recipe(lr=0.2)) != run_folder(Recipe(lr=0.3))
     assert run_folder(Recipe(milestones=[])) == run_folder(Recipe())
@@ -59,6 +60,9 @@ def test_usual_settings_do_not_count_in_the_name():
         ("lr=0", "lr must be positive"),
         ("lr=NaN", "lr must be a number"),
         ("momentum=1", r"momentum must be in \[0, 1\)"),
+        ("schedule=step", r"falls at milestones with schedule = \"step\" and with no other, .* milestones = \[\]"),
+        ("milestones=[3]", r"got schedule = \"cosine\" and milestones = \[3\]"),
+        ("data=3", "data must be a table with a name"),
         ("factor=0", "factor must be positive"),
         ("factor=5", "factor must be at most 1, got 5"),
         ("schedule=linear", "schedule must be one of constant, cosine, step"),
@@ -134,6 +138,13 @@ def test_all_points_of_a_grid(tmp_path):
     assert [(entry.recipe.lr, entry.recipe.method["alpha"]) for entry in entries] == points
     assert [entry.label for entry in entries] == [f"L1, lr {lr:g}, alpha {alpha:g}" for lr, alpha in points]
     assert {entry.method for entry in entries} == {"L1"}
+    with pytest.raises(ValueError, match="lr tells the runs of L1 apart and cannot be set for all of them"):
+        recipes.read_comparison(written(tmp_path, product), ["lr=0.3"])
+    twice = grid + "grid = [{ lr = [0.1, 0.2] }, { lr = [0.1] }]\n"
+    with pytest.raises(ValueError, match=r"L1, lr 0\.1 is there twice"):
+        recipes.read_comparison(written(tmp_path, twice))
+    close = grid + 'grid = { "method.alpha" = [1e-3, 1.0000001e-3] }\n'
+    assert len(recipes.read_comparison(written(tmp_path, close)).labels) == 2
     listed = grid + 'grid = [{ lr = [0.1], "method.alpha" = [1e-3] }, { "method.alpha" = [1e-4, 1e-5] }]\n'
     entries = recipes.read_comparison(written(tmp_path, listed)).entries
     assert [entry.recipe.method["alpha"] for entry in entries] == [1e-3, 1e-4, 1e-5]
@@ -146,6 +157,12 @@ def test_a_run_for_each_share_where_pruning_comes_first(tmp_path):
         ("early", 0.2, (0.2,)),
         ("early", 0.1, (0.1,)),
     ]
+    with pytest.raises(ValueError, match=r"method\.keep tells the runs of early apart"):
+        recipes.read_comparison(tmp_path / "mine.toml", ["method.keep=0.5"])
+    with pytest.raises(ValueError, match="no runs are left to compare: keep must hold a share below 1"):
+        recipes.read_comparison(tmp_path / "mine.toml", ["compare.keep=[1.0]"])
+    with pytest.raises(ValueError, match=r"seed tells runs apart: write compare\.seeds=\[0, 1\]"):
+        recipes.read_comparison(tmp_path / "mine.toml", ["seed=3"])
 
 
 @pytest.mark.parametrize("name", [name for name in recipes.names() if recipes.read(name).data["name"] != "digits"])
@@ -161,3 +178,8 @@ def test_methods_act_on_the_models_of_recipes_that_need_files(name):
     method.attach(model)
     method.optimizer(model, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
     assert method.l1_norm() > 0
+
+
+def test_options_without_a_name_are_those_of_the_usual_parts():
+    recipe = recipes.read("dense-digits", ["model.widths=[64, 10]", "data.seed=3"])
+    assert (recipe.model, recipe.data) == ({"name": "mlp", "widths": [64, 10]}, {"name": "digits", "seed": 3})

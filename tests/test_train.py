@@ -22,7 +22,7 @@ torch = pytest.importorskip("torch")
 
 from linreg_mirror.networks import checkpoints, data, models, recipes  # noqa: E402
 from linreg_mirror.networks.distributed import Team  # noqa: E402
-from linreg_mirror.networks.methods import Dense  # noqa: E402
+from linreg_mirror.networks.methods import Dense, PILoT  # noqa: E402
 from linreg_mirror.networks.recipes import Recipe  # noqa: E402
 from linreg_mirror.networks.train import Diverged, train  # noqa: E402
 from sketching import prunable  # noqa: E402
@@ -223,6 +223,38 @@ def test_a_folder_holds_a_run_on_one_set_of_data(tmp_path):
     path.write_text(json.dumps(settings | {"sha256 of the data": "0" * 64}), encoding="utf-8")
     with pytest.raises(ValueError, match=r"sha256 of the data = '000.*, now '"):
         train(replace(SMALL, epochs=1), folder=tmp_path / "run")
+
+
+def test_a_changed_module_is_another_setting(tmp_path, own_models):
+    recipe = replace(SMALL, model=own_models["dropping"], epochs=1)
+    train(recipe, folder=tmp_path / "run")
+    with (tmp_path / "own_models.py").open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    with pytest.raises(ValueError, match="holds a run with sha256 of the module = "):
+        train(recipe, folder=tmp_path / "run")
+
+
+def test_a_folder_of_cycles_holds_no_other_run(tmp_path):
+    (tmp_path / "cycle-00").mkdir()
+    with pytest.raises(ValueError, match="holds a run of several cycles: give this one another folder"):
+        train(SMALL, folder=tmp_path)
+
+
+def test_damaged_settings_are_named(tmp_path):
+    (tmp_path / "recipe.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"recipe\.json is damaged .*delete this one"):
+        train(SMALL, folder=tmp_path)
+
+
+def test_a_product_that_overflows_has_diverged(tmp_path, monkeypatch):
+    def overflow(method, lr):
+        with torch.no_grad():
+            for parameter in method._theta:
+                parameter.fill_(1e30)
+
+    monkeypatch.setattr(PILoT, "after_step", overflow)
+    with pytest.raises(Diverged, match="weights are not finite"):
+        train(replace(SMALL, method=PILOT, batch=1437), folder=tmp_path)
 
 
 def test_a_run_of_an_older_version_goes_on(tmp_path):

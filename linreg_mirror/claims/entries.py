@@ -73,7 +73,7 @@ CLAIMS = (
         "STR",
         "PILoT keeps more accuracy than soft thresholds that are learnt (STR).",
         f"{_CIFAR}; {_IMAGENET} 75.49, 72.40, 64.94",
-        (),
+        ("pilot-imagenet",),
     ),
     _pilot("CS", "PILoT keeps more accuracy than Continuous Sparsification.", _CIFAR, ()),
     _cycles("IMP", "at the initial weights"),

@@ -10,7 +10,7 @@ from linreg_mirror.claims.claim import Claim, Pair
 from linreg_mirror.claims.effect import Effect, paired
 from linreg_mirror.claims.entries import CLAIMS
 from linreg_mirror.claims.evidence import Evidence, stored
-from linreg_mirror.claims.verdict import Verdict, combined, judge
+from linreg_mirror.claims.verdict import TRAINED, Verdict, combined, judge
 
 # What two methods must have in common to be compared.
 _BUDGET = ("data", "model", "epochs", "batch", "augment", "validation", "iterative")
@@ -29,7 +29,7 @@ class Measurement:
     by_share : mapping of float to Effect
         The same at each share of the weights that is kept.
     verdict : Verdict
-        By `judge`.
+        By `judge`; inconclusive where a side has hardly trained, even with most weights.
     evidence : mapping
         That of the comparison, from `collect`.
     """
@@ -108,4 +108,7 @@ def measure(claim: Claim, pair: Pair, evidence: Mapping[str, Any]) -> Measuremen
     sides = [np.array([side["accuracy"][keep] for keep in shares], float) for side in (method, rival)]
     total = paired(*(side.mean(axis=0) for side in sides))
     by_share = {float(keep): paired(*both) for keep, *both in zip(shares, *sides, strict=True)}
-    return Measurement(pair, total, by_share, judge(total, claim.relation), evidence)
+    densest = max(range(len(shares)), key=lambda k: float(shares[k]))
+    trained = all(side[densest].mean() >= TRAINED for side in sides)
+    verdict = judge(total, claim.relation) if trained else Verdict.inconclusive
+    return Measurement(pair, total, by_share, verdict, evidence)

@@ -9,6 +9,8 @@ from linreg_mirror.claims.effect import Effect
 # Shares of the examples. A gain smaller than the first is none worth claiming, a loss up to the second none to mind.
 GAIN = 0.005
 LOSS = 0.01
+# Who is right less often than this with the most weights has hardly trained, and proves nothing by losing.
+TRAINED = 0.5
 
 RULE = (
     "The gain is the difference of test accuracies in percentage points, paired by seed and averaged over the "
@@ -16,8 +18,10 @@ RULE = (
     f"if the interval lies above 0; if it does not, and lies below {100 * GAIN:g}, it is not reproduced. That a method "
     f"is not worse is reproduced if the interval lies above {-100 * LOSS:g}, and not reproduced if it lies below "
     f"{-100 * LOSS:g}. All else is inconclusive: intervals that are too wide, a single seed, a run that diverged, "
-    "comparisons that contradict each other. A verdict is about the network, data and epochs of its own line: a small "
-    "network neither proves nor refutes what is claimed of a large one. Of twenty intervals one is expected to miss."
+    f"a side that is right in less than {100 * TRAINED:g} % of the test where most weights are kept, and so has hardly "
+    "trained, comparisons that contradict each other. A verdict is about the network, data and epochs of its own line: "
+    "a small network neither proves nor refutes what is claimed of a large one. Of twenty intervals one is expected to "
+    "miss."
 )
 
 

@@ -120,7 +120,7 @@ def compare(
         from linreg_mirror.networks import recipes
         from linreg_mirror.networks.compare import as_table, write
         from linreg_mirror.networks.compare import compare as run_all
-        from linreg_mirror.store import results_directory
+        from linreg_mirror.store import key, results_directory
 
         comparison = recipes.read_comparison(recipe, changes or ())
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -137,7 +137,9 @@ def compare(
         command = shlex.join(
             ["linreg-mirror", "compare", Path(recipe).name, *(f"--set={change}" for change in changes or ())]
         )
-        paths = write(rows, comparison, output or results_directory() / "compare", Path(recipe).stem, command)
+        # What is compared with other settings than the recipe's does not take the place of that.
+        name = "-".join([Path(recipe).stem, *([key({"changes": changes})[:8]] if changes else [])])
+        paths = write(rows, comparison, output or results_directory() / "compare", name, command)
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise Refused(error) from None
     except KeyboardInterrupt:

@@ -1,7 +1,9 @@
 """What a run is known by, and whether its model and data go together."""
 
+import hashlib
 import json
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,13 @@ from linreg_mirror.networks.recipes import Recipe
 
 
 def settings_of(recipe: Recipe, whole: Data) -> dict[str, Any]:
-    """Return the settings as JSON, with a hash of the examples: a folder does not say what is in it."""
-    return {**json.loads(json.dumps(asdict(recipe))), "sha256 of the data": whole.digest()}
+    """Return the settings as JSON, with hashes of the examples and of a user's module: names do not tell."""
+    settings = {**json.loads(json.dumps(asdict(recipe))), "sha256 of the data": whole.digest()}
+    module, colon, _ = recipe.model["name"].partition(":")
+    spec = find_spec(module) if colon else None
+    if spec is not None and spec.origin is not None and Path(spec.origin).is_file():
+        settings["sha256 of the module"] = hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
+    return settings
 
 
 def check_settings(folder: Path, settings: dict[str, Any]) -> None:
@@ -22,9 +29,14 @@ def check_settings(folder: Path, settings: dict[str, Any]) -> None:
     A setting that an older version did not have is as usual.
     """
     path = folder / "recipe.json"
+    if (folder / "cycle-00").exists():
+        raise ValueError(f"{folder} holds a run of several cycles: give this one another folder")
     if not path.exists():
         return
-    before = {**json.loads(json.dumps(asdict(Recipe()))), **json.loads(path.read_text(encoding="utf-8"))}
+    try:
+        before = {**json.loads(json.dumps(asdict(Recipe()))), **json.loads(path.read_text(encoding="utf-8"))}
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({error}): give the run another folder, or delete this one") from None
     differing = [
         f"{name} = {before.get(name)!r}, now {settings.get(name)!r}"
         for name in sorted(before.keys() | settings.keys())

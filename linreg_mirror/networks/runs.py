@@ -102,7 +102,7 @@ def accuracy(
     """Return the share of right answers, with other weights in place if they are given."""
     model.eval()
     right = torch.zeros((), dtype=torch.int64, device=split.labels.device)
-    size = min(1000, len(split))
+    size = min(4 * recipe.batch, 1000, len(split))
     for inputs, labels in data.Batches(split, size, dtype=dtype_of(recipe), channels_last=recipe.channels_last):
         with autocast(recipe, labels.device):
             outputs = torch.func.functional_call(model, dict(weights or {}), inputs)

@@ -195,8 +195,9 @@ class _Loop:
         started = time.perf_counter()
         with _seeded((self.recipe.seed, epoch, self.team.rank), self.device):
             loss, answered, lr = self._steps(epoch)
-        # The last step can break weights whose loss nobody has seen.
-        finite = all(parameter.isfinite().all() for parameter in self.model.parameters())
+        # The last step can break weights whose loss nobody has seen, and m*w can overflow where m and w do not.
+        numbers = (*self.model.parameters(), *self.method.weights().values())
+        finite = all(one.isfinite().all() for one in numbers)
         if not (finite and math.isfinite(loss)):
             raise Diverged(
                 f"the loss of epoch {epoch + 1} is {loss:g}{'' if finite else ', and weights are not finite'}; the run "

@@ -7,7 +7,10 @@ import math
 
 import torch
 
-GAMMA, ZETA, TEMPERATURE = -0.1, 1.1, 2 / 3
+from linreg_mirror.hard_concrete import HardConcrete
+
+_USUAL = HardConcrete()
+GAMMA, ZETA, TEMPERATURE = _USUAL.gamma, _USUAL.zeta, _USUAL.temperature
 
 
 def sample(loga: torch.Tensor, batch: tuple[int, ...] = ()) -> torch.Tensor:

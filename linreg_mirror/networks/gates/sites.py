@@ -17,7 +17,10 @@ _PASSING = (
     *(nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d),
     *(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d),
 )
-_PASSING_FUNCTIONS = (torch.relu, nn.functional.relu)
+_PASSING_FUNCTIONS = (
+    *(torch.relu, nn.functional.relu, nn.functional.gelu, nn.functional.silu, nn.functional.dropout, "relu"),
+    *(torch.max_pool2d, nn.functional.max_pool2d, nn.functional.avg_pool2d, nn.functional.adaptive_avg_pool2d),
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class Site:
     norm : str or None
         The batch norm that follows it at once.
     consumer : str or None
-        The one layer that takes its channels in; None where several modules do, as after the stem of a residual net.
+        The one layer that takes its channels in; None where several modules do, as after the stem of a residual net,
+        or where the layer is grouped, so that a channel that goes would move the others to other groups.
     block : int
         How many adjacent inputs of the consumer belong to a channel: the pixels, if a convolution is flattened.
     """
@@ -51,7 +55,8 @@ def sites_of(model: nn.Module) -> list[Site]:
     """Find the layers whose channels can be gated, in the order of computation.
 
     These are convolutions and linear layers, with or without a batch norm after them, whose output goes on through
-    activations that are 0 at 0, dropout, pooling and flattening alone: to one other layer, or to several modules. So
+    activations that are 0 at 0, dropout, pooling and flattening alone, as modules or as the usual functions: to one
+    other layer, or to several modules. So
     in VGG all convolutions; in residual nets the stem, and of each block all convolutions but the last, whose output is
     added to the shortcut; in an MLP all hidden layers.
 
@@ -104,6 +109,8 @@ def _site(node: fx.Node, called: dict[fx.Node, nn.Module]) -> Site | None:
         end = next(iter(end.users))
         if isinstance(consumer := called.get(end), _LAYERS):
             block = _block(layer, consumer, flat)
+            if getattr(layer, "groups", 1) > 1:
+                return Site(name, norm, None)
             return Site(name, norm, str(end.target), block) if block else None
         if flattens := _flattens(end, consumer, layer):
             flat = True

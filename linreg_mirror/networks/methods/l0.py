@@ -114,7 +114,6 @@ class L0(Attached):
     def before_step(self, lr: float) -> None:
         """Add the gradient of the penalty to those of the logits; while gates are frozen, drop these."""
         logits, gradients = self._with_gradients()
-        self._count(lr)
         if self._epoch >= self._frozen_after:
             for parameter in logits:
                 parameter.grad = None
@@ -162,7 +161,7 @@ class L0(Attached):
         fold_gates(model)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return lambda, its integral, and the epochs done."""
+        """Return lambda, and the epochs done; there is no decay, as Adam has a time of its own."""
         return super().state_dict() | {"epoch": self._epoch}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -24,11 +24,13 @@ class L1(Attached):
     Raises
     ------
     ValueError
-        If alpha is negative or not finite.
+        If alpha is negative or not finite, or proximal no bool.
     """
 
     def __init__(self, alpha: float, *, proximal: bool = False) -> None:
         super().__init__(alpha)
+        if not isinstance(proximal, bool):
+            raise ValueError(f"proximal must be true or false, got {proximal!r}")
         self.proximal = proximal
 
     @torch.no_grad()

@@ -1,6 +1,7 @@
 """What a recipe wants compared."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,8 @@ def read_comparison(name: str | Path, changes: Sequence[str] = ()) -> Comparison
     Raises
     ------
     ValueError
-        As `read`; or if there is nothing to compare, a target sparsity is impossible, or a seed is there twice.
+        As `read`; or if there is nothing to compare, a target sparsity is impossible, a seed is there twice or set by a
+        change, or a change sets what a grid or `keep` sets.
     """
     settings = settings_in(name)
     own = [change for change in changes if change.startswith("compare.")]
@@ -87,14 +89,32 @@ def read_comparison(name: str | Path, changes: Sequence[str] = ()) -> Comparison
             raise ValueError(f"{name}: {entry} must be a list of different numbers that is not empty, got {value!r}")
     for share in compare["keep"]:
         check_keep(share)
-    return Comparison(
-        tuple(
-            Entry(method, label, made(changed(merged(one, {"seed": seed}), others)), keep)
-            for method, table in methods.items()
-            for label, one, keep in _runs(method, settings, table, tuple(dict.fromkeys((1.0, *compare["keep"]))))
-            for seed in compare["seeds"]
-        )
+    _check_free(name, [change.partition("=")[0] for change in others], methods)
+    entries = tuple(
+        Entry(method, label, made(changed(merged(one, {"seed": seed}), others)), keep)
+        for method, table in methods.items()
+        for label, one, keep in _runs(method, settings, table, tuple(dict.fromkeys((1.0, *compare["keep"]))))
+        for seed in compare["seeds"]
     )
+    if not entries:
+        raise ValueError(f"{name}: no runs are left to compare: keep must hold a share below 1")
+    times = Counter((entry.label, entry.recipe.seed, entry.keep) for entry in entries)
+    twice = [label for (label, _, _), count in times.items() if count > 1]
+    if twice:
+        raise ValueError(f"{name}: {twice[0]} is there twice: let the grid name each combination once")
+    return Comparison(entries)
+
+
+def _check_free(name: str | Path, changed_keys: Sequence[str], methods: Mapping[str, Any]) -> None:
+    """Raise ValueError if a setting is changed for all runs that tells runs apart, or where it is set for one label."""
+    if "seed" in changed_keys or any("seed" in table for table in methods.values()):
+        raise ValueError(f"{name}: seed tells runs apart: write compare.seeds=[0, 1]")
+    for method, table in methods.items():
+        grids = table.get("grid", {})
+        tried = {key for grid in (grids if isinstance(grids, list) else [grids]) for key in _table(grid)}
+        taken = sorted(({table.get("keep")} | tried) & set(changed_keys))
+        if taken:
+            raise ValueError(f"{name}: {taken[0]} tells the runs of {method} apart and cannot be set for all of them")
 
 
 def _runs(
@@ -108,7 +128,7 @@ def _runs(
             f'{method}: keep must name the setting that takes each share, got {target!r}: write keep = "method.keep"'
         )
     for point in _points(method, table.get("grid", {})):
-        label = ", ".join([method, *(f"{name.rpartition('.')[2]} {value:g}" for name, value in point.items())])
+        label = ", ".join([method, *(f"{name.removeprefix('method.')} {value}" for name, value in point.items())])
         tried = merged(settings, own)
         for name, value in point.items():
             tried = put(tried, name, value)
@@ -118,7 +138,7 @@ def _runs(
             yield from ((label, put(tried, target, share), (share,)) for share in shares if share < 1)
 
 
-def _points(method: str, grid: Any) -> Iterator[dict[str, float]]:
+def _points(method: str, grid: Any) -> Iterator[dict[str, Any]]:
     """Yield all combinations of a grid."""
     for table in grid if isinstance(grid, list) else [grid]:
         if not isinstance(table, Mapping) or not all(isinstance(values, list) for values in table.values()):

@@ -125,8 +125,15 @@ class Recipe:
                 f"weights cannot be rewound to the end of epoch {self.iterative.epoch}, where there are {self.epochs} "
                 "in a cycle: write a smaller iterative.epoch, or more epochs"
             )
-        # A list is the same setting as a tuple, and goes by the same name.
+        if (self.schedule == "step") != bool(self.milestones):
+            raise ValueError(
+                f'the learning rate falls at milestones with schedule = "step" and with no other, got schedule = '
+                f'"{self.schedule}" and milestones = {list(self.milestones)}'
+            )
+        # A list is the same setting as a tuple, 1 the same as 1.0, and goes by the same name.
         object.__setattr__(self, "milestones", tuple(self.milestones))
+        for name in ("lr", "momentum", "weight_decay", "factor"):
+            object.__setattr__(self, name, float(getattr(self, name)))
 
     @property
     def unusual(self) -> dict[str, Any]:
@@ -194,6 +201,11 @@ def made(settings: Mapping[str, Any]) -> Recipe:
         raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
     if "iterative" in settings:
         settings = {**settings, "iterative": iterative(settings["iterative"])}
+    for part in ("data", "model"):
+        value = settings.get(part)
+        if isinstance(value, Mapping):
+            # Options without a name are those of the usual one.
+            settings = {**settings, part: {**getattr(Recipe(), part), **value}}
     return Recipe(**settings)
 
 
