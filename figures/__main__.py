@@ -22,6 +22,7 @@ from figures import (
     saddles,
     sketch_error,
     snip_residuals,
+    sparse_training,
     step_size,
     style,
     tables,
@@ -34,7 +35,7 @@ PICTURES: dict[str, ModuleType] = {
     for module in (
         *(potentials, diagonal_network, depth, saddles, step_size, recovery, momentum),
         *(sketch_error, data_independence, after_training, temperature, snip_residuals, layer_densities),
-        gate_probabilities,
+        *(sparse_training, gate_probabilities),
     )
 }
 
