@@ -50,6 +50,8 @@ def test_every_run_at_every_sparsity(compared):
     recipe = comparison.entries[3].recipe
     alone = train(recipe, folder=run_folder(recipe, folder), progress=lambda record: pytest.fail("it trains again"))
     assert rows[-1]["accuracy"] == alone.pruned(0.05)["accuracy"]
+    # Of 64*16 + 16*10 weights; each is used once.
+    assert rows[-1]["left"] == rows[-1]["operations"] == 59 / 1184
     # 15 steps an epoch, and lr/(1 - momentum) = 1 at its height: half of it on average, up to one step.
     assert rows[-1]["decay"] == pytest.approx(3 * 15 * 0.5 * 1e-3, rel=0.03)
 

@@ -18,7 +18,7 @@ from scipy import stats
 from linreg_mirror.doctor import environment
 from linreg_mirror.networks.checkpoints import write_text
 from linreg_mirror.networks.recipes import Comparison, Entry
-from linreg_mirror.networks.runs import run_folder
+from linreg_mirror.networks.runs import Record, run_folder
 from linreg_mirror.networks.train import Diverged, train
 
 Row = dict[str, Any]
@@ -53,9 +53,9 @@ def compare(
     Returns
     -------
     list of dict
-        One for each run and share: method, label, seed, keep, accuracy, loss, l1_norm, alpha, decay
-        (A at the end) and log_scale (log b, or None); accuracy None and the reason under "error" where training
-        diverged.
+        One for each run and share: method, label, seed, keep, accuracy, left (share of the weights that are not zero),
+        operations (share of those of the dense network), loss, l1_norm, alpha, decay (A at the end) and log_scale
+        (log b, or None). Where training diverged accuracy is None, and the reason is under "error".
     """
     entries: dict[Path, list[Entry]] = {}
     for entry in comparison.entries:
@@ -78,18 +78,26 @@ def _run(folder: Path, entries: Sequence[Entry], data_directory: Path | None, de
     try:
         run = train(recipe, folder=folder, data_directory=data_directory, device=device)
     except Diverged as error:
-        last, accuracy, message = {}, dict.fromkeys(shares), str(error)
+        last, message, measured = {}, str(error), {keep: {"accuracy": None} for keep in shares}
     else:
         last = {name: run.history[-1][name] for name in ("loss", "l1_norm", "alpha", "decay", "log_scale")}
-        accuracy, message = {record["keep"]: record["accuracy"] for record in run.prune(shares)}, ""
+        message, measured = "", {record["keep"]: _measured(record) for record in run.prune(shares)}
     return [
         {
             "method": entry.method, "label": entry.label, "seed": recipe.seed, "keep": keep,
-            "accuracy": accuracy[keep], "error": message, **last,
+            **measured[keep], "error": message, **last,
         }
         for entry in entries
         for keep in entry.keep
     ]  # fmt: skip
+
+
+def _measured(record: Record) -> Row:
+    return {
+        "accuracy": record["accuracy"],
+        "left": record["nonzero"] / record["weights"],
+        "operations": record["flops_kept"] / record["flops"],
+    }
 
 
 def intervals(rows: Sequence[Row]) -> Iterator[Row]:
