@@ -171,9 +171,12 @@ def test_a_shard_computes_its_share_and_reads_the_others(store):
 # Interruption and clusters
 
 INTERRUPTED = """
-import os, pathlib, sys, time
+import os, pathlib, signal, sys, time
 from linreg_mirror.store import Store
 from linreg_mirror.sweeps import sweep
+
+# What is started in the background of a script inherits that interrupts are ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def slow(parts):
     time.sleep(0.05 if parts[0]["i"] < 4 else 60)
