@@ -39,7 +39,7 @@ def compute(cell: tables.Row) -> tables.Row:
 
 def draw(table: tables.Table) -> Figure:
     figure, (panels,) = style.panels(2.8, columns=3)
-    methods = list(dict.fromkeys(row["label"] for row in table[0]["rows"]))
+    methods = list(dict.fromkeys(row["label"] for row in table[1]["rows"]))
     for letter, panel, cell in zip("ab", panels, table, strict=False):
         for k, method in enumerate(methods):
             line = [row for row in cell["rows"] if row["label"] == method]

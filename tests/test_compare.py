@@ -76,8 +76,9 @@ def test_a_method_that_diverges_does_not_stop_the_others(tmp_path):
     assert math.isnan(found["bad"]["accuracy"])
     assert found["half"]["accuracy"] == found["good"]["accuracy"]
     cells = [list(column.cells) for column in as_table(rows).columns]
-    assert cells[1][0] == "diverged"
-    assert cells[1][2] == f"{cells[1][1]} (1 diverged)"
+    assert cells[1][0] == "-"
+    assert cells[1][2] == cells[1][1]
+    assert cells[-1] == ["1", "", "1"]
     assert [text.get_text() for text in draw(rows).legends[0].get_texts()] == ["bad", "good", "half"]
 
 
@@ -100,7 +101,7 @@ def test_the_best_settings_by_hand():
     assert best(rows) == {"a": "a, lr 2", "b": "b"}
     table = as_table(rows)
     assert [one.style for one in table.rows] == ["", "bold", "", "bold"]
-    assert list(table.columns[-3].cells) == ["45.0", "50.0", "", ""]
+    assert list(table.columns[-4].cells) == ["45.0", "50.0", "", ""]
     assert [text.get_text() for text in draw(rows).legends[0].get_texts()] == ["a, lr 2", "b"]
 
 

@@ -161,13 +161,15 @@ def as_table(rows: Sequence[Row]) -> Table:
     """Return means and intervals for the terminal: a row for each label, a column for each share.
 
     And the mean over all shares but 1, the best of a method in bold; and where the penalty has brought the run: A, and
-    log b where there is a scale.
+    log b where there is a scale. How many runs have diverged, and do not count.
     """
     table, chosen = list(intervals(rows)), set(best(rows).values())
     shares = sorted({row["keep"] for row in table}, reverse=True)
     shown = Table(box=SIMPLE_HEAD, pad_edge=False, title="test accuracy in %, by share of weights kept; 95 % interval")
-    shown.add_column("method")
-    for name in (*(f"{share:.1%}" for share in shares), "mean", "A", "log b"):
+    shown.add_column("method", min_width=20)
+    # Only where there are any.
+    lost = {row["label"]: row["diverged"] for row in table if row["diverged"]}
+    for name in (*(f"{share:.1%}" for share in shares), "mean", "A", "log b", *(["diverged"] if lost else [])):
         shown.add_column(name, justify="right", no_wrap=True)
     for label in dict.fromkeys(row["label"] for row in table):
         line = {row["keep"]: row for row in table if row["label"] == label}
@@ -177,7 +179,8 @@ def as_table(rows: Sequence[Row]) -> Table:
         cells = [_cell(line[share]) if share in line else "" for share in shares]
         shown.add_row(
             label, *cells, f"{100 * mean:.1f}" if math.isfinite(mean) else "",
-            *("" if end is None else f"{end:.2f}" for end in ends), style="bold" if label in chosen else "",
+            *("" if end is None else f"{end:.2f}" for end in ends),
+            *([str(lost.get(label, ""))] if lost else []), style="bold" if label in chosen else "",
         )  # fmt: skip
     return shown
 
@@ -188,11 +191,8 @@ def _mean(rows: Sequence[Row], name: str) -> float | None:
 
 
 def _cell(row: Row) -> str:
-    if not row["runs"]:
-        return "diverged"
     half = f" ± {100 * row['half']:.1f}" if math.isfinite(row["half"]) else ""
-    lost = f" ({row['diverged']} diverged)" if row["diverged"] else ""
-    return f"{100 * row['accuracy']:.1f}{half}{lost}"
+    return f"{100 * row['accuracy']:.1f}{half}" if row["runs"] else "-"
 
 
 def write(rows: Sequence[Row], comparison: Comparison, folder: Path, name: str, command: str = "") -> list[Path]:
