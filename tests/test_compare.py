@@ -71,6 +71,7 @@ def test_a_method_that_diverges_does_not_stop_the_others(tmp_path):
     both = entries("bad", BAD) + entries("good", SMALL) + entries("half", SMALL, replace(BAD, seed=1))
     rows = compare(Comparison(both), results=tmp_path)
     assert "the loss of epoch 1" in rows[0]["error"]
+    assert str(tmp_path) not in rows[0]["error"]
     found = {row["label"]: row for row in intervals(rows) if row["keep"] == 0.2}
     assert [(row["runs"], row["diverged"]) for row in found.values()] == [(0, 1), (1, 0), (1, 1)]
     assert math.isnan(found["bad"]["accuracy"])

@@ -15,6 +15,7 @@ from linreg_mirror.hard_concrete import HardConcrete
 torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
+from torch.nn import functional  # noqa: E402
 
 from linreg_mirror.networks import gates, models  # noqa: E402
 from linreg_mirror.networks.hadamard import apply_hadamard  # noqa: E402
@@ -362,7 +363,37 @@ def grouped():
     )  # fmt: skip
 
 
+class Functional(nn.Module):
+    """Everything between the layers is a function or a method."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.last = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 5, 1), nn.Linear(5, 3)
+
+    def forward(self, x):
+        x = functional.max_pool2d(functional.relu(self.first(x)), 2)
+        x = functional.avg_pool2d(functional.dropout(self.second(x).relu(), 0.5, self.training), 2)
+        return self.last(torch.flatten(functional.adaptive_avg_pool2d(x, 1), 1))
+
+
+class Misnamed(nn.Module):
+    """What is called relu is 1/2 where its input is 0, so that no channel can be left out."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.relu, self.last = nn.Linear(2, 4), nn.Sigmoid(), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.last(self.relu(self.first(x)))
+
+
+def test_a_name_makes_no_activation():
+    with pytest.raises(ValueError, match="Misnamed has no channels to gate"):
+        gates.sites_of(Misnamed())
+
+
 NETWORKS = {
+    "functional": (Functional, (3, 2, 11, 11)),
     "mlp": (lambda: models.create("mlp", seed=0), (3, 64)),
     "lenet-5": (lambda: models.create("lenet-5", seed=0), (3, 1, 28, 28)),
     "small vgg": (small_vgg, (3, 2, 16, 16)),

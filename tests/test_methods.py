@@ -14,6 +14,7 @@ from linreg_mirror.references import lasso
 
 torch = pytest.importorskip("torch")
 
+from rivals import examples, network  # noqa: E402
 from torch.func import functional_call  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
 
@@ -42,21 +43,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def network(seed=0, dtype=torch.float32):
-    """Two linear layers with batch norm between them, for inputs (N, 6) and three classes."""
-    model = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.BatchNorm1d(8), torch.nn.Tanh(), torch.nn.Linear(8, 3))
-    rng = np.random.default_rng(seed)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(torch.tensor(rng.standard_normal(parameter.shape)))
-    return model.to(dtype)
-
-
-def examples(dtype=torch.float32):
-    rng = np.random.default_rng(7)
-    return torch.tensor(rng.standard_normal((20, 6)), dtype=dtype), torch.tensor(rng.integers(3, size=20))
 
 
 def trained(method, model, steps=20, lr=0.05, momentum=0.9, weight_decay=0.01, optimizer=None):

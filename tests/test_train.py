@@ -403,6 +403,7 @@ def test_penalty_and_scale_are_reported(tmp_path):
         ({"data": {"name": "digit"}}, "unknown data set 'digit'"),
         ({"data": {"name": "mnist"}}, "directory"),
         ({"model": {"name": "lenet"}}, "unknown model 'lenet'"),
+        ({"model": {"name": "nowhere.models:network"}}, "there is no module nowhere"),
         ({"model": {"name": "mlp", "widths": [64, 5]}}, r"returns \(1, 5\), expected \(1, 10\)"),
         ({"model": {"name": "mlp", "widths": [60, 10]}}, r"mlp does not fit the data digits, of shape \(1, 8, 8\)"),
         ({"data": {"name": "teacher", "outputs": True}}, "teacher has targets, and the loss here is for classes"),

@@ -19,9 +19,9 @@ RULE = (
     f"is not worse is reproduced if the interval lies above {-100 * LOSS:g}, and not reproduced if it lies below "
     f"{-100 * LOSS:g}. All else is inconclusive: intervals that are too wide, a single seed, a run that diverged, "
     f"a side that is right in less than {100 * TRAINED:g} % of the test where most weights are kept, and so has hardly "
-    "trained, comparisons that contradict each other. A verdict is about the network, data and epochs of its own line: "
-    "a small network neither proves nor refutes what is claimed of a large one. Of twenty intervals one is expected to "
-    "miss."
+    "trained. Of several comparisons one that decides is enough, unless another decides otherwise. A verdict is about "
+    "the network, data and epochs of its own line: a small network neither proves nor refutes what is claimed of a "
+    "large one. Of twenty intervals one is expected to miss."
 )
 
 

@@ -78,7 +78,9 @@ def _run(folder: Path, entries: Sequence[Entry], data_directory: Path | None, de
     try:
         run = train(recipe, folder=folder, data_directory=data_directory, device=device)
     except Diverged as error:
-        last, message, measured = {}, str(error), {keep: {"accuracy": None} for keep in shares}
+        # Where the run is says nothing to whoever reads the table on another machine.
+        message = str(error).replace(str(folder), folder.name)
+        last, measured = {}, {keep: {"accuracy": None} for keep in shares}
     else:
         last = {name: run.history[-1][name] for name in ("loss", "l1_norm", "alpha", "decay", "log_scale")}
         message, measured = "", {record["keep"]: _measured(record) for record in run.prune(shares)}

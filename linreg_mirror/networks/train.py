@@ -98,7 +98,6 @@ class _Loop:
         if recipe.validation:
             # The same examples for all seeds, so that runs can be compared.
             whole = data.hold_out(whole, recipe.validation, np.random.default_rng(0))
-        self.settings = settings_of(recipe, whole)
         self.data = whole.to(device)
         self.batches = data.Batches(
             self.data.train,
@@ -115,6 +114,7 @@ class _Loop:
         model = model.to(device, dtype_of(recipe)).to(memory_format=layout)
         example = data.Batches(self.data.test, 1, dtype=self.batches.dtype, channels_last=recipe.channels_last)
         check_fit(model, next(iter(example))[0], self.data, recipe.model["name"])
+        self.settings = settings_of(recipe, whole)
         self.model: torch.nn.Module = processes.joined(model)
         self.history: list[Record] = []
         self.checkpoint, self.final = folder / "checkpoint.safetensors", folder / FINAL

@@ -56,9 +56,8 @@ def sites_of(model: nn.Module) -> list[Site]:
 
     These are convolutions and linear layers, with or without a batch norm after them, whose output goes on through
     activations that are 0 at 0, dropout, pooling and flattening alone, as modules or as the usual functions: to one
-    other layer, or to several modules. So
-    in VGG all convolutions; in residual nets the stem, and of each block all convolutions but the last, whose output is
-    added to the shortcut; in an MLP all hidden layers.
+    other layer, or to several modules. So in VGG all convolutions; in residual nets the stem, and of each block all
+    convolutions but the last, whose output is added to the shortcut; in an MLP all hidden layers.
 
     Parameters
     ----------
@@ -114,7 +113,9 @@ def _site(node: fx.Node, called: dict[fx.Node, nn.Module]) -> Site | None:
             return Site(name, norm, str(end.target), block) if block else None
         if flattens := _flattens(end, consumer, layer):
             flat = True
-        if not (flattens or isinstance(consumer, _PASSING) or end.target in _PASSING_FUNCTIONS):
+        # A submodule may have any name, "relu" too.
+        passes = isinstance(consumer, _PASSING) or (end.op != "call_module" and end.target in _PASSING_FUNCTIONS)
+        if not (flattens or passes):
             return None
     return Site(name, norm, None) if end.users else None
 
