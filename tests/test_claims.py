@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from benchmarks.claims import EVIDENCE, text
 from linreg_mirror import claims, cli
 from linreg_mirror.claims import CLAIMS, Claim, Pair, Verdict
 from linreg_mirror.claims.effect import Effect, paired
+from linreg_mirror.claims.equal_cost import at_equal_cost
 from linreg_mirror.claims.findings import measure
 from linreg_mirror.claims.verdict import combined, judge
 from linreg_mirror.theorems.ledger import Citation
@@ -209,6 +211,112 @@ def test_what_is_not_stored_was_not_measured():
     assert "nobody has looked" in claims.as_html([entry])
 
 
+# At equal cost
+
+
+def line(costs, shift=0.0):
+    """Return runs on the line 0.9 + log10(cost)/10 + shift, which is straight in the logarithm of the cost."""
+    return [(cost, 0.9 + math.log10(cost) / 10 + shift) for cost in costs]
+
+
+def test_curves_are_compared_where_they_overlap():
+    # Runs at different costs of curves two points apart, in any order; what lies outside the overlap does not count.
+    ours = [line([0.5, 0.02, 0.1], 0.02), [*line([0.3, 0.03], 0.02), (0.001, 0.8)]]
+    rivals = [[*line([0.03, 0.2]), (0.9, 0.999)], line([0.2, 0.01, 0.06])]
+    effect, by_cost = at_equal_cost(ours, rivals)
+    assert effect.mean == pytest.approx(0.02)
+    costs = list(by_cost)
+    assert (costs[0], costs[-1]) == (pytest.approx(0.03), pytest.approx(0.2))
+    assert all(one.mean == pytest.approx(0.02) for one in by_cost.values())
+    # Accuracies at the same place of the list, not at the same cost, say the opposite.
+    assert sum(a for _, a in sorted(ours[1])) < sum(a for _, a in sorted(rivals[0]))
+
+
+def test_seeds_are_paired_at_equal_cost():
+    costs = [0.1, 0.3]
+    ours, rivals = ([line(costs, shift + own) for shift in (-0.2, 0.0)] for own in (0.03, 0.0))
+    assert at_equal_cost(ours, rivals)[0] == Effect(pytest.approx(0.03), pytest.approx(0.03), pytest.approx(0.03))
+
+
+@pytest.mark.parametrize(
+    "ours", [line([0.01, 0.02]), line([0.3]), [], [(0.1, 0.1), (0.3, 0.1)], [(0.1, math.nan), (0.3, math.nan)]]
+)
+def test_nothing_is_said_where_no_cost_is_common(ours):
+    effect, by_cost = at_equal_cost([ours], [line([0.1, 0.3])])
+    assert math.isnan(effect.mean)
+    assert not by_cost
+    assert judge(effect, "better") == judge(effect, "not worse") == Verdict.inconclusive
+
+
+def test_runs_that_have_hardly_trained_are_no_part_of_a_curve():
+    collapsed = [*line([0.1, 0.3]), (0.15, 0.1)]
+    assert at_equal_cost([collapsed], [line([0.1, 0.3])])[0].mean == pytest.approx(0)
+
+
+def curves(folder, ours, rivals, **settings):
+    """Collect a comparison of A and B, each with settings of its own; runs (cost, accuracy) of each seed."""
+    made = content({}, **settings)
+    recipe = {"data": {"name": "digits"}, "model": {"name": "mlp"}, "epochs": 3, "batch": 64, "iterative": None}
+    for method, seeds in (("A", ours), ("B", rivals)):
+        for seed, runs in enumerate(seeds):
+            for k, (cost, accuracy) in enumerate(runs):
+                label = f"{method}, lam {k}"
+                own = {**recipe, "method": {"name": "l0", "lam": k}, "seed": seed}
+                made["entries"].append({"method": method, "label": label, "recipe": own, "keep": [1.0, 0.1]})
+                made["rows"] += [
+                    {"method": method, "label": label, "seed": seed, "keep": 1.0, "accuracy": accuracy,
+                     "left": 2 * cost, "operations": cost},
+                    {"method": method, "label": label, "seed": seed, "keep": 0.1, "accuracy": 0.0,
+                     "left": 0.0, "operations": 0.0},
+                ]  # fmt: skip
+    (folder / "made_up.json").write_text(json.dumps(made), encoding="utf-8")
+    return claims.collect(folder, [AT_COST])
+
+
+AT_COST = replace(CLAIM, pairs=(Pair("made-up", "A", "B", cost="operations"),))
+
+
+def test_a_stored_comparison_at_equal_cost(tmp_path):
+    gains = (0.02, 0.03, 0.04)
+    ours, rivals = [line([0.05, 0.2], gain) for gain in gains], [line([0.1, 0.4])] * 3
+    (finding,) = claims.evaluate(curves(tmp_path, ours, rivals), [AT_COST])
+    assert finding.verdict == Verdict.reproduced
+    (entry,) = claims.as_json([finding])
+    (one,) = entry["measurements"]
+    assert one["effect"] == pytest.approx(0.03)
+    assert one["setting"] == "mlp on digits, 3 epochs, 3 seeds, 10 to 20 % of the operations left"
+    assert one["settings"] == {label: {**one["settings"]["A"], "method": {"name": "l0"}} for label in "AB"}
+    assert one["cost"] == "operations"
+    weights = replace(AT_COST, pairs=(Pair("made-up", "A", "B", cost="weights"),))
+    evidence = claims.collect(tmp_path, [weights])
+    (again,) = claims.as_json(claims.evaluate(evidence, [weights]))
+    assert again["measurements"][0]["setting"].endswith("20 to 40 % of the weights left")
+
+
+def test_a_run_that_diverged_is_no_part_of_a_curve(tmp_path):
+    runs = [[*line([0.1, 0.4]), (0.2, None)]] * 3
+    evidence = curves(tmp_path, runs, [line([0.1, 0.4])] * 3)
+    assert evidence["made-up"]["curves"]["A"]["runs"][0]["operations"] == [0.1, 0.4]
+    assert claims.evaluate(evidence, [AT_COST])[0].measurements[0].effect.mean == pytest.approx(0)
+
+
+def test_nothing_in_common_is_told(tmp_path):
+    (finding,) = claims.evaluate(curves(tmp_path, [line([0.1, 0.2])] * 3, [line([0.3, 0.4])] * 3), [AT_COST])
+    assert finding.verdict == Verdict.inconclusive
+    entry = claims.as_json([finding])
+    assert "no operations in common" in rendered(claims.as_table(entry))
+    assert "nothing in common" in claims.as_html(entry)
+
+
+def test_a_method_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="no run has the method 'B', which a claim is about"):
+        curves(tmp_path, [line([0.1])], [])
+    evidence = curves(tmp_path, [line([0.1])], [line([0.1])])
+    del evidence["made-up"]["curves"]["B"]
+    with pytest.raises(ValueError, match="no run has the method 'B'; there are"):
+        claims.evaluate(evidence, [AT_COST])
+
+
 # What cannot be compared
 
 
@@ -300,6 +408,10 @@ def test_recipes_compare_what_claims_are_about(recipe):
     for claim in CLAIMS:
         for pair in claim.pairs:
             if pair.recipe == recipe:
+                if pair.cost:
+                    methods = Counter(entry.method for entry in comparison.entries if entry.recipe.seed == 0)
+                    assert all(methods[method] > 1 for method in (pair.method, pair.rival))
+                    continue
                 assert {pair.method, pair.rival} <= set(comparison.labels)
                 for label in (pair.method, pair.rival):
                     shares = {keep for entry in comparison.entries if entry.label == label for keep in entry.keep}

@@ -15,12 +15,16 @@ class Pair:
     recipe : str
         Of the comparison, as in `linreg-mirror compare RECIPE`.
     method, rival : str
-        Their labels in it.
+        Their labels in it; with `cost`, their names, each with several settings.
+    cost : {"weights", "operations"}, optional
+        For methods that decide themselves how much they leave: accuracies are compared where both have as many weights
+        that are not zero, or as many operations. Default: at each share of the weights that is kept.
     """
 
     recipe: str
     method: str
     rival: str
+    cost: Literal["weights", "operations"] | None = None
 
 
 @dataclass(frozen=True)

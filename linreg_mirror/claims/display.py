@@ -30,8 +30,9 @@ def as_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     list of dict
         `id`, `source`, `statement`, `relation`, `published`, `recipes`, `verdict`, `unmeasured` (the reason, or None),
         and in `measurements`: `recipe`, `command`, `version`, `commit`, `machine`, `method`, `rival`, `setting`
-        (network, data, epochs, seeds, in words), `settings` of both, `seeds`, `effect`, `low` and `high` (shares of the
-        examples; None for what is not finite), `by_share` (the same with `keep`), `verdict`.
+        (network, data, epochs, seeds, in words), `settings` of both, `cost` (what is equal: "weights" or "operations"
+        that are left; None where shares are pruned to), `seeds`, `effect`, `low` and `high` (shares of the examples;
+        None for what is not finite), `by_share` (the same with `keep`), `verdict`.
     """
     return [
         {
@@ -57,7 +58,8 @@ def _measurement(one: Measurement) -> dict[str, Any]:
         "method": pair.method,
         "rival": pair.rival,
         "setting": _setting(one),
-        "settings": {label: evidence["methods"][label]["settings"] for label in (pair.method, pair.rival)},
+        "settings": {label: side["settings"] for label, side in zip((pair.method, pair.rival), one.sides, strict=True)},
+        "cost": pair.cost,
         "seeds": list(one.seeds),
         **_numbers(one.effect),
         "by_share": [{"keep": keep, **_numbers(effect)} for keep, effect in one.by_share.items()],
@@ -74,15 +76,21 @@ def _numbers(effect: Effect) -> dict[str, float | None]:
 def _setting(one: Measurement) -> str:
     settings, cycles = one.settings, one.settings.get("iterative")
     epochs = f"{cycles['cycles']} cycles of {settings['epochs']} epochs" if cycles else f"{settings['epochs']} epochs"
-    shares = ", ".join(f"{100 * keep:.3g}" for keep in one.by_share)
     seeds = f"{len(one.seeds)} seed{'s' * (len(one.seeds) != 1)}"
-    return f"{settings['model']['name']} on {settings['data']['name']}, {epochs}, {seeds}, {shares} % kept"
+    return f"{settings['model']['name']} on {settings['data']['name']}, {epochs}, {seeds}, {_range(one)}"
+
+
+def _range(one: Measurement) -> str:
+    shares = [f"{100 * keep:.3g}" for keep in one.by_share]
+    if one.pair.cost is None:
+        return f"{', '.join(shares)} % kept"
+    return f"{shares[0]} to {shares[-1]} % of the {one.pair.cost} left" if shares else f"no {one.pair.cost} in common"
 
 
 def _points(entry: Mapping[str, Any]) -> str:
     """Return the gain and its interval in percentage points."""
     if entry["effect"] is None:
-        return "diverged"
+        return "diverged" if entry["by_share"] else "nothing in common"
     gain = f"{100 * entry['effect']:+.2f}"
     return gain if entry["low"] is None else f"{gain} [{100 * entry['low']:+.2f}, {100 * entry['high']:+.2f}]"
 

@@ -37,7 +37,9 @@ def collect(folder: Path, claims: Sequence[Claim] = CLAIMS) -> Evidence:
     dict
         By recipe: `command`, `version`, `commit` and `machine`, and by label in `methods`: `settings` (those that all
         of its runs share), `seeds`, and by share that is kept `accuracy`, in the order of seeds, None where a run
-        diverged.
+        diverged. By method in `curves`, for what is compared at equal cost: `settings`, `seeds`, and in `runs`, for
+        each seed, `weights`, `operations` (shares that are left of those of the dense network) and `accuracy` of all
+        its settings, not pruned further, but for runs that diverged.
 
     Raises
     ------
@@ -46,30 +48,34 @@ def collect(folder: Path, claims: Sequence[Claim] = CLAIMS) -> Evidence:
     """
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}: write the one with the results of `linreg-mirror compare`")
-    labels: dict[str, dict[str, None]] = {}  # a set that keeps its order
+    wanted: dict[str, dict[tuple[str, bool], None]] = {}  # sets that keep their order
     for pair in (pair for claim in claims for pair in claim.pairs):
-        labels.setdefault(pair.recipe, {}).update({pair.method: None, pair.rival: None})
+        sides = {(name, pair.cost is not None): None for name in (pair.method, pair.rival)}
+        wanted.setdefault(pair.recipe, {}).update(sides)
     paths = {path.stem.replace("_", "-"): path for path in sorted(folder.glob("*.json"))}
-    if not labels.keys() & paths.keys():
+    if not wanted.keys() & paths.keys():
         raise ValueError(
             f"{folder} has no comparison that a claim is about: run `linreg-mirror compare` on one of "
-            f"{', '.join(labels)} first"
+            f"{', '.join(wanted)} first"
         )
-    return {recipe: _shortened(paths[recipe], list(wanted)) for recipe, wanted in labels.items() if recipe in paths}
+    return {recipe: _shortened(paths[recipe], list(sides)) for recipe, sides in wanted.items() if recipe in paths}
 
 
-def _shortened(path: Path, labels: Sequence[str]) -> Evidence:
+def _shortened(path: Path, sides: Sequence[tuple[str, bool]]) -> Evidence:
+    """Return what is needed of some labels, and of some methods with all their settings."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        known = list(dict.fromkeys(row["label"] for row in content["rows"]))
-        for label in labels:
-            if label not in known:
-                raise ValueError(f"{path}: no run has the label {label!r}, which a claim is about; there are {known}")
+        for name, whole in sides:
+            what = "method" if whole else "label"
+            known = list(dict.fromkeys(row[what] for row in content["rows"]))
+            if name not in known:
+                raise ValueError(f"{path}: no run has the {what} {name!r}, which a claim is about; there are {known}")
         made = content["environment"]
         return {
             "command": content["command"],
             **{name: made[name] for name in ("version", "commit", "machine")},
-            "methods": {label: _method(content, label) for label in labels},
+            "methods": {label: _method(content, label) for label, whole in sides if not whole},
+            "curves": {method: _curves(content, method) for method, whole in sides if whole},
         }
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(
@@ -81,12 +87,32 @@ def _method(content: Mapping[str, Any], label: str) -> Evidence:
     rows = [row for row in content["rows"] if row["label"] == label]
     accuracy = {(row["keep"], row["seed"]): row["accuracy"] for row in rows}
     shares, seeds = (list(dict.fromkeys(row[name] for row in rows)) for name in ("keep", "seed"))
-    settings = _common([entry["recipe"] for entry in content["entries"] if entry["label"] == label])
     return {
-        "settings": {name: settings[name] for name in _SETTINGS if name in settings},
+        "settings": _settings(content, "label", label),
         "seeds": seeds,
         "accuracy": {str(keep): [accuracy[keep, seed] for seed in seeds] for keep in shares},
     }
+
+
+def _curves(content: Mapping[str, Any], method: str) -> Evidence:
+    rows = [row for row in content["rows"] if row["method"] == method and row["keep"] == 1]
+    seeds = list(dict.fromkeys(row["seed"] for row in rows))
+    names = {"weights": "left", "operations": "operations", "accuracy": "accuracy"}
+    trained = [row for row in rows if row["accuracy"] is not None]
+    return {
+        "settings": _settings(content, "method", method),
+        "seeds": seeds,
+        "runs": [
+            {name: [row[own] for row in trained if row["seed"] == seed] for name, own in names.items()}
+            for seed in seeds
+        ],
+    }
+
+
+def _settings(content: Mapping[str, Any], what: str, name: str) -> Evidence:
+    """Return the settings that all runs of a label, or a method, share."""
+    settings = _common([entry["recipe"] for entry in content["entries"] if entry[what] == name])
+    return {name: settings[name] for name in _SETTINGS if name in settings}
 
 
 def _common(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

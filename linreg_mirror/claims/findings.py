@@ -9,6 +9,7 @@ import numpy as np
 from linreg_mirror.claims.claim import Claim, Pair
 from linreg_mirror.claims.effect import Effect, paired
 from linreg_mirror.claims.entries import CLAIMS
+from linreg_mirror.claims.equal_cost import at_equal_cost
 from linreg_mirror.claims.evidence import Evidence, stored
 from linreg_mirror.claims.verdict import TRAINED, Verdict, combined, judge
 
@@ -27,7 +28,8 @@ class Measurement:
     effect : Effect
         Gain over the rival, averaged over the shares.
     by_share : mapping of float to Effect
-        The same at each share of the weights that is kept.
+        The same at each share of the weights that is kept; of those, or of the operations, that are left, if the pair
+        is compared at equal cost.
     verdict : Verdict
         By `judge`; inconclusive where a side has hardly trained, even with most weights.
     evidence : mapping
@@ -43,12 +45,17 @@ class Measurement:
     @property
     def settings(self) -> Mapping[str, Any]:
         """Settings of the method; network, data, epochs and the like are the rival's too."""
-        return self.evidence["methods"][self.pair.method]["settings"]
+        return self.sides[0]["settings"]
 
     @property
     def seeds(self) -> Sequence[int]:
         """Those of both sides."""
-        return self.evidence["methods"][self.pair.method]["seeds"]
+        return self.sides[0]["seeds"]
+
+    @property
+    def sides(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """What is stored of both."""
+        return _sides(self.pair, self.evidence)
 
 
 @dataclass(frozen=True)
@@ -89,11 +96,14 @@ def evaluate(evidence: Evidence | None = None, claims: Sequence[Claim] = CLAIMS)
 
 def measure(claim: Claim, pair: Pair, evidence: Mapping[str, Any]) -> Measurement:
     """Return what a comparison says about a claim; errors as in `evaluate`."""
-    where, methods = f"{claim.id} on {pair.recipe}", evidence["methods"]
+    where = f"{claim.id} on {pair.recipe}"
+    found = evidence["curves" if pair.cost else "methods"]
     for label in (pair.method, pair.rival):
-        if label not in methods:
-            raise ValueError(f"{where}: no run has the label {label!r}; there are {list(methods)}")
-    method, rival = methods[pair.method], methods[pair.rival]
+        if label not in found:
+            raise ValueError(
+                f"{where}: no run has the {'method' if pair.cost else 'label'} {label!r}; there are {list(found)}"
+            )
+    method, rival = _sides(pair, evidence)
     ours, theirs = ({name: side["settings"].get(name) for name in _BUDGET} for side in (method, rival))
     if ours != theirs:
         unequal = [name for name in _BUDGET if ours[name] != theirs[name]]
@@ -102,6 +112,10 @@ def measure(claim: Claim, pair: Pair, evidence: Mapping[str, Any]) -> Measuremen
         raise ValueError(
             f"{where}: seeds are {method['seeds']} and {rival['seeds']}: give both methods the same, in the same order"
         )
+    if pair.cost:
+        curves = ([_points(runs, pair.cost) for runs in side["runs"]] for side in (method, rival))
+        total, by_cost = at_equal_cost(*curves)
+        return Measurement(pair, total, by_cost, judge(total, claim.relation), evidence)
     shares = [keep for keep in method["accuracy"] if keep in rival["accuracy"] and float(keep) <= claim.most]
     if not shares:
         raise ValueError(f"{where}: no share up to {claim.most:g} was measured of both, which the claim is about")
@@ -112,3 +126,12 @@ def measure(claim: Claim, pair: Pair, evidence: Mapping[str, Any]) -> Measuremen
     trained = all(side[densest].mean() >= TRAINED for side in sides)
     verdict = judge(total, claim.relation) if trained else Verdict.inconclusive
     return Measurement(pair, total, by_share, verdict, evidence)
+
+
+def _sides(pair: Pair, evidence: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    found = evidence["curves" if pair.cost else "methods"]
+    return found[pair.method], found[pair.rival]
+
+
+def _points(runs: Mapping[str, Any], cost: str) -> np.ndarray:
+    return np.column_stack([runs[cost], runs["accuracy"]])

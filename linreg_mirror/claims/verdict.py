@@ -19,9 +19,11 @@ RULE = (
     f"is not worse is reproduced if the interval lies above {-100 * LOSS:g}, and not reproduced if it lies below "
     f"{-100 * LOSS:g}. All else is inconclusive: intervals that are too wide, a single seed, a run that diverged, "
     f"a side that is right in less than {100 * TRAINED:g} % of the test where most weights are kept, and so has hardly "
-    "trained. Of several comparisons one that decides is enough, unless another decides otherwise. A verdict is about "
-    "the network, data and epochs of its own line: a small network neither proves nor refutes what is claimed of a "
-    "large one. Of twenty intervals one is expected to miss."
+    "trained. Methods that decide themselves how much they leave are compared where they leave as much: along curves "
+    "through their runs at several strengths of the penalty, over the range that is common to all seeds of both, and "
+    "without runs that have hardly trained. Of several comparisons one that decides is enough, unless another decides "
+    "otherwise. A verdict is about the network, data and epochs of its own line: a small network neither proves nor "
+    "refutes what is claimed of a large one. Of twenty intervals one is expected to miss."
 )
 
 
