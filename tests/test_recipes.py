@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch")
 
 from linreg_mirror.networks import data, methods, models, recipes
-from linreg_mirror.networks.recipes import Recipe
+from linreg_mirror.networks.recipes import Iterative, Recipe
 from linreg_mirror.networks.runs import run_folder
 
 
@@ -41,6 +41,41 @@ def test_settings_are_changed(tmp_path):
     assert changed == Recipe(epochs=7, method={"name": "l1", "alpha": 1e-3}, schedule="constant", augment=True)
     # Another method does not take over the options of the first.
     assert recipes.read(file, ["method.name=dense"]).method == {"name": "dense"}
+
+
+def test_a_recipe_can_be_like_another(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        'like = "wr-digits"\nepochs = 5\nmethod.name = "spred"\n[iterative]\ncycles = 3\n[compare]\nseeds = [4]\n',
+        encoding="utf-8",
+    )
+    # wr-digits is like imp-digits but for its rewinding: 12 cycles of 20 epochs.
+    assert recipes.read("wr-digits").iterative == Iterative("weights", cycles=12)
+    found = recipes.read(file, ["iterative.epoch=1"])
+    assert found == Recipe(epochs=5, method={"name": "spred"}, iterative=Iterative("weights", cycles=3, epoch=1))
+    comparison = recipes.read_comparison(file)
+    assert comparison.labels == recipes.read_comparison("imp-digits").labels
+    assert {entry.recipe.seed for entry in comparison.entries} == {4}
+
+
+def test_other_names_bring_their_own_options_alone(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('like = "synflow-digits"\nmethod = { name = "masked", score = "snip" }\n', encoding="utf-8")
+    assert recipes.read(file).method == {**recipes.read("synflow-digits").method, "score": "snip"}
+    file.write_text('like = "synflow-digits"\nmethod = { name = "dense" }\n', encoding="utf-8")
+    assert recipes.read(file).method == {"name": "dense"}
+
+
+@pytest.mark.parametrize("like", ['"{own}"', '"{other}"', "3", '["imp-digits"]'])
+def test_recipes_that_are_like_themselves_or_like_nothing(tmp_path, like):
+    own, other = tmp_path / "own.toml", tmp_path / "other.toml"
+    other.write_text(f'like = "{own}"\n', encoding="utf-8")
+    own.write_text(f"like = {like.format(own=own, other=other)}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="like must name another recipe, got"):
+        recipes.read(own)
+    own.write_text('like = "nothing"\n', encoding="utf-8")
+    with pytest.raises(ValueError, match=r"there is no recipe 'nothing'"):
+        recipes.read(own)
 
 
 def test_usual_settings_do_not_count_in_the_name():

@@ -160,6 +160,9 @@ def names() -> list[str]:
 def read(name: str | Path, changes: Sequence[str] = ()) -> Recipe:
     """Read a recipe.
 
+    A file that says `like = "NAME"` differs from another recipe in what it sets itself: a table takes the place of the
+    other's entry by entry, or as a whole if it has another name.
+
     Parameters
     ----------
     name : str or Path
@@ -170,7 +173,7 @@ def read(name: str | Path, changes: Sequence[str] = ()) -> Recipe:
     Raises
     ------
     ValueError
-        If there is no such recipe, the file is no TOML, or a setting is unknown or out of range.
+        If there is no such recipe, the file is no TOML or is like itself, or a setting is unknown or out of range.
     """
     settings = settings_in(name)
     settings.pop("compare", None)
@@ -181,16 +184,22 @@ def _folder() -> Any:
     return resources.files("linreg_mirror.networks.recipes")
 
 
-def settings_in(name: str | Path) -> dict[str, Any]:
-    """Return what a TOML file says, or ValueError."""
+def settings_in(name: str | Path, of: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return what a TOML file says, and what it is like, or ValueError; `of` is what is like this one."""
     path = Path(name)
     file = path if path.suffix == ".toml" else _folder() / f"{name}.toml"
     if not file.is_file():
         raise ValueError(f"there is no recipe {str(name)!r}: write a TOML file, or one of {', '.join(names())}")
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        settings = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{name} is no TOML: {error}") from None
+    like = settings.pop("like", None)
+    if like is None:
+        return settings
+    if not isinstance(like, str) or like in (*of, str(name)):
+        raise ValueError(f"{name}: like must name another recipe, got {like!r}")
+    return merged(settings_in(like, (*of, str(name))), settings)
 
 
 def made(settings: Mapping[str, Any]) -> Recipe:
