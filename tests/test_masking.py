@@ -1,5 +1,6 @@
 """Masks by the names of their parts, and the command that makes them."""
 
+import copy
 import json
 import sys
 from functools import partial
@@ -13,6 +14,8 @@ from linreg_mirror import cli
 
 torch = pytest.importorskip("torch")
 safetensors = pytest.importorskip("safetensors")
+
+from torch.nn.functional import cross_entropy  # noqa: E402
 
 from linreg_mirror.networks import masking, models  # noqa: E402
 from sketching import network_scores  # noqa: E402
@@ -90,6 +93,44 @@ def test_signed_scores_become_probabilities(model, batch):
     assert not any((masks[name] & negative[name]).any() for name in masks)
     masks = masking.masks_at_initialization(model, batch, **parts, signed="absolute", rng=rng())
     assert any((masks[name] & negative[name]).any() for name in masks)
+
+
+@pytest.fixture
+def classes(batch):
+    """Examples of three classes, under the cross-entropy."""
+    return masking.Batch(10 * batch.inputs, torch.tensor([0, 1, 2, 0, 1]), cross_entropy)
+
+
+def test_softmax_temperature_is_that_of_the_last_layer(model, classes):
+    """What SNIP says of theta * dloss/dtheta is the same of theta/T, if the last layer holds the temperature."""
+    cooled = copy.deepcopy(model)
+    *_, last = (module for module in cooled.modules() if isinstance(module, torch.nn.Linear))
+    with torch.no_grad():
+        for parameter in last.parameters():
+            parameter /= 8
+    of = partial(masking.masks_at_initialization, batch=classes, score="snip", keep=0.3)
+    assert equal(of(model, softmax_temperature=8, rng=rng()), of(cooled, rng=rng()))
+    assert not equal(of(model, rng=rng()), of(cooled, rng=rng()))
+
+
+def test_grasp_sees_a_softmax_of_temperature_200(model, classes):
+    scores = network_scores.grasp(
+        model, lambda outputs, y: cross_entropy(outputs / 200, y), classes.inputs, classes.targets
+    )
+    of = partial(masking.masks_at_initialization, model, classes, score="grasp", keep=0.3)
+    assert equal(of(rng=rng()), sketching.select_masks(scores, 0.3))
+    assert not equal(of(rng=rng()), of(softmax_temperature=1, rng=rng()))
+
+
+def test_losses_without_a_softmax_have_no_temperature(model, batch):
+    of = partial(masking.masks_at_initialization, model, batch, score="grasp", keep=0.3)
+    assert equal(of(rng=rng()), of(softmax_temperature=1, rng=rng()))
+
+
+@pytest.mark.parametrize("bad", [0, -1.0, float("nan"), float("inf")])
+def test_impossible_temperatures(model, batch, bad):
+    with pytest.raises(ValueError, match="softmax_temperature must be positive and finite, got"):
+        masking.masks_at_initialization(model, batch, score="snip", keep=0.3, softmax_temperature=bad, rng=rng())
 
 
 def test_examples_of_a_file(model, tmp_path):

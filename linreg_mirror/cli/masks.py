@@ -30,6 +30,9 @@ def masks(
     signed: Annotated[
         str, typer.Option(help="How scores of grasp become probabilities: positive or absolute.")
     ] = "positive",
+    softmax_temperature: Annotated[
+        float | None, typer.Option(help="Divides outputs before the cross-entropy. Default: 1; 200 for grasp.")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="npz with X and y. Default: none; normal inputs, and normal residuals.")
     ] = None,
@@ -65,8 +68,9 @@ def masks(
         else:
             batch = masking.read_batch(network, data, examples, of_batch)
         parts = {"score": score, "keep": keep, "select": select, "allocate": allocate, "rescale": rescale}
+        details = {"rounds": rounds, "signed": signed, "softmax_temperature": softmax_temperature}
         with console.status(f"{score} of {model}"):
-            found = masking.masks_at_initialization(network, batch, **parts, rounds=rounds, signed=signed, rng=of_masks)
+            found = masking.masks_at_initialization(network, batch, **parts, **details, rng=of_masks)
             left = diagnosis(network, found, inputs=batch.inputs)
         console.print(str(left), highlight=False, soft_wrap=True, markup=False, emoji=False)
         if output is None:
@@ -74,6 +78,7 @@ def masks(
                 "rescaled" if rescale else "",
                 f"rounds{rounds}" if rounds else "",
                 signed if signed != "positive" else "",
+                f"softmax{softmax_temperature:g}" if softmax_temperature else "",
                 data.stem if data else "",
                 f"examples{examples}" if examples != _EXAMPLES else "",
             )
@@ -87,7 +92,7 @@ def masks(
         settings = {
             "model": model, "options": option or [], "seed": seed, "data": data and data.name,
             "sha256": data and hashlib.sha256(data.read_bytes()).hexdigest(), "examples": len(batch.inputs),
-            "rounds": rounds, "signed": signed, **parts,
+            **details, **parts,
         }  # fmt: skip
         save_file(found, output, metadata={"settings": json.dumps(settings)})
     except (ValueError, TypeError, OSError, ImportError) as error:

@@ -1,6 +1,7 @@
 """Masks of a network by the names of their parts: which score, allocation and selection, on which data."""
 
 import copy
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch.nn.functional import cross_entropy
 
 import sketching
 from linreg_mirror._arguments import check_integer, check_rng
@@ -78,6 +80,7 @@ def masks_at_initialization(
     rescale: bool = False,
     rounds: int | None = None,
     signed: str = "positive",
+    softmax_temperature: float | None = None,
     rng: np.random.Generator,
 ) -> Masks:
     """Return the masks that a score, an allocation and a selection give.
@@ -104,6 +107,9 @@ def masks_at_initialization(
         replacement, where every round would lose entries again; 1 for all others.
     signed : {"positive", "absolute"}
         How GraSP's scores become probabilities: `sketching.positive_part` or `sketching.absolute`. Not used by top-k.
+    softmax_temperature : float, optional
+        What outputs are divided by before the cross-entropy sees them, for scores; other losses see them as they are.
+        Default: 200 for GraSP, as in its authors' code, and 1 for all others.
     rng : numpy.random.Generator
         Source of all randomness. Scores and selection draw from streams of their own.
 
@@ -114,8 +120,8 @@ def masks_at_initialization(
     Raises
     ------
     ValueError
-        If a name is unknown, top-k is to be rescaled, the score needs a batch and there is none, or score or selection
-        refuse what they get.
+        If a name is unknown, top-k is to be rescaled, the temperature is not positive, the score needs a batch and
+        there is none, or score or selection refuse what they get.
     """
     check_rng(rng)
     scored, allocated = _named("score", score, SCORES), _named("allocate", allocate, ALLOCATIONS)
@@ -127,6 +133,14 @@ def masks_at_initialization(
             f"{score} needs a batch, of data or of random_batch(model, examples, rng) (in a recipe method.data=false): "
             f"without one there are {' and '.join(BLIND)}"
         )
+    if softmax_temperature is None:
+        softmax_temperature = 200.0 if score == "grasp" else 1.0
+    if not 0 < softmax_temperature < math.inf:
+        raise ValueError(
+            f"softmax_temperature must be positive and finite, got {softmax_temperature}: write 1 for none"
+        )
+    if batch is not None and batch.loss is cross_entropy:
+        batch = batch._replace(loss=lambda outputs, labels: cross_entropy(outputs / softmax_temperature, labels))
     of_scores, of_selection = rng.spawn(2)
     usual = 100 if score == "synflow" and select != "with-replacement" else 1
 
@@ -213,7 +227,7 @@ def read_batch(model: torch.nn.Module, file: Path, examples: int, rng: np.random
                 f"{file} holds classes from {y.min()} to {y.max()}, the model has outputs of shape {outputs} for an "
                 "example: classes are numbered from 0, one for each output; targets that are no classes must be floats"
             )
-        return Batch(inputs, torch.as_tensor(y[drawn].astype(np.int64)), torch.nn.functional.cross_entropy)
+        return Batch(inputs, torch.as_tensor(y[drawn].astype(np.int64)), cross_entropy)
     if np.prod(outputs) != 1:
         raise ValueError(
             f"{file} holds one target of {y.dtype} for each example, the model has outputs of shape {outputs}: take a "

@@ -20,7 +20,7 @@ class Masked(Dense):
 
     Parameters
     ----------
-    score, keep, select, allocate, rescale, rounds, signed
+    score, keep, select, allocate, rescale, rounds, signed, softmax_temperature
         As in `masking.masks_at_initialization`; keep is above 0. Factors, which `rescale` gives in place of a mask, are
         multiplied into the initial weights, x0 = factor * w0, and x is trained. To train w in x = factor * w would be
         something else: steps of x would be factor^2 times as long.
@@ -59,6 +59,7 @@ class Masked(Dense):
         rescale: bool = False,
         rounds: int | None = None,
         signed: str = "positive",
+        softmax_temperature: float | None = None,
         data: bool = True,
         examples: int = 100,
         seed: int = 0,
@@ -72,7 +73,7 @@ class Masked(Dense):
         check_integer("seed", seed, 0)
         self.options: dict[str, Any] = {
             "score": score, "keep": keep, "select": select, "allocate": allocate, "rescale": rescale, "rounds": rounds,
-            "signed": signed,
+            "signed": signed, "softmax_temperature": softmax_temperature,
         }  # fmt: skip
         self.data, self.examples, self.seed, self.batch = data, examples, seed, batch
 
