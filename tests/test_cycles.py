@@ -5,6 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
+
+from linreg_mirror import cli
 
 torch = pytest.importorskip("torch")
 
@@ -235,6 +238,19 @@ def test_finished_cycles_are_read_not_repeated(tmp_path):
     again = train(iterative("weights"), folder=tmp_path, progress=lambda record: pytest.fail("it trains"))
     assert again.ends() == first.ends()
     assert again.history == first.history
+
+
+def test_the_command_shows_every_cycle(tmp_path, monkeypatch):
+    monkeypatch.setattr(cli.console, "width", 130)
+    arguments = ["train", "imp-digits", "--output", str(tmp_path / "run")]
+    for change in ("epochs=1", "iterative.cycles=3", "iterative.keep=0.5"):
+        arguments += ["--set", change]
+    result = CliRunner().invoke(cli.app, arguments)
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.output.splitlines() if line.strip()[:1].isdigit()]
+    assert [row[0] for row in rows] == ["100.0%", "50.0%", "25.0%"]
+    kept = [int(row[1].replace(",", "")) for row in rows]
+    assert kept == [round(kept[0] * share) for share in (1, 0.5, 0.25)]
 
 
 def test_cycles_are_compared_with_plain_runs(tmp_path):

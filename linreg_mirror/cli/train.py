@@ -22,7 +22,6 @@ _Changes = Annotated[
 ]
 _Data = Annotated[Path | None, typer.Option("--data-dir", help="Where datasets are that come with no package.")]
 _Device = Annotated[str, typer.Option(help="Where to train, such as cpu or cuda.")]
-_SHARES = (1.0, 0.1, 0.05, 0.02, 0.01, 0.005)
 
 
 def train(
@@ -31,7 +30,10 @@ def train(
     data_directory: _Data = None,
     device: _Device = "cpu",
     keep: Annotated[
-        list[float] | None, typer.Option(help="Share of weights to which the end is pruned; may be repeated.")
+        list[float] | None,
+        typer.Option(
+            help="Share of weights to which the end is pruned; may be repeated. Default: of cycles their own."
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder of the run. Default: results/runs/, named after the settings.")
@@ -67,7 +69,7 @@ def train(
                 ),
             )
         if done.leads:
-            _show(done, keep or _SHARES)
+            _show(done, keep or done.shares)
     except ArithmeticError as error:
         console.print(f"diverged: {error}", style="bold red", highlight=False, soft_wrap=True, markup=False)
         raise typer.Exit(1) from None
@@ -84,7 +86,7 @@ def _described(record: dict[str, Any]) -> str:
     )
 
 
-def _show(run: "Run", shares: tuple[float, ...] | list[float]) -> None:
+def _show(run: "Run", shares: list[float]) -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in ("kept", "weights", "not 0", "of", "layers lost", "operations", "test accuracy"):
         table.add_column(name, justify="right")

@@ -43,6 +43,11 @@ class Start:
 class Cycles(Run):
     """A finished run of several cycles: `model` and `history` are those of the last."""
 
+    @property
+    def shares(self) -> list[float]:
+        """The share of the weights that each cycle has."""
+        return _shares(self.recipe)
+
     def cycle(self, number: int) -> Run:
         """Return one of the cycles, from 0: its model, and its history."""
         folder, model = _folder(self.folder, number), copy.deepcopy(self.model)
@@ -52,7 +57,7 @@ class Cycles(Run):
 
     def ends(self) -> list[Record]:
         """Return what `pruned` says of the end of every cycle, with exactly the weights that it has."""
-        return [{"cycle": k, **self.cycle(k).pruned(share)} for k, share in enumerate(_shares(self.recipe))]
+        return [{"cycle": k, **self.cycle(k).pruned(share)} for k, share in enumerate(self.shares)]
 
     def pruned(self, keep: float) -> Record:
         """Return what `Run.pruned` does, for the sparsest cycle that has as many weights as are kept, and its number.
@@ -60,10 +65,9 @@ class Cycles(Run):
         So a share that is a cycle's own is answered by its end as it is, one in between by a cycle that is a little
         denser, pruned further, and one below all of them by the last. To compare cycles ask for keep^k of the recipe.
         """
-        shares = _shares(self.recipe)
         shapes = {name: tuple(weight.shape) for name, weight in prunable(self.model).items()}
         wanted = places(shapes, keep)
-        cycle = max(number for number, share in enumerate(shares) if places(shapes, share) >= wanted)
+        cycle = max(number for number, share in enumerate(self.shares) if places(shapes, share) >= wanted)
         return {"cycle": cycle, **self.cycle(cycle).pruned(keep)}
 
 
@@ -130,7 +134,6 @@ def _plan(recipe: Recipe) -> Iterative:
 
 
 def _shares(recipe: Recipe) -> list[float]:
-    """Return the share of the weights that each cycle has."""
     plan = _plan(recipe)
     return [plan.keep**cycle for cycle in range(plan.cycles)]
 

@@ -46,6 +46,11 @@ class Run:
     history: list[Record]
     leads: bool = True
 
+    @property
+    def shares(self) -> list[float]:
+        """Shares of the weights that the end is pruned to where none are asked for."""
+        return [1.0, 0.1, 0.05, 0.02, 0.01, 0.005]
+
     def pruned(self, keep: float) -> Record:
         """Return test accuracy, and what is left of the network, once all but this share of the weights is zero.
 
