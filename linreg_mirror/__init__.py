@@ -1,5 +1,7 @@
 """The theory of x = m*w on linear regression, and its verification."""
 
+from typing import TYPE_CHECKING, Any
+
 from linreg_mirror import instances, losses, mirrors, schedules
 from linreg_mirror.descent import Descent, descent
 from linreg_mirror.descents import Descents, descents
@@ -23,6 +25,9 @@ from linreg_mirror.saddles import SaddlePath, saddles
 from linreg_mirror.stability import largest_stable_step
 from linreg_mirror.trajectory import Certificate, Check, Solution, Stats, Status, Trajectory
 
+if TYPE_CHECKING:
+    from linreg_mirror.estimator import MirrorRegressor
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -35,6 +40,7 @@ __all__ = [
     "Factorized",
     "Hadamard",
     "ImplicitBias",
+    "MirrorRegressor",
     "NoMirror",
     "Parametrization",
     "Power",
@@ -59,3 +65,16 @@ __all__ = [
     "saddles",
     "schedules",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # scikit-learn takes as long to import as all the rest.
+    if name == "MirrorRegressor":
+        from linreg_mirror.estimator import MirrorRegressor
+
+        return MirrorRegressor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,323 @@
+"""The scikit-learn face: linear regression by a mirror flow, with `fit`, `predict` and `score`."""
+
+import warnings
+from typing import Any, Literal, Self
+
+import numpy as np
+import scipy.sparse
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils import validation as sk
+
+from linreg_mirror._arguments import check_integer
+from linreg_mirror.descent import descent
+from linreg_mirror.limits import limit
+from linreg_mirror.losses import Array
+from linreg_mirror.parametrizations import Hadamard, Power
+from linreg_mirror.problem import Problem, as_real_array
+from linreg_mirror.saddles import saddles
+from linreg_mirror.schedules import Schedule, as_schedule, require_clock
+from linreg_mirror.stability import largest_stable_step
+from linreg_mirror.trajectory import Status
+
+_SCALE = 1e-6  # as of the command `solve`
+
+# Parameters that not every solver uses: their defaults, which all of them take, and who does.
+_USED_BY = {
+    "scale": (None, ("limit", "descent")),
+    "log_scale": (None, ("limit", "descent")),
+    "depth": (2, ("limit", "descent")),
+    "schedule": (None, ("limit", "descent")),
+    "tol": (None, ("limit", "descent")),
+    "step_size": (None, ("descent",)),
+    "momentum": (0.0, ("descent",)),
+    "batch_size": (None, ("descent",)),
+    "max_iter": (None, ("descent",)),
+}
+_SOLVERS = {
+    "limit": "goes to the end of the flow without steps",
+    "descent": "takes steps",
+    "saddles": "is the limit of vanishing scale, without penalty and with the same end at any depth",
+}
+
+
+class MirrorRegressor(RegressorMixin, BaseEstimator):
+    """Least squares by gradient descent on x = m*w, or by the limit that its flow has.
+
+    Of all coefficients that fit the data best, the one that the mirror flow from x = 0 ends at: of least L2 norm for a
+    large `scale`, of least L1 norm for a small one. Where there are more samples than features, or they are
+    inconsistent, "fit best" means least squares; where those determine the coefficients, nothing else matters.
+
+    Parameters
+    ----------
+    scale : float or array_like, shape (n_features,), optional
+        The scale b = (m0^2 - w0^2)/2 > 0 of the start, one for all features or one for each. Default: 1e-6. Where
+        `depth` is D >= 3, p0 = q0 = sqrt(b/2), as they are at depth 2.
+    log_scale : float or array_like, shape (n_features,), optional
+        log b, in place of `scale`, for scales that no float64 holds.
+    depth : int
+        2 for x = m*w (`Hadamard`), D >= 3 for x = p^D - q^D (`Power`).
+    schedule : Schedule or float, optional
+        One of `linreg_mirror.schedules`: the penalty alpha on |m|^2 + |w|^2 (or |p|^2 + |q|^2). "limit" needs one on
+        clock "time" with a finite integral. Default: none.
+    solver : {"limit", "descent", "saddles"}
+        "limit" solves for the end of the flow; "descent" takes steps of finite size; "saddles" follows the path of
+        vanishing scale to its end, which has the least L1 norm.
+    fit_intercept : bool
+        Whether to centre the data, so that the intercept fits best at all times and is not penalised.
+    step_size : float, Schedule or callable, optional
+        Of "descent", for the loss |Xx - y|^2/2 summed over samples. Default: half the largest stable one, which takes
+        the eigenvalues of a matrix as large as the rank of X, with `batch_size` as the number of samples.
+    momentum : float
+        Of "descent", in [0, 1): heavy ball.
+    batch_size : int, optional
+        Of "descent": samples a step, a new permutation each epoch. Default: all.
+    max_iter : int, optional
+        Steps of "descent", at the most. Default: that of `linreg_mirror.descent`.
+    tol : float, optional
+        Largest violation, relative: of Xx = y for "limit", of stationarity for "descent". Default: those of
+        `linreg_mirror.limit` and `linreg_mirror.descent`.
+    random_state : int, RandomState or None
+        Draws the batches.
+
+    Attributes
+    ----------
+    coef_ : array, shape (n_features,)
+        Effective weights x. A feature that is constant keeps 0.
+    intercept_ : float
+        0.0 without `fit_intercept`.
+    certificate_ : Certificate
+        Checks of the solution on the centred data, recomputed by code that the solver does not share.
+    status_ : Status
+        How the solver ended; `Status.inconsistent` means that the data were fitted by least squares, not interpolated.
+    n_iter_ : int
+        Newton steps of "limit", steps of "descent", jumps of "saddles".
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : array of str, shape (n_features_in_,)
+        Where X had names, all of them strings.
+
+    See Also
+    --------
+    linreg_mirror.limit, linreg_mirror.descent, linreg_mirror.saddles : The solvers, with other starts and losses.
+
+    Notes
+    -----
+    Woodworth et al. (arXiv 2002.09277) for the scale; Mask in the Mirror (arXiv 2408.09966), Theorem 2.3, for "limit".
+    For several targets wrap it into `sklearn.multioutput.MultiOutputRegressor`. Sparse X is made dense in `fit`, not in
+    `predict`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from linreg_mirror import MirrorRegressor
+    >>> X = np.random.default_rng(0).standard_normal((20, 50))
+    >>> y = 3 * X[:, 7] - 2 * X[:, 30] + 1
+    >>> model = MirrorRegressor(scale=1e-9).fit(X, y)
+    >>> np.flatnonzero(abs(model.coef_) > 1e-3)
+    array([ 7, 30])
+    >>> round(model.intercept_, 3), model.status_.name, model.certificate_.valid
+    (1.0, 'converged', True)
+    """
+
+    coef_: Array
+    intercept_: float
+
+    def __init__(
+        self,
+        *,
+        scale: Any = None,
+        log_scale: Any = None,
+        depth: int = 2,
+        schedule: Schedule | float | None = None,
+        solver: Literal["limit", "descent", "saddles"] = "limit",
+        fit_intercept: bool = True,
+        step_size: Any = None,
+        momentum: float = 0.0,
+        batch_size: int | None = None,
+        max_iter: int | None = None,
+        tol: float | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.scale = scale
+        self.log_scale = log_scale
+        self.depth = depth
+        self.schedule = schedule
+        self.solver = solver
+        self.fit_intercept = fit_intercept
+        self.step_size = step_size
+        self.momentum = momentum
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the coefficients.
+
+        Parameters
+        ----------
+        X : array_like or sparse matrix, shape (n_samples, n_features)
+            Samples in rows.
+        y : array_like, shape (n_samples,)
+            Targets.
+        sample_weight : array_like, shape (n_samples,), optional
+            Weights >= 0 of squared residuals. Where all samples can be fitted exactly, "limit" and "saddles" do so
+            whatever the weights.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the data are not finite, do not match, or a parameter is out of range, meant for another solver, or too
+            small for float64.
+        TypeError
+            If a parameter is of the wrong type.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the solver did not get to the end, or the certificate is not valid.
+        """
+        self._require_consistent_parameters()
+        X, y = _validate_data(self, X, y, accept_sparse=("csr", "csc"), y_numeric=True, dtype=np.float64)
+        y = y.astype(np.float64)
+        weights = None if sample_weight is None else sk._check_sample_weight(sample_weight, X, dtype=np.float64)
+        if weights is not None and not (weights.min() >= 0 and weights.any()):
+            raise ValueError(
+                f"sample_weight must be >= 0 and not all zero, got {weights.min():g} to {weights.max():g}: leave out "
+                "the samples that are not to count"
+            )
+        X, y, centre, mean = _centred(X, y, weights, self.fit_intercept)
+        problem = Problem(X, y)
+        self.coef_, solved, steps = self._solve(problem)
+        self.intercept_ = float(mean - centre @ self.coef_)
+        self.n_iter_, self.status_, self.certificate_ = steps, solved.status, solved.certificate
+        if self.status_ not in (Status.converged, Status.inconsistent, Status.until_reached):
+            warnings.warn(f"{self.status_}. {_advice(solved)}", ConvergenceWarning, stacklevel=2)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Return Xx + intercept.
+
+        Parameters
+        ----------
+        X : array_like or sparse matrix, shape (n_samples, n_features)
+            Samples in rows.
+
+        Returns
+        -------
+        array, shape (n_samples,)
+        """
+        sk.check_is_fitted(self)
+        X = _validate_data(self, X, accept_sparse=("csr", "csc"), dtype=np.float64, reset=False)
+        return X @ self.coef_ + self.intercept_
+
+    def __sklearn_tags__(self) -> Any:
+        """Return what scikit-learn wants to know: sparse X is accepted."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _require_consistent_parameters(self) -> None:
+        if self.solver not in _SOLVERS:
+            raise ValueError(f"solver must be {', '.join(map(repr, _SOLVERS))}, got {self.solver!r}")
+        if self.scale is not None and self.log_scale is not None:
+            raise ValueError("scale and log_scale say the same: give one of them")
+        if not isinstance(self.fit_intercept, bool | np.bool_):
+            raise TypeError(f"fit_intercept must be True or False, got {self.fit_intercept!r}")
+        if self.max_iter is not None:
+            check_integer("max_iter", self.max_iter, least=1)
+        if self.tol is not None and not (np.isfinite(self.tol) and self.tol >= 0):
+            raise ValueError(f"tol must be a number >= 0, got {self.tol!r}: leave it out for the solver's own")
+        for name, (default, solvers) in _USED_BY.items():
+            value = getattr(self, name)
+            if self.solver not in solvers and np.any(value != default):
+                raise ValueError(
+                    f'solver="{self.solver}" {_SOLVERS[self.solver]}, and does not use {name}, got {value!r}: leave '
+                    f'{name} out, or write solver="{solvers[0]}"'
+                )
+
+    def _solve(self, problem: Problem) -> tuple[Array, Any, int]:
+        """Return the coefficients, what the solver returned, and how many steps it took."""
+        if self.solver == "saddles":
+            path = saddles(problem)
+            return path.solution.x, path, path.stats.steps
+        network, schedule = self._network(problem.d), as_schedule(self.schedule)
+        tolerance: dict[str, Any] = {} if self.tol is None else {"tolerance": self.tol}
+        if self.solver == "limit":
+            require_clock(schedule, "time")
+            if not schedule.integrable:
+                raise ValueError(
+                    f'solver="limit" needs a penalty with a finite integral, got {schedule!r}: write '
+                    f'schedules.SwitchedOff({schedule!r}, at=10.0), or solver="descent"'
+                )
+            solution = limit(problem, network, float(schedule.integral(0, np.inf)), **tolerance)
+            return solution.x, solution, solution.stats.steps
+        budget: dict[str, Any] = {} if self.max_iter is None else {"steps": self.max_iter}
+        step_size = self._stable_step(problem, network, schedule) if self.step_size is None else self.step_size
+        run = descent(
+            problem, network, step_size, schedule, batch_size=self.batch_size, momentum=self.momentum,
+            rng=np.random.default_rng(check_random_state(self.random_state).randint(2**31)), **tolerance, **budget,
+        )  # fmt: skip
+        return run.x[-1], run, run.stats.steps
+
+    def _network(self, d: int) -> Hadamard | Power:
+        check_integer("depth", self.depth, least=2)
+        if self.log_scale is not None:
+            log_b = as_real_array("log_scale", self.log_scale)
+        else:
+            scale = as_real_array("scale", _SCALE if self.scale is None else self.scale)
+            if not (scale > 0).all():
+                raise ValueError(f"scale must be positive, got {scale.min():g}: write log_scale= for a very small one")
+            log_b = np.log(scale)
+        if log_b.shape not in ((), (d,)):
+            raise ValueError(
+                f"a scale must be one number, or one for each of the {d} features, got shape {log_b.shape}: write "
+                "scale=1e-6"
+            )
+        if self.depth == 2:
+            return Hadamard.from_scale(log_b=log_b, d=d)
+        return Power.from_scale(log_alpha=0.5 * (log_b - np.log(2)), depth=self.depth, d=d)
+
+    def _stable_step(self, problem: Problem, network: Hadamard | Power, schedule: Schedule) -> float:
+        penalty = max(schedule(t) for t in (0.0, *schedule.breakpoints))
+        if self.batch_size is None:
+            problem, _ = problem.reduced()
+        step = 0.5 * largest_stable_step(problem, network, self.momentum, self.batch_size, penalty=penalty)
+        if self.batch_size is None:  # on the way velocity piles up
+            step *= (1 - self.momentum) / (1 + self.momentum)
+        return step if np.isfinite(step) else 1.0
+
+
+def _advice(solved: Any) -> str:
+    """Return what the remedy of a status is called here."""
+    if solved.status is Status.horizon_reached:
+        return 'MirrorRegressor has max_iter=, tol= and solver="limit" for these.'
+    if solved.status is Status.diverged:
+        return f"It is {solved.largest_stable_step:.3g} here; step_size=None chooses a stable one."
+    return f"The certificate_ is {solved.certificate}."
+
+
+def _centred(X: Any, y: Array, weights: Array | None, intercept: bool) -> tuple[Array, Array, Array, float]:
+    """Return X and y as the solvers want them, dense, centred and with weighted rows, and what was subtracted."""
+    if scipy.sparse.issparse(X):
+        X = X.toarray()
+    centre, mean = np.zeros(X.shape[1]), 0.0
+    if intercept:
+        centre, mean = np.average(X, axis=0, weights=weights), float(np.average(y, weights=weights))
+        X, y = X - centre, y - mean
+    if weights is not None:
+        root = np.sqrt(weights)
+        X, y = root[:, None] * X, root * y
+    return X, y, centre, mean
+
+
+def _validate_data(estimator: Any, *arguments: Any, **options: Any) -> Any:
+    if hasattr(sk, "validate_data"):
+        return sk.validate_data(estimator, *arguments, **options)
+    return estimator._validate_data(*arguments, **options)  # scikit-learn 1.5

@@ -1,0 +1,273 @@
+"""The scikit-learn face: its conventions, and coefficients that others find too."""
+
+import doctest
+import pickle
+
+import numpy as np
+import pytest
+import scipy.sparse
+from scipy.integrate import solve_ivp
+from scipy.optimize import linprog
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import Lasso
+from sklearn.model_selection import GridSearchCV
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import linreg_mirror
+from linreg_mirror import MirrorRegressor, Status, estimator, schedules
+
+
+CHECKS = parametrize_with_checks(
+    [
+        MirrorRegressor(),
+        MirrorRegressor(scale=1e3),
+        MirrorRegressor(depth=3, fit_intercept=False),
+        MirrorRegressor(solver="descent", scale=0.1),
+        MirrorRegressor(solver="saddles"),
+    ]
+).mark
+
+
+# scikit-learn 1.5 makes a generator of them, which pytest 9 warns of.
+@pytest.mark.parametrize(CHECKS.args[0], list(CHECKS.args[1]), **CHECKS.kwargs)
+def test_scikit_learn_finds_no_fault(estimator, check):
+    check(estimator)
+
+
+def data(n=12, d=30, seed=0, offset=5.0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d)) + rng.standard_normal(d)
+    return X, X[:, :3] @ [2.0, -1.0, 0.5] + offset
+
+
+def least_squares(X, y, weights=None):
+    """Return coefficients and intercept of least L2 norm of the coefficients among those that fit best."""
+    weights = np.ones(len(y)) if weights is None else weights
+    centre, mean = weights @ X / weights.sum(), weights @ y / weights.sum()
+    root = np.sqrt(weights)
+    x = np.linalg.pinv(root[:, None] * (X - centre)) @ (root * (y - mean))
+    return x, mean - centre @ x
+
+
+def least_l1(X, y):
+    """Return the least |x|_1 over Xx + c = y, c free, and an x that attains it, by HiGHS."""
+    A = np.hstack([X, -X, np.ones((len(y), 1))])
+    cost = np.append(np.ones(2 * X.shape[1]), 0)
+    answer = linprog(cost, A_eq=A, b_eq=y, bounds=[(0, None)] * 2 * X.shape[1] + [(None, None)])
+    assert answer.status == 0
+    return answer.fun, answer.x[: X.shape[1]] - answer.x[X.shape[1] : -1]
+
+
+@pytest.mark.parametrize("parameters", [{"log_scale": -1e4}, {"scale": 1e-10, "depth": 3}, {"solver": "saddles"}])
+def test_small_scales_end_at_the_least_l1_norm(parameters):
+    X, y = data()
+    least, x = least_l1(X, y)
+    model = MirrorRegressor(**parameters).fit(X, y)
+    assert least * (1 - 1e-12) <= np.abs(model.coef_).sum() < least * (1 + 1e-10)
+    np.testing.assert_allclose(model.coef_, x, atol=1e-9)
+    np.testing.assert_allclose(model.predict(X), y, rtol=1e-9)
+    assert model.status_ is Status.converged
+    assert model.certificate_.valid
+    assert model.score(X, y) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_large_scales_end_at_the_least_l2_norm(depth, sparse):
+    X, y = data()
+    x, intercept = least_squares(X, y)
+    model = MirrorRegressor(scale=1e6, depth=depth).fit(scipy.sparse.csr_array(X) if sparse else X, y)
+    np.testing.assert_allclose(model.coef_, x, atol=1e-8)
+    assert model.intercept_ == pytest.approx(intercept)
+
+
+def test_without_intercept_the_data_stay_where_they_are():
+    X, y = data()
+    model = MirrorRegressor(scale=1e6, fit_intercept=False).fit(X, y)
+    np.testing.assert_allclose(model.coef_, np.linalg.pinv(X) @ y, atol=1e-8)
+    assert model.intercept_ == 0.0
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+@pytest.mark.parametrize("schedule", [None, schedules.Geometric(0.3, ratio=0.5)])
+def test_the_limit_is_where_an_integrator_takes_the_factors(depth, schedule):
+    X, y = data(n=3, d=4)
+    Xc, yc, scale = X - X.mean(axis=0), y - y.mean(), 0.5
+    alpha = schedule or (lambda t: 0.0)
+
+    def field(t, theta):
+        first, second = theta.reshape(2, -1)
+        if depth == 2:
+            g = Xc.T @ (Xc @ (first * second) - yc)
+            return np.concatenate([-second * g, -first * g]) - 2 * alpha(t) * theta
+        g = Xc.T @ (Xc @ (first**3 - second**3) - yc)
+        return np.concatenate([-3 * first**2 * g, 3 * second**2 * g]) - 2 * alpha(t) * theta
+
+    start = np.repeat([np.sqrt(2 * scale), 0.0] if depth == 2 else [np.sqrt(scale / 2)] * 2, 4)
+    first, second = solve_ivp(field, (0, 200), start, method="LSODA", rtol=1e-10, atol=1e-12).y[:, -1].reshape(2, -1)
+    x = first * second if depth == 2 else first**3 - second**3
+    model = MirrorRegressor(scale=scale, depth=depth, schedule=schedule).fit(X, y)
+    np.testing.assert_allclose(model.coef_, x, atol=1e-6)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("solver", ["limit", "descent", "saddles"])
+def test_more_samples_than_features_are_fitted_by_least_squares(solver, weighted):
+    rng = np.random.default_rng(1)
+    X, y = rng.standard_normal((30, 4)) + 2, rng.standard_normal(30)
+    weights = rng.integers(0, 3, 30).astype(float) if weighted else None
+    parameters = {} if solver == "saddles" else {"scale": 0.1}
+    model = MirrorRegressor(solver=solver, **parameters).fit(X, y, sample_weight=weights)
+    x, intercept = least_squares(X, y, weights)
+    np.testing.assert_allclose(model.coef_, x, atol=1e-7)
+    assert model.intercept_ == pytest.approx(intercept)
+    assert model.status_ is Status.inconsistent
+    assert model.certificate_.valid
+
+
+def test_of_least_squares_solutions_the_potential_chooses():
+    """Equal columns share at a large scale; at scales b1, b2 far below them they grow together, as b1 to b2."""
+    rng = np.random.default_rng(2)
+    column, y = rng.standard_normal(20), rng.standard_normal(20)
+    X = np.column_stack([column, column, rng.standard_normal(20)])
+    x, _ = least_squares(X[:, 1:], y)
+    np.testing.assert_allclose(MirrorRegressor(scale=1.0).fit(X, y).coef_, [x[0] / 2, x[0] / 2, x[1]], atol=1e-8)
+    unequal = MirrorRegressor(scale=[3e-9, 1e-9, 1e-9]).fit(X, y)
+    np.testing.assert_allclose(unequal.coef_, [3 * x[0] / 4, x[0] / 4, x[1]], atol=1e-8)
+
+
+def test_weights_do_not_matter_where_all_is_fitted():
+    X, y = data()
+    weights = np.random.default_rng(3).uniform(0.1, 5, len(y))
+    plain, weighted = (MirrorRegressor(scale=0.1).fit(X, y, w) for w in (None, weights))
+    np.testing.assert_allclose(plain.coef_, weighted.coef_, atol=1e-9)
+
+
+def test_a_constant_penalty_ends_at_the_lasso():
+    X, y = data(n=20, d=8)
+    model = MirrorRegressor(solver="descent", scale=1e-3, schedule=0.5).fit(X, y)
+    lasso = Lasso(1.0 / 20, tol=1e-12, max_iter=100_000).fit(X, y)  # weight 2 alpha, per sample
+    np.testing.assert_allclose(model.coef_, lasso.coef_, atol=1e-5)
+    assert model.intercept_ == pytest.approx(lasso.intercept_, abs=1e-4)
+
+
+def test_batches_are_drawn_from_random_state():
+    X, y = data()
+    model = MirrorRegressor(solver="descent", scale=0.1, batch_size=4, random_state=0)
+    one, same, other = (model.set_params(random_state=seed).fit(X, y).coef_ for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert np.abs(one - other).max() > 1e-6
+    np.testing.assert_allclose(X @ one, X @ other + (X @ (one - other)).mean(), atol=1e-6)
+
+
+def test_what_no_sample_sees_stays_zero():
+    X, y = data()
+    X[:, 5], X[:, 6] = 0.0, 7.0
+    for parameters in ({}, {"solver": "descent", "scale": 0.1}, {"solver": "saddles"}):
+        coef = MirrorRegressor(**parameters).fit(X, y).coef_
+        assert coef[5] == coef[6] == 0
+        constant = MirrorRegressor(**parameters).fit(X, np.full(len(y), 3.0))
+        assert not constant.coef_.any()
+        assert constant.intercept_ == 3
+        alone = MirrorRegressor(**parameters).fit(X[:1], y[:1])
+        assert alone.predict(X[:1]) == pytest.approx(y[:1])
+
+
+def test_pipelines_searches_copies_and_pickles():
+    X, y = data(n=24)
+    pipeline = make_pipeline(StandardScaler(), MirrorRegressor())
+    grid = {"mirrorregressor__scale": [1e-9, 1e3], "mirrorregressor__depth": [2, 3]}
+    search = GridSearchCV(pipeline, grid, cv=3, error_score="raise").fit(X, y)
+    assert search.best_params_["mirrorregressor__scale"] == 1e-9  # three features of thirty matter
+    assert search.best_score_ > 0.9
+    model = search.best_estimator_[-1]
+    again = clone(model)
+    assert again.get_params() == model.get_params()
+    assert not hasattr(again, "coef_")
+    back = pickle.loads(pickle.dumps(search.best_estimator_))
+    np.testing.assert_array_equal(back.predict(X), search.predict(X))
+    assert back[-1].certificate_ == model.certificate_
+    assert back[-1].status_ is model.status_
+    penalised = MirrorRegressor(schedule=schedules.Geometric(0.1, ratio=0.5))
+    assert clone(penalised).schedule == penalised.schedule
+
+
+def test_several_targets_are_several_problems():
+    X, y = data()
+    both = MultiOutputRegressor(MirrorRegressor()).fit(X, np.column_stack([y, -y]))
+    np.testing.assert_allclose(both.predict(X), np.column_stack([y, -y]), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        ({"solver": "newton"}, ValueError, "'limit', 'descent', 'saddles', got 'newton'"),
+        ({"scale": 0.0}, ValueError, "positive, got 0: write log_scale="),
+        ({"scale": np.nan}, ValueError, "scale must be finite"),
+        ({"scale": "small"}, TypeError, "scale must hold real numbers"),
+        ({"scale": [1.0, 2.0]}, ValueError, "for each of the 30 features, got shape"),
+        ({"scale": 1.0, "log_scale": 0.0}, ValueError, "give one of them"),
+        ({"depth": 1}, ValueError, "depth must be an integer >= 2"),
+        ({"depth": 2.5}, ValueError, "depth must be an integer >= 2"),
+        ({"depth": 6, "log_scale": -1e3}, ValueError, "minimum_l1"),
+        ({"fit_intercept": "yes"}, TypeError, "True or False"),
+        ({"tol": -1.0}, ValueError, "tol must be a number >= 0"),
+        ({"schedule": "0.1"}, TypeError, "a schedule, a number or None"),
+        ({"schedule": 0.1}, ValueError, "finite integral, got Constant.*SwitchedOff"),
+        ({"schedule": schedules.Geometric(1.0, 0.5, clock="step")}, ValueError, "on_time"),
+        ({"momentum": 0.9}, ValueError, 'does not use momentum, got 0.9: .* solver="descent"'),
+        ({"solver": "saddles", "scale": 1e-3}, ValueError, 'vanishing scale.* got 0.001: .* solver="limit"'),
+        ({"solver": "saddles", "depth": 3}, ValueError, "does not use depth"),
+        ({"solver": "saddles", "schedule": 0.1}, ValueError, "does not use schedule"),
+        ({"solver": "saddles", "scale": np.ones(30)}, ValueError, "does not use scale"),
+        ({"solver": "descent", "step_size": -1.0}, ValueError, "step_size must be a positive number"),
+        ({"solver": "descent", "batch_size": 13}, ValueError, "1..12"),
+        ({"solver": "descent", "max_iter": 0}, ValueError, "max_iter must be an integer >= 1"),
+        ({"solver": "descent", "log_scale": -1e5}, ValueError, "saddles"),
+    ],
+)
+def test_bad_parameters_are_refused_in_fit(parameters, error, message):
+    model = MirrorRegressor(**parameters)
+    with pytest.raises(error, match=message):
+        model.fit(*data())
+
+
+def test_bad_data_are_refused():
+    X, y = data()
+    for weights in (-np.ones(len(y)), np.zeros(len(y))):
+        with pytest.raises(ValueError, match="weight"):
+            MirrorRegressor().fit(X, y, weights)
+    with pytest.raises(NotFittedError):
+        MirrorRegressor().predict(X)
+    with pytest.raises(ValueError, match="29 features"):
+        MirrorRegressor().fit(X, y).predict(X[:, 1:])
+
+
+def test_what_did_not_converge_says_what_to_do():
+    X, y = data()
+    model = MirrorRegressor(solver="descent", scale=0.1, max_iter=5)
+    with pytest.warns(ConvergenceWarning, match=r"horizon_reached.*max_iter=, tol= and solver"):
+        model.fit(X, y)
+    assert model.n_iter_ == 5
+    assert model.status_ is Status.horizon_reached
+    with pytest.warns(ConvergenceWarning, match=r"diverged.*It is 0\.\d+ here"):
+        model.set_params(step_size=10.0, max_iter=None).fit(X, y)
+    exactly = model.set_params(step_size=1e-3, tol=0.0, max_iter=7).fit(X, y)
+    assert exactly.status_ is Status.until_reached
+    hilbert = 1.0 / np.add.outer(np.arange(12), np.arange(1, 13))
+    with pytest.warns(ConvergenceWarning, match=r"not_certified.*NOT valid"):
+        MirrorRegressor(solver="saddles", fit_intercept=False).fit(hilbert, np.arange(12.0) ** 2 % 5)
+
+
+def test_the_example_is_true():
+    assert doctest.testmod(estimator) == (0, 7)
+
+
+def test_the_lazy_name_is_listed_and_no_other_is_made_up():
+    assert "MirrorRegressor" in dir(linreg_mirror)
+    with pytest.raises(AttributeError, match="MirrorRegresor"):
+        linreg_mirror.MirrorRegresor  # noqa: B018
