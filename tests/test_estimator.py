@@ -20,7 +20,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import linreg_mirror
 from linreg_mirror import MirrorRegressor, Status, estimator, schedules
 
-
 CHECKS = parametrize_with_checks(
     [
         MirrorRegressor(),

@@ -109,6 +109,14 @@ def test_readme_code_runs(capsys):
     assert names["run"].x.shape[1] == names["problem"].d == 100
 
 
+def test_readme_search_finds_the_smallest_scale(capsys):
+    names = {}
+    (search,) = (block for block in blocks("python") if "GridSearchCV" in block)
+    exec(compile(blocks("python")[0] + search, "README.md", "exec"), names)
+    assert names["search"].best_params_ == {"scale": 1e-9}  # the planted vector is sparse
+    assert ": 1e-09} converged" in capsys.readouterr().out
+
+
 def test_readme_masks_are_what_they_are_said_to_be(capsys):
     names = {}
     linear, network, data_free, factory = (
