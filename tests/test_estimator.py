@@ -79,9 +79,11 @@ def test_small_scales_end_at_the_least_l1_norm(parameters):
 def test_large_scales_end_at_the_least_l2_norm(depth, sparse):
     X, y = data()
     x, intercept = least_squares(X, y)
-    model = MirrorRegressor(scale=1e6, depth=depth).fit(scipy.sparse.csr_array(X) if sparse else X, y)
-    np.testing.assert_allclose(model.coef_, x, atol=1e-8)
+    given = scipy.sparse.csc_array(X) if sparse else X
+    model = MirrorRegressor(scale=1e6, depth=depth).fit(given, y)
+    np.testing.assert_allclose(model.coef_, x, atol=1e-12)
     assert model.intercept_ == pytest.approx(intercept)
+    np.testing.assert_allclose(model.predict(given), y, rtol=1e-12)
 
 
 def test_without_intercept_the_data_stay_where_they_are():
@@ -152,6 +154,38 @@ def test_a_constant_penalty_ends_at_the_lasso():
     lasso = Lasso(1.0 / 20, tol=1e-12, max_iter=100_000).fit(X, y)  # weight 2 alpha, per sample
     np.testing.assert_allclose(model.coef_, lasso.coef_, atol=1e-5)
     assert model.intercept_ == pytest.approx(lasso.intercept_, abs=1e-4)
+
+
+def test_steps_are_those_of_heavy_ball_on_the_factors():
+    X, y = data(n=6, d=4)
+    Xc, yc = X - X.mean(axis=0), y - y.mean()
+    m, w = np.full(4, np.sqrt(2 * 0.3)), np.zeros(4)
+    velocity = np.zeros((2, 4))
+    for k in range(5):
+        g = Xc.T @ (Xc @ (m * w) - yc)
+        velocity = 0.5 * velocity - 0.01 * (np.array([w * g, m * g]) + 2 * 0.7 * 0.8**k * np.array([m, w]))
+        m, w = m + velocity[0], w + velocity[1]
+    decay = schedules.Geometric(0.7, ratio=0.8, clock="step")
+    model = MirrorRegressor(
+        solver="descent", scale=0.3, schedule=decay, step_size=0.01, momentum=0.5, max_iter=5, tol=0.0
+    )
+    np.testing.assert_allclose(model.fit(X, y).coef_, m * w, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"momentum": 0.95}, {"schedule": 1e3}, {"schedule": schedules.Piecewise((0.0, 0.01), (0.0, 1e3))}]
+)
+def test_steps_that_are_chosen_are_stable(parameters):
+    model = MirrorRegressor(solver="descent", scale=0.1, **parameters).fit(*data())
+    assert model.status_ is Status.converged
+
+
+def test_defaults_are_a_scale_of_a_millionth_and_double_precision():
+    X, y = data()
+    y = y.astype(np.float32)
+    coef = MirrorRegressor().fit(X, y).coef_
+    np.testing.assert_array_equal(coef, MirrorRegressor(scale=1e-6).fit(X, y.astype(float)).coef_)
+    np.testing.assert_allclose(coef, MirrorRegressor(log_scale=-6 * np.log(10)).fit(X, y).coef_, rtol=1e-9)
 
 
 def test_batches_are_drawn_from_random_state():
