@@ -46,8 +46,8 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
     """Least squares by gradient descent on x = m*w, or by the limit that its flow has.
 
     Of all coefficients that fit the data best, the one that the mirror flow from x = 0 ends at: of least L2 norm for a
-    large `scale`, of least L1 norm for a small one. Where there are more samples than features, or they are
-    inconsistent, "fit best" means least squares; where those determine the coefficients, nothing else matters.
+    large `scale`, of least L1 norm for a small one. Where samples contradict each other, as more samples than features
+    do, the best fit is that of least squares; where only one x attains it, all parameters but a penalty lead there.
 
     Parameters
     ----------
@@ -60,7 +60,8 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
         2 for x = m*w (`Hadamard`), D >= 3 for x = p^D - q^D (`Power`).
     schedule : Schedule or float, optional
         One of `linreg_mirror.schedules`: the penalty alpha on |m|^2 + |w|^2 (or |p|^2 + |q|^2). "limit" needs one on
-        clock "time" with a finite integral. Default: none.
+        clock "time" with a finite integral; at depth 2 a constant one takes "descent" to the LASSO solution of weight
+        2 alpha. Default: none.
     solver : {"limit", "descent", "saddles"}
         "limit" solves for the end of the flow; "descent" takes steps of finite size; "saddles" follows the path of
         vanishing scale to its end, which has the least L1 norm.
@@ -232,7 +233,7 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
             raise TypeError(f"fit_intercept must be True or False, got {self.fit_intercept!r}")
         if self.max_iter is not None:
             check_integer("max_iter", self.max_iter, least=1)
-        if self.tol is not None and not (np.isfinite(self.tol) and self.tol >= 0):
+        if self.tol is not None and not (isinstance(self.tol, int | float | np.number) and 0 <= self.tol < np.inf):
             raise ValueError(f"tol must be a number >= 0, got {self.tol!r}: leave it out for the solver's own")
         for name, (default, solvers) in _USED_BY.items():
             value = getattr(self, name)
@@ -260,9 +261,12 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
             return solution.x, solution, solution.stats.steps
         budget: dict[str, Any] = {} if self.max_iter is None else {"steps": self.max_iter}
         step_size = self._stable_step(problem, network, schedule) if self.step_size is None else self.step_size
+        rng = None
+        if self.batch_size is not None:
+            rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
         run = descent(
-            problem, network, step_size, schedule, batch_size=self.batch_size, momentum=self.momentum,
-            rng=np.random.default_rng(check_random_state(self.random_state).randint(2**31)), **tolerance, **budget,
+            problem, network, step_size, schedule, batch_size=self.batch_size, momentum=self.momentum, rng=rng,
+            **tolerance, **budget,
         )  # fmt: skip
         return run.x[-1], run, run.stats.steps
 

@@ -249,6 +249,7 @@ def test_several_targets_are_several_problems():
         ({"depth": 6, "log_scale": -1e3}, ValueError, "minimum_l1"),
         ({"fit_intercept": "yes"}, TypeError, "True or False"),
         ({"tol": -1.0}, ValueError, "tol must be a number >= 0"),
+        ({"tol": "tight"}, ValueError, "tol must be a number >= 0, got 'tight'"),
         ({"schedule": "0.1"}, TypeError, "a schedule, a number or None"),
         ({"schedule": 0.1}, ValueError, "finite integral, got Constant.*SwitchedOff"),
         ({"schedule": schedules.Geometric(1.0, 0.5, clock="step")}, ValueError, "on_time"),
