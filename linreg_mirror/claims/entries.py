@@ -31,7 +31,10 @@ def _cycles(rewind: str, where: str) -> Claim:
         "does, than if they train x.",
         "better",
         "25 cycles of 150 epochs, 0.8 of the weights kept in each",
-        (Pair(f"{rewind.lower()}-digits", "PILoT", "dense"),),
+        (
+            Pair(f"{rewind.lower()}-digits", "PILoT", "dense"),
+            Pair("fashion-lenet-cycles", f"{rewind}, PILoT", f"{rewind}, dense"),
+        ),
         _NOT_RUN,
         most=0.8,
     )
@@ -45,7 +48,7 @@ def _drawn(score: str) -> Claim:
         f"Without data, masks drawn in proportion to {score} scores are better than those of the highest scores.",
         "better",
         _MASKS,
-        (Pair("masked-digits", f"{label}, drawn", label),),
+        tuple(Pair(recipe, f"{label}, drawn", label) for recipe in ("masked-digits", "fashion-lenet-masks")),
         _NOT_RUN,
     )
 
@@ -57,7 +60,7 @@ def _blind(score: str) -> Claim:
         f"The search for a mask need not see data: {score} on random inputs is as good as on examples of the task.",
         "not worse",
         _MASKS,
-        (Pair("masked-digits", f"{score} without data", score),),
+        tuple(Pair(recipe, f"{score} without data", score) for recipe in ("masked-digits", "fashion-lenet-masks")),
         _NOT_RUN,
     )
 
