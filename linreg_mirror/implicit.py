@@ -43,7 +43,13 @@ class ImplicitBias:
         return Hadamard.from_tilt(self.log_scale, self.tilt)
 
     def represented(self, problem: Problem) -> Array:
-        """Return b sinh(tilt - 2X's), shape (d,), which is where the run ended."""
+        """Return b sinh(tilt - 2X's), shape (d,), which is where the run ended.
+
+        Parameters
+        ----------
+        problem : Problem
+            That of the run.
+        """
         return self.network.mirror().primal(0.5 * self.tilt - problem.X.T @ self.dual, 0.0)
 
 

@@ -65,10 +65,17 @@ def correlated(
 
     Parameters
     ----------
-    n, d, nonzeros, rng, noise
+    n, d, nonzeros, rng
         As in `planted_sparse`.
     rho : float
         Correlation of neighbouring features, -1 < rho < 1.
+    noise
+        As in `planted_sparse`.
+
+    Returns
+    -------
+    Problem
+        With the squared loss; `truth` is known.
 
     Raises
     ------
@@ -91,10 +98,17 @@ def coherent(
 
     Parameters
     ----------
-    n, d, nonzeros, rng, noise
+    n, d, nonzeros, rng
         As in `planted_sparse`.
     coherence : float
         Expected product of two columns, relative to that of a column with itself, 0 <= coherence < 1.
+    noise
+        As in `planted_sparse`.
+
+    Returns
+    -------
+    Problem
+        With the squared loss; `truth` is known.
 
     Raises
     ------
@@ -119,10 +133,17 @@ def duplicated(
 
     Parameters
     ----------
-    n, d, nonzeros, rng, noise
+    n, d, nonzeros, rng
         As in `planted_sparse`.
     copies : int
         How many, at most one for each original: 1..d//2.
+    noise
+        As in `planted_sparse`.
+
+    Returns
+    -------
+    Problem
+        With the squared loss; `truth` is known.
 
     Raises
     ------
@@ -152,10 +173,17 @@ def ill_conditioned(
 
     Parameters
     ----------
-    n, d, nonzeros, rng, noise
+    n, d, nonzeros, rng
         As in `planted_sparse`.
     condition : float
         Largest singular value, sqrt(d), over the smallest, >= 1. With n = 1 or d = 1 there is only the largest.
+    noise
+        As in `planted_sparse`.
+
+    Returns
+    -------
+    Problem
+        With the squared loss; `truth` is known.
 
     Raises
     ------
@@ -258,6 +286,11 @@ def from_file(path: str | Path, y_path: str | Path | None = None) -> Problem:
         first line without any number in it is taken for a header; empty lines are skipped.
     y_path : path, optional
         The CSV file of y, in one column or one line; needed with CSV, refused with npz.
+
+    Returns
+    -------
+    Problem
+        With the squared loss; `truth` is not known.
 
     Raises
     ------

@@ -28,15 +28,35 @@ class Loss(Protocol):
     separable: ClassVar[bool]
 
     def value(self, r: Array) -> float:
-        """Return l(r) for a residual of shape (n,)."""
+        """Return l(r).
+
+        Parameters
+        ----------
+        r : array, shape (n,)
+            Residual, in the units of y.
+        """
         ...
 
     def gradient(self, r: Array) -> Array:
-        """Return the gradient of l at r, shape (n,)."""
+        """Return the gradient of l at r, shape (n,).
+
+        Parameters
+        ----------
+        r : array, shape (n,)
+            Residual, in the units of y.
+        """
         ...
 
     def hessian_product(self, r: Array, v: Array) -> Array:
-        """Return the Hessian of l at r times v, for v of shape (n,) or (n, k)."""
+        """Return the Hessian of l at r times v.
+
+        Parameters
+        ----------
+        r : array, shape (n,)
+            Residual, in the units of y.
+        v : array, shape (n,) or (n, k)
+            One direction, or one in each column.
+        """
         ...
 
 
@@ -73,6 +93,11 @@ class Huber:
     ----------
     delta : float
         Residual at which the loss turns linear, in the units of y; positive.
+
+    Raises
+    ------
+    ValueError
+        If delta is not positive and finite.
     """
 
     delta: float = 1.0

@@ -42,6 +42,11 @@ def minimum_l1(problem: Problem, method: Literal["mirror", "highs", "cvxpy"] = "
         the duality gap, relative to |x|_1. `unique` says whether another solution exists. A vertex is returned, so at
         most rank(X) entries are not zero; with "cvxpy" an interior point of the set of solutions may be.
 
+    Raises
+    ------
+    ValueError
+        If there is no such method.
+
     Notes
     -----
     The scale -> 0 limit of Woodworth et al. (2020) and Mask in the Mirror (arXiv 2408.09966).

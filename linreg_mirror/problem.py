@@ -73,7 +73,18 @@ class Problem:
         return self.X.shape[1]
 
     def require_width(self, d: int) -> None:
-        """Raise ValueError unless a network with d effective weights fits the d features of X."""
+        """Raise ValueError unless a network with d effective weights fits the d features of X.
+
+        Parameters
+        ----------
+        d : int
+            Number of effective weights.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of columns.
+        """
         if d != self.d:
             raise ValueError(
                 f"the network has {d} effective weights, the problem {self.d} features: build the network with "
@@ -81,15 +92,33 @@ class Problem:
             )
 
     def residual(self, x: Array) -> Array:
-        """Return Xx - y, shape (n,)."""
+        """Return Xx - y, shape (n,).
+
+        Parameters
+        ----------
+        x : array, shape (d,)
+            Coefficients.
+        """
         return self.X @ x - self.y
 
     def value(self, x: Array) -> float:
-        """Return f(x) = l(Xx - y)."""
+        """Return f(x) = l(Xx - y).
+
+        Parameters
+        ----------
+        x : array, shape (d,)
+            Coefficients.
+        """
         return self.loss.value(self.residual(x))
 
     def gradient(self, x: Array) -> Array:
-        """Return the gradient of f at x, shape (d,)."""
+        """Return the gradient of f at x, shape (d,).
+
+        Parameters
+        ----------
+        x : array, shape (d,)
+            Coefficients.
+        """
         return self.X.T @ self.loss.gradient(self.residual(x))
 
     @cached_property

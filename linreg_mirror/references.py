@@ -117,7 +117,18 @@ def minimum_nuclear(problem: Problem, shape: tuple[int, int], *, positive: bool 
 
 
 def minimum_l2(problem: Problem) -> Solution:
-    """Return the minimum-L2 interpolator X^+ y, or the smallest least-squares solution where there is none."""
+    """Return the minimum-L2 interpolator X^+ y, or the smallest least-squares solution where there is none.
+
+    Parameters
+    ----------
+    problem : Problem
+        X is (n, d), of any rank; the loss does not matter.
+
+    Returns
+    -------
+    Solution
+        The status is `inconsistent` where Xx = y has no solution.
+    """
     started = clock.perf_counter()
     x, *_ = np.linalg.lstsq(problem.X, problem.y)
     dual = np.linalg.lstsq(problem.X.T, x)[0]
@@ -145,9 +156,19 @@ def lasso(problem: Problem, weight: float) -> Solution:
     Parameters
     ----------
     problem : Problem
-        With the squared loss.
+        X is (n, d). The loss is taken to be the squared one.
     weight : float
-        Not divided by n, unlike scikit-learn's alpha.
+        Positive. Not divided by n, unlike scikit-learn's alpha.
+
+    Returns
+    -------
+    Solution
+        `dual` is y - Xx, shape (n,); the certificate holds what optimality demands of it.
+
+    Raises
+    ------
+    ValueError
+        If the weight is not positive.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import Lasso

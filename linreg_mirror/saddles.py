@@ -95,12 +95,19 @@ class SaddlePath:
         Returns
         -------
         array, shape (d,) or (m, d)
+            Effective weights.
         """
         jumps = np.searchsorted(self.times, _times(tau), side="right")
         return np.vstack([np.zeros(self.problem.d), self.points])[jumps]
 
     def dual_at(self, tau: ArrayLike) -> Array:
-        """Return sigma at rescaled times >= 0, shape (n,) or (m, n); between jumps it moves along straight lines."""
+        """Return sigma at rescaled times, shape (n,) or (m, n); between jumps it moves along straight lines.
+
+        Parameters
+        ----------
+        tau : float or array_like, shape (m,)
+            Times >= 0; inf is the end.
+        """
         knots, sigma = np.append(0.0, self.times), np.vstack([np.zeros(self.problem.n), self.dual])
         tau = np.minimum(_times(tau), knots[-1])
         k = np.searchsorted(knots, tau)
@@ -109,9 +116,19 @@ class SaddlePath:
         return sigma[k] - share[..., None] * (sigma[k] - sigma[before])
 
     def average(self, tau: ArrayLike) -> Array:
-        """Return the mean of x from time 0 to finite tau >= 0, shape (d,) or (m, d); at 0 it is 0.
+        """Return the mean of x from time 0 to tau, shape (d,) or (m, d); at 0 it is 0.
 
         It is the LASSO solution of weight 1/tau where no coordinate that was nonzero has left its threshold.
+
+        Parameters
+        ----------
+        tau : float or array_like, shape (m,)
+            Finite times >= 0.
+
+        Raises
+        ------
+        ValueError
+            If a time is negative, NaN or inf.
         """
         tau = _times(tau)
         if np.isinf(tau).any():

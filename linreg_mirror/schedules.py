@@ -62,6 +62,11 @@ class Schedule(Protocol):
 
         t1 may be inf, and so may the answer.
 
+        Parameters
+        ----------
+        t0, t1 : array_like
+            The ends; t1 may be inf, and so may the answer.
+
         Raises
         ------
         ValueError
@@ -73,12 +78,29 @@ class Schedule(Protocol):
         """Return the same schedule on clock "time", where one step or epoch lasts `unit` units of time.
 
         alpha(t) becomes alpha(t/unit), and integrals `unit` times as large. What is on clock "time" stays as it is.
+
+        Parameters
+        ----------
+        unit : float
+            Time of one step or epoch, positive.
         """
         ...
 
 
 def as_schedule(value: Schedule | float | None, *, clock: Clock = "time") -> Schedule:
     """Return None as no penalty, a number as a constant one on this clock, and a schedule as it is, on its own clock.
+
+    Parameters
+    ----------
+    value : Schedule, float or None
+        The penalty; a number is at least 0.
+    clock : {"time", "step", "epoch"}
+        That of a constant penalty.
+
+    Returns
+    -------
+    Schedule
+        On the clock given, or on its own.
 
     Raises
     ------
@@ -102,7 +124,20 @@ def as_schedule(value: Schedule | float | None, *, clock: Clock = "time") -> Sch
 
 
 def require_clock(schedule: Schedule, clock: Clock) -> None:
-    """Raise ValueError, with what to write instead, unless the schedule is on this clock."""
+    """Raise ValueError, with what to write instead, unless the schedule is on this clock.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        The penalty.
+    clock : {"time", "step", "epoch"}
+        The clock that is needed.
+
+    Raises
+    ------
+    ValueError
+        If it is on another clock.
+    """
     if schedule.clock == clock:
         return
     remedy = (

@@ -50,6 +50,7 @@ def globally(shapes: Shapes, keep: float) -> Allocation:
     Returns
     -------
     dict of tuple of str to int
+        How many the one group, of all names, keeps.
 
     Raises
     ------
@@ -60,15 +61,53 @@ def globally(shapes: Shapes, keep: float) -> Allocation:
 
 
 def uniform(shapes: Shapes, keep: float) -> Allocation:
-    """Let every layer keep the same share. Arguments, answer and errors as those of `globally`."""
+    """Let every layer keep the same share.
+
+    Parameters
+    ----------
+    shapes : mapping of str to tuple of int
+        Shapes of the weights.
+    keep : float
+        Share of all weights that is kept, in [0, 1].
+
+    Returns
+    -------
+    dict of tuple of str to int
+        How many each layer keeps, a group for each.
+
+    Raises
+    ------
+    ValueError
+        If keep is not in [0, 1].
+    """
     return _shared_out(shapes, keep, lambda shape: 1.0)
 
 
 def erdos_renyi(shapes: Shapes, keep: float) -> Allocation:
     """Let layer densities be in proportion to (outputs + inputs)/(outputs * inputs), none above 1.
 
-    Small layers stay denser (Mocanu et al., Nature Communications 2018). Arguments, answer and errors as those of
-    `globally`; shapes begin with outputs and inputs.
+    Small layers stay denser.
+
+    Parameters
+    ----------
+    shapes : mapping of str to tuple of int
+        Shapes of the weights; they begin with outputs and inputs.
+    keep : float
+        Share of all weights that is kept, in [0, 1].
+
+    Returns
+    -------
+    dict of tuple of str to int
+        How many each layer keeps, a group for each.
+
+    Raises
+    ------
+    ValueError
+        If keep is not in [0, 1].
+
+    Notes
+    -----
+    Mocanu et al., Nature Communications 2018.
     """
     return _shared_out(shapes, keep, lambda shape: sum(shape[:2]) / math.prod(shape[:2]))
 
@@ -76,8 +115,28 @@ def erdos_renyi(shapes: Shapes, keep: float) -> Allocation:
 def erk(shapes: Shapes, keep: float) -> Allocation:
     """Let layer densities be in proportion to the sum of a shape over its product, none above 1.
 
-    Erdos-Renyi-Kernel, which counts the kernels of convolutions as well (Evci et al., RigL, arXiv 1911.11134).
-    Arguments, answer and errors as those of `globally`.
+    Erdos-Renyi-Kernel, which counts the kernels of convolutions as well.
+
+    Parameters
+    ----------
+    shapes : mapping of str to tuple of int
+        Shapes of the weights.
+    keep : float
+        Share of all weights that is kept, in [0, 1].
+
+    Returns
+    -------
+    dict of tuple of str to int
+        How many each layer keeps, a group for each.
+
+    Raises
+    ------
+    ValueError
+        If keep is not in [0, 1].
+
+    Notes
+    -----
+    Evci et al., RigL, arXiv 1911.11134.
     """
     return _shared_out(shapes, keep, lambda shape: sum(shape) / math.prod(shape))
 
@@ -89,6 +148,11 @@ def given(densities: Mapping[str, float]) -> Allocate:
     ----------
     densities : mapping of str to float
         Share that each layer keeps, in [0, 1]. What `keep` then says is not used: the densities say it.
+
+    Returns
+    -------
+    callable
+        (shapes, keep) -> how many each layer keeps, as `globally` and its like.
 
     Raises
     ------

@@ -105,7 +105,18 @@ def remove_masks(model: torch.nn.Module) -> torch.nn.Module:
 
 
 def masks_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Return copies of the masks that a model carries, by the names that the weights have without them."""
+    """Return copies of the masks that a model carries, by the names that the weights have without them.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        With masks, from `apply_masks`, or without.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        Of the shapes of the weights; empty where there are none.
+    """
     return {name: mask.mask.clone() for name, _, _, mask in registered(model, Mask)}
 
 

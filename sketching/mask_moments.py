@@ -131,6 +131,7 @@ def bernoulli(scores: object, k: int, *, rescale: bool = False) -> MaskMoments:
     Returns
     -------
     MaskMoments
+        Mean and covariance of the entries.
 
     Raises
     ------

@@ -134,6 +134,7 @@ def iterative_masks(
     Returns
     -------
     dict of str to array
+        A mask (bool) or factors (float) for every layer, of the kind, shape and device of its scores.
 
     Raises
     ------

@@ -121,6 +121,7 @@ def optimal_probabilities(X: Any, w: Any) -> Any:
     Returns
     -------
     array, shape (d,)
+        At least 0, with sum 1.
 
     Raises
     ------
@@ -149,6 +150,7 @@ def least_error(X: Any, w: Any, k: int) -> float:
     Returns
     -------
     float
+        In the units of |Xw|^2.
 
     Raises
     ------

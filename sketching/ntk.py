@@ -109,6 +109,7 @@ def expected_error(
     Returns
     -------
     LinearisedError
+        The error, and what it is relative to.
 
     Raises
     ------
@@ -154,6 +155,7 @@ def linearisation_gap(model: torch.nn.Module, inputs: torch.Tensor, masks: Mappi
     Returns
     -------
     LinearisationGap
+        Both changes of the outputs.
 
     Raises
     ------

@@ -21,7 +21,8 @@ def magnitude(w: Any) -> Any:
 
     Returns
     -------
-    array, shape of `w`
+    array
+        At least 0, of the shape of `w`.
     """
     return abs(w if is_torch_array(w) else np.asarray(w, float))
 
@@ -38,7 +39,8 @@ def synflow(w: Any) -> Any:
 
     Returns
     -------
-    array, shape of `w`
+    array
+        At least 0, of the shape of `w`.
     """
     return magnitude(w)
 
@@ -58,6 +60,7 @@ def snip(X: Any, w: Any, y: Any) -> Any:
     Returns
     -------
     array, shape (d,)
+        At least 0.
 
     Raises
     ------
@@ -116,6 +119,7 @@ def rms_snip(X: Any, w: Any, random: Literal["residual", "targets"] = "residual"
     Returns
     -------
     array, shape (d,)
+        At least 0.
 
     Raises
     ------

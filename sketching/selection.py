@@ -34,7 +34,8 @@ def top_k(scores: Any, k: int, rng: np.random.Generator | None = None) -> Any:
 
     Returns
     -------
-    array of bool, shape of `scores`
+    array of bool
+        The mask, of the shape of `scores`.
 
     Raises
     ------
@@ -67,7 +68,8 @@ def gumbel_top_k(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool
 
     Returns
     -------
-    array of bool, or of float if rescaled, shape of `scores`
+    array of bool, or of float if rescaled
+        The mask, of the shape of `scores`.
 
     Raises
     ------
@@ -112,7 +114,8 @@ def systematic(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool =
 
     Returns
     -------
-    array of bool, or of float if rescaled, shape of `scores`
+    array of bool, or of float if rescaled
+        The mask, of the shape of `scores`.
 
     Raises
     ------
@@ -163,7 +166,8 @@ def bernoulli(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool = 
 
     Returns
     -------
-    array of bool, or of float if rescaled, shape of `scores`
+    array of bool, or of float if rescaled
+        The mask, of the shape of `scores`.
 
     Raises
     ------
@@ -200,7 +204,8 @@ def with_replacement(scores: Any, k: int, rng: np.random.Generator, *, rescale: 
 
     Returns
     -------
-    array of bool, or of float if rescaled, shape of `scores`
+    array of bool, or of float if rescaled
+        The mask, of the shape of `scores`.
 
     Raises
     ------
@@ -244,7 +249,8 @@ def inclusion_probabilities(scores: Any, k: int) -> Any:
 
     Returns
     -------
-    array of float, shape of `scores`
+    array of float
+        Of the shape of `scores`, in [0, 1].
 
     Raises
     ------

@@ -19,7 +19,8 @@ def positive_part(scores: Any) -> Any:
 
     Returns
     -------
-    array or dict of str to array, as `scores`
+    array or dict of str to array
+        As `scores`; at least 0.
     """
     if isinstance(scores, Mapping):
         return {name: positive_part(array) for name, array in scores.items()}
@@ -39,7 +40,8 @@ def absolute(scores: Any) -> Any:
 
     Returns
     -------
-    array or dict of str to array, as `scores`
+    array or dict of str to array
+        As `scores`; at least 0.
     """
     if isinstance(scores, Mapping):
         return {name: absolute(array) for name, array in scores.items()}

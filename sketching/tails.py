@@ -22,7 +22,8 @@ def chebyshev(error: SketchError, t: Any) -> Any:
 
     Returns
     -------
-    float or ndarray, shape of `t`
+    float or ndarray
+        Bounds in [0, 1], of the shape of `t`.
 
     Raises
     ------
@@ -56,7 +57,8 @@ def bennett(X: Any, w: Any, scores: Any, k: int, t: Any) -> Any:
 
     Returns
     -------
-    float or ndarray, shape of `t`
+    float or ndarray
+        Bounds in [0, 1], of the shape of `t`.
 
     Raises
     ------

@@ -21,7 +21,8 @@ def tempered(scores: Any, power: float) -> Any:
 
     Returns
     -------
-    array, shape of `scores`
+    array
+        In [0, 1], of the shape of `scores`.
 
     Raises
     ------
@@ -105,6 +106,7 @@ def data_free(X: Any, w: Any) -> DataFree:
     Returns
     -------
     DataFree
+        The excess of the second moment over the least one, and its worst case.
 
     Raises
     ------

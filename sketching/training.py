@@ -71,6 +71,7 @@ def after_training(X: Any, w0: Any, trained: Any, k: int, share: float = 0.0) ->
     Returns
     -------
     AfterTraining
+        The error, and two bounds of it.
 
     Raises
     ------
@@ -112,6 +113,7 @@ def trained_from(X: Any, y: Any, w0: Any) -> Any:
     Returns
     -------
     array, shape (d,)
+        The weights at the end.
 
     Raises
     ------

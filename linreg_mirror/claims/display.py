@@ -25,6 +25,11 @@ _TONES = {Verdict.reproduced.value: "good", Verdict.not_reproduced.value: "known
 def as_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     """Return claims as JSON-ready data.
 
+    Parameters
+    ----------
+    findings : sequence of Finding
+        From `evaluate`.
+
     Returns
     -------
     list of dict
@@ -104,7 +109,18 @@ def _shares(one: Mapping[str, Any]) -> str:
 
 
 def as_table(claims: Sequence[Mapping[str, Any]]) -> Table:
-    """Return claims, from `as_json`, as a table: a line for each measurement, the gain in percentage points."""
+    """Return claims, from `as_json`, as a table: a line for each measurement, the gain in percentage points.
+
+    Parameters
+    ----------
+    claims : sequence of mapping
+        From `as_json`.
+
+    Returns
+    -------
+    rich.table.Table
+        For a terminal.
+    """
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("claim", no_wrap=True)
     table.add_column("source", overflow="fold")
@@ -132,13 +148,35 @@ def _where(one: Mapping[str, Any]) -> str:
 
 
 def summary(claims: Sequence[Mapping[str, Any]]) -> str:
-    """Return how many claims there are of each verdict, in one line."""
+    """Return how many claims there are of each verdict, in one line.
+
+    Parameters
+    ----------
+    claims : sequence of mapping
+        From `as_json`.
+
+    Returns
+    -------
+    str
+        For a terminal or a page.
+    """
     counts = {verdict.value: sum(entry["verdict"] == verdict.value for entry in claims) for verdict in Verdict}
     return f"{len(claims)} claims of experiments: " + ", ".join(f"{n} {name}" for name, n in counts.items())
 
 
 def as_html(claims: Sequence[Mapping[str, Any]]) -> str:
-    """Return claims, from `as_json`, as a section of a page."""
+    """Return claims, from `as_json`, as a section of a page.
+
+    Parameters
+    ----------
+    claims : sequence of mapping
+        From `as_json`.
+
+    Returns
+    -------
+    str
+        A heading and a table.
+    """
     rows = "\n".join(_row(entry) for entry in claims)
     return f"""<h2>Claims of experiments</h2>
 <p>{html.escape(summary(claims))}.</p>

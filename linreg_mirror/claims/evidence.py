@@ -18,7 +18,13 @@ _SETTINGS = (
 
 
 def stored() -> Evidence:
-    """Return the evidence that comes with the package, made by `collect`."""
+    """Return the evidence that comes with the package, made by `collect`.
+
+    Returns
+    -------
+    dict
+        Comparisons by the name of their recipe.
+    """
     return json.loads((resources.files("linreg_mirror.claims") / "evidence.json").read_text(encoding="utf-8"))
 
 

@@ -60,7 +60,15 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim with its measurements, one for each comparison that is stored."""
+    """A claim with its measurements, one for each comparison that is stored.
+
+    Attributes
+    ----------
+    claim : Claim
+        What is claimed.
+    measurements : tuple of Measurement
+        One for each comparison that is stored; empty where there is none.
+    """
 
     claim: Claim
     measurements: tuple[Measurement, ...]
@@ -80,6 +88,11 @@ def evaluate(evidence: Evidence | None = None, claims: Sequence[Claim] = CLAIMS)
         From `collect`. Default: what comes with the package.
     claims : sequence of Claim
         What is judged.
+
+    Returns
+    -------
+    list of Finding
+        One for each claim, in their order.
 
     Raises
     ------

@@ -47,7 +47,13 @@ class Hyperbolic:
         return 0.5 * self.tilt
 
     def log_scale_at(self, A: Any) -> Any:
-        """Return log b_A = log b_0 - 4A."""
+        """Return log b_A = log b_0 - 4A.
+
+        Parameters
+        ----------
+        A : float or array, shape (d,)
+            Accumulated penalty.
+        """
         return self.log_scale - 4 * A
 
     def primal(self, z: Any, A: Any) -> Any:

@@ -53,7 +53,13 @@ class Power:
         return self._dual_of(0.5 * self.tilt)
 
     def log_scale_at(self, A: Any) -> Any:
-        """Return log a_A = log a_0 - 2A: a penalty shrinks p and q alike."""
+        """Return log a_A = log a_0 - 2A: a penalty shrinks p and q alike.
+
+        Parameters
+        ----------
+        A : float or array, shape (d,)
+            Accumulated penalty.
+        """
         return self.log_scale - 2 * A
 
     def primal(self, z: Any, A: Any) -> Any:
@@ -143,6 +149,13 @@ class Power:
 
         The left side, which is 2r at depth 2, is convex with slopes from D at r = 0 to 2D: Newton's method from the
         right goes down to the root without overshooting.
+
+        Parameters
+        ----------
+        x : array, shape (d,)
+            Effective weights.
+        A : float or array, shape (d,)
+            Accumulated penalty.
         """
         xp, D = namespace(x), self.depth
         entropy = Hyperbolic(math.log(2) + D * self.log_scale_at(A), 0.0)

@@ -56,37 +56,98 @@ class Mirror(Protocol):
     initial_dual: Any
 
     def primal(self, z: Any, A: Any) -> Any:
-        """Return x, the gradient of the conjugate at z."""
+        """Return x, the gradient of the conjugate at z.
+
+        Parameters
+        ----------
+        z : array, shape (d,)
+            Dual variables.
+        A : float or array, shape (d,)
+            Accumulated penalty.
+        """
         ...
 
     def dual(self, x: Any, A: Any) -> Any:
-        """Return z, the inverse of `primal`."""
+        """Return z, the inverse of `primal`.
+
+        Parameters
+        ----------
+        x : array, shape (d,)
+            Effective weights.
+        A : float or array, shape (d,)
+            Accumulated penalty.
+        """
         ...
 
     def primal_rate(self, z: Any, A: Any) -> Any:
-        """Return dx/dA at fixed z: how the penalty moves x."""
+        """Return dx/dA at fixed z: how the penalty moves x.
+
+        Parameters
+        ----------
+        z : array, shape (d,)
+            Dual variables.
+        A : float or array, shape (d,)
+            Accumulated penalty.
+        """
         ...
 
     def metric(self, z: Any, A: Any) -> Any:
-        """Return dx/dz, the diagonal of the inverse Hessian of the potential, positive."""
+        """Return dx/dz, the diagonal of the inverse Hessian of the potential, positive.
+
+        Parameters
+        ----------
+        z : array, shape (d,)
+            Dual variables.
+        A : float or array, shape (d,)
+            Accumulated penalty.
+        """
         ...
 
     def conjugate(self, z: Any, A: Any) -> Any:
-        """Return the conjugate potential, entry by entry."""
+        """Return the conjugate potential, entry by entry.
+
+        Parameters
+        ----------
+        z : array, shape (d,)
+            Dual variables.
+        A : float or array, shape (d,)
+            Accumulated penalty.
+        """
         ...
 
     def potential(self, x: Any, A: Any) -> Any:
-        """Return R_A(x) - <x, z_0>, entry by entry: what the flow's limit minimises."""
+        """Return R_A(x) - <x, z_0>, entry by entry: what the flow's limit minimises.
+
+        Parameters
+        ----------
+        x : array, shape (d,)
+            Effective weights.
+        A : float or array, shape (d,)
+            Accumulated penalty.
+        """
         ...
 
     def dual_rate(self, A: Any) -> Any:
-        """Return kappa(A), the speed of the dual flow."""
+        """Return kappa(A), the speed of the dual flow.
+
+        Parameters
+        ----------
+        A : float or array
+            Accumulated penalty.
+        """
         ...
 
     def resolution(self, size: float, A: float) -> tuple[float, float]:
         """Return the relative and the absolute change of dual variables that changes weights of `size` by a factor.
 
         Errors of a dual variable appear in x divided by these.
+
+        Parameters
+        ----------
+        size : float
+            Of the weights.
+        A : float
+            Accumulated penalty.
         """
         ...
 
@@ -94,5 +155,12 @@ class Mirror(Protocol):
         """Yield ever harder potentials, the last of them R_A tilted by the initial dual itself.
 
         The first is close to quadratic for weights of about the given size, so that Newton's method can start there.
+
+        Parameters
+        ----------
+        A : float
+            Accumulated penalty.
+        size : float
+            Of the weights.
         """
         ...

@@ -23,7 +23,18 @@ def check_number(name: str, value: Any, least: float, most: float, instead: str)
 
 
 def check_keep(share: Any) -> None:
-    """Raise ValueError unless this is a share of the weights that can be kept."""
+    """Raise ValueError unless this is a share of the weights that can be kept.
+
+    Parameters
+    ----------
+    share : object
+        Above 0 and at most 1.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
     if isinstance(share, bool) or not (isinstance(share, int | float) and 0 < share <= 1):
         raise ValueError(
             f"keep is a share of the weights, above 0 and at most 1, got {share!r}: for a sparsity of 95 % write 0.05"

@@ -38,7 +38,13 @@ class Hadamard(Removable):
         return m * w
 
     def right_inverse(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the factors m > 0 and w of x that have m^2 - w^2 = beta, in the dtype of x."""
+        """Return the factors m > 0 and w of x that have m^2 - w^2 = beta, in the dtype of x.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            Weights.
+        """
         eighth = torch.tensor(self.beta / 8, dtype=x.dtype, device="cpu")
         if eighth == 0:
             m = x.abs().sqrt()
@@ -104,6 +110,17 @@ def remove_hadamard(model: torch.nn.Module) -> torch.nn.Module:
 
 
 def factors_of(model: torch.nn.Module) -> dict[str, Factors]:
-    """Return the parameters (m, w) of a model, by the names that the weights have without them."""
+    """Return the parameters (m, w) of a model, by the names that the weights have without them.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        With weights that are m*w, or without.
+
+    Returns
+    -------
+    dict of str to tuple of torch.nn.Parameter
+        Both of the shape of the weight; empty where there are none.
+    """
     behind = {name: chains(module)[weight] for name, module, weight, _ in registered(model, Hadamard)}
     return {name: (chain.original0, chain.original1) for name, chain in behind.items()}

@@ -116,6 +116,7 @@ def masks_at_initialization(
     Returns
     -------
     dict of str to torch.Tensor
+        Masks (bool) or factors, by the names and of the shapes of the weights.
 
     Raises
     ------
@@ -169,6 +170,11 @@ def random_batch(model: torch.nn.Module, examples: int, rng: np.random.Generator
         How many, at least 1.
     rng : numpy.random.Generator
         Source of all randomness.
+
+    Returns
+    -------
+    Batch
+        Whose loss is `sketching.network_scores.inner_product`.
     """
     like = next(model.parameters())
     inputs = network_scores.random_inputs(examples, input_shape(model), rng, dtype=like.dtype, device=like.device)
@@ -190,6 +196,11 @@ def read_batch(model: torch.nn.Module, file: Path, examples: int, rng: np.random
         How many; all of them if there are no more.
     rng : numpy.random.Generator
         Source of all randomness.
+
+    Returns
+    -------
+    Batch
+        With cross-entropy or half the mean square as its loss.
 
     Raises
     ------

@@ -115,7 +115,18 @@ class MirrorDescent(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take a step; return what the closure does, which computes loss and gradients anew, or None."""
+        """Take a step; return what the closure does, which computes loss and gradients anew, or None.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            Computes loss and gradients anew.
+
+        Raises
+        ------
+        TypeError
+            If a gradient is sparse.
+        """
         loss = None
         if closure is not None:
             with torch.enable_grad():

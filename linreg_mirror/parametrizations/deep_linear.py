@@ -68,6 +68,16 @@ class DeepLinear:
             (inputs, h_1, ..., outputs); no hidden width may be below the rank of the product.
         rng : numpy.random.Generator
             Draws the bases of the hidden layers.
+
+        Returns
+        -------
+        DeepLinear
+            With depth len(widths) - 1.
+
+        Raises
+        ------
+        ValueError
+            If shapes and widths do not fit together, or a hidden width is below the rank of the product.
         """
         check_rng(rng)
         widths = _as_widths(widths)
@@ -99,6 +109,11 @@ class DeepLinear:
             Positive.
         rng : numpy.random.Generator
             Draws the weights.
+
+        Returns
+        -------
+        DeepLinear
+            With depth len(widths) - 1.
         """
         check_rng(rng)
         scale = _positive("scale", scale)
@@ -106,7 +121,22 @@ class DeepLinear:
 
     @classmethod
     def identity(cls, scale: float, size: int, depth: int) -> "DeepLinear":
-        """Start every one of `depth` layers at `scale` times the identity of `size` rows."""
+        """Start every one of `depth` layers at `scale` times the identity of `size` rows.
+
+        Parameters
+        ----------
+        scale : float
+            Of every layer.
+        size : int
+            Rows and columns.
+        depth : int
+            Number of layers.
+
+        Returns
+        -------
+        DeepLinear
+            Whose product starts at scale^depth times the identity.
+        """
         check_integer("size", size, 1)
         check_integer("depth", depth, 1)
         return cls((_positive("scale", scale) * np.eye(size),) * depth)
@@ -127,12 +157,24 @@ class DeepLinear:
         return np.concatenate([W.ravel() for W in self.weights])
 
     def layers(self, theta: Array) -> list[Array]:
-        """Return the matrices W_1, ..., W_L that theta, shape (p,), consists of."""
+        """Return the matrices W_1, ..., W_L that theta, shape (p,), consists of.
+
+        Parameters
+        ----------
+        theta : array, shape (p,)
+            Parameters.
+        """
         ends = list(accumulate(W.size for W in self.weights))
         return [part.reshape(W.shape) for part, W in zip(np.split(theta, ends[:-1]), self.weights, strict=True)]
 
     def imbalance(self, theta: Array) -> list[Array]:
-        """Return W_{l+1}'W_{l+1} - W_l W_l' for l = 1, ..., L-1."""
+        """Return W_{l+1}'W_{l+1} - W_l W_l' for l = 1, ..., L-1.
+
+        Parameters
+        ----------
+        theta : array, shape (p,)
+            Parameters.
+        """
         layers = self.layers(theta)
         return [second.T @ second - first @ first.T for first, second in pairwise(layers)]
 
@@ -168,6 +210,13 @@ class DeepLinear:
 
         Zero at a minimum; 0.0 also where only the parameters can tell: for a single layer, where a hidden width limits
         the rank of the product, and at three layers or more with a penalty, which makes zero a minimum.
+
+        Parameters
+        ----------
+        grad_x : array, shape (d,)
+            Gradient of f.
+        alpha : float
+            The penalty.
         """
         hidden = [len(W) for W in self.weights[:-1]]
         if not hidden or min(hidden) < min(self.shape) or (len(hidden) > 1 and alpha > 0):

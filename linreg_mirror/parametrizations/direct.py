@@ -18,6 +18,11 @@ class Direct:
     ----------
     x0 : array_like, shape (d,)
         Where the weights start.
+
+    Raises
+    ------
+    ValueError
+        If x0 is no array of shape (d,), or not finite.
     """
 
     x0: Array
@@ -30,7 +35,25 @@ class Direct:
 
     @classmethod
     def at(cls, x0: Any = 0.0, d: int | None = None) -> "Direct":
-        """Start at x0, a number or an array of shape (d,)."""
+        """Start at x0.
+
+        Parameters
+        ----------
+        x0 : float or array_like, shape (d,)
+            Where the weights start.
+        d : int, optional
+            Number of weights, needed where x0 is a number.
+
+        Returns
+        -------
+        Direct
+            At this start.
+
+        Raises
+        ------
+        ValueError
+            If x0 and d do not fit together, or there is neither an array nor d.
+        """
         x0 = as_real_array("x0", x0)
         if d is not None and x0.shape not in ((), (d,)):
             raise ValueError(

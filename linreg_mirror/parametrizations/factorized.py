@@ -52,7 +52,18 @@ class Factorized:
 
     @classmethod
     def symmetric(cls, U0: Any) -> "Factorized":
-        """Start x = U U', which stays symmetric and positive semidefinite, at U0 of shape (size, rank)."""
+        """Start x = U U', which stays symmetric and positive semidefinite, at U0.
+
+        Parameters
+        ----------
+        U0 : array_like, shape (size, rank)
+            The initial factor.
+
+        Returns
+        -------
+        Factorized
+            With one factor.
+        """
         return cls(U0)
 
     @property
@@ -76,12 +87,24 @@ class Factorized:
         return self.U0.ravel() if self.V0 is None else np.concatenate([self.U0.ravel(), self.V0.ravel()])
 
     def factors(self, theta: Array) -> tuple[Array, Array]:
-        """Return the matrices U and V that theta consists of; V is U where x = U U'."""
+        """Return the matrices U and V that theta consists of; V is U where x = U U'.
+
+        Parameters
+        ----------
+        theta : array, shape (p,)
+            Parameters.
+        """
         U = theta[: self.U0.size].reshape(self.U0.shape)
         return U, U if self.V0 is None else theta[self.U0.size :].reshape(self.V0.shape)
 
     def imbalance(self, theta: Array) -> list[Array]:
-        """Return U'U - V'V, in a list, as `DeepLinear` does for its pairs of layers."""
+        """Return U'U - V'V, in a list, as `DeepLinear` does for its pairs of layers.
+
+        Parameters
+        ----------
+        theta : array, shape (p,)
+            Parameters.
+        """
         U, V = self.factors(theta)
         return [U.T @ U - V.T @ V]
 
@@ -105,6 +128,13 @@ class Factorized:
         """Return the steepest descent of f + alpha h that vanishing weights could still make use of.
 
         Zero at a minimum; 0.0 also where the rank is limited and only the parameters can tell.
+
+        Parameters
+        ----------
+        grad_x : array, shape (d,)
+            Gradient of f.
+        alpha : float
+            The penalty.
         """
         G = grad_x.reshape(self.shape)
         if self.U0.shape[1] < min(self.shape):

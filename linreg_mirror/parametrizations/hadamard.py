@@ -83,6 +83,16 @@ class Hadamard:
             m0^2 - w0^2 > 0, twice the scale b.
         d : int, optional
             Number of entries, needed where x0 and beta are both numbers.
+
+        Returns
+        -------
+        Hadamard
+            At this start.
+
+        Raises
+        ------
+        ValueError
+            If beta is not positive, or the shapes and d do not name one number of entries.
         """
         beta = as_real_array("beta", beta)
         if not (beta > 0).all():
@@ -103,6 +113,17 @@ class Hadamard:
             Where the effective weights start.
         d : int, optional
             Number of entries, needed where all else are numbers.
+
+        Returns
+        -------
+        Hadamard
+            At this start.
+
+        Raises
+        ------
+        ValueError
+            If not exactly one of b and log_b is given, b is not positive, or the shapes and d do not name one number of
+            entries.
         """
         if (b is None) == (log_b is None):
             raise ValueError("give exactly one of b and log_b: Hadamard.from_scale(1e-6, d=d) or (log_b=-1e5, d=d)")
@@ -115,7 +136,29 @@ class Hadamard:
 
     @classmethod
     def from_alpha(cls, alpha: Any, d: int | None = None) -> "Hadamard":
-        """Start at x0 = 0 with b = 2 alpha^2, alpha the initial size of Woodworth et al. (2020)."""
+        """Start at x0 = 0 with scale b = 2 alpha^2.
+
+        Parameters
+        ----------
+        alpha : float or array_like, shape (d,)
+            Their initial size, with m0 = 2 alpha and w0 = 0; positive.
+        d : int, optional
+            Number of entries, needed where alpha is a number.
+
+        Returns
+        -------
+        Hadamard
+            At this start.
+
+        Raises
+        ------
+        ValueError
+            If alpha is not positive, or neither an array nor d is given.
+
+        Notes
+        -----
+        Woodworth et al. (2020), arXiv 2002.09277.
+        """
         alpha = as_real_array("alpha", alpha)
         if not (alpha > 0).all():
             raise ValueError(f"alpha must be positive, got {alpha.min():g}: write Hadamard.from_scale(log_b=...)")
@@ -123,7 +166,18 @@ class Hadamard:
 
     @classmethod
     def balanced(cls, x0: Any) -> "Hadamard":
-        """Start at x0 with |m0| = |w0| (spred's initialisation): b = 0, no mirror, and no sign can change."""
+        """Start at x0 with |m0| = |w0| (spred's initialisation): b = 0, no mirror, and no sign can change.
+
+        Parameters
+        ----------
+        x0 : array_like, shape (d,)
+            Where the effective weights start.
+
+        Returns
+        -------
+        Hadamard
+            Without a mirror.
+        """
         x0 = as_real_array("x0", x0)
         root = np.sqrt(np.abs(x0))
         return cls(root, np.copysign(root, x0))
@@ -150,6 +204,16 @@ class Hadamard:
         log_b, tilt : array_like, shape (d,)
             Both finite. The start x0 = b sinh(tilt) may be as large as it likes: `limit` and the dual flow do not form
             it. Factors m0 and w0 beyond float64 are infinite.
+
+        Returns
+        -------
+        Hadamard
+            At this start.
+
+        Raises
+        ------
+        ValueError
+            If log_b and tilt are not both of one shape (d,), or not finite.
         """
         log_b, tilt = as_real_array("log_b", log_b), as_real_array("tilt", tilt)
         if log_b.ndim != 1 or log_b.shape != tilt.shape or not log_b.size:

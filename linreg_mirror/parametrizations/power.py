@@ -82,14 +82,27 @@ class Power:
 
         Parameters
         ----------
-        alpha, log_alpha : float or array_like, shape (d,)
-            The scale or its logarithm; exactly one of the two. For x0 = 0 the start is p0 = q0 = alpha.
+        alpha : float or array_like, shape (d,)
+            The scale; for x0 = 0 the start is p0 = q0 = alpha.
         depth : int
             D >= 2.
+        log_alpha : float or array_like, shape (d,)
+            The logarithm of the scale; exactly one of the two is given.
         x0 : float or array_like, shape (d,)
             Where the effective weights start.
         d : int, optional
             Number of entries, needed where all else are numbers.
+
+        Returns
+        -------
+        Power
+            At this start.
+
+        Raises
+        ------
+        ValueError
+            If not exactly one of alpha and log_alpha is given, alpha is not positive, or the shapes and d do not name
+            one number of entries.
         """
         check_integer("depth", depth, least=2)
         if (alpha is None) == (log_alpha is None):

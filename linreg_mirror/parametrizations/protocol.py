@@ -28,15 +28,35 @@ class Parametrization(Protocol):
         ...
 
     def effective(self, theta: Array) -> Array:
-        """Return x, shape (d,), for parameters of shape (p,)."""
+        """Return x, shape (d,).
+
+        Parameters
+        ----------
+        theta : array, shape (p,)
+            Parameters.
+        """
         ...
 
     def pullback(self, theta: Array, grad_x: Array) -> Array:
-        """Return the gradient in theta, shape (p,), of a function whose gradient in x is `grad_x`, shape (d,)."""
+        """Return the gradient in theta, shape (p,), of a function of x.
+
+        Parameters
+        ----------
+        theta : array, shape (p,)
+            Parameters.
+        grad_x : array, shape (d,)
+            Gradient of the function in x.
+        """
         ...
 
     def penalty_gradient(self, theta: Array) -> Array:
-        """Return the gradient of the penalty h(theta) that alpha multiplies, shape (p,)."""
+        """Return the gradient of the penalty h(theta) that alpha multiplies, shape (p,).
+
+        Parameters
+        ----------
+        theta : array, shape (p,)
+            Parameters.
+        """
         ...
 
     def mirror(self) -> Mirror:

@@ -25,6 +25,11 @@ class SharedHadamard:
         Initial weights.
     group : array_like of int, shape (d,)
         The group of each weight, in 0..groups-1.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit together, or `group` does not hold integers in 0..groups-1.
     """
 
     m0: Array

@@ -102,7 +102,13 @@ class Instance:
 
     @property
     def hadamard(self) -> Hadamard:
-        """The network, known to be x = m*w."""
+        """The network, known to be x = m*w.
+
+        Raises
+        ------
+        TypeError
+            If it is another network.
+        """
         if not isinstance(self.network, Hadamard):
             raise TypeError(f"instance {self.name} has a {type(self.network).__name__} network, not Hadamard")
         return self.network
@@ -204,6 +210,11 @@ def instance(name: str) -> Instance:
         "family/setting/seed", such as "planted/geometric/3", with parameters if need be, such as
         "planted/geometric/3:d=20,log_b=-7.5" (`names.defaults` lists them), or "special/name".
 
+    Returns
+    -------
+    Instance
+        Problem, network and penalty; flows and solutions are computed when they are first asked for.
+
     Raises
     ------
     ValueError
@@ -226,7 +237,20 @@ def instance(name: str) -> Instance:
 
 
 def grid(seeds: int, first: int = 0) -> list[str]:
-    """Return the names of all families in all settings, for `seeds` seeds."""
+    """Return the names of all families in all settings, for `seeds` seeds.
+
+    Parameters
+    ----------
+    seeds : int
+        How many seeds each family in each setting gets.
+    first : int
+        The first of them.
+
+    Returns
+    -------
+    list of str
+        "family/setting/seed", one seed after the other.
+    """
     return [
         f"{family}/{setting}/{seed}"
         for seed in range(first, first + seeds)

@@ -58,6 +58,11 @@ class Citation:
         Theorem, equation or section.
     printed : bool
         True where the statement is tested as printed, although it is known to be wrong.
+
+    Raises
+    ------
+    ValueError
+        If the paper is not in `PAPERS`.
     """
 
     paper: str
@@ -102,7 +107,20 @@ class Evidence:
 
 
 def identity(residual: ArrayLike, tolerance: float) -> Evidence:
-    """Return evidence for an equation: the largest relative residual against its tolerance."""
+    """Return evidence for an equation: the largest relative residual against its tolerance.
+
+    Parameters
+    ----------
+    residual : array_like
+        Relative residuals.
+    tolerance : float
+        What the largest of their absolute values must not exceed.
+
+    Returns
+    -------
+    Evidence
+        Whose margin is the tolerance minus that value.
+    """
     worst = float(np.max(np.abs(residual)))
     return Evidence(tolerance - worst, f"residual {worst:.1e} of {tolerance:.0e}")
 
@@ -118,6 +136,16 @@ def inequality(left: ArrayLike, right: ArrayLike, scale: float = 1.0, rounding: 
         What a violation is compared with, such as the initial objective.
     rounding : float
         What numerical error may contribute, in the same units.
+
+    Returns
+    -------
+    Evidence
+        Whose margin is the least slack plus `rounding`, and whose tightness the largest share of the right side.
+
+    Raises
+    ------
+    ValueError
+        If the scale is not positive.
     """
     if scale <= 0:
         raise ValueError(f"scale must be positive, got {scale!r}: pass what a violation is to be compared with")
@@ -133,14 +161,37 @@ def inequality(left: ArrayLike, right: ArrayLike, scale: float = 1.0, rounding: 
 
 
 def slope(x: ArrayLike, y: ArrayLike, expected: float, tolerance: float) -> Evidence:
-    """Return evidence for y ~ x^expected as x grows or falls: the fitted exponent over a ladder."""
+    """Return evidence for y ~ x^expected as x grows or falls: the fitted exponent over a ladder.
+
+    Parameters
+    ----------
+    x, y : array_like, shape (m,)
+        The ladder, and what was measured on it; positive.
+    expected : float
+        The exponent that is claimed.
+    tolerance : float
+        How far the fitted one may be from it.
+
+    Returns
+    -------
+    Evidence
+        Whose margin is the tolerance minus the distance of the two.
+    """
     fitted = float(np.polyfit(np.log(x), np.log(np.maximum(y, 1e-300)), 1)[0])
     return Evidence(tolerance - abs(fitted - expected), f"exponent {fitted:.3f}, expected {expected:g}")
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """What a theorem requires of an instance, as an executable predicate."""
+    """What a theorem requires of an instance, as an executable predicate.
+
+    Attributes
+    ----------
+    name : str
+        The condition, in words.
+    test : callable
+        Instance -> bool.
+    """
 
     name: str
     test: Callable[[Instance], bool]
@@ -215,19 +266,45 @@ class Theorem:
     expected: Verdict = Verdict.holds
 
     def applies_to(self, instance: Instance) -> bool:
-        """Whether the instance meets all hypotheses."""
+        """Whether the instance meets all hypotheses.
+
+        Parameters
+        ----------
+        instance : Instance
+            Any.
+        """
         return all(hypothesis.test(instance) for hypothesis in self.hypotheses)
 
     def evidence(self, instance: Instance) -> Evidence:
-        """Evaluate the statement on an instance."""
+        """Evaluate the statement on an instance.
+
+        Parameters
+        ----------
+        instance : Instance
+            One that it applies to.
+        """
         return self.observe(instance, **self.constants)
 
     def control_evidence(self, witness: Instance) -> Evidence:
-        """Evaluate the false variant on its witness, hypotheses not enforced."""
+        """Evaluate the false variant on its witness, hypotheses not enforced.
+
+        Parameters
+        ----------
+        witness : Instance
+            That of the control.
+        """
         return self.observe(witness, **{**self.constants, **self.control.constants})
 
     def verdict(self, evidence: list[Evidence], control: Evidence | None) -> Verdict:
-        """Sum up."""
+        """Return what the evidence amounts to.
+
+        Parameters
+        ----------
+        evidence : list of Evidence
+            From every instance that it applies to.
+        control : Evidence or None
+            From the witness; None where it was not evaluated.
+        """
         if not evidence or control is None or not control.fails:
             return Verdict.untested
         if not all(one.holds for one in evidence):
@@ -255,7 +332,20 @@ def theorem(
 ) -> Callable[[Callable[..., Evidence]], Callable[..., Evidence]]:
     """Enter the decorated function `(instance, **constants) -> Evidence` into the ledger as a theorem.
 
-    The arguments are the attributes of `Theorem`.
+    Parameters
+    ----------
+    id, source, statement, kind, control, hypotheses, constants, extremal, expected
+        The attributes of `Theorem`.
+
+    Returns
+    -------
+    callable
+        A decorator that leaves its function as it is.
+
+    Raises
+    ------
+    ValueError
+        If another module has entered a theorem of this id.
     """
 
     def enter(observe: Callable[..., Evidence]) -> Callable[..., Evidence]:
@@ -274,6 +364,16 @@ def theorem(
 def certified(solution: Solution) -> Array:
     """Return the point of a reference solution.
 
+    Parameters
+    ----------
+    solution : Solution
+        From a solver.
+
+    Returns
+    -------
+    array, shape (d,)
+        Its x.
+
     Raises
     ------
     ArithmeticError
@@ -285,7 +385,20 @@ def certified(solution: Solution) -> Array:
 
 
 def relative(residual: ArrayLike, scale: ArrayLike) -> float:
-    """Return the largest |residual| divided by the largest |scale|, 0/0 being 0."""
+    """Return the largest |residual| divided by the largest |scale|, 0/0 being 0.
+
+    Parameters
+    ----------
+    residual : array_like
+        What should be zero.
+    scale : array_like
+        What it is compared with.
+
+    Returns
+    -------
+    float
+        At least 0; inf where only the scale is 0.
+    """
     size, residue = float(np.max(np.abs(scale))), float(np.max(np.abs(residual)))
     if size > 0:
         return residue / size

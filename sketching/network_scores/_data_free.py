@@ -40,7 +40,8 @@ def random_inputs(
 
     Returns
     -------
-    torch.Tensor, shape (n, *shape)
+    torch.Tensor, shape (n, ...)
+        The inputs.
 
     Raises
     ------
@@ -75,6 +76,18 @@ def inner_product(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
     If the targets r have E rr' = sigma^2 I and examples do not depend on each other, the mean square of SNIP is
     sigma^2 theta_i^2 |J_i|^2: that of `jacobian_norm`.
+
+    Parameters
+    ----------
+    outputs : torch.Tensor, shape (n, ...)
+        Of the network.
+    targets : torch.Tensor, shape (n, ...)
+        What stands for residuals.
+
+    Returns
+    -------
+    torch.Tensor
+        One number: the sum of the products.
 
     Raises
     ------

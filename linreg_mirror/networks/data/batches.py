@@ -20,7 +20,15 @@ class Augmentation(Protocol):
     """A random change of images, in two parts: what is drawn for an epoch, on the CPU, and what is done to a batch."""
 
     def draw(self, examples: int, rng: np.random.Generator) -> torch.Tensor:
-        """Return a tensor on the CPU with a row for each of so many images."""
+        """Return a tensor on the CPU with a row for each of so many images.
+
+        Parameters
+        ----------
+        examples : int
+            How many.
+        rng : numpy.random.Generator
+            Source of all randomness.
+        """
         ...
 
     def __call__(self, images: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:

@@ -26,6 +26,11 @@ class ResizedCrop:
         The smallest share, above 0 and at most 1; the largest is 1.
     flip : bool
         Whether images are mirrored, left to right, with probability 1/2.
+
+    Raises
+    ------
+    ValueError
+        If the area is out of range.
     """
 
     area: float = 0.08
@@ -42,7 +47,15 @@ class ResizedCrop:
         return torch.as_tensor(rng.integers(2**63, size=examples))
 
     def place(self, width: int, height: int, seed: int) -> tuple[Box, bool]:
-        """Return the rectangle in an image of this size, of whole pixels, and whether it is mirrored."""
+        """Return the rectangle in an image of this size, of whole pixels, and whether it is mirrored.
+
+        Parameters
+        ----------
+        width, height : int
+            Of the image, in pixels.
+        seed : int
+            Of the draw.
+        """
         rng = np.random.default_rng(seed)
         mirrored = bool(rng.integers(2)) and self.flip
         for _ in range(_ATTEMPTS):

@@ -41,13 +41,29 @@ class Split:
         return len(self.inputs)
 
     def to(self, device: torch.device | str) -> "Split":
-        """Return the same examples on another device, files as they are; ValueError if there is no such device."""
+        """Return the same examples on another device, files as they are.
+
+        Parameters
+        ----------
+        device : torch.device or str
+            Such as "cuda".
+
+        Raises
+        ------
+        ValueError
+            If there is no such device.
+        """
         device = checked_device(device)
         inputs = self.inputs.to(device) if isinstance(self.inputs, torch.Tensor) else self.inputs
         return replace(self, inputs=inputs, labels=self.labels.to(device))
 
     def augmentation(self, **options: Any) -> CropFlip | ResizedCrop:
-        """Return what usually augments such images: `ResizedCrop(**options)` if they are in files, or `CropFlip`.
+        """Return what usually augments such images: `ResizedCrop` if they are in files, or `CropFlip`.
+
+        Parameters
+        ----------
+        **options
+            Arguments of that class.
 
         Raises
         ------
@@ -125,7 +141,18 @@ class Data:
         return cls(name, Split(inputs, labels, mean, std), Split(others, their_labels, mean, std), classes, unverified)
 
     def to(self, device: torch.device | str) -> "Data":
-        """Return the same data on another device; ValueError if there is no such device."""
+        """Return the same data on another device.
+
+        Parameters
+        ----------
+        device : torch.device or str
+            Such as "cuda".
+
+        Raises
+        ------
+        ValueError
+            If there is no such device.
+        """
         return replace(self, train=self.train.to(device), test=self.test.to(device))
 
     def digest(self) -> str:

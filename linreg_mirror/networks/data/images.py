@@ -49,7 +49,16 @@ class ImageFiles:
         return len(self), 3, self.size, self.size
 
     def read(self, i: int, crop: ResizedCrop | None = None, seed: int = 0) -> NDArray[np.uint8]:
-        """Return image i, (size, size, 3): its middle, or the crop of that seed.
+        """Return an image, (size, size, 3): its middle, or a crop.
+
+        Parameters
+        ----------
+        i : int
+            Which.
+        crop : ResizedCrop, optional
+            How rectangles are drawn. Default: the middle.
+        seed : int
+            Of the crop.
 
         Raises
         ------

@@ -32,7 +32,13 @@ class Gate(torch.nn.Module):
         raise NotImplementedError
 
     def values(self, batch: tuple[int, ...] = ()) -> torch.Tensor:
-        """Return the gates z, (*batch, *loga.shape) where they are drawn, and of the shape of loga otherwise."""
+        """Return the gates z, (*batch, *loga.shape) where they are drawn, and of the shape of loga otherwise.
+
+        Parameters
+        ----------
+        batch : tuple of int
+            How many times, where gates are drawn.
+        """
         if self.training and not self.frozen:
             return sample(self.logits(), batch)
         return deterministic(self.logits())
@@ -45,6 +51,11 @@ def gates_of(model: torch.nn.Module) -> dict[str, Gate]:
     ----------
     model : torch.nn.Module
         With gates on weights or on channels, or with none.
+
+    Returns
+    -------
+    dict of str to Gate
+        By the name of the layer or weight; empty where there are none.
     """
     gates = (module for module in model.modules() if isinstance(module, Gate))
     return {gate.name: gate for gate in sorted(gates, key=lambda gate: gate.place)}

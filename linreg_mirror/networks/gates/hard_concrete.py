@@ -36,12 +36,34 @@ def sample(loga: torch.Tensor, batch: tuple[int, ...] = ()) -> torch.Tensor:
 
 
 def deterministic(loga: torch.Tensor) -> torch.Tensor:
-    """Return the gate for testing, clip(sigmoid(loga) (zeta - gamma) + gamma, 0, 1): neither mean nor median of z."""
+    """Return the gate for testing, clip(sigmoid(loga) (zeta - gamma) + gamma, 0, 1): neither mean nor median of z.
+
+    Parameters
+    ----------
+    loga : torch.Tensor
+        Logits.
+
+    Returns
+    -------
+    torch.Tensor
+        Gates in [0, 1], of the shape of `loga`.
+    """
     return _stretched(loga)
 
 
 def open_probability(loga: torch.Tensor) -> torch.Tensor:
-    """Return P(z > 0) = sigmoid(loga - T log(-gamma/zeta))."""
+    """Return P(z > 0) = sigmoid(loga - T log(-gamma/zeta)).
+
+    Parameters
+    ----------
+    loga : torch.Tensor
+        Logits.
+
+    Returns
+    -------
+    torch.Tensor
+        Probabilities, of the shape of `loga`.
+    """
     return torch.sigmoid(loga - TEMPERATURE * math.log(-GAMMA / ZETA))
 
 

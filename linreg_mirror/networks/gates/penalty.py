@@ -12,6 +12,16 @@ def expected_open(model: torch.nn.Module) -> torch.Tensor:
 
     With gates on weights this is the expected number of weights that are not zero.
 
+    Parameters
+    ----------
+    model : torch.nn.Module
+        With gates.
+
+    Returns
+    -------
+    torch.Tensor
+        One number, through which gradients flow to the logits.
+
     Raises
     ------
     ValueError
@@ -36,6 +46,11 @@ def expected_weights(model: torch.nn.Module) -> torch.Tensor:
     ----------
     model : torch.nn.Module
         With gates on channels.
+
+    Returns
+    -------
+    torch.Tensor
+        One number, through which gradients flow to the logits.
 
     Raises
     ------

@@ -67,6 +67,7 @@ def sites_of(model: nn.Module) -> list[Site]:
     Returns
     -------
     list of Site
+        A layer and who takes its output, for each.
 
     Raises
     ------

@@ -12,8 +12,14 @@ from sketching.weights import prunable
 class MirrorPILoT(PILoT):
     """PILoT on the weights x themselves, whose geometry and penalty the optimiser has: no m and w.
 
-    As the learning rate goes to 0 the path is that of PILoT. Parameters and errors are those of PILoT; beta must be
-    positive, which the optimiser asks for.
+    As the learning rate goes to 0 the path is that of PILoT.
+
+    Parameters
+    ----------
+    epochs, alpha, K, delta
+        As in `PILoT`, and errors too.
+    beta : float
+        As in `PILoT`, but positive, which the optimiser asks for.
     """
 
     _optimizer: MirrorDescent | None = None
@@ -35,7 +41,18 @@ class MirrorPILoT(PILoT):
         return self._optimizer
 
     def before_step(self, lr: float) -> None:
-        """Tell the optimiser the penalty."""
+        """Tell the optimiser the penalty.
+
+        Parameters
+        ----------
+        lr : float
+            Learning rate of the step.
+
+        Raises
+        ------
+        RuntimeError
+            If the optimiser is not one of this method.
+        """
         self._with_gradients()
         if self._optimizer is None:
             raise RuntimeError("the optimiser has the penalty: make it by method.optimizer(model, lr=..., ...)")

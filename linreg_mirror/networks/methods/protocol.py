@@ -84,9 +84,16 @@ class Method(Protocol):
         ...
 
     def groups(self, model: torch.nn.Module, *, momentum: float, weight_decay: float) -> list[dict[str, Any]]:
-        """Return the parameter groups for a torch optimiser of your own; arguments and errors as those of `optimizer`.
+        """Return the parameter groups for a torch optimiser of your own.
 
-        Give the optimiser the same momentum, 0 if it has none: here it is for the account of time alone.
+        Parameters
+        ----------
+        model : torch.nn.Module
+            That was attached.
+        momentum : float
+            That of your optimiser, 0 if it has none: here it is for the account of time alone.
+        weight_decay : float
+            As in `optimizer`, and errors too.
         """
         ...
 
@@ -94,15 +101,32 @@ class Method(Protocol):
         """Add the gradient of the penalty to the gradients: between `loss.backward()` and `optimizer.step()`.
 
         With torch.amp.GradScaler after `scaler.unscale_(optimizer)`, with clipping after it.
+
+        Parameters
+        ----------
+        lr : float
+            Learning rate of the step.
         """
         ...
 
     def after_step(self, lr: float) -> None:
-        """Do what follows `optimizer.step()`, such as a proximal step."""
+        """Do what follows `optimizer.step()`, such as a proximal step.
+
+        Parameters
+        ----------
+        lr : float
+            Learning rate of the step.
+        """
         ...
 
     def after_epoch(self, accuracy: float) -> None:
-        """Move alpha by the training accuracy of the epoch, in [0, 1]."""
+        """Move alpha.
+
+        Parameters
+        ----------
+        accuracy : float
+            Training accuracy of the epoch, in [0, 1].
+        """
         ...
 
     @property
@@ -151,6 +175,11 @@ class Method(Protocol):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state that `state_dict` returned.
+
+        Parameters
+        ----------
+        state : mapping
+            Of the same method.
 
         Raises
         ------

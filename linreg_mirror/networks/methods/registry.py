@@ -50,6 +50,7 @@ def create(name: str, /, **options: Any) -> Method:
     Returns
     -------
     Method
+        Not yet attached to a model.
 
     Raises
     ------

@@ -97,7 +97,18 @@ class RigL(Dense):
 
     @torch.no_grad()
     def before_step(self, lr: float) -> None:
-        """Move weights, if it is time, and take all gradients away; else take away those of weights not active."""
+        """Move weights, if it is time, and take all gradients away; else take away those of weights not active.
+
+        Parameters
+        ----------
+        lr : float
+            Learning rate of the step.
+
+        Raises
+        ------
+        RuntimeError
+            If the optimiser is not one of this method.
+        """
         super().before_step(lr)
         if self._optimizer is None:
             raise RuntimeError("moved weights lose their momentum: make the optimiser by method.optimizer(model, ...)")

@@ -92,6 +92,11 @@ def input_shape(model: torch.nn.Module) -> tuple[int, ...]:
         With an attribute `input_shape`, as models of this package have. Other sizes of images, if the model takes them,
         are asked for by setting that attribute.
 
+    Returns
+    -------
+    tuple of int
+        Without the batch dimension.
+
     Raises
     ------
     ValueError

@@ -66,6 +66,18 @@ def read_comparison(name: str | Path, changes: Sequence[str] = ()) -> Comparison
 
     Changes hold for all runs, and come last; "compare.seeds=[0, 1]" and "compare.keep=[0.1]" change what is compared.
 
+    Parameters
+    ----------
+    name : str or Path
+        One of `names()`, or a TOML file.
+    changes : sequence of str
+        As `read` takes them.
+
+    Returns
+    -------
+    Comparison
+        The runs, and what is compared of them.
+
     Raises
     ------
     ValueError

@@ -25,6 +25,11 @@ class Iterative:
         Share of the weights that each cycle passes on to the next.
     epoch : int, optional
         For "weights" only: the early time is the end of this epoch. Default: 2.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, or there is an epoch where it has no meaning.
     """
 
     rewind: _Rewind

@@ -58,6 +58,11 @@ class Recipe:
     iterative : Iterative, optional
         Train in cycles, each on fewer weights; every cycle takes `epochs`. In a file a table, such as
         iterative = {rewind = "weights", cycles = 25}.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, or two contradict each other.
     """
 
     data: Part = field(default_factory=lambda: {"name": "digits"})
@@ -142,7 +147,13 @@ class Recipe:
         return {name: value for name, value in asdict(self).items() if value != usual[name]}
 
     def learning_rate(self, epoch: float) -> float:
-        """Return the learning rate after so many epochs, parts of them included."""
+        """Return the learning rate after so many epochs, parts of them included.
+
+        Parameters
+        ----------
+        epoch : float
+            From 0 to `epochs`.
+        """
         if epoch < self.warmup:
             return self.lr * epoch / self.warmup
         if self.schedule == "cosine":
@@ -153,7 +164,13 @@ class Recipe:
 
 
 def names() -> list[str]:
-    """Return the names of the recipes that come with the package."""
+    """Return the names of the recipes that come with the package.
+
+    Returns
+    -------
+    list of str
+        In alphabetical order.
+    """
     return sorted(file.name.removesuffix(".toml") for file in _folder().iterdir() if file.name.endswith(".toml"))
 
 
@@ -169,6 +186,11 @@ def read(name: str | Path, changes: Sequence[str] = ()) -> Recipe:
         One of `names()`, or a TOML file.
     changes : sequence of str
         Settings to put in place of those in the file: "epochs=20", "method.alpha=1e-3".
+
+    Returns
+    -------
+    Recipe
+        All its settings; those that the file does not name are as usual.
 
     Raises
     ------
@@ -220,6 +242,18 @@ def made(settings: Mapping[str, Any]) -> Recipe:
 
 def changed(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
     """Return settings with KEY=VALUE in place, or PART.KEY=VALUE; values are JSON, or else text.
+
+    Parameters
+    ----------
+    settings : mapping
+        As a recipe has them; tables are mappings.
+    changes : sequence of str
+        "epochs=20", "method.alpha=1e-3".
+
+    Returns
+    -------
+    dict
+        A copy; what was given is left as it is.
 
     Raises
     ------
