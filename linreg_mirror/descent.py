@@ -50,6 +50,13 @@ class Descent(Trajectory):
     largest_stable_step : float or None
         Where the run diverged, a step size that should not: what the function of that name returns, with momentum and
         all samples (1 - momentum)/(1 + momentum) of it.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> run = lm.descent(lm.Problem([[1, 2]], [2]), lm.Hadamard.from_scale(0.1, d=2), step_size=0.05)
+    >>> bool(run.l1_lower_bound <= 1.0 <= abs(run.x[-1]).sum())  # 1 is the least L1 norm here
+    True
     """
 
     step: Rows = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
@@ -131,6 +138,17 @@ def descent(
     Notes
     -----
     Even, Pesme, Gunasekar, Flammarion (arXiv 2302.08982) for the implicit bias of finite steps.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> problem = lm.Problem([[1, 2]], [2])
+    >>> run = lm.descent(problem, lm.Hadamard.from_scale(0.1, d=2), step_size=0.05, momentum=0.9)
+    >>> run.status.name
+    'converged'
+    >>> again = lm.limit(problem, run.implicit.network)  # the problem that these very steps have solved
+    >>> bool(abs(run.x[-1] - again.x).max() < 1e-6)
+    True
     """
     started = clock.perf_counter()
     problem.require_width(network.d)

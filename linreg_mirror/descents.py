@@ -35,6 +35,15 @@ class Descents:
         Steps that each run took.
     status : tuple of Status, length B
         `converged`, `diverged` (then x is not finite or huge) or `horizon_reached`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import linreg_mirror as lm
+    >>> X, y = np.array([[1.0, 2.0]]), np.array([2.0])
+    >>> runs = lm.descents(X, y, np.log([[0.1], [0.2]]), np.zeros(2), step_size=[0.05, 0.02], steps=5000)
+    >>> runs.x.shape, runs.dual.shape
+    ((2, 2), (2, 1))
     """
 
     x: Any
@@ -102,6 +111,19 @@ def descents(
         If shapes do not fit together, or a number is not finite or out of range.
     TypeError
         If X and y are not arrays, X holds no floats, or `rng` is missing where it is needed.
+
+    Examples
+    --------
+    Three scales at once:
+
+    >>> import numpy as np
+    >>> import linreg_mirror as lm
+    >>> X, y = np.array([[1.0, 2.0]]), np.array([2.0])
+    >>> runs = lm.descents(X, y, np.log([[1e-1], [1e-2], [1e-3]]), np.zeros(2), step_size=0.05, steps=5000)
+    >>> [status.name for status in runs.status]
+    ['converged', 'converged', 'converged']
+    >>> bool((np.diff(abs(runs.x).sum(axis=1)) < 0).all())  # the smaller the scale, the smaller the L1 norm
+    True
     """
     if not (is_whole(steps) and steps >= 1 and 0 <= momentum < 1 and tolerance >= 0):
         raise ValueError(

@@ -84,6 +84,17 @@ def flow(
     -----
     Mask in the Mirror (arXiv 2408.09966), Theorem 2.1; the reduction to n dimensions is the gradient flow of the
     convex dual of the Bregman projection that `limit` solves.
+
+    Examples
+    --------
+    The flow of x = m*w from b = 1/2 ends where theory says that it does:
+
+    >>> import linreg_mirror as lm
+    >>> problem = lm.Problem([[1, 2]], [2])
+    >>> network = lm.Hadamard.at(x0=0.0, beta=1.0, d=2)
+    >>> run = lm.flow(problem, network)
+    >>> bool(abs(run.x[-1] - lm.limit(problem, network).x).max() < 1e-6)
+    True
     """
     started = clock.perf_counter()
     schedule = as_schedule(schedule)

@@ -31,6 +31,19 @@ class ImplicitBias:
     -----
     Even, Pesme, Gunasekar, Flammarion (arXiv 2302.08982) for gradient descent; Papazov et al. (2403.05293) treat the
     flow with momentum, of which this is the exact counterpart for steps of finite size.
+
+    Examples
+    --------
+    Steps of finite size shrink the scale, from b = 0.1 here:
+
+    >>> import numpy as np
+    >>> import linreg_mirror as lm
+    >>> problem = lm.Problem([[1, 2]], [2])
+    >>> run = lm.descent(problem, lm.Hadamard.from_scale(0.1, d=2), step_size=0.05)
+    >>> bool((run.implicit.log_scale < np.log(0.1)).all())
+    True
+    >>> bool(abs(run.implicit.represented(problem) - run.x[-1]).max() < 1e-9)
+    True
     """
 
     log_scale: Array

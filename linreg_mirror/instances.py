@@ -53,6 +53,14 @@ def planted_sparse(*, n: int, d: int, nonzeros: int, rng: np.random.Generator, n
         If n or d is not a positive integer, nonzeros is not in 0..d, or the noise is negative or not finite.
     TypeError
         If `rng` is no Generator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import linreg_mirror as lm
+    >>> problem = lm.instances.planted_sparse(n=40, d=100, nonzeros=5, rng=np.random.default_rng(0))
+    >>> problem.X.shape, int((problem.truth != 0).sum())
+    ((40, 100), 5)
     """
     _check(n, d, nonzeros, rng, noise)
     return _observed(rng.standard_normal((n, d)), _truth(d, nonzeros, rng), rng, noise)
@@ -81,6 +89,13 @@ def correlated(
     ------
     ValueError, TypeError
         As in `planted_sparse`, and if rho is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import linreg_mirror as lm
+    >>> lm.instances.correlated(n=40, d=100, nonzeros=5, rho=0.5, rng=np.random.default_rng(0)).X.shape
+    (40, 100)
     """
     _check(n, d, nonzeros, rng, noise)
     if not -1 < rho < 1:
@@ -114,6 +129,13 @@ def coherent(
     ------
     ValueError, TypeError
         As in `planted_sparse`, and if the coherence is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import linreg_mirror as lm
+    >>> lm.instances.coherent(n=40, d=100, nonzeros=5, coherence=0.5, rng=np.random.default_rng(0)).X.shape
+    (40, 100)
     """
     _check(n, d, nonzeros, rng, noise)
     if not 0 <= coherence < 1:
@@ -149,6 +171,16 @@ def duplicated(
     ------
     ValueError, TypeError
         As in `planted_sparse`, and if there are too many copies, or too few originals for the nonzero coefficients.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import linreg_mirror as lm
+    >>> problem = lm.instances.duplicated(n=8, d=20, nonzeros=3, copies=2, rng=np.random.default_rng(0))
+    >>> len(np.unique(abs(problem.X), axis=1).T)
+    18
+    >>> lm.minimum_l1(problem).unique
+    False
     """
     _check(n, d, nonzeros, rng, noise)
     check_integer("d", d, 2)
@@ -189,6 +221,14 @@ def ill_conditioned(
     ------
     ValueError, TypeError
         As in `planted_sparse`, and if the condition is below 1 or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import linreg_mirror as lm
+    >>> problem = lm.instances.ill_conditioned(n=8, d=20, nonzeros=3, condition=100.0, rng=np.random.default_rng(0))
+    >>> round(float(np.linalg.cond(problem.X)), 6)
+    100.0
     """
     _check(n, d, nonzeros, rng, noise)
     if not 1 <= condition < np.inf:
@@ -227,6 +267,14 @@ def diabetes(*, degree: int = 2, rows: int | None = None, rng: np.random.Generat
     After rows are drawn, measurements are standardised (constant ones dropped) and multiplied out. Features that are
     zero throughout are dropped, the others scaled to norm sqrt(rows). Features are not centred: X keeps its full row
     rank, and Xx = y its solutions. y is centred and scaled to standard deviation 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import linreg_mirror as lm
+    >>> problem = lm.instances.diabetes(degree=2, rows=30, rng=np.random.default_rng(0))
+    >>> problem.n, problem.d
+    (30, 65)
     """
     from sklearn.datasets import load_diabetes
 
@@ -265,6 +313,14 @@ def breast_cancer(
     Notes
     -----
     Scaled as in `diabetes`, labels -1 and 1 included.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import linreg_mirror as lm
+    >>> problem = lm.instances.breast_cancer(degree=1, rows=20, rng=np.random.default_rng(0))
+    >>> problem.n, problem.d
+    (20, 30)
     """
     from sklearn.datasets import load_breast_cancer
 
@@ -302,6 +358,18 @@ def from_file(path: str | Path, y_path: str | Path | None = None) -> Problem:
     Notes
     -----
     Nothing is unpickled. y may also be a matrix of one column or one row.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import linreg_mirror as lm
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(Path(folder) / "data.npz", X=[[1.0, 2.0]], y=[2.0])
+    ...     problem = lm.instances.from_file(Path(folder) / "data.npz")
+    >>> problem.n, problem.d
+    (1, 2)
     """
     path = Path(path)
     if path.suffix.lower() == ".npz":

@@ -58,6 +58,17 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     Notes
     -----
     Mask in the Mirror (arXiv 2408.09966), Theorem 2.3. `linreg_mirror.minimum_l1` is the limit of scale 0.
+
+    Examples
+    --------
+    From a large scale to the least L2 norm, from a small one to the least L1 norm:
+
+    >>> import linreg_mirror as lm
+    >>> problem = lm.Problem([[1, 2]], [2])
+    >>> for log_b in (10, -10_000):
+    ...     print(lm.limit(problem, lm.Hadamard.from_scale(log_b=log_b, d=2)).x.round(6).tolist())
+    [0.4, 0.8]
+    [0.0, 1.0]
     """
     started = clock.perf_counter()
     problem.require_width(network.d)

@@ -66,7 +66,15 @@ def _scale_rows(weights: Array, v: Array) -> Array:
 
 @dataclass(frozen=True)
 class Squared:
-    """l(r) = |r|^2 / 2, the loss of linear regression."""
+    """l(r) = |r|^2 / 2, the loss of linear regression.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from linreg_mirror import losses
+    >>> losses.Squared().value(np.array([3.0, 4.0]))
+    12.5
+    """
 
     convex: ClassVar[bool] = True
     quasi_convex: ClassVar[bool] = True
@@ -98,6 +106,13 @@ class Huber:
     ------
     ValueError
         If delta is not positive and finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from linreg_mirror import losses
+    >>> losses.Huber(delta=1.0).gradient(np.array([0.5, 3.0, -3.0])).tolist()
+    [0.5, 1.0, -1.0]
     """
 
     delta: float = 1.0
@@ -125,7 +140,15 @@ class Huber:
 
 @dataclass(frozen=True)
 class LogCosh:
-    """l(r) = sum log cosh r_i: smooth, quadratic near zero, linear far away."""
+    """l(r) = sum log cosh r_i: smooth, quadratic near zero, linear far away.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from linreg_mirror import losses
+    >>> losses.LogCosh().gradient(np.array([0.0, 20.0])).round(6).tolist()  # tanh
+    [0.0, 1.0]
+    """
 
     convex: ClassVar[bool] = True
     quasi_convex: ClassVar[bool] = True
@@ -147,7 +170,15 @@ class LogCosh:
 
 @dataclass(frozen=True)
 class JointCauchy:
-    """l(r) = log(1 + |r|^2): not convex, but quasi-convex, because it increases in |r| alone."""
+    """l(r) = log(1 + |r|^2): not convex, but quasi-convex, because it increases in |r| alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from linreg_mirror import losses
+    >>> round(losses.JointCauchy().value(np.array([3.0, 4.0])), 6)
+    3.258097
+    """
 
     convex: ClassVar[bool] = False
     quasi_convex: ClassVar[bool] = True
@@ -169,7 +200,15 @@ class JointCauchy:
 
 @dataclass(frozen=True)
 class EntrywiseCauchy:
-    """l(r) = sum log(1 + r_i^2): not quasi-convex for n >= 2; the control of the convergence theorems."""
+    """l(r) = sum log(1 + r_i^2): not quasi-convex for n >= 2; the control of the convergence theorems.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from linreg_mirror import losses
+    >>> losses.EntrywiseCauchy().gradient(np.array([0.0, 1.0, 3.0])).round(6).tolist()  # 2r/(1 + r^2)
+    [0.0, 1.0, 0.6]
+    """
 
     convex: ClassVar[bool] = False
     quasi_convex: ClassVar[bool] = False

@@ -34,6 +34,14 @@ def multi_output(*, n: int, inputs: int, outputs: int, rank: int, rng: np.random
         If a size is not a positive integer, or rank is not in 0..min(inputs, outputs).
     TypeError
         If `rng` is no Generator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import linreg_mirror as lm
+    >>> problem = lm.instances.multi_output(n=4, inputs=3, outputs=2, rank=1, rng=np.random.default_rng(0))
+    >>> problem.X.shape, int(np.linalg.matrix_rank(problem.truth.reshape(2, 3)))
+    ((8, 6), 1)
     """
     check_rng(rng)
     for name, value in (("n", n), ("inputs", inputs), ("outputs", outputs)):
@@ -73,6 +81,14 @@ def matrix_sensing(
         If a size is not a positive integer, rank is not in 0..min(shape), or commuting matrices are not square.
     TypeError
         If `rng` is no Generator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import linreg_mirror as lm
+    >>> problem = lm.instances.matrix_sensing(n=4, shape=(3, 3), rank=1, rng=np.random.default_rng(0))
+    >>> problem.X.shape, int(np.linalg.matrix_rank(problem.truth.reshape(3, 3)))
+    ((4, 9), 1)
     """
     check_rng(rng)
     check_integer("n", n, 1)

@@ -50,6 +50,13 @@ def minimum_l1(problem: Problem, method: Literal["mirror", "highs", "cvxpy"] = "
     Notes
     -----
     The scale -> 0 limit of Woodworth et al. (2020) and Mask in the Mirror (arXiv 2408.09966).
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> solution = lm.minimum_l1(lm.Problem([[1, 2]], [2]))
+    >>> solution.x.round(6).tolist(), solution.dual.round(6).tolist(), solution.unique
+    ([0.0, 1.0], [0.5], True)
     """
     if method == "mirror":
         return _through_the_mirror(problem)

@@ -35,6 +35,15 @@ class Problem:
         not finite.
     TypeError
         If X or y is not real and numeric.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> problem = lm.Problem([[1, 2]], [2])
+    >>> problem.n, problem.d
+    (1, 2)
+    >>> problem.value([0, 0])
+    2.0
     """
 
     X: Array

@@ -128,6 +128,12 @@ def minimum_l2(problem: Problem) -> Solution:
     -------
     Solution
         The status is `inconsistent` where Xx = y has no solution.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> lm.minimum_l2(lm.Problem([[1, 2]], [2])).x.round(6).tolist()
+    [0.4, 0.8]
     """
     started = clock.perf_counter()
     x, *_ = np.linalg.lstsq(problem.X, problem.y)
@@ -169,6 +175,12 @@ def lasso(problem: Problem, weight: float) -> Solution:
     ------
     ValueError
         If the weight is not positive.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> lm.lasso(lm.Problem([[1, 2]], [2]), weight=1.0).x.round(6).tolist()
+    [0.0, 0.75]
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import Lasso

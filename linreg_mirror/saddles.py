@@ -45,6 +45,15 @@ class SaddlePath:
         What was solved.
     thresholds : (array, array), each of shape (d,)
         t_plus and t_minus.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> path = lm.saddles(lm.Problem([[1, 2]], [2]))
+    >>> path.times.round(6).tolist(), path.at([0.1, 1.0]).round(6).tolist()
+    ([0.25], [[0.0, 0.0], [0.0, 1.0]])
+    >>> path.solution.unique
+    True
     """
 
     times: Array
@@ -182,6 +191,15 @@ def saddles(problem: Problem, weights: Any = None) -> SaddlePath:
     columns the others stay zero, while the flow would share the weight among them in proportion to the prefactors of
     their initial sizes. Columns that depend on active ones never enter. Xx, sigma and the L1 norm of the end do not
     depend on any of these choices.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> path = lm.saddles(lm.Problem([[1, 0, 1], [0, 1, 1]], [1, 3]))
+    >>> path.times.round(6).tolist()
+    [0.25, 0.5]
+    >>> path.points.round(6).tolist()
+    [[0.0, 0.0, 2.0], [0.0, 2.0, 1.0]]
     """
     started = clock.perf_counter()
     if not isinstance(problem.loss, Squared):

@@ -108,6 +108,12 @@ def as_schedule(value: Schedule | float | None, *, clock: Clock = "time") -> Sch
         If `value` is none of these.
     ValueError
         If the number is negative or not finite.
+
+    Examples
+    --------
+    >>> from linreg_mirror import schedules
+    >>> schedules.as_schedule(0.5).clock, schedules.as_schedule(None).integral(0, 1)
+    ('time', 0.0)
     """
     if value is None:
         return Constant(0.0, clock=clock)
@@ -189,6 +195,13 @@ class Constant(_Checked):
     ------
     ValueError
         If the value is negative or not finite, or there is no such clock.
+
+    Examples
+    --------
+    >>> from linreg_mirror import schedules
+    >>> penalty = schedules.Constant(0.5)
+    >>> penalty(3.0), penalty.integral(0, 4)
+    (0.5, 2.0)
     """
 
     value: float
@@ -274,6 +287,14 @@ class Harmonic(_Fading):
     ------
     ValueError
         If a number is negative or not finite, the period is 0, or there is no such clock.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from linreg_mirror import schedules
+    >>> penalty = schedules.Harmonic(0.5)
+    >>> float(penalty(1.0)), float(penalty.integral(0, np.inf))
+    (0.25, inf)
     """
 
     @property
@@ -307,6 +328,14 @@ class Quadratic(_Fading):
     ------
     ValueError
         If a number is negative or not finite, the period is 0, or there is no such clock.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from linreg_mirror import schedules
+    >>> penalty = schedules.Quadratic(0.5)
+    >>> float(penalty(1.0)), float(penalty.integral(0, np.inf))
+    (0.125, 0.5)
     """
 
     @property
@@ -343,6 +372,14 @@ class Geometric(_Fading):
     ValueError
         If a number is negative or not finite, the period is 0, the ratio is not between 0 and 1, or there is no such
         clock.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from linreg_mirror import schedules
+    >>> penalty = schedules.Geometric(0.5, ratio=0.25)
+    >>> float(penalty(1.0)), round(float(penalty.integral(0, np.inf)), 6)  # 0.5/log(4)
+    (0.125, 0.360674)
     """
 
     ratio: float
@@ -393,6 +430,13 @@ class Piecewise(_Checked):
     ValueError
         If the times do not ascend from 0, there are not as many values, a value is negative or not finite, or there is
         no such clock.
+
+    Examples
+    --------
+    >>> from linreg_mirror import schedules
+    >>> penalty = schedules.Piecewise([0, 5], [0.5, 0])
+    >>> float(penalty(4.0)), float(penalty.integral(0, 10))
+    (0.5, 2.5)
     """
 
     times: Sequence[float]
@@ -460,6 +504,14 @@ class SwitchedOff(_Checked):
         If `at` is not positive and finite, or the schedule is on another clock.
     TypeError
         If `schedule` is neither a schedule nor a number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from linreg_mirror import schedules
+    >>> penalty = schedules.SwitchedOff(schedules.Constant(0.5), at=2.0)
+    >>> float(penalty(3.0)), float(penalty.integral(0, np.inf))
+    (0.0, 1.0)
     """
 
     schedule: Schedule

@@ -50,6 +50,14 @@ def largest_stable_step(
     ------
     ValueError
         If shapes do not match or a number is out of range.
+
+    Examples
+    --------
+    For plain weights it is 2 over the largest eigenvalue of X'X, which is 5:
+
+    >>> import linreg_mirror as lm
+    >>> round(lm.largest_stable_step(lm.Problem([[1, 2]], [2]), lm.Direct.at(0.0, d=2)), 6)
+    0.4
     """
     n = problem.n
     problem.require_width(network.d)

@@ -71,6 +71,12 @@ class Check:
         What came out; NaN never passes.
     tolerance : float
         The largest value that passes.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> print(lm.Check("duality gap", 2e-16, 1e-9))
+    duality gap 2.0e-16 <= 1e-09
     """
 
     name: str
@@ -138,6 +144,15 @@ class Trajectory:
         Stationarity and remaining penalty at the last point.
     parameters : array, shape (T, p), or None
         The parameters themselves, where they were integrated.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> run = lm.flow(lm.Problem([[1, 2]], [2]), lm.Direct.at(0.0, d=2))
+    >>> run.x[-1].round(6).tolist()
+    [0.4, 0.8]
+    >>> run.status.name, run.source
+    ('converged', 'dual')
     """
 
     t: Array
@@ -177,6 +192,17 @@ class Solution:
         Checks recomputed from x, dual and log_scale together.
     unique : bool or None
         Whether the solution was proved unique; None where it could not be decided.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> solution = lm.minimum_l1(lm.Problem([[1, 2]], [2]))
+    >>> solution.x.round(6).tolist()
+    [0.0, 1.0]
+    >>> solution.unique, solution.certificate.valid
+    (True, True)
+    >>> print(solution.status.name)
+    converged
     """
 
     x: Array

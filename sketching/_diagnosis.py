@@ -79,6 +79,15 @@ class Diagnosis:
         Operations that use none of these weights as it is, such as products of activations: kept in full.
     uncounted : str or None
         Why `effective` is None, if it is.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import sketching
+    >>> model = torch.nn.Sequential(torch.nn.Linear(2, 2, bias=False))
+    >>> found = sketching.diagnosis(model, {"0.weight": torch.eye(2, dtype=torch.bool)})
+    >>> found.kept, found.weights
+    (2, 4)
     """
 
     layers: tuple[LayerDiagnosis, ...]
@@ -190,6 +199,16 @@ def diagnosis(
     embeddings, do. With differences, minima or torch's attention functions there is no such count: `effective` is None
     and `uncounted` says why. What cannot be noticed from outside: a function of one's own that drops positive signals,
     behind which the count is too low.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import sketching
+    >>> model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU(), torch.nn.Linear(2, 1))
+    >>> masks = {"0.weight": torch.tensor([[True, True], [False, False]]), "2.weight": torch.tensor([[True, True]])}
+    >>> found = sketching.diagnosis(model, masks, inputs=torch.ones(1, 2))
+    >>> [(layer.name, layer.kept, layer.effective) for layer in found.layers]  # one weight of the last is fed by none
+    [('0.weight', 2, 2), ('2.weight', 2, 1)]
     """
     example = None if inputs is None else _example(inputs)
     network = remove_masks(copy.deepcopy(model)).to("cpu", torch.double).eval()

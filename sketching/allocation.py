@@ -56,6 +56,12 @@ def globally(shapes: Shapes, keep: float) -> Allocation:
     ------
     ValueError
         If keep is not in [0, 1].
+
+    Examples
+    --------
+    >>> import sketching
+    >>> sketching.globally({"first": (10, 4), "last": (2, 10)}, keep=0.1)
+    {('first', 'last'): 6}
     """
     return {tuple(shapes): places(shapes, keep)}
 
@@ -79,6 +85,12 @@ def uniform(shapes: Shapes, keep: float) -> Allocation:
     ------
     ValueError
         If keep is not in [0, 1].
+
+    Examples
+    --------
+    >>> import sketching
+    >>> sketching.uniform({"first": (10, 4), "last": (2, 10)}, keep=0.1)
+    {('first',): 4, ('last',): 2}
     """
     return _shared_out(shapes, keep, lambda shape: 1.0)
 
@@ -108,6 +120,12 @@ def erdos_renyi(shapes: Shapes, keep: float) -> Allocation:
     Notes
     -----
     Mocanu et al., Nature Communications 2018.
+
+    Examples
+    --------
+    >>> import sketching
+    >>> sketching.erdos_renyi({"first": (10, 4), "last": (2, 10)}, keep=0.1)
+    {('first',): 3, ('last',): 3}
     """
     return _shared_out(shapes, keep, lambda shape: sum(shape[:2]) / math.prod(shape[:2]))
 
@@ -137,6 +155,12 @@ def erk(shapes: Shapes, keep: float) -> Allocation:
     Notes
     -----
     Evci et al., RigL, arXiv 1911.11134.
+
+    Examples
+    --------
+    >>> import sketching
+    >>> sketching.erk({"convolution": (8, 8, 3, 3), "last": (10, 8)}, keep=0.1)
+    {('convolution',): 36, ('last',): 30}
     """
     return _shared_out(shapes, keep, lambda shape: sum(shape) / math.prod(shape))
 
@@ -158,6 +182,13 @@ def given(densities: Mapping[str, float]) -> Allocate:
     ------
     ValueError
         If a density is not in [0, 1] or, when called, if names differ from those of the shapes.
+
+    Examples
+    --------
+    >>> import sketching
+    >>> allocate = sketching.given({"first": 0.1, "last": 0.5})
+    >>> allocate({"first": (10, 4), "last": (2, 10)}, keep=0.1)
+    {('first',): 4, ('last',): 10}
     """
     for name, density in densities.items():
         check_share(f"densities[{name!r}]", density)

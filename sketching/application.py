@@ -17,6 +17,13 @@ class Mask(Removable):
     mask : torch.Tensor
         bool, False = pruned; or factors of the weight's dtype, zero = pruned. A pruned weight is 0 and has gradient 0,
         also where the number behind it is NaN or infinite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import sketching
+    >>> sketching.Mask(torch.tensor([True, False]))(torch.tensor([2.0, 3.0])).tolist()
+    [2.0, 0.0]
     """
 
     mask: torch.Tensor
@@ -73,6 +80,15 @@ def apply_masks(model: torch.nn.Module, masks: Mapping[str, Any]) -> torch.nn.Mo
         masked.
     TypeError
         If `masks` is no mapping, or a mask neither of bool nor of floats.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import sketching
+    >>> model = torch.nn.Sequential(torch.nn.Linear(2, 1))
+    >>> model = sketching.apply_masks(model, {"0.weight": torch.tensor([[True, False]])})
+    >>> (model[0].weight != 0).tolist()
+    [[True, False]]
     """
     for name, mask in check_masks(prunable(model), masks).items():
         register(model, name, Mask(mask))
@@ -99,6 +115,16 @@ def remove_masks(model: torch.nn.Module) -> torch.nn.Module:
     ------
     ValueError
         If a masked weight carries another parametrization too.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import sketching
+    >>> model = torch.nn.Sequential(torch.nn.Linear(2, 1))
+    >>> model = sketching.apply_masks(model, {"0.weight": torch.tensor([[True, False]])})
+    >>> model = sketching.remove_masks(model)
+    >>> list(model.state_dict()), (model[0].weight != 0).tolist()
+    (['0.weight', '0.bias'], [[True, False]])
     """
     remove(model, Mask, "masked")
     return model
@@ -116,6 +142,15 @@ def masks_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     -------
     dict of str to torch.Tensor
         Of the shapes of the weights; empty where there are none.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import sketching
+    >>> model = torch.nn.Sequential(torch.nn.Linear(2, 1))
+    >>> model = sketching.apply_masks(model, {"0.weight": torch.tensor([[True, False]])})
+    >>> {name: mask.tolist() for name, mask in sketching.masks_of(model).items()}
+    {'0.weight': [[True, False]]}
     """
     return {name: mask.mask.clone() for name, _, _, mask in registered(model, Mask)}
 

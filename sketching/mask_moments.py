@@ -31,6 +31,14 @@ class MaskMoments:
         that does not exist.
     shared : ndarray, shape (d,), optional
         A vector s: the covariance is `spread` - ss'.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> moments = sketching.mask_moments.bernoulli(np.ones(2), 1)
+    >>> moments.mean.tolist(), moments.spread.tolist()
+    ([0.5, 0.5], [0.25, 0.25])
     """
 
     mean: Vector
@@ -63,6 +71,13 @@ def top_k(scores: object, k: int) -> MaskMoments:
     ------
     ValueError
         As in `selection.top_k`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> sketching.mask_moments.top_k(np.array([2.0, 1.0]), 1).mean.tolist()
+    [1.0, 0.0]
     """
     flat, _ = flattened(scores)
     mask = selection.top_k(flat, k).astype(float)
@@ -93,6 +108,13 @@ def with_replacement(scores: object, k: int, *, rescale: bool = False) -> MaskMo
     ------
     ValueError
         As in `selection.with_replacement`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> sketching.mask_moments.with_replacement(np.ones(2), 2).mean.round(6).tolist()  # 1 - 1/4
+    [0.75, 0.75]
     """
     flat, _ = flattened(scores)
     p = proportional(flat, k).astype(float)
@@ -137,6 +159,13 @@ def bernoulli(scores: object, k: int, *, rescale: bool = False) -> MaskMoments:
     ------
     ValueError
         As in `selection.bernoulli`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> sketching.mask_moments.bernoulli(np.array([3.0, 1.0]), 1).mean.round(6).tolist()
+    [0.75, 0.25]
     """
     q = _inclusion(scores, k)
     covariance = q * (1 - q)
@@ -164,6 +193,13 @@ def systematic(scores: object, k: int, *, rescale: bool = False) -> MaskMoments:
     ------
     ValueError
         As in `selection.systematic`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> sketching.mask_moments.systematic(np.array([3.0, 1.0]), 1).mean.round(6).tolist()
+    [0.75, 0.25]
     """
     q = _inclusion(scores, k)
     ends = np.cumsum(q)
@@ -203,6 +239,13 @@ def gumbel_top_k(scores: object, k: int, *, rescale: bool = False) -> MaskMoment
     ------
     ValueError
         As in `selection.gumbel_top_k`, or if scores differ by more than a factor 1e250.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> sketching.mask_moments.gumbel_top_k(np.array([3.0, 1.0]), 1).mean.round(6).tolist()
+    [0.75, 0.25]
     """
     flat, _ = flattened(scores)
     certain, free, rates, k = tiers(flat, k)

@@ -61,6 +61,15 @@ def select_masks(
         `within` has other layers or shapes.
     TypeError
         If the selection needs a generator and gets none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> scores = {"first": np.array([[4.0, 1.0], [3.0, 2.0]]), "last": np.array([[6.0, 5.0]])}
+    >>> masks = sketching.select_masks(scores, keep=0.5)
+    >>> {name: mask.tolist() for name, mask in masks.items()}
+    {'first': [[True, False], [False, False]], 'last': [[True, True]]}
     """
     _check_function("select", select, "sketching.top_k")
     _check_function("allocate", allocate, "sketching.erk")
@@ -140,6 +149,17 @@ def iterative_masks(
     ------
     ValueError, TypeError
         As `select_masks`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import sketching
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    >>> masks = sketching.iterative_masks(
+    ...     lambda masks: sketching.network_scores.synflow(model, (4,), masks=masks), keep=0.25, rounds=10
+    ... )
+    >>> sum(int(mask.sum()) for mask in masks.values())  # of 48
+    12
     """
     check_share("keep", keep)
     check_count("rounds", rounds, least=1)

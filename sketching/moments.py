@@ -23,6 +23,17 @@ class SketchError:
         |X(w*E m) - Xw|^2.
     variance : float
         E|X(w*m) - X(w*E m)|^2, inf where it does not exist.
+
+    Examples
+    --------
+    Of two equal entries one is kept, and doubled:
+
+    >>> import numpy as np
+    >>> import sketching
+    >>> moments = sketching.mask_moments.systematic(np.ones(2), 1, rescale=True)
+    >>> error = sketching.moments.sketch_error(np.eye(2), np.ones(2), moments)
+    >>> error.signal, error.bias, error.variance
+    (2.0, 0.0, 2.0)
     """
 
     signal: float
@@ -81,6 +92,17 @@ def sketch_error(X: Any, w: Any, moments: MaskMoments) -> SketchError:
         If a shape does not fit, or an entry of X or w is not finite.
     TypeError
         If X is a tensor of integers.
+
+    Examples
+    --------
+    Leaving out the second entry for good is a bias, and no variance:
+
+    >>> import numpy as np
+    >>> import sketching
+    >>> moments = sketching.mask_moments.top_k(np.array([2.0, 1.0]), 1)
+    >>> error = sketching.moments.sketch_error(np.eye(2), np.array([2.0, 1.0]), moments)
+    >>> error.signal, error.bias, error.variance
+    (5.0, 1.0, 0.0)
     """
     xp, X, w = linear_model(X, w=w)
     if moments.mean.shape != tuple(w.shape):
@@ -127,6 +149,14 @@ def optimal_probabilities(X: Any, w: Any) -> Any:
     ------
     ValueError
         If a shape does not fit, an entry is not finite, or every |X_i||w_i| is 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> X, w = np.array([[3.0, 0.0], [4.0, 1.0]]), np.array([1.0, -5.0])
+    >>> sketching.moments.optimal_probabilities(X, w).tolist()
+    [0.5, 0.5]
     """
     scores = rms_snip(X, w)
     total = scores.sum()
@@ -156,6 +186,13 @@ def least_error(X: Any, w: Any, k: int) -> float:
     ------
     ValueError
         If a shape does not fit, an entry is not finite, or k is no integer >= 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> sketching.moments.least_error(np.eye(2), np.ones(2), k=1)  # (1 + 1)^2 - 2
+    2.0
     """
     check_count("k", k, least=1)
     xp, X, w = linear_model(X, w=w)

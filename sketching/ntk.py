@@ -36,6 +36,15 @@ class LinearisedError:
         |J theta|^2, the error of keeping nothing.
     output : float
         |f(theta)|^2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import sketching
+    >>> model = torch.nn.Linear(2, 1, bias=False)
+    >>> error = sketching.ntk.expected_error(model, torch.eye(2), {"weight": torch.tensor([[0.5, 0.5]])}, s=1)
+    >>> error.least <= error.error
+    True
     """
 
     error: float
@@ -71,6 +80,15 @@ class LinearisationGap:
         |f(m theta) - f(theta)|^2.
     gap : float
         |f(m theta) - f(theta) - J((m - 1) theta)|^2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import sketching
+    >>> model = torch.nn.Linear(2, 1, bias=False)
+    >>> gap = sketching.ntk.linearisation_gap(model, torch.eye(2), {"weight": torch.tensor([[True, False]])})
+    >>> gap.gap < 1e-12 * gap.signal  # a linear network is its own linearisation
+    True
     """
 
     signal: float
@@ -116,6 +134,16 @@ def expected_error(
     ValueError, TypeError
         As `jacobian_norm`; or if probabilities have other names or shapes than the weights, are negative or not
         finite, do not add up to 1, or vanish where a weight matters, which would make the sketch biased.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import sketching
+    >>> model = torch.nn.Linear(2, 1, bias=False)
+    >>> model.weight.data = torch.ones(1, 2)
+    >>> error = sketching.ntk.expected_error(model, torch.eye(2), {"weight": torch.tensor([[0.5, 0.5]])}, s=1)
+    >>> round(error.error, 6), round(error.signal, 6)
+    (2.0, 2.0)
     """
     check_count("s", s, least=1)
     p = _probabilities(model, probabilities)
@@ -164,6 +192,16 @@ def linearisation_gap(model: torch.nn.Module, inputs: torch.Tensor, masks: Mappi
         that cannot be (`weights.prunable`), or passes a batch norm twice; or masks do not fit.
     TypeError
         If inputs or outputs are no tensors.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import sketching
+    >>> model = torch.nn.Linear(2, 1, bias=False)
+    >>> model.weight.data = torch.tensor([[1.0, 3.0]])
+    >>> gap = sketching.ntk.linearisation_gap(model, torch.eye(2), {"weight": torch.tensor([[True, False]])})
+    >>> round(gap.signal, 6), round(gap.true, 6), round(gap.linearised, 6)
+    (10.0, 9.0, 9.0)
     """
     network = Undisturbed(model)
     masked = masked_weights(model, masks)

@@ -23,6 +23,13 @@ def magnitude(w: Any) -> Any:
     -------
     array
         At least 0, of the shape of `w`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> sketching.scores.magnitude(np.array([-3.0, 2.0])).tolist()
+    [3.0, 2.0]
     """
     return abs(w if is_torch_array(w) else np.asarray(w, float))
 
@@ -41,6 +48,13 @@ def synflow(w: Any) -> Any:
     -------
     array
         At least 0, of the shape of `w`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> sketching.scores.synflow(np.array([-3.0, 2.0])).tolist()
+    [3.0, 2.0]
     """
     return magnitude(w)
 
@@ -66,6 +80,14 @@ def snip(X: Any, w: Any, y: Any) -> Any:
     ------
     ValueError
         If a shape does not fit, or an entry is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> X, w, y = np.array([[1.0, 2.0]]), np.array([3.0, -1.0]), np.array([0.0])
+    >>> sketching.scores.snip(X, w, y).tolist()  # Xw - y is 1
+    [3.0, 2.0]
     """
     xp, X, w, y = linear_model(X, w=w, y=y)
     return xp.abs(w * ((X @ w - y) @ X))
@@ -95,6 +117,14 @@ def grasp(X: Any, w: Any, y: Any) -> Any:
     ------
     ValueError
         If a shape does not fit, or an entry is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> X, w, y = np.array([[1.0, 2.0]]), np.array([3.0, -1.0]), np.array([0.0])
+    >>> sketching.scores.grasp(X, w, y).tolist()
+    [15.0, -10.0]
     """
     _, X, w, y = linear_model(X, w=w, y=y)
     g = (X @ w - y) @ X
@@ -125,6 +155,14 @@ def rms_snip(X: Any, w: Any, random: Literal["residual", "targets"] = "residual"
     ------
     ValueError
         If a shape does not fit, an entry is not finite, or `random` is neither of the two.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> X, w = np.array([[3.0, 0.0], [4.0, 1.0]]), np.array([1.0, -2.0])
+    >>> sketching.scores.rms_snip(X, w).tolist()  # |X_i||w_i|
+    [5.0, 2.0]
     """
     xp, X, w = linear_model(X, w=w)
     norms = column_norms(xp, X)

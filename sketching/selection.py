@@ -41,6 +41,12 @@ def top_k(scores: Any, k: int, rng: np.random.Generator | None = None) -> Any:
     ------
     ValueError
         If a score is NaN, k is not in 0..size, or all scores are 0 and some are to be kept but not all.
+
+    Examples
+    --------
+    >>> import sketching
+    >>> sketching.top_k([3.0, 1.0, 2.0, 0.5], 2).tolist()
+    [True, False, True, False]
     """
     flat, like = flattened(scores)
     checked(flat, k)
@@ -78,6 +84,14 @@ def gumbel_top_k(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool
         factor is too large for the type of the scores.
     TypeError
         If rng is no generator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> mask = sketching.gumbel_top_k([3.0, 1.0, 2.0, 0.5], 2, np.random.default_rng(0))
+    >>> int(mask.sum())
+    2
     """
 
     def race(flat: Flat, k: int) -> tuple[Mask, Flat | float]:
@@ -124,6 +138,14 @@ def systematic(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool =
         factor is too large for the type of the scores.
     TypeError
         If rng is no generator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> mask = sketching.systematic(np.ones(6), 3, np.random.default_rng(0))
+    >>> int(mask.sum()), mask[::2].tolist() in ([True] * 3, [False] * 3)  # every second
+    (3, True)
     """
 
     def comb(flat: Flat, k: int) -> tuple[Mask, Flat | float]:
@@ -176,6 +198,14 @@ def bernoulli(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool = 
         factor is too large for the type of the scores.
     TypeError
         If rng is no generator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> factors = sketching.bernoulli(np.ones(4), 2, np.random.default_rng(0), rescale=True)
+    >>> sorted(set(factors.tolist()))
+    [0.0, 2.0]
     """
 
     def toss(flat: Flat, k: int) -> tuple[Mask, Flat | float]:
@@ -214,6 +244,14 @@ def with_replacement(scores: Any, k: int, rng: np.random.Generator, *, rescale: 
         the type of the scores.
     TypeError
         If rng is no generator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> factors = sketching.with_replacement(np.ones(4), 3, np.random.default_rng(0), rescale=True)
+    >>> round(float(factors.sum()), 6)  # 3 draws, each worth 4/3
+    4.0
     """
     check_rng(rng)
     flat, like = flattened(scores)
@@ -256,6 +294,12 @@ def inclusion_probabilities(scores: Any, k: int) -> Any:
     ------
     ValueError
         If a score is NaN or negative, k is not in 0..size, or all scores are 0 and k is neither 0 nor the size.
+
+    Examples
+    --------
+    >>> import sketching
+    >>> sketching.inclusion_probabilities([6.0, 1.0, 1.0], 2).tolist()
+    [1.0, 0.5, 0.5]
     """
     flat, like = flattened(scores)
     certain, free, flat, k = tiers(flat, k)

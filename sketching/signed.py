@@ -21,6 +21,13 @@ def positive_part(scores: Any) -> Any:
     -------
     array or dict of str to array
         As `scores`; at least 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> sketching.positive_part(np.array([-1.5, 0.5, -np.inf])).tolist()
+    [0.0, 0.5, 0.0]
     """
     if isinstance(scores, Mapping):
         return {name: positive_part(array) for name, array in scores.items()}
@@ -42,6 +49,13 @@ def absolute(scores: Any) -> Any:
     -------
     array or dict of str to array
         As `scores`; at least 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> sketching.absolute(np.array([-1.5, 0.5, -np.inf])).tolist()
+    [1.5, 0.5, 0.0]
     """
     if isinstance(scores, Mapping):
         return {name: absolute(array) for name, array in scores.items()}

@@ -29,6 +29,15 @@ def chebyshev(error: SketchError, t: Any) -> Any:
     ------
     ValueError
         If t is negative or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> moments = sketching.mask_moments.systematic(np.ones(2), 1, rescale=True)
+    >>> error = sketching.moments.sketch_error(np.eye(2), np.ones(2), moments)
+    >>> float(sketching.tails.chebyshev(error, 2.0))  # E err^2 is 2
+    0.5
     """
     t = _lengths(t)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -72,6 +81,14 @@ def bennett(X: Any, w: Any, scores: Any, k: int, t: Any) -> Any:
     second derivative of cosh|x + us| is at most |s|^2 cosh|x + us| <= |s|^2 exp(u|s|) cosh|x|, the mean of the first
     vanishes at u = 0, and one integrates twice. With |s_j| <= M it follows that E cosh(c|S|) <=
     exp(V (exp(cM) - 1 - cM)/M^2). As cosh >= exp/2, P(|S| >= t) <= 2 exp(-ct) times that; c = log(1 + tM/V)/M is best.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> X, w = np.ones((1, 100)), np.linspace(1, 2, 100)
+    >>> bool(sketching.tails.bennett(X, w, np.ones(100), k=80, t=20.0) < 1e-3)
+    True
     """
     t = _lengths(t)
     xp, X, w = linear_model(X, w=w)

@@ -28,6 +28,13 @@ def tempered(scores: Any, power: float) -> Any:
     ------
     ValueError
         If a score is negative, NaN or infinite, or the power is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> sketching.temperature.tempered(np.array([4.0, 1.0, 0.0]), 0.5).round(6).tolist()
+    [1.0, 0.5, 0.0]
     """
     if not np.isfinite(power):
         raise ValueError(f"power must be a finite number, got {power!r}: for the largest score alone take top_k")
@@ -62,6 +69,14 @@ def excess(importance: Any, scores: Any) -> float:
     ------
     ValueError
         If the numbers of entries differ, an entry is negative, NaN or infinite, or all are 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> importance = np.array([3.0, 1.0])
+    >>> [round(float(sketching.temperature.excess(importance, scores)), 6) for scores in (importance, np.ones(2))]
+    [1.0, 1.25]
     """
     (a, _), (p, _) = flattened(importance), flattened(scores)
     if a.size != p.size:
@@ -84,6 +99,13 @@ class DataFree:
     cap : float
         (r + 1)^2/(4r) with r the largest |X_i| over the least: the excess for the worst w (Kantorovich). inf if a
         column is 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> print(sketching.temperature.data_free(np.eye(2), np.array([3.0, 1.0])))
+    second moment 1 of the optimal one, 1 for the worst weights
     """
 
     excess: float
@@ -112,6 +134,14 @@ def data_free(X: Any, w: Any) -> DataFree:
     ------
     ValueError
         If a shape does not fit, an entry is not finite, or every |X_i||w_i| is 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> X = np.diag([1.0, 3.0])  # columns three times as long as others cost at most 4/3
+    >>> round(float(sketching.temperature.data_free(X, np.array([3.0, 1.0])).cap), 6)
+    1.333333
     """
     xp, X, w = linear_model(X, w=w)
     norms = column_norms(xp, X)

@@ -78,6 +78,16 @@ def after_training(X: Any, w0: Any, trained: Any, k: int, share: float = 0.0) ->
     ValueError
         If a shape does not fit, an entry is not finite, k or rho is out of range, or every |X_i||w0_i| is 0
         and rho < 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> X, w0 = np.array([[1.0, 2.0]]), np.array([1.0, 1.0])
+    >>> trained = sketching.training.trained_from(X, np.array([2.0]), w0)
+    >>> after = sketching.training.after_training(X, w0, trained, k=1, share=0.5)
+    >>> bool(after.error.second_moment <= min(after.coverage_bound, after.share_bound))
+    True
     """
     check_share("share", share)
     xp, X, w0, trained = linear_model(X, w0=w0, trained=trained)
@@ -119,6 +129,13 @@ def trained_from(X: Any, y: Any, w0: Any) -> Any:
     ------
     ValueError
         If a shape does not fit, or an entry is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sketching
+    >>> sketching.training.trained_from(np.array([[1.0, 2.0]]), np.array([2.0]), np.zeros(2)).round(6).tolist()
+    [0.4, 0.8]
     """
     xp, X, y, w0 = linear_model(X, y=y, w0=w0)
     return w0 + xp.linalg.pinv(X) @ (y - X @ w0)

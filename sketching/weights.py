@@ -26,6 +26,14 @@ def prunable(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
     ValueError
         If there is no such weight, a lazy layer has not seen its input yet, a weight has two names, or one is
         parametrized, as by a mask that is applied already.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import sketching
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 2))
+    >>> {name: tuple(weight.shape) for name, weight in sketching.prunable(model).items()}
+    {'0.weight': (8, 4), '2.weight': (2, 8)}
     """
     lazy = [name for name, p in model.named_parameters() if isinstance(p, UninitializedParameter)]
     if lazy:

@@ -66,6 +66,8 @@ class MirrorDescent(torch.optim.Optimizer):
 
     Examples
     --------
+    >>> import torch
+    >>> from linreg_mirror.networks.optim import MirrorDescent
     >>> model = torch.nn.Linear(3, 2)
     >>> weights = {"params": [model.weight], "alpha": 1e-3}
     >>> optimizer = MirrorDescent([weights, {"params": [model.bias], "beta": None}], lr=0.1, momentum=0.9)

@@ -12,7 +12,17 @@ if TYPE_CHECKING:
 
 
 class NoMirror(ValueError):
-    """The parametrization follows no mirror flow; the message names the Lie bracket that does not vanish."""
+    """The parametrization follows no mirror flow; the message names the Lie bracket that does not vanish.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> try:
+    ...     lm.Hadamard.balanced([1.0, 2.0]).mirror()
+    ... except lm.NoMirror as error:
+    ...     print(str(error).partition(":")[0])
+    the start is balanced (m0^2 = w0^2) at index 0
+    """
 
 
 def lie_bracket(network: "Parametrization", i: int, j: int, theta: Array) -> Array:

@@ -35,6 +35,13 @@ class DeepLinear:
     -----
     The flow without penalty conserves W_{l+1}'W_{l+1} - W_l W_l' for every pair of neighbours (Arora, Cohen, Hazan,
     arXiv 1802.06509); under a penalty it decays like exp(-4 A_t).
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> network = lm.DeepLinear.identity(2.0, size=2, depth=3)
+    >>> network.effective(network.theta0).tolist()
+    [8.0, 0.0, 0.0, 8.0]
     """
 
     weights: tuple[Array, ...]

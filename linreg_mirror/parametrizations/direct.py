@@ -23,6 +23,12 @@ class Direct:
     ------
     ValueError
         If x0 is no array of shape (d,), or not finite.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> lm.Direct.at(0.0, d=3).theta0.tolist()
+    [0.0, 0.0, 0.0]
     """
 
     x0: Array

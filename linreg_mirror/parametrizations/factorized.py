@@ -31,6 +31,13 @@ class Factorized:
     Notes
     -----
     Gunasekar, Woodworth, Bhojanapalli, Neyshabur, Srebro (arXiv 1705.09280). Without penalty U'U - V'V is conserved.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> network = lm.Factorized([[1.0], [2.0]], [[3.0], [4.0]])
+    >>> network.effective(network.theta0).tolist()
+    [3.0, 4.0, 6.0, 8.0]
     """
 
     U0: Array

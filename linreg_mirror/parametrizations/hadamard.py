@@ -41,6 +41,15 @@ class Hadamard:
     Notes
     -----
     Mask in the Mirror (arXiv 2408.09966); Woodworth et al. (2020) for the scale.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> network = lm.Hadamard.at(x0=[0.0, 1.0], beta=1.0)
+    >>> network.effective(network.theta0).round(6).tolist()
+    [0.0, 1.0]
+    >>> (network.m0**2 - network.w0**2).round(6).tolist()
+    [1.0, 1.0]
     """
 
     m0: Array

@@ -46,6 +46,13 @@ class Power:
     -----
     Woodworth et al. (arXiv 2002.09277), section 5. From depth 3 on the penalty's field commutes with the gradients of
     x_i only up to a factor, [grad h, grad x_i] ~ 2(D-2) grad x_i: there is a mirror, but its clock slows down.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> network = lm.Power([2.0, 1.0], [1.0, 1.0], depth=3)
+    >>> network.effective(network.theta0).tolist()
+    [7.0, 0.0]
     """
 
     p0: Array

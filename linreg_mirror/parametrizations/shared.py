@@ -30,6 +30,13 @@ class SharedHadamard:
     ------
     ValueError
         If shapes do not fit together, or `group` does not hold integers in 0..groups-1.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> network = lm.SharedHadamard([1.0, 2.0], [3.0, 4.0, 5.0], group=[0, 0, 1])
+    >>> network.effective(network.theta0).tolist()
+    [3.0, 4.0, 10.0]
     """
 
     m0: Array

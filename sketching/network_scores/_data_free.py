@@ -49,6 +49,13 @@ def random_inputs(
         If a size is not at least 1, or mean and std are not finite, one for each channel, std not negative.
     TypeError
         If rng is no generator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sketching import network_scores
+    >>> network_scores.random_inputs(16, (3, 32, 32), np.random.default_rng(0)).shape
+    torch.Size([16, 3, 32, 32])
     """
     check_rng(rng)
     check_count("n", n, least=1)
@@ -93,6 +100,13 @@ def inner_product(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     ------
     ValueError
         If the shapes differ.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sketching import network_scores
+    >>> network_scores.inner_product(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]])).item()
+    11.0
     """
     if outputs.shape != targets.shape:
         raise ValueError(

@@ -47,6 +47,17 @@ def snip(
         or masks do not fit.
     TypeError
         If inputs, targets or outputs are no tensors.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sketching import network_scores
+    >>> model = torch.nn.Linear(2, 1, bias=False)
+    >>> model.weight.data = torch.tensor([[3.0, -1.0]])
+    >>> loss = lambda outputs, targets: (outputs - targets).square().sum() / 2
+    >>> scores = network_scores.snip(model, loss, torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0]]))
+    >>> scores["weight"].tolist()
+    [[3.0, 2.0]]
     """
     network = Undisturbed(model, masks)
     with torch.enable_grad(), modes(model, batch_statistics=True):
@@ -91,6 +102,17 @@ def grasp(
     ------
     ValueError, TypeError
         As `snip`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sketching import network_scores
+    >>> model = torch.nn.Linear(2, 1, bias=False)
+    >>> model.weight.data = torch.tensor([[3.0, -1.0]])
+    >>> loss = lambda outputs, targets: (outputs - targets).square().sum() / 2
+    >>> scores = network_scores.grasp(model, loss, torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0]]))
+    >>> scores["weight"].tolist()
+    [[15.0, -10.0]]
     """
     network = Undisturbed(model, masks)
     left = left_by(masks, network.weights)

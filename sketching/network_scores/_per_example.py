@@ -51,6 +51,16 @@ def jacobian_norm(
         not positive.
     TypeError
         If inputs or outputs are no tensors.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sketching import network_scores
+    >>> model = torch.nn.Linear(2, 1, bias=False)
+    >>> model.weight.data = torch.tensor([[1.0, -2.0]])
+    >>> inputs = torch.tensor([[3.0, 0.0], [4.0, 1.0]])
+    >>> network_scores.jacobian_norm(model, inputs)["weight"].tolist()  # |X_i||w_i|
+    [[5.0, 2.0]]
     """
     network = Undisturbed(model, masks)
     inputs = network.examples(inputs)
@@ -107,6 +117,15 @@ def rms_snip(
     ValueError, TypeError
         As `jacobian_norm`; or if there is not one target for each input, or the loss of an example is not one finite
         number.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sketching import network_scores
+    >>> model = torch.nn.Linear(2, 1, bias=False)
+    >>> loss = lambda outputs, targets: (outputs - targets).square().sum() / 2
+    >>> network_scores.rms_snip(model, loss, torch.ones(3, 2), torch.zeros(3, 1))["weight"].shape
+    torch.Size([1, 2])
     """
     network = Undisturbed(model, masks)
     inputs = network.examples(inputs)

@@ -29,6 +29,14 @@ def magnitude(model: torch.nn.Module, *, masks: Mapping[str, Any] | None = None)
     ------
     ValueError
         If `model` has no weight to score or one that cannot be (`weights.prunable`), or masks do not fit.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sketching import network_scores
+    >>> model = torch.nn.Linear(2, 1)
+    >>> bool((network_scores.magnitude(model)["weight"] == model.weight.abs()).all())
+    True
     """
     return {name: wide(weight).abs() for name, weight in masked_weights(model, masks).items()}
 
@@ -56,6 +64,14 @@ def random(model: torch.nn.Module, rng: np.random.Generator, *, masks: Mapping[s
         If `model` has no weight to score or one that cannot be (`weights.prunable`), or masks do not fit.
     TypeError
         If rng is no generator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from sketching import network_scores
+    >>> network_scores.random(torch.nn.Linear(2, 1), np.random.default_rng(0))["weight"].shape
+    torch.Size([1, 2])
     """
     check_rng(rng)
     weights = masked_weights(model, masks)

@@ -43,6 +43,15 @@ def synflow(
         the shape is none.
     TypeError
         If the output is no tensor.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sketching import network_scores
+    >>> model = torch.nn.Linear(2, 1)
+    >>> model.weight.data = torch.tensor([[3.0, -1.0]])
+    >>> network_scores.synflow(model, (2,))["weight"].tolist()
+    [[3.0, 1.0]]
     """
     network = Undisturbed(model, masks)
     weights = {name: _positive(weight).requires_grad_() for name, weight in network.weights.items()}

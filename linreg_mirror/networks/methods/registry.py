@@ -58,6 +58,12 @@ def create(name: str, /, **options: Any) -> Method:
         If the name is unknown, or an option out of range.
     TypeError
         If the method does not take the options, or lacks one.
+
+    Examples
+    --------
+    >>> from linreg_mirror.networks import methods
+    >>> type(methods.create("spred", alpha=1e-4)).__name__
+    'Spred'
     """
     if name not in METHODS:
         raise ValueError(f"unknown method {name!r}: known are {', '.join(METHODS)}")

@@ -68,6 +68,13 @@ def create(name: str, /, *, seed: int, **options: Any) -> torch.nn.Module:
     Weights are normal (He et al., arXiv 1502.01852): of convolutions with variance 2 / fan-out, of linear layers with
     2 / fan-in, or 1 / fan-in in the deep linear network. Biases are 0; batch norm has gain 1 and bias 0. A factory of
     your own initialises as it likes; only what it draws from torch on the CPU follows the seed.
+
+    Examples
+    --------
+    >>> from linreg_mirror.networks import models
+    >>> model = models.create("lenet-300-100", seed=0)
+    >>> models.input_shape(model)
+    (1, 28, 28)
     """
     check_integer("seed", seed, 0, 2**64 - 1)
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
