@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from linreg_mirror import instances, losses, mirrors, schedules
+from linreg_mirror.citations import citation
 from linreg_mirror.descent import Descent, descent
 from linreg_mirror.descents import Descents, descents
 from linreg_mirror.flow import flow
@@ -51,6 +52,7 @@ __all__ = [
     "Stats",
     "Status",
     "Trajectory",
+    "citation",
     "descent",
     "descents",
     "flow",

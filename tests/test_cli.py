@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from linreg_mirror import cli
+from linreg_mirror import citation, cli
 from linreg_mirror.theorems import REGISTRY, SPECIAL, Evidence
 
 DATA = np.random.default_rng(0)
@@ -414,6 +414,28 @@ def test_theorems_lists_the_ledger():
     assert all(str(entered.source.paper) in result.output for entered in REGISTRY.values())
 
 
+def test_cite_prints_what_citation_returns():
+    for names in ((), ("mirror.optimality", "pilot")):
+        result = run("cite", *names)
+        assert result.exit_code == 0
+        assert result.output == citation(*names) + "\n"
+
+
+def test_cite_reads_a_report_and_a_run(tmp_path):
+    folder = tmp_path / "report"
+    run("check", "mirror.conservation", "--instance", "special/crossing", "--jobs", 1, "--output", folder)
+    for path in (folder, folder / "report.json"):
+        assert "% mirror.conservation: Thm 2.1, proof\n@inproceedings{jacobs2025mask," in run("cite", path).output
+    changes = ("--set", "epochs=1", "--set", 'model={"name": "mlp", "widths": [64, 4, 10]}')
+    assert run("train", "rigl-digits", *changes, "--output", tmp_path / "run").exit_code == 0
+    assert "% rigl\n@inproceedings{evci2020rigging," in run("cite", tmp_path / "run").output
+
+
+def test_cite_refuses_what_it_does_not_know(tmp_path):
+    assert "near are pilot" in refused("cite", "pilott")
+    assert "holds no recipe.json" in refused("cite", tmp_path)
+
+
 def test_doctor_names_parts():
     result = run("doctor")
     assert result.exit_code == 0
@@ -423,7 +445,7 @@ def test_doctor_names_parts():
 
 def test_without_a_command_help_is_printed():
     result = run()
-    for command in ("check", "solve", "theorems", "doctor"):
+    for command in ("check", "solve", "theorems", "cite", "doctor"):
         assert command in result.output
     assert run("--help").exit_code == 0
     assert run("nonsense").exit_code == 2

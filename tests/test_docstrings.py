@@ -14,13 +14,14 @@ from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import ERROR_MSGS, validate
 
 import linreg_mirror
+import linreg_mirror.citations
 import linreg_mirror.claims
 import linreg_mirror.networks.recipes
 import linreg_mirror.theorems
 import sketching
 
 ROOTS = (
-    *(linreg_mirror, linreg_mirror.claims, linreg_mirror.theorems),
+    *(linreg_mirror, linreg_mirror.citations, linreg_mirror.claims, linreg_mirror.theorems),
     *(linreg_mirror.networks, linreg_mirror.networks.recipes, sketching),
 )
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import linreg_mirror
+import linreg_mirror.citations
 import linreg_mirror.claims
 import linreg_mirror.mirrors
 import linreg_mirror.networks.recipes
@@ -28,7 +29,7 @@ MODULES = [
     *(linreg_mirror, linreg_mirror.mirrors, linreg_mirror.parametrizations, linreg_mirror.theorems),
     *(linreg_mirror.networks, linreg_mirror.networks.models, linreg_mirror.networks.data),
     *(linreg_mirror.networks.methods, linreg_mirror.networks.recipes, linreg_mirror.networks.gates),
-    linreg_mirror.claims,
+    *(linreg_mirror.citations, linreg_mirror.claims),
     *(sketching, sketching.network_scores),
 ]
 

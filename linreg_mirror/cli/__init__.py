@@ -4,6 +4,7 @@ import typer
 
 from linreg_mirror.cli._shared import console
 from linreg_mirror.cli.check import check
+from linreg_mirror.cli.cite import cite
 from linreg_mirror.cli.claims import list_claims
 from linreg_mirror.cli.doctor import doctor
 from linreg_mirror.cli.falsify import falsify
@@ -28,4 +29,5 @@ app.command()(train)
 app.command()(compare)
 app.command(name="theorems")(list_theorems)
 app.command(name="claims")(list_claims)
+app.command()(cite)
 app.command()(doctor)

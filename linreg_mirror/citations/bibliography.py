@@ -1,0 +1,38 @@
+"""The BibTeX entries: those of papers, in references.bib, and that of this package."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+
+PACKAGE = "linreg_mirror"  # the key of the package itself
+
+
+@cache
+def entries() -> Mapping[str, str]:
+    """Return the entries of references.bib by their keys.
+
+    Returns
+    -------
+    mapping of str to str
+        BibTeX, without the empty lines between.
+    """
+    text = (resources.files("linreg_mirror.citations") / "references.bib").read_text(encoding="utf-8")
+    return {key: entry.rstrip() for entry, key in re.findall(r"^(@\w+{([^,]+),.*?^}$)", text, re.M | re.S)}
+
+
+def package_entry() -> str:
+    """Return the entry of this package, in the version that is installed.
+
+    Returns
+    -------
+    str
+        BibTeX.
+    """
+    from linreg_mirror import __version__
+
+    return f"""@misc{{{PACKAGE},
+  author = {{{{The linreg-mirror authors}}}},
+  title = {{linreg-mirror}},
+  note = {{Version {__version__}}}
+}}"""
