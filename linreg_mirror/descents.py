@@ -112,6 +112,10 @@ def descents(
     TypeError
         If X and y are not arrays, X holds no floats, or `rng` is missing where it is needed.
 
+    Notes
+    -----
+    Even, Pesme, Gunasekar, Flammarion (arXiv 2302.08982) for the implicit bias of finite steps.
+
     Examples
     --------
     Three scales at once:

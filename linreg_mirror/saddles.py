@@ -46,6 +46,10 @@ class SaddlePath:
     thresholds : (array, array), each of shape (d,)
         t_plus and t_minus.
 
+    Notes
+    -----
+    Pesme and Flammarion (arXiv 2304.00488), Algorithm 1.
+
     Examples
     --------
     >>> import linreg_mirror as lm

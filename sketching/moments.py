@@ -150,6 +150,10 @@ def optimal_probabilities(X: Any, w: Any) -> Any:
     ValueError
         If a shape does not fit, an entry is not finite, or every |X_i||w_i| is 0.
 
+    Notes
+    -----
+    Drineas, Kannan, Mahoney, SIAM J. Comput. 36(1), 2006, for the product of two matrices.
+
     Examples
     --------
     >>> import numpy as np
@@ -186,6 +190,10 @@ def least_error(X: Any, w: Any, k: int) -> float:
     ------
     ValueError
         If a shape does not fit, an entry is not finite, or k is no integer >= 1.
+
+    Notes
+    -----
+    Drineas, Kannan, Mahoney, SIAM J. Comput. 36(1), 2006, for the product of two matrices.
 
     Examples
     --------

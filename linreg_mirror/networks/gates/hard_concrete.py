@@ -47,6 +47,10 @@ def deterministic(loga: torch.Tensor) -> torch.Tensor:
     -------
     torch.Tensor
         Gates in [0, 1], of the shape of `loga`.
+
+    Notes
+    -----
+    Louizos, Welling, Kingma (arXiv 1712.01312).
     """
     return _stretched(loga)
 
@@ -63,6 +67,10 @@ def open_probability(loga: torch.Tensor) -> torch.Tensor:
     -------
     torch.Tensor
         Probabilities, of the shape of `loga`.
+
+    Notes
+    -----
+    Louizos, Welling, Kingma (arXiv 1712.01312).
     """
     return torch.sigmoid(loga - TEMPERATURE * math.log(-GAMMA / ZETA))
 

@@ -19,6 +19,10 @@ class WeightGate(Gate, Removable):
         Its place among the gates of the model.
     loga : torch.nn.Parameter
         Logits, of the shape of w.
+
+    Notes
+    -----
+    Louizos, Welling, Kingma (arXiv 1712.01312).
     """
 
     def __init__(self, name: str, place: int, loga: torch.nn.Parameter) -> None:

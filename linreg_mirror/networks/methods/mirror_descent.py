@@ -20,6 +20,10 @@ class MirrorPILoT(PILoT):
         As in `PILoT`, and errors too.
     beta : float
         As in `PILoT`, but positive, which the optimiser asks for.
+
+    Notes
+    -----
+    Mask in the Mirror (arXiv 2408.09966), Algorithm 1, with the optimiser `MirrorDescent`.
     """
 
     _optimizer: MirrorDescent | None = None

@@ -21,7 +21,7 @@ class Spred(Factorized):
 
     Notes
     -----
-    Ziyin & Wang, spred.
+    Ziyin & Wang, spred (arXiv 2210.01212).
     """
 
     def __init__(self, alpha: float) -> None:
