@@ -13,6 +13,9 @@ from typing import Any
 
 import numpy as np
 
+# What files say of themselves. Format 0 was this one, without saying so. Whoever changes the format counts on, teaches
+# `_read` to tell them apart, and keeps a file of the old one in tests/stores.
+_FORMAT = 1
 _LARGEST_EXACT = 2.0**53  # every whole float64 up to here is one integer and no other
 
 
@@ -60,7 +63,8 @@ class Store:
     """A folder of results, one JSON file for each set of settings.
 
     Many processes may read and write it at once: a file appears whole or not at all, and of two results saved for
-    the same settings the later stays. Nothing is ever unpickled.
+    the same settings the later stays. What a killed process was about to write ends in ".partial" and can be deleted.
+    Files of earlier versions are read, too. Nothing is ever unpickled.
 
     Parameters
     ----------
@@ -101,7 +105,11 @@ class Store:
             If the folder is read-only or the disk is full, naming the file and what to do.
         """
         path = self.path(settings)
-        content = {"settings": _plain(settings, "settings", identifies=True), "record": _plain(record, "record")}
+        content = {
+            "format": _FORMAT,
+            "settings": _plain(settings, "settings", identifies=True),
+            "record": _plain(record, "record"),
+        }
         # Not the tempfile module, whose files only their owner can read: results folders are shared.
         partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
         try:
@@ -125,6 +133,8 @@ class Store:
         ------
         OSError
             If there is a file that cannot be read, naming it and what to do.
+        ValueError
+            If a newer version of this package wrote the file, in a format of its own.
         """
         entry = _read(self.path(settings))
         return None if entry is None else entry[1]
@@ -136,10 +146,17 @@ class Store:
                 yield entry
 
 
+class _Newer(Exception):
+    """The format of a file that is whole, but not for us."""
+
+
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """Return the settings and the record in a file, or None after setting aside a file that is not whole."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        newer = content.get("format", 0)
+        if isinstance(newer, int) and newer > _FORMAT:
+            raise _Newer(newer)
         settings, record = content["settings"], content["record"]
         if not isinstance(record, dict) or key(settings) != path.stem:
             raise ValueError("the file holds another result")
@@ -148,7 +165,12 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
         return None
     except OSError as error:
         raise _explained(error, "read a result", path) from error
-    except (ValueError, TypeError, KeyError):
+    except _Newer as error:
+        raise ValueError(
+            f"{path} has format {error}, and this version of linreg-mirror reads up to {_FORMAT}: install the version "
+            "that wrote it, or set LINREG_MIRROR_RESULTS to another folder"
+        ) from None
+    except (ValueError, TypeError, KeyError, AttributeError):
         # Where it cannot be renamed it is still absent: another process was faster, or the folder is read-only.
         with suppress(OSError):
             os.replace(path, path.with_suffix(".corrupt"))

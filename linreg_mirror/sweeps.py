@@ -178,25 +178,47 @@ def cluster(address: str, timeout: float = 10.0) -> Iterator[None]:
     """Let sweeps inside the block run on the workers of a Dask scheduler.
 
     Workers need this package, not the file system of this process: results come back, and are stored here. A worker
-    computes one group at a time, so start one for each core: `dask worker ADDRESS --nworkers 8 --nthreads 1`.
+    computes one group at a time, so start one for each core: `dask worker ADDRESS --nworkers 8 --nthreads 1`. What a
+    worker had under way when it died another one does; a group whose workers die whenever it is tried (Dask's setting
+    `distributed.scheduler.allowed-failures`) is a Failure. Workers may come and go, but a sweep gives out twice as much
+    at once as there were threads when it began: have most of them there by then.
 
     Parameters
     ----------
     address : str
         Of the scheduler, such as "tcp://host:8786".
     timeout : float
-        Seconds to wait for the scheduler.
+        Seconds to wait for the scheduler, and for its first worker.
 
     Raises
     ------
     ImportError
         If Dask is not installed.
     OSError
-        If the scheduler does not answer.
+        If the scheduler does not answer or has no workers; within a sweep, if it is gone.
+    RuntimeError
+        If a worker does not have this package, or other code of it.
     """
     try:
         from distributed import Client  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise ImportError("a cluster needs Dask, which is missing: pip install 'linreg-mirror[cluster]'") from None
-    with Client(address, timeout=timeout, set_as_default=False) as client, parallel_config("dask", client=client):
-        yield
+    from linreg_mirror._dask import Backend, check_workers
+
+    with Client(address, timeout=timeout, set_as_default=False) as client:
+        try:
+            client.wait_for_workers(1, timeout)
+        except TimeoutError:
+            raise TimeoutError(
+                f"the scheduler at {address} has no workers: start one for each core by "
+                f"dask worker {address} --nworkers 8 --nthreads 1"
+            ) from None
+        check_workers(client, code_fingerprint())
+        with parallel_config(Backend(client=client, give_up=_given_up)):
+            yield
+
+
+def _given_up(error: Exception, compute: Any, name: str, parts: list[Settings], code: str) -> tuple[str, list[Failure]]:
+    """Return what takes the place of _compute's answer to the same arguments."""
+    failure = Failure(f"{type(error).__name__}: its worker died whenever this was tried; perhaps memory was short")
+    return name, [failure] * len(parts)

@@ -1,9 +1,11 @@
 import hashlib
 import json
-import multiprocessing
+import os
 import resource
+import shutil
+import subprocess
+import sys
 from collections import OrderedDict
-from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linreg_mirror.store import Store, code_fingerprint, key, results_directory
+from linreg_mirror.store import _FORMAT, Store, code_fingerprint, key, results_directory
 
 SETTINGS = {"theorem": "mirror.flow", "n": 20, "scale": 1e-9, "real": False, "tags": ["a", None]}
 RECORD = {"margin": 0.25, "seeds": [1, 2]}
@@ -121,10 +123,11 @@ def test_records_lists_whole_results_only(store):
         lambda whole: b"",
         lambda whole: b"\xff\xfe\x00",
         lambda whole: b"[1, 2]",
+        lambda whole: b'{"format": "1", "settings": {}, "record": {}}',
         lambda whole: b'{"settings": {}, "record": {}}',
         lambda whole: json.dumps(json.loads(whole) | {"record": 3}).encode(),
     ],
-    ids=["truncated", "empty", "binary", "list", "of other settings", "no record"],
+    ids=["truncated", "empty", "binary", "list", "format of no number", "of other settings", "no record"],
 )
 def test_a_damaged_file_is_absent_and_set_aside(store, damage):
     path = store.save(SETTINGS, RECORD)
@@ -163,23 +166,120 @@ def test_a_file_that_cannot_be_read_is_named(store):
         store.load(SETTINGS)
 
 
-def write_and_read(root, writer):
-    store = Store(root)
-    for i in range(50):
-        store.save({"shared": True}, {"writer": writer, "same": [writer] * 200})
+# Eight writers from the start, of which five never end unless they are killed; then more of these, one by one, until
+# one has been killed in the midst of a file.
+CHURN = """
+import os, signal, sys, time
+from linreg_mirror.store import Store
+
+store = Store(sys.argv[1])
+
+def churn(writer, rounds):
+    i = 0
+    while rounds is None or i < rounds:
+        k = (writer + i) % 4
+        store.save({"shared": k}, {"writer": writer, "long": f"{writer}" * 2_000_000})
+        seen = store.load({"shared": k})
+        assert seen and seen["long"] == str(seen["writer"]) * 2_000_000, "a torn result"
         store.save({"writer": writer, "i": i}, {"i": i})
-        seen = store.load({"shared": True})
-        assert seen is not None
-        assert seen["same"] == [seen["writer"]] * 200
+        i += 1
+
+def start(writer, rounds=None):
+    if child := os.fork():
+        return child
+    try:
+        churn(writer, rounds)
+    except BaseException as error:
+        print(repr(error), file=sys.stderr, flush=True)
+        os._exit(1)
+    os._exit(0)
+
+def partial():
+    return any(path.suffix == ".partial" for path in store.root.iterdir())
+
+def kill(child):
+    while not partial():
+        pass
+    os.kill(child, signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+
+store.root.mkdir(parents=True)
+finite, endless = [start(writer, 10) for writer in (1, 2, 3)], [start(writer) for writer in (4, 5, 6, 7, 8)]
+for child in endless:
+    time.sleep(0.1)
+    kill(child)
+assert [os.waitpid(child, 0)[1] for child in finite] == [0, 0, 0]
+while not partial():
+    kill(start(9))
+"""
 
 
-def test_many_processes_write_at_once(store):
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(3, mp_context=spawn) as pool:
-        for future in [pool.submit(write_and_read, store.root, writer) for writer in range(3)]:
-            future.result()
-    assert len(list(store.records())) == 1 + 3 * 50
+def test_writers_that_are_killed_leave_whole_results_or_none(store):
+    alone = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # forks want no threads
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", CHURN, str(store.root)],
+        env=alone,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    assert {Path(name).suffix for name in leftovers(store)} == {".partial"}, "killed in the midst, nothing torn"
+    files = sorted(store.root.glob("*.json"))
+    found = list(store.records())
+    assert len(found) == len(files)
+    for settings, record in found:
+        if "shared" in settings:
+            assert record["long"] == str(record["writer"]) * 2_000_000
+        else:
+            assert record == {"i": settings["i"]}
+    assert {settings["shared"] for settings, _ in found if "shared" in settings} == {0, 1, 2, 3}
+    assert all(store.load({"writer": writer, "i": i}) == {"i": i} for writer in (1, 2, 3) for i in range(10))
+    store.save({"shared": 0}, RECORD)
+    assert store.load({"shared": 0}) == RECORD
+
+
+# Formats. The files in tests/stores were written by the versions that had these formats, and stay as they are.
+
+STORES = Path(__file__).parent / "stores"
+OLD = {
+    "what": "check", "theorem": "mirror.flow", "instance": "planted/plain/0", "control": False, "step": 0.25,
+    "code": "0" * 64,
+}  # fmt: skip
+OLD_RECORD = {"evidence": {"margin": np.nan, "detail": "0 < µ", "sizes": [1, 2.5, np.inf]}, "seconds": 0.125}
+
+
+def test_there_is_a_file_of_every_format():
+    assert [folder.name for folder in sorted(STORES.iterdir())] == [str(number) for number in range(_FORMAT + 1)]
+
+
+@pytest.mark.parametrize("number", range(_FORMAT + 1))
+def test_every_format_that_ever_was_is_read(number, tmp_path):
+    shutil.copytree(STORES / str(number), tmp_path, dirs_exist_ok=True)
+    store = Store(tmp_path)
+    assert repr(store.load(OLD)) == repr(OLD_RECORD)
+    assert store.load(OLD | {"control": True}) == {"evidence": None, "seconds": 1e-9}
+    assert store.load(OLD | {"code": "1" * 64}) is None, "of other code"
+    assert len(list(store.records())) == 2
     assert not leftovers(store)
+
+
+def test_the_format_is_pinned(store):
+    path = store.save(OLD, OLD_RECORD)
+    assert path.read_bytes() == (STORES / str(_FORMAT) / path.name).read_bytes(), "another format has another number"
+
+
+def test_a_file_of_a_newer_version_is_refused_and_left_alone(store):
+    path = store.save(SETTINGS, RECORD)
+    newer = json.dumps({"format": _FORMAT + 1, "packed": "AAAA"})
+    path.write_text(newer)
+    for read in (lambda: store.load(SETTINGS), lambda: list(store.records())):
+        with pytest.raises(
+            ValueError, match=rf"{path.name} has format {_FORMAT + 1}, .* reads up to {_FORMAT}: install"
+        ):
+            read()
+    assert path.read_text() == newer
 
 
 def test_code_fingerprint_is_of_every_source_and_its_name(tmp_path, monkeypatch):

@@ -1,13 +1,9 @@
 """The runner: what is stored is read, the rest is computed and stored at once, in processes, shards, on a cluster."""
 
-import json
-import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -15,7 +11,6 @@ from linreg_mirror import sweeps
 from linreg_mirror.store import Store, code_fingerprint
 from linreg_mirror.sweeps import Failure, Shard, sweep
 from linreg_mirror.theorems import grid
-from linreg_mirror.theorems.check import check
 
 GROUPS = {f"group {i}": [{"what": "square", "i": i, "power": k} for k in (1, 2)] for i in range(5)}
 EXPECTED = {f"group {i}": [{"value": i}, {"value": i * i}] for i in range(5)}
@@ -168,7 +163,7 @@ def test_a_shard_computes_its_share_and_reads_the_others(store):
     assert count.asked == []
 
 
-# Interruption and clusters
+# Interruption
 
 INTERRUPTED = """
 import os, pathlib, signal, sys, time
@@ -198,72 +193,3 @@ def test_an_interruption_loses_only_what_is_under_way(how, store):
     assert process.returncode != 0
     assert sorted(record["value"] for _, record in store.records()) == [0, 1, 2, 3]
     assert not list(store.root.glob("*.partial"))
-
-
-def test_a_cluster_without_dask_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with (
-        pytest.raises(ImportError, match=re.escape("pip install 'linreg-mirror[cluster]'")),
-        sweeps.cluster("tcp://127.0.0.1:1"),
-    ):
-        pass
-
-
-def of_the_process(parts):
-    return [{"value": part["i"], "process": os.getpid()} for part in parts]
-
-
-@pytest.fixture
-def scheduler(tmp_path):
-    """Start a Dask scheduler with two worker processes that do not share this process's working directory."""
-    pytest.importorskip("distributed")
-    python = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-    file = tmp_path / "scheduler.json"
-    tests = os.path.dirname(__file__)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([tests, os.path.dirname(tests)])}
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path, "env": environment}
-    options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
-    processes = [subprocess.Popen([*python, *options], **silent)]
-    try:
-        while not file.exists():
-            assert processes[0].poll() is None
-            time.sleep(0.1)
-        time.sleep(0.5)
-        worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file)]
-        options = ["--nthreads", "2", "--no-nanny", "--no-dashboard"]
-        processes += [subprocess.Popen([*worker, *options], **silent) for _ in range(2)]
-        yield json.loads(file.read_text())["address"]
-    finally:
-        for process in reversed(processes):
-            process.terminate()
-            process.wait(30)
-
-
-@pytest.mark.slow
-def test_a_cluster_computes_and_this_process_stores(scheduler, store):
-    groups = {str(i): [{"i": i}] for i in range(40)}
-    with sweeps.cluster(scheduler):
-        answers = dict(sweep(of_the_process, groups, store=store))
-    assert {name: one["value"] for name, (one,) in answers.items()} == {str(i): i for i in range(40)}
-    processes = {one["process"] for (one,) in answers.values()}
-    assert len(processes) == 2
-    assert os.getpid() not in processes
-    assert dict(sweep(fails_at_three, groups, store=store)) == answers
-
-
-@pytest.mark.slow
-def test_the_ledger_on_a_cluster_is_that_of_one_process(scheduler, store):
-    def told(findings):
-        return [(f.theorem.id, f.verdict, [replace(record, seconds=0.0) for record in f.records]) for f in findings]
-
-    names = ["planted/plain/0", "planted/geometric/0:n=5,d=12", "special/crossing"]
-    with sweeps.cluster(scheduler):
-        found = check(["mirror.flow", "signs"], instances=names, store=store)
-    assert told(found) == told(check(["mirror.flow", "signs"], instances=names))
-
-
-@pytest.mark.slow
-def test_a_scheduler_that_does_not_answer_is_an_error():
-    pytest.importorskip("distributed")
-    with pytest.raises(OSError, match=re.escape("127.0.0.1:1")), sweeps.cluster("tcp://127.0.0.1:1", timeout=1):
-        pass

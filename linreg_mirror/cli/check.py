@@ -65,7 +65,9 @@ def check(
     whole = not theorems and not instance and not shard
     # A check of a part must not take the place of the report on the whole.
     part = "" if whole else "selected" if not shard else f"shard-{shard.replace('/', '-of-')}"
-    directory = output or results_directory() / "check" / part
+    base = output or results_directory() / "check"
+    # Where the user says, but for shards, which would write all at once.
+    directory = base if output and not shard else base / part
     try:
         share = Shard.parse(shard) if shard else None
         with Progress(*COLUMNS, console=console, transient=True) as bar, workers(cluster):
