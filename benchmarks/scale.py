@@ -30,8 +30,8 @@ from benchmarks import harness
 from benchmarks.harness import Answer, Competitor, Judgement, Settings
 from linreg_mirror import sweeps
 from linreg_mirror.store import Store
-from linreg_mirror.theorems import check, spread
-from linreg_mirror.theorems.check import Record, Task
+from linreg_mirror.theorems.check import Record, Task, evaluate, select
+from linreg_mirror.theorems.instance import spread
 
 CHEAP = ("masks", "gates", "saddles", "networks")
 WHOLE_IN = 20  # one instance in so many is checked for the whole ledger
@@ -39,7 +39,7 @@ ALONE, PROCESSES, DASK, POOL = "this process", "processes", "Dask workers", "bar
 
 
 def tasks(count: int) -> list[Task]:
-    everything, cheap = (tuple(t.id for t in check.select(names)) for names in ((), CHEAP))
+    everything, cheap = (tuple(t.id for t in select(names)) for names in ((), CHEAP))
     whole = math.ceil(count / WHOLE_IN)
     # The first ones: any beginning is spread over families and settings.
     return [Task(name, everything if k < whole else cheap) for k, name in enumerate(spread(count))]
@@ -96,7 +96,7 @@ class Way:
                 for records in pool.imap_unordered(bare, sample):
                     yield from records
             else:
-                for task, records, _ in check.evaluate(sample, jobs=jobs, store=store):
+                for task, records, _ in evaluate(sample, jobs=jobs, store=store):
                     whole += [time.perf_counter() - last] if task.theorems == sample[0].theorems else []
                     last = time.perf_counter()
                     yield from records
@@ -105,7 +105,7 @@ class Way:
 
 
 def bare(task: Task) -> list[Record]:
-    return [record for _, records, _ in check.evaluate([task]) for record in records]
+    return [record for _, records, _ in evaluate([task]) for record in records]
 
 
 @contextmanager
@@ -118,7 +118,7 @@ def ways(sample: Sequence[Task], scratch: Path) -> Iterator[list[Way]]:
         except ImportError:
             pass
         else:
-            options: Any = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.ERROR}
+            options: Any = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.ERROR}
             for count in (1, 2):
                 local = stack.enter_context(LocalCluster("127.0.0.1", n_workers=count, **options))
                 address = local.scheduler_address
@@ -171,13 +171,13 @@ def measure(count: int, size: int, settings: Settings, progress: Callable[[str],
 
 def whole_run(everything: Sequence[Task], folder: Path, progress: Callable[[str], None]) -> dict[str, Any]:
     store, started, records = Store(folder), time.perf_counter(), 0
-    for done, (_, found, _) in enumerate(check.evaluate(everything, jobs=2, store=store), start=1):
+    for done, (_, found, _) in enumerate(evaluate(everything, jobs=2, store=store), start=1):
         records += len(found)
         if done % max(1, len(everything) // 20) == 0:
             progress(f"{done} of {len(everything)} instances, {time.perf_counter() - started:.0f} s")
     seconds = time.perf_counter() - started
     started = time.perf_counter()
-    again = sum(len(found) for _, found, _ in check.evaluate(everything, store=store))
+    again = sum(len(found) for _, found, _ in evaluate(everything, store=store))
     assert again == records, f"{records} were evaluated, but {again} are stored"
     sizes = [entry.stat().st_size for entry in os.scandir(folder)]
     asked = sum(len(task.theorems) for task in everything)
@@ -233,7 +233,7 @@ def notes(count: int, case: Mapping[str, int], throughput: Mapping[str, Any]) ->
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__.partition("\n")[0])
     parser.add_argument("--instances", type=int, default=10_000, metavar="N", help="default: %(default)s")
-    parser.add_argument("--sample", type=int, default=300, metavar="N", help="instances a round; default: %(default)s")
+    parser.add_argument("--sample", type=int, default=200, metavar="N", help="instances a round; default: %(default)s")
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="rounds; default: %(default)s")
     parser.add_argument(
         "--output", type=Path, default=Path(__file__).parent / "results", metavar="DIR", help="default: %(default)s"

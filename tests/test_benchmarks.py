@@ -65,3 +65,37 @@ def test_a_peer_that_agrees_is_judged_right(result):
 def test_tables_are_not_empty(result):
     assert result["tables"]
     assert all(lines for lines in result["tables"].values())
+
+
+@pytest.mark.slow
+def test_scale_counts_right_and_says_what_it_assumes(tmp_path):
+    pytest.importorskip("distributed")
+    options = ["--instances", "6", "--sample", "4", "--repeats", "1", "--output", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmarks.scale", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads((tmp_path / "scale.json").read_text(encoding="utf-8"))
+    assert [row["competitor"] for row in result["rows"]] == [
+        "this process", "processes, 2", "Dask workers, 1", "Dask workers, 2", "bare multiprocessing.Pool, 2",
+    ]  # fmt: skip
+    assert all(row["verdict"] == "ok" for row in result["rows"])
+    tables = result["tables"]
+    (all_of_them,) = tables["All 6 instances, two processes"]
+    assert (
+        all_of_them["files"]
+        == all_of_them["pairs of theorem and instance"]
+        > all_of_them["of these the hypotheses hold"]
+    )
+    seconds = {row["competitor"]: row["seconds"] for row in result["rows"]}
+    for line, one in zip(tables["Efficiency"], ("this process", "Dask workers, 1"), strict=True):
+        speedup = seconds[one] / seconds[f"{line['engine']}, 2"]
+        assert line["speedup"] == pytest.approx(speedup)
+        assert line["efficiency"] == pytest.approx(speedup / 2)
+    cost = tables["Seconds for an instance"][0]
+    by_case = {
+        (line["theorems"], line["instances"], line["cores"], line["shards"]): line for line in tables["Extrapolation"]
+    }
+    bound = by_case["mixture", "1,000,000", 64, 16]
+    working = 1e6 * cost["mixture"] / 64 / tables["Efficiency"][0]["efficiency"]
+    assert bound["hours"] * 3600 == pytest.approx(max(working, 1e6 * cost["parent"] / 16))
+    assert any("the extrapolation assumes" in note for note in result["notes"])

@@ -221,6 +221,16 @@ def test_shards_together_give_the_verdict(tmp_path, monkeypatch):
     assert "1 of 1 theorems as expected" in result.output
 
 
+def test_shards_have_reports_of_their_own_wherever_they_go(tmp_path):
+    command = "check", "mirror.commuting.penalty", "--instances", 2, "--jobs", 1, "--output", tmp_path / "mine"
+    for i in (1, 2):
+        assert run(*command, "--shard", f"{i}/2").exit_code == 0
+        assert (tmp_path / "mine" / f"shard-{i}-of-2" / "report.json").exists()
+    assert not (tmp_path / "mine" / "report.json").exists()
+    assert run(*command).exit_code == 0
+    assert (tmp_path / "mine" / "report.json").exists()
+
+
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "x", "1/2/3"])
 def test_shards_that_do_not_exist_are_refused(shard, tmp_path):
     assert repr(shard) in (line := refused("check", "mirror.flow", "--shard", shard)) or shard in line

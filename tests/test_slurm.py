@@ -105,6 +105,7 @@ def test_shards_of_an_array_and_the_report_of_all(run, tmp_path):
     assert all((check / f"shard-{i}-of-3" / "report.json").exists() for i in (1, 2, 3))
 
 
+@pytest.mark.slow
 def test_shards_can_be_done_again(run, tmp_path):
     script, asked = CHECKOUT / "slurm" / "check.sh", ["signs.crossing", "--instances", "6"]
     done = run(tmp_path / "bin" / "sbatch", "--array=2,5", script, "shard", 16, *asked)
@@ -122,6 +123,7 @@ def test_how_many_shards_must_be_said(run, shards, tmp_path):
     assert not (tmp_path / "log").exists()
 
 
+@pytest.mark.slow
 def test_a_network_is_trained_by_all_processes_of_a_job(run, tmp_path):
     job = {"SLURM_JOB_ID": "123456", "SLURM_NNODES": "1", "SLURM_GPUS_ON_NODE": "2", "SLURM_JOB_NODELIST": "localhost"}
     words = ["pilot-digits", "--set", "epochs=1", "--output", str(tmp_path / "run")]
