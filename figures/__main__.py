@@ -14,6 +14,7 @@ from figures import (
     data_independence,
     depth,
     diagonal_network,
+    gate_costs,
     gate_probabilities,
     layer_densities,
     momentum,
@@ -35,7 +36,7 @@ PICTURES: dict[str, ModuleType] = {
     for module in (
         *(potentials, diagonal_network, depth, saddles, step_size, recovery, momentum),
         *(sketch_error, data_independence, after_training, temperature, snip_residuals, layer_densities),
-        *(sparse_training, gate_probabilities),
+        *(sparse_training, gate_costs, gate_probabilities),
     )
 }
 
