@@ -1,8 +1,31 @@
-"""What constructors require of numbers and generators."""
+"""What functions require of numbers, arrays of times and generators."""
 
-from typing import Any
+from numbers import Real
+from typing import Any, TypeGuard
 
 import numpy as np
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether `value` is a real number; True and False are not."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def check_number(name: str, value: Any) -> None:
+    """Raise TypeError unless `value` is a real number."""
+    if not is_number(value):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}: write float(...) around it if it is one")
+
+
+def real_array(name: str, value: Any) -> np.ndarray:
+    """Return `value` as a float64 array, infinities and NaN included; raise TypeError unless it holds real numbers."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{name} must hold real numbers, got dtype {array.dtype}: convert it first, {name}.astype(float)"
+        )
+    with np.errstate(over="ignore"):  # what is finite only in a wider type becomes infinite
+        return array.astype(np.float64)
 
 
 def is_whole(value: Any) -> bool:

@@ -25,7 +25,8 @@ def feasibility(problem: Problem, x: Array) -> float:
     # y is no farther from the range than Xx is from y: mostly its rank need not be known.
     if np.linalg.norm(r) > 1e-10 * np.linalg.norm(problem.y) and problem.inconsistency > 1e-10:
         r, size = problem.X.T @ r, np.abs(problem.X).T @ size
-    return float(np.abs(r).max() / (size.max() or 1.0))
+    # What is relative to an infinity is not feasible because of that.
+    return float(np.abs(r).max() / (size.max() or 1.0)) if np.isfinite(size).all() else np.inf
 
 
 def outcome(certificate: Certificate, problem: Problem) -> Status:

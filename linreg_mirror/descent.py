@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from linreg_mirror._arguments import check_batch_size, check_momentum, is_whole
+from linreg_mirror._arguments import check_batch_size, check_momentum, check_number, is_whole
 from linreg_mirror._blas import one_thread
 from linreg_mirror.implicit import ImplicitBias
 from linreg_mirror.integration import penalty_to_come
@@ -68,6 +68,7 @@ class Descent(Trajectory):
         return super().__repr__().replace("Trajectory", "Descent")
 
 
+@np.errstate(all="ignore")  # what overflows has diverged
 def descent(
     problem: Problem,
     network: Parametrization,
@@ -161,7 +162,7 @@ def descent(
     stepper = _stepper(problem, network, float(momentum), method)
     here = _Point(0, 0.0, 0.0, float(sizes(0, 1, np.inf)[0]), stepper.theta, stepper.dual.copy())
     points, stable = [here], None
-    with one_thread(), np.errstate(all="ignore"):
+    with one_thread():
         runaway = _RUNAWAY * (np.abs(problem.y).max() + _largest_residual(problem, network, here.theta))
         while (status := _ended(problem, network, stepper, penalty, here, steps, until, tolerance)) is None:
             ahead = min(max(64, here.step // 4), max(64, _DRAWN // (batch_size or 64)), steps - here.step)
@@ -369,8 +370,11 @@ def _kept(keep: Sequence[int]) -> Rows:
 def _require(steps: int, until: float | None, momentum: float, tolerance: float) -> None:
     if not (is_whole(steps) and steps >= 1):
         raise ValueError(f"steps must be a whole number >= 1, got {steps!r}: write steps=100_000")
+    if until is not None:
+        check_number("until", until)
     if until is not None and not (np.isfinite(until) and until > 0):
         raise ValueError(f"until must be a positive finite time, got {until!r}: leave it out to run until convergence")
     check_momentum(momentum)
+    check_number("tolerance", tolerance)
     if not (np.isfinite(tolerance) and tolerance >= 0):
         raise ValueError(f"tolerance must be a number >= 0, got {tolerance!r}: write tolerance=1e-9")

@@ -6,8 +6,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_torch_array
 
-from linreg_mirror._arguments import check_batch_size, is_whole
+from linreg_mirror._arguments import check_batch_size, check_integer, check_momentum, check_number, real_array
 from linreg_mirror._blas import one_thread
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors.protocol import namespace
@@ -59,6 +60,7 @@ class Descents:
 
 
 @one_thread()
+@np.errstate(all="ignore")  # what overflows has diverged
 def descents(
     X: Any,
     y: Any,
@@ -129,22 +131,21 @@ def descents(
     >>> bool((np.diff(abs(runs.x).sum(axis=1)) < 0).all())  # the smaller the scale, the smaller the L1 norm
     True
     """
-    if not (is_whole(steps) and steps >= 1 and 0 <= momentum < 1 and tolerance >= 0):
-        raise ValueError(
-            "a whole number steps >= 1, momentum in [0, 1) and tolerance >= 0 are expected, got "
-            f"{steps!r}, {momentum!r} and {tolerance!r}"
-        )
+    check_integer("steps", steps, 1)
+    check_momentum(momentum)
+    check_number("tolerance", tolerance)
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance must be a number >= 0, got {tolerance!r}: write tolerance=1e-9")
     runs = _Runs(X, y, log_scale, tilt, compiled)
     eta, alpha = runs.per_run("step_size", step_size), runs.per_run("penalty", penalty)
     weights = None if batch_size is None else _batch_weights(runs, batch_size, replacement, rng)
     if tolerance == 0 or callable(penalty) or _any(alpha(0) != 0):
         tolerance = -1.0  # the end of a run with a penalty is not where X'r = 0
-    with np.errstate(all="ignore"):
-        for k in range(steps):
-            if k % _CHECK_EVERY == 0 and not runs.look(tolerance, at_rest_too=momentum > 0):
-                break
-            runs.step(eta(k), alpha(k), momentum, None if weights is None else next(weights))
-        runs.look(tolerance, at_rest_too=momentum > 0)
+    for k in range(steps):
+        if k % _CHECK_EVERY == 0 and not runs.look(tolerance, at_rest_too=momentum > 0):
+            break
+        runs.step(eta(k), alpha(k), momentum, None if weights is None else next(weights))
+    runs.look(tolerance, at_rest_too=momentum > 0)
     return runs.result(momentum)
 
 
@@ -161,7 +162,9 @@ class _Runs:
         )
         xp = self.xp = namespace(X)
         n, d = X.shape[-2:]
-        y, log_scale, tilt = (xp.asarray(value, dtype=X.dtype, device=X.device) for value in (y, log_scale, tilt))
+        y, log_scale, tilt = (
+            _like(X, name, value) for name, value in (("y", y), ("log_scale", log_scale), ("tilt", tilt))
+        )
         for name, array in {"X": X, "y": y, "log_scale": log_scale, "tilt": tilt}.items():
             if not _all(xp.isfinite(array)):
                 raise ValueError(
@@ -189,9 +192,9 @@ class _Runs:
         # For each block u and v, and both as they were before the last step.
         if _any(xp.exp(log_u) == 0) or _any(xp.exp(log_v) == 0):
             raise ValueError(
-                f"the factors at log b = {float(xp.min(log_scale)):.4g} are zero in {X.dtype}, and no step moves them: "
-                "use float64, or, if it is, flow(...), which has no factors, or saddles(...), the limit of vanishing "
-                "scale"
+                f"the factors at log_scale = {float(xp.min(log_scale)):.4g} are zero in {X.dtype}, and no step moves "
+                "them: use float64, or, if it is, flow(...), which has no factors, or saddles(...), the limit of "
+                "vanishing scale"
             )
         self.state = [[xp.exp(log_factor[:, J]) for log_factor in (log_u, log_v, log_u, log_v)] for J in blocks]
         # Memory fresh from the system costs as much as what is written to it.
@@ -217,7 +220,7 @@ class _Runs:
         return lambda k: constant
 
     def _checked(self, name: str, value: Any, where: str = "") -> Any:
-        array = self.xp.asarray(value, dtype=self.y.dtype, device=self.y.device)
+        array = _like(self.y, name, value)
         if tuple(array.shape) not in ((), (self.B,)) or not _all((array >= 0) & self.xp.isfinite(array)):
             raise ValueError(f"{name} must be finite and >= 0, one number or one for each of {self.B} runs{where}")
         return self.xp.broadcast_to(array, (self.B,))
@@ -296,8 +299,20 @@ def _require(X: Any, y: Any) -> None:
         raise ValueError(
             f"X (n, d) or (B, n, d) and y (n,) or (B, n) are expected, got shapes {tuple(X.shape)} and {tuple(y.shape)}"
         )
-    if "float" not in str(X.dtype):
-        raise TypeError(f"X must hold floats, which decide the precision of everything, got {X.dtype}: convert it")
+    if "float" not in str(X.dtype) or (isinstance(X, np.ndarray) and X.dtype not in (np.float32, np.float64)):
+        raise TypeError(
+            f"X must hold floats of 32 or 64 bits, which decide the precision of everything, got {X.dtype}: convert it"
+        )
+
+
+def _like(X: Any, name: str, value: Any) -> Any:
+    """Return `value` as an array of the kind of X, or raise TypeError unless it holds real numbers."""
+    if not is_torch_array(value):
+        value = real_array(name, value)
+    elif value.is_complex():
+        raise TypeError(f"{name} must hold real numbers, got {value.dtype}: write {name}.real")
+    with np.errstate(over="ignore"):  # beyond single precision is infinite, which is refused
+        return namespace(X).asarray(value, dtype=X.dtype, device=X.device)
 
 
 def _times(rows: Any, X: Any, room: Array | None = None) -> Any:

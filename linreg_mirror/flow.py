@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from linreg_mirror._arguments import check_number
 from linreg_mirror._blas import one_thread
 from linreg_mirror.integration import INTEGRATORS, History, System, integrate, penalty_to_come
 from linreg_mirror.losses import Array
@@ -21,6 +22,7 @@ _SMALLEST_RTOL = 100 * _EPS  # SciPy's integrators accept no less
 _FINEST = 1e-8  # below this relative change of dual variables, errors of that size stall them
 
 
+@np.errstate(all="ignore")  # what overflows fails the certificate
 def flow(
     problem: Problem,
     network: Parametrization,
@@ -101,12 +103,15 @@ def flow(
     require_clock(schedule, "time")
     problem.require_width(network.d)
     for name, value in (("tolerance", tolerance), ("accuracy", accuracy)):
+        check_number(name, value)
         if not (np.isfinite(value) and value > 0):
             raise ValueError(f"{name} must be a positive number, got {value!r}: write {name}=1e-9")
     if not integrators or not set(integrators) <= set(INTEGRATORS):
         raise ValueError(
             f"integrators must be one or more of {', '.join(INTEGRATORS)}, got {tuple(integrators)}: leave it out"
         )
+    if until is not None:
+        check_number("until", until)
     if until is not None and not (np.isfinite(until) and until > 0):
         raise ValueError(f"until must be a positive finite time, got {until!r}: leave it out to run until convergence")
     if until is None and not schedule.integrable and schedule.limit == 0:

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
-from linreg_mirror._arguments import check_rng
+from linreg_mirror._arguments import check_number, check_rng
 from linreg_mirror.losses import Array
 from linreg_mirror.problem import as_real_array
+
+_HOTTEST = 100.0  # the number of nodes that integrals need grows with the temperature
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,16 @@ class HardConcrete:
     temperature: float = 2 / 3
 
     def __post_init__(self) -> None:
+        for name in ("gamma", "zeta", "temperature"):
+            check_number(name, getattr(self, name))
         if not -math.inf < self.gamma < 0:
             raise ValueError(f"gamma must be finite and below 0, or no gate is ever 0, got {self.gamma!r}: write -0.1")
         if not 1 < self.zeta < math.inf:
             raise ValueError(f"zeta must be finite and above 1, or no gate is ever 1, got {self.zeta!r}: write 1.1")
-        if not 0 < self.temperature < math.inf:
-            raise ValueError(f"temperature must be finite and positive, got {self.temperature!r}: write 2/3")
+        if not 0 < self.temperature <= _HOTTEST:
+            raise ValueError(
+                f"temperature must be positive and at most {_HOTTEST:g}, got {self.temperature!r}: write 2/3"
+            )
 
     def open_probability(self, log_alpha: ArrayLike) -> Array:
         """Return P(z > 0) = sigmoid(log_alpha - temperature log(-gamma/zeta)), what the L0 penalty counts."""
@@ -81,7 +87,7 @@ class HardConcrete:
 
     def cdf(self, t: ArrayLike, log_alpha: ArrayLike) -> Array:
         """Return P(z <= t): 0 for t < 0, P(z = 0) at 0, 1 from 1 on."""
-        t, log_alpha = as_real_array("t", t), as_real_array("log_alpha", log_alpha)
+        t, log_alpha = _together("t", t, log_alpha)
         inside = expit(self.temperature * self._stretched_logit(np.clip(t, 0, 1)) - log_alpha)
         return np.where(t < 0, 0.0, np.where(t < 1, inside, 1.0))
 
@@ -93,12 +99,13 @@ class HardConcrete:
         ValueError
             If an entry of u is not in [0, 1].
         """
-        u, log_alpha = as_real_array("u", u), as_real_array("log_alpha", log_alpha)
+        u, log_alpha = _together("u", u, log_alpha)
         if ((u < 0) | (u > 1)).any():
             raise ValueError(
                 f"u must hold probabilities in [0, 1], got {u.min():g} to {u.max():g}: write 0.5 for medians"
             )
-        return self._clipped((logit(u) + log_alpha) / self.temperature)
+        with np.errstate(over="ignore"):  # at a temperature near 0 gates are 0 or 1
+            return self._clipped((logit(u) + log_alpha) / self.temperature)
 
     def sample(self, log_alpha: ArrayLike, rng: np.random.Generator) -> Array:
         """Draw one gate for each entry; for more, broadcast log_alpha first.
@@ -137,7 +144,8 @@ class HardConcrete:
         """
         first, last = self._stretched_logit(0.0), self._stretched_logit(1.0)
         half = (last - first) / 2
-        count = math.ceil(20 / math.asinh(math.pi / (half * max(1.0, self.temperature))))
+        # An interval so wide that both ends have one logit needs one node.
+        count = math.ceil(20 / math.asinh(math.pi / max(float(half) * max(1.0, self.temperature), 1e-6)))
         nodes, weights = np.polynomial.legendre.leggauss(count)
         s = expit(first + half * (nodes + 1))
         width = self.zeta - self.gamma
@@ -151,3 +159,15 @@ class HardConcrete:
         one = sum((a * expit(log_alpha - x) for x, a, _ in pairs), np.zeros_like(log_alpha))
         other = sum((b * expit(x - log_alpha) for x, _, b in pairs), np.zeros_like(log_alpha))
         return one, other
+
+
+def _together(name: str, value: ArrayLike, log_alpha: ArrayLike) -> tuple[Array, Array]:
+    """Return both as arrays of one shape, or say which shapes do not go together."""
+    value, log_alpha = as_real_array(name, value), as_real_array("log_alpha", log_alpha)
+    try:
+        value, log_alpha = np.broadcast_arrays(value, log_alpha)
+    except ValueError:
+        raise ValueError(
+            f"{name} and log_alpha must have shapes that broadcast, got {value.shape} and {log_alpha.shape}"
+        ) from None
+    return value, log_alpha

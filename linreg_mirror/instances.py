@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from linreg_mirror._arguments import check_integer, check_rng
+from linreg_mirror._arguments import check_integer, check_number, check_rng
 from linreg_mirror.losses import Array
 from linreg_mirror.matrix_instances import matrix_sensing, multi_output
 from linreg_mirror.problem import Problem, as_real_array
@@ -98,6 +98,7 @@ def correlated(
     (40, 100)
     """
     _check(n, d, nonzeros, rng, noise)
+    check_number("rho", rho)
     if not -1 < rho < 1:
         raise ValueError(f"rho must lie strictly between -1 and 1, got {rho!r}: write rho=0.9, or duplicated() for 1")
     X = rng.standard_normal((n, d))
@@ -138,6 +139,7 @@ def coherent(
     (40, 100)
     """
     _check(n, d, nonzeros, rng, noise)
+    check_number("coherence", coherence)
     if not 0 <= coherence < 1:
         raise ValueError(f"coherence must lie in [0, 1), got {coherence!r}: write coherence=0.9, or duplicated() for 1")
     own, shared = rng.standard_normal((n, d)), rng.standard_normal((n, 1))
@@ -231,6 +233,7 @@ def ill_conditioned(
     100.0
     """
     _check(n, d, nonzeros, rng, noise)
+    check_number("condition", condition)
     if not 1 <= condition < np.inf:
         raise ValueError(f"condition must be a finite number >= 1, got {condition!r}: write condition=1e4")
     left, _, right = np.linalg.svd(rng.standard_normal((n, d)), full_matrices=False)
@@ -447,6 +450,7 @@ def _check(n: Any, d: Any, nonzeros: Any, rng: Any, noise: float) -> None:
     check_integer("d", d, 1)
     check_integer("nonzeros", nonzeros, 0, d)
     check_rng(rng)
+    check_number("noise", noise)
     if not 0 <= noise < np.inf:
         raise ValueError(f"noise is a standard deviation, finite and >= 0, got {noise!r}: write noise=0.0 for none")
 

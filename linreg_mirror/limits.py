@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from linreg_mirror._arguments import check_number
 from linreg_mirror._blas import one_thread
 from linreg_mirror.certificates import certify_limit, outcome
 from linreg_mirror.dual_newton import DualNewton
@@ -22,6 +23,7 @@ _BUDGET = 1000  # Newton steps after which stages are no longer halved; 15 are u
 
 
 @one_thread()
+@np.errstate(all="ignore")  # what overflows fails the certificate
 def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tolerance: float = 1e-12) -> Solution:
     """Return argmin{R_A(x) - <z_0, x> : Xx = y}, the end of the flow with total penalty A.
 
@@ -72,6 +74,8 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     """
     started = clock.perf_counter()
     problem.require_width(network.d)
+    check_number("decay", decay)
+    check_number("tolerance", tolerance)
     if not (np.isfinite(decay) and decay >= 0):
         raise ValueError(
             f"decay must be a finite number >= 0, the integral of alpha, got {decay!r}: for infinite decay of x = m*w "

@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from linreg_mirror._arguments import check_number
+
 Array = NDArray[np.floating[Any]]  # float64 wherever it is stored
 
 
@@ -121,6 +123,7 @@ class Huber:
     separable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        check_number("delta", self.delta)
         if not (np.isfinite(self.delta) and self.delta > 0):
             raise ValueError(f"delta must be a positive number, got {self.delta!r}: write Huber(delta=1.0)")
 
@@ -195,7 +198,8 @@ class JointCauchy:
     def hessian_product(self, r: Array, v: Array) -> Array:
         """Return 2 v / (1 + |r|^2) - 4 r (r'v) / (1 + |r|^2)^2."""
         q = 1 + r @ r
-        return 2 * v / q - 4 * np.multiply.outer(r, r @ v) / q**2
+        u = r / np.sqrt(q)  # at most of length 1, where |r|^2 is beyond float64 too
+        return 2 / q * (v - 2 * np.multiply.outer(u, u @ v))
 
 
 @dataclass(frozen=True)
@@ -224,4 +228,5 @@ class EntrywiseCauchy:
 
     def hessian_product(self, r: Array, v: Array) -> Array:
         """Return 2 (1 - r^2) / (1 + r^2)^2 times v."""
-        return _scale_rows(2 * (1 - r**2) / (1 + r**2) ** 2, v)
+        q = 1 + r**2
+        return _scale_rows(2 * (2 / q - 1) / q, v)

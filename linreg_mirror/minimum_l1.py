@@ -22,6 +22,7 @@ _LARGEST_L = 4e5
 _ZERO = 1e-11  # of the largest entry: what a linear solve leaves of an entry that is zero
 
 
+@np.errstate(all="ignore")  # what overflows fails the certificate
 def minimum_l1(problem: Problem, method: Literal["mirror", "highs", "cvxpy"] = "mirror") -> Solution:
     """Return argmin{|x|_1 : Xx = y} with exact zeros, a dual vector and a verdict on uniqueness.
 
@@ -46,6 +47,8 @@ def minimum_l1(problem: Problem, method: Literal["mirror", "highs", "cvxpy"] = "
     ------
     ValueError
         If there is no such method.
+    ArithmeticError
+        If HiGHS or Clarabel gives up on X and y.
 
     Notes
     -----

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
+from linreg_mirror._arguments import real_array
 from linreg_mirror.losses import Array, Loss, Squared
+
+_SMALLEST, _LARGEST = 1e-152, 1e152  # their squares, and sums of these, are numbers in float64
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +34,8 @@ class Problem:
     Raises
     ------
     ValueError
-        If X is not a matrix with at least one row and one column, if y does not match it, or if an entry is
-        not finite.
+        If X is not a matrix with at least one row and one column, if y does not match it, if an entry is not finite,
+        or if the largest of X or y is beyond 1e152 or, but for zeros alone, below 1e-152.
     TypeError
         If X or y is not real and numeric.
 
@@ -63,6 +66,13 @@ class Problem:
                 f"y must have shape ({X.shape[0]},), one target for each row of X, got {y.shape}: "
                 "write Problem(X, np.ravel(y)) if y is a column"
             )
+        for name, array in (("X", X), ("y", y)):
+            largest = float(np.abs(array).max())
+            if largest and not _SMALLEST <= largest <= _LARGEST:
+                raise ValueError(
+                    f"the largest entry of {name} must lie between {_SMALLEST:g} and {_LARGEST:g}, so that squares are "
+                    f"numbers in float64, got {largest:.3g}: divide {name} by it"
+                )
         object.__setattr__(self, "X", X)
         object.__setattr__(self, "y", y)
         if self.truth is not None:
@@ -189,13 +199,7 @@ def independent(columns: Array, tolerance: float = 1e-12) -> bool:
 
 def as_real_array(name: str, value: Any) -> Array:
     """Return `value` as a float64 array, or say what about `name` is not finite, real and numeric."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{name} must hold real numbers, got dtype {array.dtype}: convert it first, {name}.astype(float)"
-        )
-    # Solvers scale with 1/scale and square what they get: an array that is finite only in a wider type is refused too.
-    array = array.astype(np.float64)
+    array = real_array(name, value)  # an array that is finite only in a wider type is refused too
     if not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(

@@ -2,10 +2,12 @@
 
 import time as clock
 import warnings
+from contextlib import suppress
 
 import numpy as np
 from scipy.optimize import linprog
 
+from linreg_mirror._arguments import check_number
 from linreg_mirror.certificates import (
     feasibility,
     l1_certificate,
@@ -26,7 +28,7 @@ def minimum_l1_highs(problem: Problem, method: str = "highs-ds") -> Solution:
     X, y = reduced.X, reduced.y
     answer = linprog(np.ones(2 * problem.d), A_eq=np.hstack([X, -X]), b_eq=y, method=method)
     if answer.status != 0:
-        raise ArithmeticError(f"HiGHS gave up on the minimum-L1 programme: {answer.message}")
+        raise ArithmeticError(f"HiGHS gave up on the minimum-L1 programme of these X and y: {answer.message}")
     x = answer.x[: problem.d] - answer.x[problem.d :]
     return _l1_solution(problem, x, lift(answer.eqlin.marginals), f"HiGHS {method}", started, answer.nit)
 
@@ -45,9 +47,10 @@ def minimum_l1_cvxpy(problem: Problem) -> Solution:
     programme = cp.Problem(cp.Minimize(cp.norm1(x)), [constraint])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # "may be inaccurate": the certificate says by how much
-        programme.solve(solver=cp.CLARABEL, tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12)
+        with suppress(cp.error.SolverError):  # it says no more than that there is no value
+            programme.solve(solver=cp.CLARABEL, tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12)
     if x.value is None or constraint.dual_value is None:
-        raise ArithmeticError(f"Clarabel gave up on the minimum-L1 programme: {programme.status}")
+        raise ArithmeticError(f"Clarabel gave up on the minimum-L1 programme of these X and y: {programme.status}")
     return _l1_solution(
         problem,
         np.asarray(x.value),
@@ -116,6 +119,7 @@ def minimum_nuclear(problem: Problem, shape: tuple[int, int], *, positive: bool 
     )
 
 
+@np.errstate(all="ignore")  # what overflows fails the certificate
 def minimum_l2(problem: Problem) -> Solution:
     """Return the minimum-L2 interpolator X^+ y, or the smallest least-squares solution where there is none.
 
@@ -156,6 +160,7 @@ def minimum_l2(problem: Problem) -> Solution:
     )
 
 
+@np.errstate(all="ignore")  # what overflows fails the certificate
 def lasso(problem: Problem, weight: float) -> Solution:
     """Return argmin |Xx - y|^2/2 + weight |x|_1 by scikit-learn's coordinate descent, polished on its support.
 
@@ -186,8 +191,11 @@ def lasso(problem: Problem, weight: float) -> Solution:
     from sklearn.linear_model import Lasso
 
     started = clock.perf_counter()
-    if weight <= 0:
-        raise ValueError(f"weight must be positive, got {weight!r}: for weight 0 ask minimum_l1 or minimum_l2")
+    check_number("weight", weight)
+    if not 0 < weight / problem.n < np.inf:
+        raise ValueError(
+            f"weight must be finite and positive, got {weight!r}: for weight 0 ask minimum_l1 or minimum_l2"
+        )
     model = Lasso(weight / problem.n, fit_intercept=False, tol=1e-15, max_iter=20_000)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the certificate says whether it is good enough

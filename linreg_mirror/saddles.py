@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linreg_mirror._arguments import real_array
 from linreg_mirror._blas import one_thread
 from linreg_mirror._signed_fit import SignedFit
 from linreg_mirror.certificates import l1_certificate, l1_unique, outcome
@@ -145,7 +146,7 @@ class SaddlePath:
         """
         tau = _times(tau)
         if np.isinf(tau).any():
-            raise ValueError("the average needs finite times, got inf: write path.at(np.inf), to which it tends")
+            raise ValueError("tau must be finite for an average, got inf: write path.at(np.inf), to which it tends")
         spent = np.clip(tau[..., None] - self.times, 0, np.diff(self.times, append=np.inf))
         return spent @ self.points / np.where(tau > 0, tau, 1.0)[..., None]
 
@@ -157,6 +158,7 @@ class SaddlePath:
 
 
 @one_thread()
+@np.errstate(all="ignore")  # what overflows fails the certificate
 def saddles(problem: Problem, weights: Any = None) -> SaddlePath:
     """Return the limit of the flow of x = m*w as its initial scale b -> 0, time divided by log(1/b)/2.
 
@@ -313,9 +315,9 @@ def _thresholds(weights: Any, d: int) -> tuple[Array, Array]:
 
 
 def _times(tau: ArrayLike) -> Array:
-    times = np.asarray(tau, dtype=float)
+    times = real_array("tau", tau)
     if not (times >= 0).all():
-        raise ValueError(f"times must be >= 0, got {tau!r}: the path begins at 0")
+        raise ValueError(f"tau, rescaled times, must be >= 0, got {tau!r}: the path begins at 0")
     return times
 
 

@@ -9,12 +9,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from numbers import Real
-from typing import Any, Literal, Protocol, Self, TypeGuard, get_args, runtime_checkable
+from typing import Any, Literal, Protocol, Self, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from linreg_mirror._arguments import check_number, is_number, real_array
 from linreg_mirror.losses import Array
 
 Clock = Literal["time", "step", "epoch"]
@@ -117,7 +117,7 @@ def as_schedule(value: Schedule | float | None, *, clock: Clock = "time") -> Sch
     """
     if value is None:
         return Constant(0.0, clock=clock)
-    if _is_number(value):
+    if is_number(value):
         return Constant(value, clock=clock)
     # A class has all the attributes of its instances, so Constant itself would pass for a schedule.
     if isinstance(value, Schedule) and not isinstance(value, type):
@@ -159,19 +159,27 @@ class _Checked(ABC):
 
     def __call__(self, t: ArrayLike) -> Any:
         """Return alpha(t), for t >= 0."""
-        t = np.asarray(t, float)
+        t = real_array("t", t)
         if not (t >= 0).all():  # NaN fails too
             raise ValueError(f"a schedule begins at t = 0, got t = {t[~(t >= 0)][0]}")
-        return _plain(self._alpha(t))
+        with np.errstate(over="ignore", under="ignore"):
+            return _plain(self._alpha(t))
 
     def integral(self, t0: ArrayLike, t1: ArrayLike) -> Any:
         """Return the integral of alpha from t0 to t1, exactly; t1 may be inf, and so may the answer."""
-        t0, t1 = np.asarray(t0, float), np.asarray(t1, float)
+        t0, t1 = real_array("t0", t0), real_array("t1", t1)
+        try:
+            t0, t1 = np.broadcast_arrays(t0, t1)
+        except ValueError:
+            raise ValueError(
+                f"t0 and t1 must be numbers or arrays of one shape, got shapes {t0.shape} and {t1.shape}"
+            ) from None
         valid = (t0 >= 0) & (t1 >= t0) & (t0 < np.inf)
         if not valid.all():
             first, last = (float(np.broadcast_to(t, valid.shape)[~valid][0]) for t in (t0, t1))
             raise ValueError(f"0 <= t0 <= t1 with t0 finite is expected, got t0 = {first} and t1 = {last}")
-        return _plain(self._integral(t0, t1))
+        with np.errstate(over="ignore", under="ignore"):
+            return _plain(self._integral(t0, t1))
 
     @abstractmethod
     def _alpha(self, t: Array) -> Any: ...
@@ -308,7 +316,10 @@ class Harmonic(_Fading):
     def _integral(self, t0: Array, t1: Array) -> Any:
         if self.value == 0:
             return np.zeros(np.broadcast_shapes(t0.shape, t1.shape))
-        return self.value * self.period * np.log1p((t1 - t0) / (self.period + t0))
+        growth = (t1 - t0) / (self.period + t0)
+        # Where it is beyond float64 logarithms still are numbers, and 0 times infinity is none.
+        log = np.where(growth < np.inf, np.log1p(growth), np.log(self.period + t1) - np.log(self.period + t0))
+        return np.where(t1 < np.inf, self.value * self.period * log, np.inf)
 
 
 @dataclass(frozen=True)
@@ -400,7 +411,7 @@ class Geometric(_Fading):
     @property
     def _lifetime(self) -> float:
         """The time in which the penalty falls to 1/e."""
-        return self.period / -math.log(self.ratio)
+        return max(self.period / -math.log(self.ratio), math.ulp(0.0))  # it is divided by
 
     # t/period may overflow where the period is short: ratio^inf = 0 is meant.
     def _alpha(self, t: Array) -> Any:
@@ -562,10 +573,6 @@ def _set(schedule: Any, /, **fields: Any) -> None:
         object.__setattr__(schedule, name, value)
 
 
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
 _REMEDIES = {
     "value": "write 0 for no penalty",
     "values": "write 0 for no penalty",
@@ -578,8 +585,7 @@ _REMEDIES = {
 
 
 def _number(name: str, value: Any, *, positive: bool = False) -> float:
-    if not _is_number(value):
-        raise TypeError(f"{name} must be a number, got {type(value).__name__}: write float(...) around it if it is one")
+    check_number(name, value)
     if not (math.isfinite(value) and (value > 0 if positive else value >= 0)):
         bound = "> 0" if positive else ">= 0"
         raise ValueError(f"{name} must be a finite number {bound}, got {value!r}: {_REMEDIES[name]}")

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from linreg_mirror._arguments import check_batch_size, check_momentum
+from linreg_mirror._arguments import check_batch_size, check_momentum, check_number
 from linreg_mirror.limits import limit
 from linreg_mirror.parametrizations import NoMirror, Parametrization
 from linreg_mirror.problem import Problem
 
 
+@np.errstate(all="ignore")  # what overflows has an infinite curvature
 def largest_stable_step(
     problem: Problem,
     network: Parametrization,
@@ -62,6 +63,7 @@ def largest_stable_step(
     n = problem.n
     problem.require_width(network.d)
     check_momentum(momentum)
+    check_number("penalty", penalty)
     if not penalty >= 0:
         raise ValueError(f"penalty must be a number >= 0, got {penalty!r}")
     if batch_size is not None:
@@ -75,7 +77,9 @@ def largest_stable_step(
     except (NoMirror, ValueError):
         pass
     kernels = [problem.loss.hessian_product(np.zeros(n), kernel) for kernel in kernels]
-    curvature = max(float(np.linalg.eigvals(kernel).real.max()) for kernel in kernels)
+    curvature = max(
+        float(np.linalg.eigvals(kernel).real.max()) if np.isfinite(kernel).all() else np.inf for kernel in kernels
+    )
     if batch_size is not None:
         one_sample = n * max(float(np.diag(kernel).max()) for kernel in kernels)
         curvature = one_sample if replacement else min(n / batch_size * curvature, one_sample)

@@ -1,5 +1,6 @@
-"""What functions require of numbers, generators and scores."""
+"""What functions require of numbers, arrays and generators."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,12 @@ def check_rng(rng: Any) -> None:
         raise TypeError(
             f"rng must be a numpy.random.Generator, got {type(rng).__name__}: write rng=np.random.default_rng(0)"
         )
+
+
+def check_number(name: str, value: Any) -> None:
+    """Raise TypeError unless `value` is a real number; True and False are not."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}: write float(...) around it if it is one")
 
 
 def check_count(name: str, value: Any, most: int | None = None, least: int = 0) -> None:

@@ -8,7 +8,43 @@ from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
 
-def flattened(array: Any) -> tuple[NDArray[np.floating], Callable[[NDArray], Any]]:
+def real(name: str, array: Any) -> Any:
+    """Return a torch tensor as it is, and all else as a NumPy array.
+
+    Raises
+    ------
+    TypeError
+        If the entries are no real numbers.
+    """
+    if is_torch_array(array):
+        if array.is_complex():
+            raise TypeError(f"{name} must hold real numbers, got a tensor of {array.dtype}")
+        return array
+    values = np.asarray(array)
+    if values.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got {type(array).__name__} of {values.dtype}")
+    return values
+
+
+def tensor(name: str, array: Any) -> Any:
+    """Return real numbers as a torch tensor, those of NumPy in any byte order and with any strides.
+
+    Raises
+    ------
+    TypeError
+        If the entries are no real numbers.
+    """
+    import torch
+
+    array = real(name, array)
+    if is_torch_array(array):
+        return array
+    known = array.dtype.newbyteorder("=") if array.dtype.itemsize <= 8 else np.dtype(float)
+    # torch.tensor copies: as_tensor would complain of what is read-only.
+    return torch.tensor(np.array(array, known, order="C"))
+
+
+def flattened(array: Any, name: str = "scores") -> tuple[NDArray[np.floating], Callable[[NDArray], Any]]:
     """Return the entries as NumPy floats in one dimension, and how to make such an array like the one given.
 
     Answers of floats get the type of the array if that is one of floats, and float64 otherwise.
@@ -20,11 +56,10 @@ def flattened(array: Any) -> tuple[NDArray[np.floating], Callable[[NDArray], Any
     ValueError
         From the function that makes such an array: if an answer is too large for its type.
     """
+    array = real(name, array)
     if is_torch_array(array):
         import torch
 
-        if array.is_complex():
-            raise TypeError(f"expected an array of real numbers, got a tensor of {array.dtype}")
         host = array.detach().cpu()
         host = host.double() if not host.is_floating_point() else host.float() if host.itemsize < 4 else host
         dtype = array.dtype if array.is_floating_point() else torch.float64
@@ -38,9 +73,7 @@ def flattened(array: Any) -> tuple[NDArray[np.floating], Callable[[NDArray], Any
 
         return host.reshape(-1).numpy(), like_tensor
 
-    values = np.asarray(array)
-    if values.dtype.kind not in "fiub":
-        raise TypeError(f"expected an array of real numbers, got {type(array).__name__} of {values.dtype}")
+    values: NDArray = array
     native = values.dtype.newbyteorder("=")
     exact = np.float32 if native.kind == "f" and native.itemsize <= 4 else np.float64
     answers: Any = native if native.kind == "f" else np.dtype(float)

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
+from sketching._arrays import real
+
 
 def linear_model(X: Any, **vectors: Any) -> tuple[Any, ...]:
     """Return the array namespace, X, and vectors of its kind: `y` with a number for each row, others for each column.
@@ -16,10 +18,11 @@ def linear_model(X: Any, **vectors: Any) -> tuple[Any, ...]:
     ValueError
         If a shape does not fit, or an entry is not finite.
     TypeError
-        If X is a tensor of integers.
+        If X is a tensor of integers, or anything holds no real numbers.
     """
+    X = real("X", X)
     if not is_torch_array(X):
-        X = np.asarray(X, float)
+        X = X.astype(float)
     elif not X.is_floating_point():
         raise TypeError(
             f"X must hold floats, which decide the precision of everything, got {X.dtype}: write X.double()"
@@ -27,16 +30,30 @@ def linear_model(X: Any, **vectors: Any) -> tuple[Any, ...]:
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(f"X (n, d) is expected, n samples of d features, got shape {tuple(X.shape)}")
     xp = array_namespace(X)
-    checked = [_finite(xp, "X", X)]
+    checked = [finite("X", X)]
     for name, vector in vectors.items():
+        vector = real(name, vector)
+        if is_torch_array(X) and not is_torch_array(vector):
+            vector = vector.astype(float)  # torch does not know all types of NumPy
         vector = xp.asarray(vector, dtype=X.dtype, device=X.device)
         length = X.shape[0] if name == "y" else X.shape[1]
         if tuple(vector.shape) != (length,):
             raise ValueError(
                 f"{name} must have shape ({length},) for X of shape {tuple(X.shape)}, got {tuple(vector.shape)}"
             )
-        checked.append(_finite(xp, name, vector))
+        checked.append(finite(name, vector))
     return xp, *checked
+
+
+def in_range(answer: Any) -> Any:
+    """Return the answer, or raise ValueError if it is beyond the range of its type: what came in is finite."""
+    xp = array_namespace(answer) if is_torch_array(answer) else np
+    if not bool(xp.all(xp.isfinite(answer))):
+        raise ValueError(
+            "with numbers as large as these in X, weights or targets the answer is beyond the range of floats: divide "
+            "X by its largest entry, or give float64"
+        )
+    return answer
 
 
 def column_norms(xp: Any, X: Any) -> Any:
@@ -49,7 +66,9 @@ def squared_norm(xp: Any, vector: Any) -> float:
     return float(xp.sum(vector * vector))
 
 
-def _finite(xp: Any, name: str, array: Any) -> Any:
+def finite(name: str, array: Any) -> Any:
+    """Return the array, or raise ValueError if an entry is not finite."""
+    xp = array_namespace(array)
     if not bool(xp.all(xp.isfinite(array))):
-        raise ValueError(f"{name} must be finite: remove or impute what is not")
+        raise ValueError(f"{name} must be finite in {array.dtype}: remove or impute what is not")
     return array

@@ -9,6 +9,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from sketching._arrays import tensor
 from sketching.weights import prunable
 
 Tensors = dict[str, torch.Tensor]
@@ -24,33 +25,35 @@ def masked_weights(model: torch.nn.Module, masks: Mapping[str, Any] | None) -> T
     """
     weights = {name: weight.detach().clone() for name, weight in prunable(model).items()}
     if masks is not None:
-        check_fit("masks", masks, weights)
-        for name, weight in weights.items():
-            weight *= torch.as_tensor(masks[name]).to(weight)
+        for name, factors in fitting("masks", masks, weights).items():
+            weights[name] *= factors
     return weights
 
 
-def check_fit(what: str, arrays: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> None:
-    """Raise ValueError unless there is one array for each weight, of its shape and finite."""
+def fitting(what: str, arrays: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> Tensors:
+    """Return the arrays as tensors like the weights; raise unless there is one for each, of its shape and finite."""
     if arrays.keys() != weights.keys():
         odd = ", ".join(sorted(arrays.keys() ^ weights.keys()))
         raise ValueError(f"{what} must be those of all prunable weights and of no other, but these differ: {odd}")
+    found: Tensors = {}
     for name, weight in weights.items():
-        array = torch.as_tensor(arrays[name])
-        if array.shape != weight.shape or not array.isfinite().all():
+        found[name] = tensor(f"{what} of {name}", arrays[name]).to(weight)
+        if found[name].shape != weight.shape or not found[name].isfinite().all():
             raise ValueError(
-                f"{what} of {name} must be finite, of shape {tuple(weight.shape)}, got shape {tuple(array.shape)}"
+                f"{what} of {name} must be finite in {weight.dtype}, of shape {tuple(weight.shape)}, got shape "
+                f"{tuple(found[name].shape)}"
             )
+    return found
 
 
 def left_by(masks: Mapping[str, Any] | None, weights: Tensors) -> Tensors:
     """Return which weights are not removed."""
     if masks is None:
         return {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()}
-    return {name: torch.as_tensor(masks[name], device=weight.device) != 0 for name, weight in weights.items()}
+    return {name: tensor("masks", masks[name]).to(weight.device) != 0 for name, weight in weights.items()}
 
 
-def examples(name: str, tensor: Any, like: torch.Tensor) -> torch.Tensor:
+def examples(name: str, batch: Any, like: torch.Tensor) -> torch.Tensor:
     """Return a batch on the device of `like`, and in its precision if it is of floats.
 
     Raises
@@ -60,12 +63,12 @@ def examples(name: str, tensor: Any, like: torch.Tensor) -> torch.Tensor:
     ValueError
         If it holds no example.
     """
-    if not isinstance(tensor, torch.Tensor):
-        raise TypeError(f"{name} must be a torch.Tensor, got {type(tensor).__name__}: torch.as_tensor({name}) is one")
-    if tensor.ndim == 0 or len(tensor) == 0:
-        raise ValueError(f"{name} must hold one example or more on its first axis, got shape {tuple(tensor.shape)}")
-    floats = tensor.is_floating_point() and like.is_floating_point()
-    return tensor.detach().to(device=like.device, dtype=like.dtype if floats else None)
+    if not isinstance(batch, torch.Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(batch).__name__}: torch.as_tensor({name}) is one")
+    if batch.ndim == 0 or len(batch) == 0:
+        raise ValueError(f"{name} must hold one example or more on its first axis, got shape {tuple(batch.shape)}")
+    floats = batch.is_floating_point() and like.is_floating_point()
+    return batch.detach().to(device=like.device, dtype=like.dtype if floats else None)
 
 
 def wide(tensor: torch.Tensor) -> torch.Tensor:
@@ -130,7 +133,15 @@ class Undisturbed:
 
     def __call__(self, weights: Tensors, inputs: torch.Tensor) -> torch.Tensor:
         """Return the outputs of the module with these weights."""
-        outputs = torch.func.functional_call(self.model, {**self.others, **weights}, (inputs,))
+        try:
+            outputs = torch.func.functional_call(self.model, {**self.others, **weights}, (inputs,))
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise ValueError(
+                f"{type(self.model).__name__} does not take inputs of shape {tuple(inputs.shape)} and {inputs.dtype}: "
+                f"{error}"
+            ) from error
         if not isinstance(outputs, torch.Tensor):
             raise TypeError(
                 f"{type(self.model).__name__} must return a torch.Tensor, got {type(outputs).__name__}: wrap it in a "

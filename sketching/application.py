@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from sketching._arrays import tensor
 from sketching.removable import Removable, register, registered, remove
 from sketching.weights import prunable
 
@@ -169,7 +170,7 @@ def check_masks(weights: Mapping[str, torch.Tensor], masks: Mapping[str, Any]) -
 
 
 def _fitting(name: str, weight: torch.Tensor, mask: Any) -> torch.Tensor:
-    mask = mask.detach().clone() if isinstance(mask, torch.Tensor) else torch.tensor(mask)
+    mask = tensor(f"the mask of {name}", mask).detach().clone()
     if mask.shape != weight.shape:
         raise ValueError(f"{name}: the mask has shape {tuple(mask.shape)}, the weight {tuple(weight.shape)}")
     if mask.dtype == torch.bool:

@@ -169,7 +169,8 @@ def bernoulli(scores: object, k: int, *, rescale: bool = False) -> MaskMoments:
     """
     q = _inclusion(scores, k)
     covariance = q * (1 - q)
-    return _rescaled(q, covariance) if rescale else MaskMoments(q, covariance)
+    # Not the covariance times 1/q^2, which is beyond float64 where (1-q)/q is not.
+    return MaskMoments((q > 0).astype(float), (1 - q) * _inverse(q)) if rescale else MaskMoments(q, covariance)
 
 
 def systematic(scores: object, k: int, *, rescale: bool = False) -> MaskMoments:
@@ -210,7 +211,10 @@ def systematic(scores: object, k: int, *, rescale: bool = False) -> MaskMoments:
     hits = np.floor(ends - middles[:, None]) > np.floor(starts - middles[:, None])
     joint = (hits * lengths[:, None]).T @ hits
     covariance = joint - np.outer(q, q)
-    return _rescaled(q, covariance) if rescale else MaskMoments(q, covariance)
+    if not rescale:
+        return MaskMoments(q, covariance)
+    inverse = _inverse(q)
+    return MaskMoments((q > 0).astype(float), covariance * inverse[:, None] * inverse)
 
 
 def gumbel_top_k(scores: object, k: int, *, rescale: bool = False) -> MaskMoments:
@@ -271,14 +275,6 @@ def gumbel_top_k(scores: object, k: int, *, rescale: bool = False) -> MaskMoment
 def _inclusion(scores: object, k: int) -> Vector:
     flat, _ = flattened(scores)
     return np.asarray(selection.inclusion_probabilities(flat, k), float)
-
-
-def _rescaled(q: Vector, covariance: Vector) -> MaskMoments:
-    """Return the moments of m/q, 0 where q = 0."""
-    inverse = _inverse(q)
-    return MaskMoments(
-        (q > 0).astype(float), covariance * (inverse**2 if covariance.ndim == 1 else np.outer(inverse, inverse))
-    )
 
 
 def _inverse(positive: Vector) -> Vector:

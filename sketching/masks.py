@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sketching._arguments import check_count, check_share
-from sketching._arrays import flattened
+from sketching._arrays import flattened, real
 from sketching.allocation import Allocate, globally
 from sketching.selection import top_k
 
@@ -76,6 +76,7 @@ def select_masks(
     if not scores:
         raise ValueError("no scores: what is to be masked?")
     check_share("keep", keep)
+    scores = {name: real(f"scores of {name}", array) for name, array in scores.items()}
     shapes = {name: tuple(array.shape) for name, array in scores.items()}
     if within is not None and {name: tuple(array.shape) for name, array in within.items()} != shapes:
         raise ValueError("masks to stay within must have the names and shapes of the scores")
@@ -165,7 +166,8 @@ def iterative_masks(
     check_count("rounds", rounds, least=1)
     _check_function("score", score, "lambda masks: network_scores.synflow(model, inputs, masks=masks)")
     scores, masks = score(None), None
-    if not any(allocate({name: tuple(array.shape) for name, array in scores.items()}, keep).values()):
+    shapes = {name: tuple(real(f"scores of {name}", array).shape) for name, array in scores.items()}
+    if not any(allocate(shapes, keep).values()):
         rounds = 1  # a round before the end might leave nothing to score, or nothing that scores above 0
     for number in range(1, rounds):
         masks = select_masks(scores, keep ** (number / rounds), select=select, allocate=allocate, rng=rng, within=masks)

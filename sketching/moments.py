@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from sketching._arguments import check_count
-from sketching._linear import column_norms, linear_model, squared_norm
+from sketching._linear import column_norms, in_range, linear_model, squared_norm
 from sketching.mask_moments import MaskMoments
 from sketching.scores import rms_snip
+
+_quiet = np.errstate(over="ignore", invalid="ignore")  # what overflows is refused
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class SketchError:
         )
 
 
+@_quiet
 def sketch_error(X: Any, w: Any, moments: MaskMoments) -> SketchError:
     """Return E|X(w*m) - Xw|^2 = |X(w*(mu - 1))|^2 + sum_ij C_ij w_i w_j X_i'X_j, m of mean mu and covariance C.
 
@@ -106,7 +109,7 @@ def sketch_error(X: Any, w: Any, moments: MaskMoments) -> SketchError:
     """
     xp, X, w = linear_model(X, w=w)
     if moments.mean.shape != tuple(w.shape):
-        raise ValueError(f"moments of {moments.mean.size} entries do not fit {w.shape[0]} weights: select among these")
+        raise ValueError(f"moments of {moments.mean.size} entries do not fit w of {w.shape[0]}: select among these")
 
     def like(array: Any) -> Any:
         return xp.asarray(array, dtype=X.dtype, device=X.device)
@@ -120,13 +123,16 @@ def sketch_error(X: Any, w: Any, moments: MaskMoments) -> SketchError:
         variance = float(xp.sum(spread * (xp.matrix_transpose(parts) @ parts)))
     if moments.shared is not None:
         variance -= squared_norm(xp, X @ (w * like(moments.shared)))
+    if np.isfinite(moments.spread).all():  # infinite are variances that do not exist
+        in_range(variance)
     return SketchError(
-        signal=squared_norm(xp, X @ w),
-        bias=squared_norm(xp, X @ (w * (like(moments.mean) - 1))),
+        signal=in_range(squared_norm(xp, X @ w)),
+        bias=in_range(squared_norm(xp, X @ (w * (like(moments.mean) - 1)))),
         variance=max(variance, 0.0),  # where it vanishes, rounding may be on either side
     )
 
 
+@_quiet
 def optimal_probabilities(X: Any, w: Any) -> Any:
     """Return p_i = |X_i||w_i| / sum |X_j||w_j|: no other p makes the error of k independent draws smaller.
 
@@ -163,12 +169,13 @@ def optimal_probabilities(X: Any, w: Any) -> Any:
     [0.5, 0.5]
     """
     scores = rms_snip(X, w)
-    total = scores.sum()
+    total = in_range(scores.sum())
     if not total > 0:
         raise ValueError("every |X_i||w_i| is 0, so that Xw = 0 whatever is kept: there is nothing to sample for")
     return scores / total
 
 
+@_quiet
 def least_error(X: Any, w: Any, k: int) -> float:
     """Return the second moment of the error at the optimal probabilities: [(sum |X_i||w_i|)^2 - |Xw|^2]/k.
 
@@ -204,4 +211,5 @@ def least_error(X: Any, w: Any, k: int) -> float:
     """
     check_count("k", k, least=1)
     xp, X, w = linear_model(X, w=w)
-    return max(float(xp.sum(rms_snip(X, w))) ** 2 - squared_norm(xp, X @ w), 0.0) / k
+    error = in_range(squared_norm(xp, xp.sum(rms_snip(X, w))) - squared_norm(xp, X @ w))
+    return max(error, 0.0) / k

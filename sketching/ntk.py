@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from sketching._arguments import check_count
-from sketching._undisturbed import Tensors, Undisturbed, check_fit, masked_weights, modes
+from sketching._undisturbed import Tensors, Undisturbed, fitting, masked_weights, modes
 from sketching.network_scores import jacobian_norm
 from sketching.weights import prunable
 
@@ -229,8 +229,8 @@ def _square(tensor: torch.Tensor) -> float:
 
 
 def _probabilities(model: torch.nn.Module, probabilities: Mapping[str, Any]) -> Tensors:
-    check_fit("probabilities", probabilities, prunable(model))
-    p = {name: torch.as_tensor(array).cpu().double() for name, array in probabilities.items()}
+    wide = {name: weight.detach().cpu().double() for name, weight in prunable(model).items()}
+    p = fitting("probabilities", probabilities, wide)
     total = sum(float(array.sum()) for array in p.values())
     if any((array < 0).any() for array in p.values()) or not math.isclose(total, 1, rel_tol=1e-5):
         raise ValueError(f"probabilities must not be negative and add up to 1 over all weights, got a sum of {total}")

@@ -6,9 +6,12 @@ Features are the columns X_i of X. NumPy arrays or torch tensors; answers are li
 from typing import Any, Literal
 
 import numpy as np
-from array_api_compat import is_torch_array
+from array_api_compat import array_namespace, is_torch_array
 
-from sketching._linear import column_norms, linear_model
+from sketching._arrays import real
+from sketching._linear import column_norms, finite, in_range, linear_model
+
+_quiet = np.errstate(over="ignore", invalid="ignore")  # what overflows is refused
 
 
 def magnitude(w: Any) -> Any:
@@ -24,6 +27,13 @@ def magnitude(w: Any) -> Any:
     array
         At least 0, of the shape of `w`.
 
+    Raises
+    ------
+    ValueError
+        If an entry is not finite.
+    TypeError
+        If `w` holds no real numbers.
+
     Examples
     --------
     >>> import numpy as np
@@ -31,7 +41,8 @@ def magnitude(w: Any) -> Any:
     >>> sketching.scores.magnitude(np.array([-3.0, 2.0])).tolist()
     [3.0, 2.0]
     """
-    return abs(w if is_torch_array(w) else np.asarray(w, float))
+    w = real("w", w)
+    return abs(finite("w", w if is_torch_array(w) and w.is_floating_point() else array_namespace(w).asarray(w) * 1.0))
 
 
 def synflow(w: Any) -> Any:
@@ -59,6 +70,7 @@ def synflow(w: Any) -> Any:
     return magnitude(w)
 
 
+@_quiet
 def snip(X: Any, w: Any, y: Any) -> Any:
     """Return |w_i X_i'(Xw - y)|: how the loss reacts to weight i (Lee, Ajanthan, Torr, arXiv 1810.02340).
 
@@ -79,7 +91,7 @@ def snip(X: Any, w: Any, y: Any) -> Any:
     Raises
     ------
     ValueError
-        If a shape does not fit, or an entry is not finite.
+        If a shape does not fit, or an entry, or a score, is not finite.
 
     Examples
     --------
@@ -90,9 +102,10 @@ def snip(X: Any, w: Any, y: Any) -> Any:
     [3.0, 2.0]
     """
     xp, X, w, y = linear_model(X, w=w, y=y)
-    return xp.abs(w * ((X @ w - y) @ X))
+    return in_range(xp.abs(w * ((X @ w - y) @ X)))
 
 
+@_quiet
 def grasp(X: Any, w: Any, y: Any) -> Any:
     """Return w_i (X'X g)_i, g = X'(Xw - y): half the relative slope in w_i of the squared length of the gradient.
 
@@ -116,7 +129,7 @@ def grasp(X: Any, w: Any, y: Any) -> Any:
     Raises
     ------
     ValueError
-        If a shape does not fit, or an entry is not finite.
+        If a shape does not fit, or an entry, or a score, is not finite.
 
     Examples
     --------
@@ -128,9 +141,10 @@ def grasp(X: Any, w: Any, y: Any) -> Any:
     """
     _, X, w, y = linear_model(X, w=w, y=y)
     g = (X @ w - y) @ X
-    return w * ((X @ g) @ X)
+    return in_range(w * ((X @ g) @ X))
 
 
+@_quiet
 def rms_snip(X: Any, w: Any, random: Literal["residual", "targets"] = "residual") -> Any:
     """Return the root mean square of SNIP over what is random.
 
@@ -170,4 +184,4 @@ def rms_snip(X: Any, w: Any, random: Literal["residual", "targets"] = "residual"
         norms = xp.hypot(norms, (X @ w) @ X)
     elif random != "residual":
         raise ValueError(f"random must be 'residual' or 'targets', got {random!r}")
-    return xp.abs(w) * norms
+    return in_range(xp.abs(w) * norms)

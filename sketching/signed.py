@@ -5,6 +5,8 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
+from sketching._arrays import real
+
 
 def positive_part(scores: Any) -> Any:
     """Return max(score, 0).
@@ -22,6 +24,13 @@ def positive_part(scores: Any) -> Any:
     array or dict of str to array
         As `scores`; at least 0.
 
+    Raises
+    ------
+    ValueError
+        If a score is NaN.
+    TypeError
+        If scores are no real numbers.
+
     Examples
     --------
     >>> import numpy as np
@@ -31,6 +40,7 @@ def positive_part(scores: Any) -> Any:
     """
     if isinstance(scores, Mapping):
         return {name: positive_part(array) for name, array in scores.items()}
+    scores = _numbers(scores)
     return scores.clip(0) + 0.0  # no zero keeps a sign
 
 
@@ -50,6 +60,13 @@ def absolute(scores: Any) -> Any:
     array or dict of str to array
         As `scores`; at least 0.
 
+    Raises
+    ------
+    ValueError
+        If a score is NaN.
+    TypeError
+        If scores are no real numbers.
+
     Examples
     --------
     >>> import numpy as np
@@ -59,5 +76,14 @@ def absolute(scores: Any) -> Any:
     """
     if isinstance(scores, Mapping):
         return {name: absolute(array) for name, array in scores.items()}
+    scores = _numbers(scores)
     xp = array_namespace(scores)
     return xp.where(scores == -xp.inf, 0.0, abs(scores))
+
+
+def _numbers(scores: Any) -> Any:
+    scores = real("scores", scores)
+    xp = array_namespace(scores)
+    if bool(xp.any(scores != scores)):
+        raise ValueError("scores must not be NaN: look at what computed them, such as a diverged loss")
+    return scores + 0.0  # of booleans and whole numbers, numbers

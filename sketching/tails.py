@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from sketching._arguments import check_count
-from sketching._linear import column_norms, linear_model
+from sketching._arrays import real
+from sketching._linear import column_norms, in_range, linear_model
 from sketching.mask_moments import with_replacement
 from sketching.moments import SketchError
 
@@ -40,10 +41,11 @@ def chebyshev(error: SketchError, t: Any) -> Any:
     0.5
     """
     t = _lengths(t)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.where(t > 0, np.minimum(error.second_moment / t**2, 1.0), 1.0)[()]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is refused
 def bennett(X: Any, w: Any, scores: Any, k: int, t: Any) -> Any:
     """Return a bound of the probability that |X(w*m) - Xw| >= t which falls exponentially, for k independent draws.
 
@@ -103,17 +105,18 @@ def bennett(X: Any, w: Any, scores: Any, k: int, t: Any) -> Any:
             "an entry with X_i w_i != 0 has score 0 and is never drawn: give all of them a share of chance"
         )
     steps = column_norms(xp, (X * (w * factors) - (X @ w)[:, None] / k)[:, drawn])
-    longest = float(xp.max(steps))
+    longest = float(in_range(xp.max(steps)))
     if longest == 0:
         return np.where(t > 0, 0.0, 1.0)[()]
-    variance = float(xp.sum(steps**2 / factors[drawn]))
+    variance = float(in_range(xp.sum(steps**2 / factors[drawn])))
     u = t * longest / variance
     exponent = variance / longest**2 * ((1 + u) * np.log1p(u) - u)
     return np.minimum(2 * np.exp(-exponent), 1.0)[()]
 
 
 def _lengths(t: Any) -> np.ndarray:
-    t = np.asarray(t, float)
+    t = real("t", t)
+    t = np.asarray(t if isinstance(t, np.ndarray) else t.detach().cpu(), float)
     if not np.all((t >= 0) & np.isfinite(t)):
         raise ValueError("t must be finite and >= 0: the length |X(w*m) - Xw| is compared with it")
     return t

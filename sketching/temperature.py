@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from sketching._arguments import check_number
 from sketching._arrays import flattened
-from sketching._linear import column_norms, linear_model
+from sketching._linear import column_norms, in_range, linear_model
 
 
 def tempered(scores: Any, power: float) -> Any:
@@ -36,6 +37,7 @@ def tempered(scores: Any, power: float) -> Any:
     >>> sketching.temperature.tempered(np.array([4.0, 1.0, 0.0]), 0.5).round(6).tolist()
     [1.0, 0.5, 0.0]
     """
+    check_number("power", power)
     if not np.isfinite(power):
         raise ValueError(f"power must be a finite number, got {power!r}: for the largest score alone take top_k")
     flat, like = flattened(scores)
@@ -78,7 +80,7 @@ def excess(importance: Any, scores: Any) -> float:
     >>> [round(float(sketching.temperature.excess(importance, scores)), 6) for scores in (importance, np.ones(2))]
     [1.0, 1.25]
     """
-    (a, _), (p, _) = flattened(importance), flattened(scores)
+    (a, _), (p, _) = flattened(importance, "importance"), flattened(scores)
     if a.size != p.size:
         raise ValueError(f"as many scores as entries are expected, got {p.size} scores for {a.size} entries")
     a, p = _distribution("importance", a), _distribution("scores", p)
@@ -115,6 +117,7 @@ class DataFree:
         return f"second moment {self.excess:.4g} of the optimal one, {self.cap:.4g} for the worst weights"
 
 
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")  # what overflows is refused, or infinite
 def data_free(X: Any, w: Any) -> DataFree:
     """Return what it costs that magnitude and SynFlow do not know X: nothing where all columns have the same length.
 
@@ -147,8 +150,11 @@ def data_free(X: Any, w: Any) -> DataFree:
     norms = column_norms(xp, X)
     weights = xp.abs(w)
     least, largest = float(norms.min()), float(norms.max())
-    cap = (largest + least) ** 2 / (4 * largest * least) if least > 0 else np.inf
-    return DataFree(excess(norms * weights, weights), cap)
+    r = largest / least if least > 0 else np.inf
+    cap = (r + 2 + 1 / r) / 4  # squares may be beyond float64 where their ratio is not
+    if not bool(xp.any(norms * weights > 0)):
+        raise ValueError("every |X_i||w_i| is 0, so that Xw = 0 whatever is kept: there is nothing to sample for")
+    return DataFree(excess(in_range(norms * weights), weights), cap)
 
 
 def _checked(name: str, flat: np.ndarray) -> np.ndarray:

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from sketching._arguments import check_count, check_share
-from sketching._linear import linear_model
+from sketching._linear import in_range, linear_model
 from sketching.mask_moments import with_replacement
 from sketching.moments import SketchError, optimal_probabilities, sketch_error
+
+_quiet = np.errstate(over="ignore", invalid="ignore")  # what overflows is refused
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class AfterTraining:
         )
 
 
+@_quiet
 def after_training(X: Any, w0: Any, trained: Any, k: int, share: float = 0.0) -> AfterTraining:
     """Return the error on trained weights of k draws from p_i = (1 - rho) |X_i||w0_i|/sum + rho/d.
 
@@ -90,16 +93,17 @@ def after_training(X: Any, w0: Any, trained: Any, k: int, share: float = 0.0) ->
     True
     """
     check_share("share", share)
+    share = float(share)  # one of single precision would take the answers with it
     xp, X, w0, trained = linear_model(X, w0=w0, trained=trained)
     d = X.shape[1]
     check_count("k", k, most=d, least=1)
     p = xp.full_like(w0, 1 / d) if share == 1 else (1 - share) * optimal_probabilities(X, w0) + share / d
     error = sketch_error(X, trained, with_replacement(p, k, rescale=True))
     a = xp.linalg.vector_norm(X * trained, axis=0)
-    total = float(xp.sum(a))
+    total = float(in_range(xp.sum(a)))
     needed = a > 0
     coverage = float(xp.min(p[needed] / a[needed])) * total if total > 0 else 1.0
-    squares = float(xp.sum(a * a))
+    squares = float(in_range(xp.sum(a * a)))
     return AfterTraining(
         error,
         coverage,
@@ -108,6 +112,7 @@ def after_training(X: Any, w0: Any, trained: Any, k: int, share: float = 0.0) ->
     )
 
 
+@_quiet
 def trained_from(X: Any, y: Any, w0: Any) -> Any:
     """Return w0 + X^+(y - X w0): where gradient descent on |Xw - y|^2 without penalty ends that begins at w0.
 
@@ -138,7 +143,9 @@ def trained_from(X: Any, y: Any, w0: Any) -> Any:
     [0.4, 0.8]
     """
     xp, X, y, w0 = linear_model(X, y=y, w0=w0)
-    return w0 + xp.linalg.pinv(X) @ (y - X @ w0)
+    if X.dtype.itemsize < 4:
+        raise TypeError(f"X must hold floats of 32 or 64 bits, of others there is no pseudoinverse, got {X.dtype}")
+    return in_range(w0 + xp.linalg.pinv(X) @ (y - X @ w0))
 
 
 def _bound(numerator: float, denominator: float, signal: float, k: int) -> float:

@@ -168,7 +168,7 @@ def test_broadcasting():
         ({"gamma": math.nan}, "gamma must be finite"),
         ({"zeta": 1.0}, "zeta must be finite and above 1.*write 1.1"),
         ({"zeta": math.inf}, "zeta must be finite"),
-        ({"temperature": 0.0}, "temperature must be finite and positive, got 0.0: write 2/3"),
+        ({"temperature": 0.0}, "temperature must be positive and at most 100, got 0.0: write 2/3"),
         ({"temperature": math.nan}, "temperature must be"),
     ],
 )

@@ -225,7 +225,7 @@ def test_lasso_by_hand():
     assert solution.status is Status.converged
     np.testing.assert_allclose(references.lasso(Problem([[1.0, 2.0]], [2.0]), 1.0).x, [0, 0.75], atol=1e-14)
     for weight in (0.0, -1.0):
-        with pytest.raises(ValueError, match=r"weight must be positive, got .*ask minimum_l1 or minimum_l2"):
+        with pytest.raises(ValueError, match=r"weight must be finite and positive, got .*ask minimum_l1 or minimum_l2"):
             references.lasso(problem, weight)
 
 

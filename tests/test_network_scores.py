@@ -471,7 +471,7 @@ def test_after_an_error_in_the_loss(name):
 def test_after_an_error_in_the_module(name):
     model = in_some_state()
     before = state(model)
-    with pytest.raises(RuntimeError, match=r"shape|size|channels"):
+    with pytest.raises(ValueError, match=r"shape|size|channels"):
         SCORES[name](model, half_squares, IMAGES[:, :, :1], IMAGE_TARGETS)
     assert_same(before, state(model))
 

@@ -373,7 +373,7 @@ def test_bad_weights(weights, message):
 def test_times_before_the_start_are_refused(tau):
     path = square()
     for method in (path.at, path.dual_at, path.average):
-        with pytest.raises(ValueError, match=r"times must be >= 0, got .*: the path begins at 0"):
+        with pytest.raises(ValueError, match=r"tau, rescaled times, must be >= 0, got .*: the path begins at 0"):
             method(tau)
 
 

@@ -116,7 +116,7 @@ class Hyperbolic:
             z0 = np.sign(self.tilt) * np.minimum(0.5 * np.abs(self.tilt), reach)
             yield Potential(z0, A - shift / 4, growth, last=False)
             # All exponents grow like log(size/b) in the end, also those that are too small to be seen in Xx = y.
-            growth = (1 + total - max(left - step, 0.0)) / (1 + total - left)
+            growth = (1 + total - max(left - step, 0.0)) / max(1 + total - left, 1.0)
             left, step = left - step, 1.5 * step
         yield Potential(self.initial_dual, A, growth, last=True)
 

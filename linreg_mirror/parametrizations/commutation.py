@@ -89,6 +89,7 @@ def describe_defect(network: "Parametrization", entries: Sequence[int], penalty:
     """Name a Lie bracket, among those of the given entries, that does not vanish, in a sentence."""
     # At the start itself it may vanish by chance: where weights are zero, for one.
     theta = network.theta0 + 0.5 * np.cos(np.arange(network.theta0.size))
-    size, i, j = commutation_defect(network, theta, entries, penalty)
+    with np.errstate(all="ignore"):  # weights may be as large as float64 holds
+        size, i, j = commutation_defect(network, theta, entries, penalty)
     names = ["the penalty" if k < 0 else f"x_{k}" for k in (i, j)]
     return f"the Lie bracket of the gradients of {names[0]} and {names[1]} has norm {size:.3g} near the start, not 0"

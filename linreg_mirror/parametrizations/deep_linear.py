@@ -1,5 +1,6 @@
 """Deep linear networks W_L ... W_1, whose effective weights are the entries of a matrix."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from linreg_mirror._arguments import check_integer, check_rng
+from linreg_mirror._arguments import check_integer, check_number, check_rng, is_whole
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors import Euclidean, Hyperbolic
 from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
@@ -249,7 +250,8 @@ class DeepLinear:
         if self.degree > 2:
             raise NoMirror(f"no mirror is known for three factors or more: {describe_defect(self, entries=[0])}")
         first, second = self.weights[0].ravel(), self.weights[1].ravel()
-        u, v = (float(np.linalg.norm(first + sign * second)) / np.sqrt(2) for sign in (1, -1))
+        # math.hypot squares nothing that is beyond float64.
+        u, v = (math.hypot(*(0.5 * first + 0.5 * sign * second)) * math.sqrt(2) for sign in (1, -1))
         if u == 0 or v == 0:
             raise NoMirror(
                 "the start is balanced (W_1' = +-W_2): the potential degenerates at scale b = 0; start from "
@@ -262,12 +264,13 @@ class DeepLinear:
 def _as_widths(widths: Sequence[int]) -> tuple[int, ...]:
     """Return widths as a tuple, or say what is wrong with them."""
     widths = tuple(widths)
-    if len(widths) < 2 or not all(isinstance(width, int | np.integer) and width >= 1 for width in widths):
+    if len(widths) < 2 or not all(is_whole(width) and width >= 1 for width in widths):
         raise ValueError(f"widths are (inputs, h_1, ..., outputs), two or more integers >= 1, got {widths!r}")
     return widths
 
 
 def _positive(name: str, value: float) -> float:
+    check_number(name, value)
     if not (np.isfinite(value) and value > 0):
         raise ValueError(f"{name} must be a positive number, got {value!r}: from zero weights the flow never moves")
     return value

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from linreg_mirror._arguments import check_integer
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors import Euclidean
 from linreg_mirror.problem import as_real_array
@@ -61,6 +62,8 @@ class Direct:
             If x0 and d do not fit together, or there is neither an array nor d.
         """
         x0 = as_real_array("x0", x0)
+        if d is not None:
+            check_integer("d", d, 1)
         if d is not None and x0.shape not in ((), (d,)):
             raise ValueError(
                 f"x0 must be a number or have shape (d,), got x0 of shape {x0.shape} and d={d}: leave d out"

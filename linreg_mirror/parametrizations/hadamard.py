@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from linreg_mirror._arguments import check_integer
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
@@ -188,12 +189,16 @@ class Hadamard:
             Without a mirror.
         """
         x0 = as_real_array("x0", x0)
+        if x0.ndim != 1 or not x0.size:
+            raise ValueError(f"x0 must have shape (d,) with d >= 1, got {x0.shape}: write np.full(d, x0)")
         root = np.sqrt(np.abs(x0))
         return cls(root, np.copysign(root, x0))
 
     @classmethod
     def _from_log_scale(cls, x0: Any, log_b: Array, d: int | None) -> "Hadamard":
         x0 = as_real_array("x0", x0)
+        if d is not None:
+            check_integer("d", d, 1)
         shapes = {shape for shape in (x0.shape, log_b.shape, () if d is None else (d,)) if shape != ()}
         shape = next(iter(shapes), ())
         if len(shapes) != 1 or len(shape) != 1 or shape == (0,):
@@ -232,9 +237,10 @@ class Hadamard:
             )
         # m^2 and w^2 are b(cosh(tilt) +- 1), computed from log b.
         z, half_b = 0.5 * tilt, 0.5 * log_b + 0.5 * np.log(2)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             m0 = 0.5 * (np.exp(half_b + z) + np.exp(half_b - z))
-            w0 = np.sign(z) * 0.5 * np.exp(half_b + np.abs(z)) * -np.expm1(-2 * np.abs(z))
+            size = 0.5 * np.exp(half_b + np.abs(z)) * -np.expm1(-2 * np.abs(z))
+            w0 = np.where(z == 0, 0.0, np.sign(z) * size)  # not inf times 0
         network = object.__new__(cls)
         object.__setattr__(network, "decay_on", "both")
         network._set(m0, w0, np.array(log_b), np.array(tilt))

@@ -124,6 +124,8 @@ class Power:
                     f"the scale alpha must be positive, got {alpha.min():g}: write log_alpha= for a very small one"
                 )
             log_alpha = np.log(alpha)
+        if d is not None:
+            check_integer("d", d, 1)
         x0, log_a = as_real_array("x0", x0), as_real_array("log_alpha", log_alpha)
         shapes = {shape for shape in (x0.shape, log_a.shape, () if d is None else (d,)) if shape != ()}
         shape = next(iter(shapes), ())

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from sketching._arguments import check_count, check_rng
+from sketching._arrays import real
 
 
 def random_inputs(
@@ -63,7 +64,7 @@ def random_inputs(
         check_count("sizes in shape", size, least=1)
 
     def per_channel(name: str, value: ArrayLike) -> np.ndarray:
-        numbers = np.asarray(value, float)
+        numbers = np.asarray(real(name, value), float)
         if (numbers.ndim and numbers.shape != tuple(shape[:1])) or not np.isfinite(numbers).all():
             raise ValueError(
                 f"{name} must be finite: one number, or one for each of the {shape[0] if len(shape) else 0} channels "
@@ -75,7 +76,10 @@ def random_inputs(
     if (deviation < 0).any():
         raise ValueError(f"std must not be negative, got {std!r}")
     drawn = per_channel("mean", mean) + deviation * rng.standard_normal((n, *shape))
-    return torch.from_numpy(drawn).to(device=device, dtype=dtype or torch.get_default_dtype())
+    inputs = torch.from_numpy(drawn).to(device=device, dtype=dtype or torch.get_default_dtype())
+    if not inputs.isfinite().all():
+        raise ValueError(f"mean or std is beyond {inputs.dtype}, got {mean!r} and {std!r}: ask for dtype=torch.double")
+    return inputs
 
 
 def inner_product(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -100,6 +104,8 @@ def inner_product(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     ------
     ValueError
         If the shapes differ.
+    TypeError
+        If one is no tensor.
 
     Examples
     --------
@@ -108,6 +114,9 @@ def inner_product(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     >>> network_scores.inner_product(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]])).item()
     11.0
     """
+    for name, value in (("outputs", outputs), ("targets", targets)):
+        if not isinstance(value, torch.Tensor):
+            raise TypeError(f"{name} must be a torch.Tensor, got {type(value).__name__}")
     if outputs.shape != targets.shape:
         raise ValueError(
             f"targets must be one residual for each output, of shape {tuple(outputs.shape)}, got {tuple(targets.shape)}"

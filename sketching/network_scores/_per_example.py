@@ -154,7 +154,7 @@ def _at_once(chunk: int | None, weights: Tensors) -> int:
     if chunk is None:
         return max(1, min(_EXAMPLES, _NUMBERS // sum(weight.numel() for weight in weights.values())))
     check_count("chunk", chunk, least=1)
-    return chunk
+    return int(chunk)
 
 
 def _times_norm(weights: Tensors, blocks: Iterable[Tensors]) -> Tensors:

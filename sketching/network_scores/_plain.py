@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from sketching._arguments import check_rng
-from sketching._undisturbed import Tensors, left_by, masked_weights, wide
+from sketching._undisturbed import Tensors, finite, left_by, masked_weights, wide
 
 
 def magnitude(model: torch.nn.Module, *, masks: Mapping[str, Any] | None = None) -> Tensors:
@@ -38,7 +38,7 @@ def magnitude(model: torch.nn.Module, *, masks: Mapping[str, Any] | None = None)
     >>> bool((network_scores.magnitude(model)["weight"] == model.weight.abs()).all())
     True
     """
-    return {name: wide(weight).abs() for name, weight in masked_weights(model, masks).items()}
+    return finite({name: wide(weight).abs() for name, weight in masked_weights(model, masks).items()})
 
 
 def random(model: torch.nn.Module, rng: np.random.Generator, *, masks: Mapping[str, Any] | None = None) -> Tensors:

@@ -82,6 +82,8 @@ def _positive(tensor: torch.Tensor) -> torch.Tensor:
 def _shape(inputs: Sequence[int] | torch.Tensor) -> tuple[int, ...]:
     if isinstance(inputs, torch.Tensor):
         return tuple(examples("inputs", inputs, inputs).shape[1:])
+    if not isinstance(inputs, Sequence):
+        raise TypeError(f"inputs must be a tensor or the shape of an example, got {type(inputs).__name__}")
     for size in inputs:
         check_count("sizes in the shape of an example", size, least=1)
     return tuple(inputs)
