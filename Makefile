@@ -9,7 +9,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help check test slow lint types coverage mutants bench scale figures lowest clean
+.PHONY: help check test slow lint types coverage mutants torture shuffle bench scale figures lowest clean
 
 help:  ## print these targets
 	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12] [VENV=.venv]'
@@ -37,6 +37,13 @@ coverage: $(VENV)/.installed-test  ## run the tests and list the lines that they
 
 mutants: $(VENV)/.installed-test  ## put wrong formulas in place of right ones; each must be caught
 	$(BIN)/python -m tests.mutants $(ARGS)
+
+torture: $(VENV)/.installed-test  ## kill commands, fill disks, damage files, feed hostile arrays; ARGS: --rounds 10
+	LINREG_MIRROR_HOSTILE_EXAMPLES=100 $(PYTEST) -q -n 2 tests/test_hostile.py tests/test_hostile_sketching.py
+	$(BIN)/python -m tests.torture $(ARGS)
+
+shuffle: $(VENV)/.installed-test  ## run the tests in random order, in two processes; ARGS: --random-order-seed=7
+	$(PYTEST) -p random_order --random-order -n 2 $(ARGS)
 
 bench: $(VENV)/.installed-test  ## measure against peers; ARGS go to `python -m benchmarks`
 	$(BIN)/python -m benchmarks $(ARGS)

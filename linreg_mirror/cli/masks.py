@@ -60,7 +60,8 @@ def masks(
 
         if output is not None and output.suffix != ".safetensors":
             raise ValueError(f"--output must end in .safetensors, got {output}")
-        sys.path.insert(0, "")  # package.module is looked for in the current folder too, as by python -m
+        if ":" in model:
+            sys.path.insert(0, "")  # package.module is looked for in the current folder too, as by python -m
         network = models.create(model, seed=seed, **recipes.changed({}, option or ()))
         of_batch, of_masks = np.random.default_rng(seed).spawn(2)
         if data is None:

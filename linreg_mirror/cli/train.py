@@ -21,6 +21,10 @@ _Changes = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Another setting, such as epochs=20 or method.alpha=1e-3."),
 ]
 _Data = Annotated[Path | None, typer.Option("--data-dir", help="Where datasets are that come with no package.")]
+_AllowCode = Annotated[
+    bool,
+    typer.Option("--allow-code", help="Run the code that the TOML file names as module:factory. Look at it first."),
+]
 _Device = Annotated[str, typer.Option(help="Where to train, such as cpu or cuda.")]
 
 
@@ -29,6 +33,7 @@ def train(
     changes: _Changes = None,
     data_directory: _Data = None,
     device: _Device = "cpu",
+    allow_code: _AllowCode = False,
     keep: Annotated[
         list[float] | None,
         typer.Option(
@@ -48,7 +53,7 @@ def train(
         from linreg_mirror.networks import recipes
         from linreg_mirror.networks.train import train as run
 
-        settings = recipes.read(recipe, changes or ())
+        settings = recipes.read(recipe, changes or (), allow_code=allow_code)
         for share in keep or ():
             recipes.check_keep(share)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -111,6 +116,7 @@ def compare(
     changes: _Changes = None,
     data_directory: _Data = None,
     device: _Device = "cpu",
+    allow_code: _AllowCode = False,
     jobs: Jobs = 2,
     output: Annotated[Path | None, typer.Option(help="Folder of table and picture. Default: results/compare.")] = None,
 ) -> None:
@@ -124,7 +130,7 @@ def compare(
         from linreg_mirror.networks.compare import compare as run_all
         from linreg_mirror.store import key, results_directory
 
-        comparison = recipes.read_comparison(recipe, changes or ())
+        comparison = recipes.read_comparison(recipe, changes or (), allow_code=allow_code)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=True) as bar:
             line = bar.add_task(recipe, total=None)
@@ -137,7 +143,10 @@ def compare(
             )
         console.print(as_table(rows))
         command = shlex.join(
-            ["linreg-mirror", "compare", Path(recipe).name, *(f"--set={change}" for change in changes or ())]
+            [
+                *("linreg-mirror", "compare", Path(recipe).name, *["--allow-code"] * allow_code),
+                *(f"--set={change}" for change in changes or ()),
+            ]
         )
         # What is compared with other settings than the recipe's does not take the place of that.
         name = "-".join([Path(recipe).stem, *([key({"changes": changes})[:8]] if changes else [])])

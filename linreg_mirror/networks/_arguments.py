@@ -39,3 +39,9 @@ def check_keep(share: Any) -> None:
         raise ValueError(
             f"keep is a share of the weights, above 0 and at most 1, got {share!r}: for a sparsity of 95 % write 0.05"
         )
+
+
+def names_code(text: str) -> bool:
+    """Whether `text` is of the form package.module:factory, which `models.create` imports and calls."""
+    module, colon, path = text.partition(":")
+    return bool(colon) and all(word.isidentifier() for word in (*module.split("."), *path.split(".")))

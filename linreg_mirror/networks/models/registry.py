@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from linreg_mirror._arguments import check_integer, is_whole
+from linreg_mirror.networks._arguments import names_code
 from linreg_mirror.networks.models.plain import deep_linear, lenet_5, lenet_300_100, mlp
 from linreg_mirror.networks.models.resnets import cifar_resnet, imagenet_resnet
 from linreg_mirror.networks.models.vgg import vgg_bn
@@ -38,7 +39,7 @@ def create(name: str, /, *, seed: int, **options: Any) -> torch.nn.Module:
     ----------
     name : str
         One of MODELS; or `package.module:factory`, for a function or class of your own that returns the model:
-        `package.module` is then imported, which runs its code.
+        `package.module` is then imported, which runs its code: take no such name from others without a look at it.
     seed : int
         Of torch's generator on the CPU while the model is built, from 0 to 2^64 - 1.
     **options
@@ -122,11 +123,11 @@ def _find(name: str) -> Callable[..., Any]:
     """Return the factory of that name."""
     if name in MODELS:
         return MODELS[name]
-    module, colon, path = str(name).partition(":")
-    if not (colon and all(word.isidentifier() for word in (*module.split("."), *path.split(".")))):
+    if not names_code(str(name)):
         raise ValueError(
             f"unknown model {name!r}: known are {', '.join(MODELS)}; for one of your own write package.module:factory"
         )
+    module, _, path = str(name).partition(":")
     try:
         imported = import_module(module)
     except ModuleNotFoundError as error:

@@ -53,7 +53,7 @@ class Comparison:
         return list(dict.fromkeys(entry.label for entry in self.entries))
 
 
-def read_comparison(name: str | Path, changes: Sequence[str] = ()) -> Comparison:
+def read_comparison(name: str | Path, changes: Sequence[str] = (), *, allow_code: bool = False) -> Comparison:
     """Read the runs that a recipe wants compared.
 
     Its table `compare` holds `keep`, `seeds`, and in `methods` a table for each label with the settings in which it
@@ -65,6 +65,7 @@ def read_comparison(name: str | Path, changes: Sequence[str] = ()) -> Comparison
       shares in a run of its own.
 
     Changes hold for all runs, and come last; "compare.seeds=[0, 1]" and "compare.keep=[0.1]" change what is compared.
+    `allow_code` as in `read`.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def read_comparison(name: str | Path, changes: Sequence[str] = ()) -> Comparison
         As `read`; or if there is nothing to compare, a target sparsity is impossible, a seed is there twice or set by a
         change, or a change sets what a grid or `keep` sets.
     """
-    settings = settings_in(name)
+    settings = settings_in(name, allow_code)
     own = [change for change in changes if change.startswith("compare.")]
     others = [change for change in changes if change not in own]
     settings = changed(settings, own)

@@ -3,7 +3,7 @@
 import json
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from linreg_mirror._arguments import check_integer, check_momentum
+from linreg_mirror.networks._arguments import names_code
 from linreg_mirror.networks.recipes.iterative import Iterative, iterative
 
 Part = Mapping[str, Any]
@@ -174,7 +175,7 @@ def names() -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in _folder().iterdir() if file.name.endswith(".toml"))
 
 
-def read(name: str | Path, changes: Sequence[str] = ()) -> Recipe:
+def read(name: str | Path, changes: Sequence[str] = (), *, allow_code: bool = False) -> Recipe:
     """Read a recipe.
 
     A file that says `like = "NAME"` differs from another recipe in what it sets itself: a table takes the place of the
@@ -186,6 +187,8 @@ def read(name: str | Path, changes: Sequence[str] = ()) -> Recipe:
         One of `names()`, or a TOML file.
     changes : sequence of str
         Settings to put in place of those in the file: "epochs=20", "method.alpha=1e-3".
+    allow_code : bool
+        Whether the file may name code to run, as `module:factory`. Such names in `changes` are the caller's own.
 
     Returns
     -------
@@ -195,9 +198,10 @@ def read(name: str | Path, changes: Sequence[str] = ()) -> Recipe:
     Raises
     ------
     ValueError
-        If there is no such recipe, the file is no TOML or is like itself, or a setting is unknown or out of range.
+        If there is no such recipe, the file is no TOML or is like itself, it names code and may not, or a setting is
+        unknown or out of range.
     """
-    settings = settings_in(name)
+    settings = settings_in(name, allow_code)
     settings.pop("compare", None)
     return made(changed(settings, changes))
 
@@ -206,8 +210,11 @@ def _folder() -> Any:
     return resources.files("linreg_mirror.networks.recipes")
 
 
-def settings_in(name: str | Path, of: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return what a TOML file says, and what it is like, or ValueError; `of` is what is like this one."""
+def settings_in(name: str | Path, allow_code: bool = False, of: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return what a TOML file says, and what it is like, or ValueError; `of` is what is like this one.
+
+    Where code is not allowed, neither file may name any as module:factory.
+    """
     path = Path(name)
     file = path if path.suffix == ".toml" else _folder() / f"{name}.toml"
     if not file.is_file():
@@ -216,12 +223,27 @@ def settings_in(name: str | Path, of: tuple[str, ...] = ()) -> dict[str, Any]:
         settings = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{name} is no TOML: {error}") from None
+    code = None if allow_code else next(filter(names_code, _texts(settings)), None)
+    if code is not None:
+        raise ValueError(
+            f"{name} names code, {code}, which would be run: look at it, and if you trust it write --allow-code, or "
+            "allow_code=True in Python"
+        )
     like = settings.pop("like", None)
     if like is None:
         return settings
     if not isinstance(like, str) or like in (*of, str(name)):
         raise ValueError(f"{name}: like must name another recipe, got {like!r}")
-    return merged(settings_in(like, (*of, str(name))), settings)
+    return merged(settings_in(like, allow_code, (*of, str(name))), settings)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield all strings in tables and lists, keys of tables aside."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(part)
 
 
 def made(settings: Mapping[str, Any]) -> Recipe:
