@@ -31,9 +31,13 @@ lint: $(VENV)/.installed-test  ## check style and formatting
 types: $(VENV)/.installed-test  ## check types
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-coverage: $(VENV)/.installed-test  ## run the tests and list the lines that they miss
-	$(BIN)/python -m coverage run -m pytest $(ARGS)
+coverage: $(VENV)/.installed-test  ## run the tests and list what they miss; core and sketching must reach 90 % each
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
+	$(BIN)/python -m coverage report --fail-under=90 --include='linreg_mirror/*.py,linreg_mirror/mirrors/*,linreg_mirror/parametrizations/*'
+	$(BIN)/python -m coverage report --fail-under=90 --include='sketching/*'
 
 mutants: $(VENV)/.installed-test  ## put wrong formulas in place of right ones; each must be caught
 	$(BIN)/python -m tests.mutants $(ARGS)
@@ -43,7 +47,7 @@ torture: $(VENV)/.installed-test  ## kill commands, fill disks, damage files, fe
 	$(BIN)/python -m tests.torture $(ARGS)
 
 shuffle: $(VENV)/.installed-test  ## run the tests in random order, in two processes; ARGS: --random-order-seed=7
-	$(PYTEST) -p random_order --random-order -n 2 $(ARGS)
+	$(PYTEST) -n 2 --random-order $(ARGS)
 
 bench: $(VENV)/.installed-test  ## measure against peers; ARGS go to `python -m benchmarks`
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -319,7 +319,8 @@ class Harmonic(_Fading):
         growth = (t1 - t0) / (self.period + t0)
         # Where it is beyond float64 logarithms still are numbers, and 0 times infinity is none.
         log = np.where(growth < np.inf, np.log1p(growth), np.log(self.period + t1) - np.log(self.period + t0))
-        return np.where(t1 < np.inf, self.value * self.period * log, np.inf)
+        with np.errstate(invalid="ignore"):
+            return np.where(t1 < np.inf, self.value * self.period * log, np.inf)
 
 
 @dataclass(frozen=True)

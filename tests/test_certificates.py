@@ -221,3 +221,8 @@ def test_certificates_and_checks():
     assert str(both) == "NOT valid (small 5.0e-01 <= 1e+00; large 2.0e+00 > 1e+00)"
     with pytest.raises(KeyError, match="no check named 'other'; there are: small, large"):
         both["other"]
+
+
+def test_what_is_relative_to_an_infinity_is_not_feasible():
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert feasibility(Problem(np.full((1, 2), 1e150), np.ones(1)), np.array([1e200, -1e200])) == np.inf

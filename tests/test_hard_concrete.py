@@ -192,3 +192,12 @@ def test_other_bad_input():
         HardConcrete().cdf(math.nan, 0.0)
     with pytest.raises(TypeError, match=r"rng must be a numpy.random.Generator"):
         HardConcrete().sample(LOGITS, 0)
+
+
+def test_temperatures_at_the_ends_of_their_range():
+    hot, cold = HardConcrete(temperature=100.0), HardConcrete(temperature=5e-324)
+    assert 0 < hot.variance(0.0) < 0.25
+    assert set(cold.sample(np.linspace(-5, 5, 50), np.random.default_rng(0))) <= {0.0, 1.0}
+    assert np.isfinite(HardConcrete(gamma=-1e300, zeta=1e300).mean(0.0))
+    with pytest.raises(ValueError, match=r"t and log_alpha must have shapes that broadcast, got \(2,\) and \(3,\)"):
+        hot.cdf([0.1, 0.2], [1.0, 2.0, 3.0])

@@ -293,3 +293,9 @@ def test_ill_conditioned_rows():
     check_status(solution, problem)
     expected = primal_reference(problem.X, problem.y, np.full(15, 0.5), x0, 0.0)
     np.testing.assert_allclose(solution.x, expected, atol=1e-8)
+
+
+def test_a_penalty_beyond_all_measure_is_not_certified():
+    problem = gaussian(3, 6, seed=0)
+    found = limit(problem, Hadamard.at(x0=0.0, beta=1.0, d=problem.d), decay=1e300)
+    assert found.status is Status.not_certified

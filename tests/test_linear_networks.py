@@ -477,3 +477,11 @@ def test_bad_types():
 def test_other_types_become_float64(dtype):
     assert DeepLinear([np.ones((2, 2), dtype)]).weights[0].dtype == np.float64
     assert Factorized(np.ones((2, 2), dtype), np.ones((2, 2), dtype)).theta0.dtype == np.float64
+
+
+def test_the_potential_of_layers_whose_squares_overflow():
+    large, small = (
+        DeepLinear((c * np.array([[3.0], [1.0]]), c * np.array([[1.0, 2.0]]))).mirror() for c in (1e200, 1.0)
+    )
+    np.testing.assert_allclose(large.log_scale, small.log_scale + 2 * np.log(1e200), rtol=1e-14)
+    np.testing.assert_allclose(large.tilt, small.tilt, rtol=1e-12)

@@ -167,3 +167,25 @@ def test_shape_of_truth():
 def test_values_that_are_not_real_numbers(values):
     with pytest.raises(TypeError, match=r"name must hold real numbers, got dtype .*: convert it first"):
         as_real_array("name", values)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1.0, 1e150, 1e300])
+def test_hessians_of_the_cauchy_losses_where_squares_overflow(size):
+    r = size * np.array([1.0, -2.0, 0.0])
+    with np.errstate(over="ignore"):
+        for loss in (JointCauchy(), EntrywiseCauchy()):
+            product = loss.hessian_product(r, np.ones(3))
+            assert np.isfinite(product).all()
+            # Far away the loss is flat in the directions that it sees, near 0 it is |r|^2.
+            assert np.abs(product[:2]).max() <= 1e-290 if size > 1e100 else np.abs(product).max() <= 2
+
+
+@pytest.mark.parametrize("factor", [1e300, 1e-300, 5e-324])
+def test_numbers_whose_squares_are_none_are_refused(factor):
+    X, y = np.ones((2, 3)), np.array([1.0, 2.0])
+    with pytest.raises(ValueError, match=r"largest entry of X must lie between 1e-152 and 1e\+152.*divide X by it"):
+        Problem(factor * X, y)
+    with pytest.raises(ValueError, match=r"largest entry of y must lie between"):
+        Problem(X, factor * y)
+    assert Problem(X, np.array([1.0, factor if factor < 1 else 0.0])).n == 2  # one small entry does no harm
+    assert Problem(0 * X, 0 * y).d == 3

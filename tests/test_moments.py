@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sketching import mask_moments
 from sketching.mask_moments import MaskMoments
 from sketching.moments import SketchError, least_error, optimal_probabilities, sketch_error
+from sketching.selection import inclusion_probabilities
 from sketching.tails import bennett, chebyshev
 from sketching.temperature import data_free, excess, tempered
 from sketching.training import after_training, trained_from
@@ -327,7 +328,7 @@ def test_least_error_is_never_below_zero():
 
 def test_what_does_not_fit_is_refused():
     X, w = model()
-    with pytest.raises(ValueError, match="moments of 4 entries do not fit 5 weights"):
+    with pytest.raises(ValueError, match="moments of 4 entries do not fit w of 5"):
         sketch_error(X, w, mask_moments.bernoulli(np.ones(4), 2))
     with pytest.raises(ValueError, match=r"w must have shape \(5,\)"):
         sketch_error(X, w[:4], mask_moments.bernoulli(np.ones(4), 2))
@@ -548,3 +549,27 @@ def test_tensors_give_the_same(kind):
         assert (tensor.coverage, tensor.bound) == pytest.approx((array.coverage, array.bound), rel=rel)
     t = np.linspace(0, 20, 5)
     np.testing.assert_allclose(bennett(TX, tw, tw0.abs(), 3, t), bennett(X, w, np.abs(w0), 3, t), rtol=10 * rel)
+
+
+def test_variances_of_rescaled_masks_where_squares_overflow():
+    scores = np.array([1.0, 1.0, 1e-200])
+    q = inclusion_probabilities(scores, 1)
+    np.testing.assert_allclose(mask_moments.bernoulli(scores, 1, rescale=True).spread, (1 - q) / q, rtol=1e-15)
+    assert np.isfinite(mask_moments.systematic(scores, 1, rescale=True).covariance).all()
+
+
+def test_answers_beyond_floats_are_refused():
+    X, w = np.diag([1e200, 2e200]), np.array([1.0, 1.0])
+    for function in (data_free, optimal_probabilities, lambda X, w: least_error(X, w, 1)):
+        with pytest.raises(
+            ValueError, match=r"large as these in X.* beyond the range of floats: divide X by its largest"
+        ):
+            function(X, w)
+    assert data_free(X / 2e200, w).cap == pytest.approx(9 / 8, rel=1e-15)
+
+
+def test_a_share_of_single_precision_leaves_answers_in_double():
+    X, w = np.array([[1.0, 2.0, -1.0]]), np.array([1e20, 2e20, 1e20])
+    single, double = (after_training(X, w, w, 2, share) for share in (np.float32(0.5), 0.5))
+    assert single == double
+    assert np.isfinite(single.bound)

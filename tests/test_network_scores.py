@@ -630,7 +630,7 @@ WITH_DATA = [*GRADIENT, "jacobian_norm"]
         (SCORES, {"model": nn.ReLU()}, ValueError, r"ReLU has no trainable weight"),
         (SCORES, {"masks": {"0.weight": torch.ones(4, 3)}}, ValueError, r"these differ: 2.weight"),
         (SCORES, {"masks": {"0.weight": torch.ones(4, 3), "2.weight": torch.ones(4, 2)}}, ValueError,
-         r"masks of 2.weight must be finite, of shape \(2, 4\), got shape \(4, 2\)"),
+         r"masks of 2.weight must be finite in torch.float64, of shape \(2, 4\), got shape \(4, 2\)"),
         (SCORES, {"masks": {"0.weight": torch.ones(4, 3) / 0, "2.weight": torch.ones(2, 4)}}, ValueError,
          r"masks of 0.weight must be finite"),
     ],
@@ -660,3 +660,25 @@ def test_bad_generators_and_shapes():
         synflow(mlp(), (0,))
     with pytest.raises(ValueError, match=r"inputs must hold one example"):
         synflow(mlp(), POINTS[:0])
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        lambda mask: mask.astype(">f8"),
+        lambda mask: mask.astype(np.longdouble),
+        lambda mask: np.array(mask[::-1, ::-1])[::-1, ::-1],
+        lambda mask: np.broadcast_to(mask, mask.shape),
+        np.asfortranarray,
+        np.ndarray.tolist,
+    ],
+    ids=["big-endian", "long double", "reversed", "read-only", "Fortran", "list"],
+)
+def test_masks_in_any_layout(layout):
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2))
+    mask = np.array([[1.0, 0.0, 2.0], [0.0, 1.0, 0.5]])
+    expected = model[0].weight.detach().abs().numpy() * mask
+    found = magnitude(model, masks={"0.weight": layout(mask)})
+    np.testing.assert_allclose(found["0.weight"].numpy(), expected, rtol=1e-6)
+    with pytest.raises(TypeError, match=r"masks of 0\.weight must hold real numbers"):
+        magnitude(model, masks={"0.weight": mask + 1j})

@@ -221,7 +221,7 @@ def test_other_types_become_float64(dtype):
         (lambda: Hadamard.at([0.0, 1.0], 1.0, d=3), r"x0 of shape \(2,\).*d=3"),
         (lambda: Hadamard.at([0.0, 1.0], [1.0, 1.0, 1.0]), r"x0 of shape \(2,\), scale of shape \(3,\)"),
         (lambda: Hadamard.at(np.zeros((2, 2)), 1.0), r"one number of entries is needed, got x0 of shape \(2, 2\)"),
-        (lambda: Hadamard.at(0.0, 1.0, d=0), r"number of entries"),
+        (lambda: Hadamard.at(0.0, 1.0, d=0), r"d must be an integer >= 1, got 0"),
         (lambda: Hadamard.from_scale(d=2), r"exactly one of b and log_b"),
         (lambda: Hadamard.from_scale(1.0, log_b=0.0, d=2), r"exactly one of b and log_b"),
         (lambda: Hadamard.from_scale(0.0, d=2), r"scale b must be positive, got 0: write log_b="),
@@ -250,3 +250,9 @@ def test_bad_input(build, message):
 def test_complex_input():
     with pytest.raises(TypeError, match="m0 must hold real numbers, got dtype complex128"):
         Hadamard([1j], [0.0])
+
+
+def test_a_start_at_zero_is_there_whatever_the_scale():
+    network = Hadamard.from_tilt([1e4, 1.0], [0.0, 0.0])
+    np.testing.assert_array_equal(network.w0, 0.0)
+    assert network.m0[0] == np.inf

@@ -378,7 +378,7 @@ def test_times_before_the_start_are_refused(tau):
 
 
 def test_the_average_over_all_time_is_refused():
-    with pytest.raises(ValueError, match=r"finite times, got inf: write path\.at\(np\.inf\)"):
+    with pytest.raises(ValueError, match=r"tau must be finite for an average, got inf: write path\.at\(np\.inf\)"):
         square().average([1.0, np.inf])
 
 

@@ -421,3 +421,20 @@ def test_switched_off_takes_the_clock_of_what_it_switches_off():
         SwitchedOff(Harmonic(1), at=3, clock="steps")  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match="a schedule, a number or None is expected"):
         SwitchedOff("0.1", at=3)  # pyright: ignore[reportArgumentType]
+
+
+def test_integrals_over_the_shortest_periods():
+    tiny = np.finfo(float).tiny
+    harmonic = Harmonic(1e-3, period=tiny)
+    assert harmonic.integral(0, 1e300) == pytest.approx(1e-3 * tiny * np.log(1e300 / tiny), rel=1e-6, abs=0)
+    assert Harmonic(5e-324, period=5e-324).integral(0, np.inf) == np.inf
+    assert Geometric(0.5, 1e-3, period=5e-324).integral(1.0, [1.0, 2.0]).tolist() == [0.0, 0.0]
+
+
+def test_times_that_are_no_numbers_or_do_not_fit():
+    with pytest.raises(TypeError, match="t must hold real numbers, got dtype complex128"):
+        Constant(1.0)(1j)
+    with pytest.raises(
+        ValueError, match=r"t0 and t1 must be numbers or arrays of one shape, got shapes \(2,\) and \(3,\)"
+    ):
+        Constant(1.0).integral([0.0, 1.0], [1.0, 2.0, 3.0])
