@@ -43,7 +43,7 @@ mutants: $(VENV)/.installed-test  ## put wrong formulas in place of right ones; 
 	$(BIN)/python -m tests.mutants $(ARGS)
 
 torture: $(VENV)/.installed-test  ## kill commands, fill disks, damage files, feed hostile arrays; ARGS: --rounds 10
-	LINREG_MIRROR_HOSTILE_EXAMPLES=100 $(PYTEST) -q -n 2 tests/test_hostile.py tests/test_hostile_sketching.py
+	LINREG_MIRROR_HOSTILE_EXAMPLES=100 $(PYTEST) -q -n 2 tests/test_hostile.py tests/test_hostile_sketching.py tests/test_hostile_networks.py
 	$(BIN)/python -m tests.torture $(ARGS)
 
 shuffle: $(VENV)/.installed-test  ## run the tests in random order, in two processes; ARGS: --random-order-seed=7

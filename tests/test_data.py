@@ -77,7 +77,7 @@ GOOD, LABELS = np.zeros((4, 1, 2, 2), np.uint8), np.zeros(4, np.int64)
         (GOOD.astype(np.int64), LABELS, 1, r"inputs must be images .* of torch.int64"),
         (GOOD[:0], LABELS[:0], 1, r"not empty, got shape \(0, 1, 2, 2\)"),
         (np.zeros(4), LABELS, 1, r"got shape \(4,\) of torch.float64"),
-        (np.array([[1.0], [np.nan]]), LABELS[:2], 1, "an input is NaN or infinite"),
+        (np.array([[1.0], [np.nan]]), LABELS[:2], 1, "an entry of inputs is NaN or infinite"),
         (GOOD, LABELS[:3], 1, r"for 4 inputs labels must be classes \(n,\) of integers, got shape \(3,\)"),
         (GOOD, LABELS[:, None], 1, r"got shape \(4, 1\) of torch.int64"),
         (GOOD, LABELS + 0.5, 1, "of torch.float64"),

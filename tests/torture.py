@@ -24,6 +24,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from linreg_mirror.networks import checkpoints
 from linreg_mirror.store import Store
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -41,7 +42,6 @@ seeds = [0, 1]
 [compare.methods.L1]
 method = { name = "l1", alpha = 1e-4 }
 """
-_SPACE = "200k"  # of the disk that is full soon
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,11 @@ def of_figure(results: Path) -> Any:
 def of_run(results: Path) -> Any:
     (folder,) = (results / "runs").iterdir()
     lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    tensors, state = checkpoints.load(folder / "final.safetensors")
     return (
         [_without_times(json.loads(line)) for line in lines],
-        (folder / "final.safetensors").read_bytes(),
+        {name: tensor.numpy().tobytes() for name, tensor in tensors.items()},
+        _without_times(state),
         json.loads((folder / "pruned.json").read_text(encoding="utf-8")),
     )
 
@@ -133,6 +135,7 @@ class Torture:
         self.folder, self.rng, self.number = folder, random.Random(seed), 0
         self.expected: dict[str, Any] = {}
         self.seconds: dict[str, float] = {}
+        self.size: dict[str, int] = {}  # of results, in kB
 
     def fresh(self) -> Path:
         self.number += 1
@@ -148,6 +151,7 @@ class Torture:
             raise SystemExit(f"{command.name} fails undisturbed, with exit code {code}:\n{output}")
         self.seconds[command.name] = time.monotonic() - began
         self.expected[command.name] = command.answers(results)
+        self.size[command.name] = sum(-(-file.stat().st_size // 4096) * 4 for file in results.rglob("*.*"))
         return results
 
     def same(self, command: Command, results: Path, tried: str, before: str = "") -> Outcome:
@@ -183,16 +187,16 @@ class Torture:
 
     def full_disk(self, command: Command) -> Outcome:
         """Run the command where there is next to no space, and again where there is."""
-        results = self.fresh()
+        results, space = self.fresh(), f"{max(8, self.size[command.name] // 3)}k"
         if may_mount():
             inner = self.fresh()
             script = (
-                f'mount -t tmpfs -o size={_SPACE} tmpfs "{inner}"; "$@"; echo "exit code $?"; '
+                f'mount -t tmpfs -o size={space} tmpfs "{inner}"; "$@"; echo "exit code $?"; '
                 f'mount -o remount,size=1g "{inner}"; cp -a "{inner}/." "{results}"'
             )
             _, output = finish(start(command, inner, *_NAMESPACE, "sh", "-c", script, "sh"))
             output, _, rest = output.rpartition("exit code ")
-            code, tried = int(rest.split()[0]), f"a disk of {_SPACE}"
+            code, tried = int(rest.split()[0]), f"a disk of {space}"
         else:
             code, output = finish(start(command, results, preexec_fn=_small_files))
             tried = "no file above 2 kB (no tmpfs here)"

@@ -1,11 +1,11 @@
 """x = theta |theta|^(exponent - 1) on the weights of a torch module: a parametrization."""
 
-import math
-
 import torch
 
 from linreg_mirror.networks._arguments import check_number
 from sketching.removable import Removable
+
+_LARGEST = 100.0  # beyond, theta = x^(1/exponent) no longer tells weights apart in single precision
 
 
 class Power(Removable):
@@ -20,7 +20,7 @@ class Power(Removable):
     Raises
     ------
     ValueError
-        If the exponent is below 1 or not finite.
+        If the exponent is not from 1 to 100.
 
     Notes
     -----
@@ -30,7 +30,7 @@ class Power(Removable):
 
     def __init__(self, exponent: float) -> None:
         super().__init__()
-        check_number("exponent", exponent, 1, math.inf, "2, or 1 for weights as they are")
+        check_number("exponent", exponent, 1, _LARGEST, "2, or 1 for weights as they are")
         self.exponent = float(exponent)
 
     def forward(self, theta: torch.Tensor) -> torch.Tensor:

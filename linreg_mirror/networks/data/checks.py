@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from sketching._arrays import real
+
 
 def checked_arrays(what: str, inputs: Any, labels: Any, classes: int | None) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return inputs and labels as tensors on the CPU, or raise ValueError that says what is wrong with them."""
-    inputs, labels = _tensor(inputs), _tensor(labels)
+    """Return inputs and labels as tensors on the CPU, or raise ValueError or TypeError that says what is wrong."""
+    inputs, labels = _tensor(f"{what}: inputs", inputs), _tensor(f"{what}: labels", labels)
     images = inputs.dtype == torch.uint8 and inputs.ndim == 4
     if not (images or (inputs.is_floating_point() and inputs.ndim >= 2)) or inputs.numel() == 0:
         raise ValueError(
@@ -16,7 +18,7 @@ def checked_arrays(what: str, inputs: Any, labels: Any, classes: int | None) -> 
             f"empty, got shape {tuple(inputs.shape)} of {inputs.dtype}; gray images are images[:, None]"
         )
     if not images and not inputs.isfinite().all():
-        raise ValueError(f"{what}: an input is NaN or infinite; all must be finite")
+        raise ValueError(f"{what}: an entry of inputs is NaN or infinite; all must be finite")
     kind = "targets (n, ...) of floats" if classes is None else "classes (n,) of integers"
     fits = labels.is_floating_point() if classes is None else labels.ndim == 1 and _is_integer(labels)
     if not fits or labels.ndim == 0 or len(labels) != len(inputs):
@@ -47,9 +49,13 @@ def checked_device(device: torch.device | str) -> torch.device:
         raise ValueError(f"device {device!r} cannot be used here ({reason}): write 'cpu', which always can") from None
 
 
-def _tensor(values: Any) -> torch.Tensor:
-    # A tensor cannot be read-only, as arrays that are mapped from files are.
-    return values.cpu() if isinstance(values, torch.Tensor) else torch.as_tensor(np.require(values, requirements="W"))
+def _tensor(name: str, values: Any) -> torch.Tensor:
+    values = real(name, values)
+    if isinstance(values, torch.Tensor):
+        return values.cpu()
+    known = values.dtype.newbyteorder("=") if values.dtype.itemsize <= 8 else np.dtype(float)
+    # A tensor cannot be read-only, as arrays that are mapped from files are, nor run backwards.
+    return torch.as_tensor(np.require(values, known, ["C", "W"]))
 
 
 def _is_integer(labels: torch.Tensor) -> bool:

@@ -22,7 +22,7 @@ class Powerprop(Dense):
     Raises
     ------
     ValueError
-        If the exponent is below 1 or not finite.
+        If the exponent is not from 1 to 100.
 
     Notes
     -----
