@@ -54,9 +54,13 @@ def main(arguments: list[str]) -> int:
     )
     options = parser.parse_args(arguments)
     folder = options.output or results_directory() / "figures" / ("quick" if options.quick else "")
-    for name in PICTURES if options.name == "all" else [options.name]:
-        for path in make(name, folder, quick=options.quick, jobs=options.jobs):
-            print(path)
+    try:
+        for name in PICTURES if options.name == "all" else [options.name]:
+            for path in make(name, folder, quick=options.quick, jobs=options.jobs):
+                print(path)
+    except OSError as error:
+        print(f"error: {error}: what was computed is stored, and the same command goes on from there", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -133,7 +133,9 @@ def trained_from(X: Any, y: Any, w0: Any) -> Any:
     Raises
     ------
     ValueError
-        If a shape does not fit, or an entry is not finite.
+        If a shape does not fit, or an entry or a result is not finite.
+    TypeError
+        If X is of half precision, or anything holds no real numbers.
 
     Examples
     --------

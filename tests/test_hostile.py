@@ -29,6 +29,14 @@ def represented(h: Plain) -> Any:
     return run.implicit and run.implicit.represented(tame())
 
 
+def regressor(h: Plain) -> Any:
+    h.names += ["sample", "samples", "feature", "dimension", "NaN", "infinity", "array", "numeric", "complex", "input"]
+    h.names += ["problem", "data", "2D", "1d", "1D"]  # scikit-learn's words
+    return lm.MirrorRegressor(scale=h.number("scale", 0.1), tol=h.number("tol", 1e-9)).fit(
+        h.array("X", (N, D)), h.array("y", (N,))
+    )
+
+
 def penalty(h: Plain) -> Any:
     h.names += ["value", "a schedule"]
     return h.number("penalty", 0.0)
@@ -300,6 +308,10 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     "instances.breast_cancer": lambda h: instances.breast_cancer(
         rows=h.count("rows", 5), degree=h.count("degree", 2), features=h.count("features", 5), rng=rng()
     ),
+    "citation": lambda h: lm.citation(h.array("subjects", (2,)) if h.hostile else "flow"),
+    "MirrorRegressor": regressor,
+    "MirrorRegressor.fit": lambda h: regressor(h).coef_,
+    "MirrorRegressor.predict": lambda h: regressor(Plain()).predict(h.array("X", (N, D))),
     # Gates.
     "hard_concrete.HardConcrete": gate,
     **{

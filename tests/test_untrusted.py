@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import linreg_mirror
 import sketching
+from linreg_mirror.citations import citation
 from linreg_mirror.claims import evidence
 from linreg_mirror.cli import app
 from linreg_mirror.instances import from_file
@@ -119,6 +120,7 @@ READERS = {
     "run that goes on": (".safetensors", of_checkpoint),
     "settings of a run": (".json", of_settings),
     "store": (".json", of_store),
+    "cite": (".json", citation),
     "claims --results": (".json", of_claims),
     "mnist": (".raw", of_dataset("mnist", "train-images-idx3-ubyte")),
     "cifar10": (".raw", of_dataset("cifar10", "data_batch_1")),

@@ -283,7 +283,9 @@ def _small_files() -> None:
 
 def _last_line(output: str) -> str:
     lines = [line for line in output.splitlines() if line.strip()]
-    return (lines[-1] if lines else "no output").strip()[:160]
+    # Interpreters of workers may have the last word.
+    errors = [line for line in lines if "error:" in line]
+    return (errors or lines or ["no output"])[-1].strip()[:160]
 
 
 def outcomes(folder: Path, rounds: int, seed: int, only: str | None = None) -> Iterator[Outcome]:

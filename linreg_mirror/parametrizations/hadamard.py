@@ -187,6 +187,11 @@ class Hadamard:
         -------
         Hadamard
             Without a mirror.
+
+        Raises
+        ------
+        ValueError
+            If x0 is not of shape (d,) with d >= 1, or not finite.
         """
         x0 = as_real_array("x0", x0)
         if x0.ndim != 1 or not x0.size:

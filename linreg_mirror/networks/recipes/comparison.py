@@ -65,7 +65,6 @@ def read_comparison(name: str | Path, changes: Sequence[str] = (), *, allow_code
       shares in a run of its own.
 
     Changes hold for all runs, and come last; "compare.seeds=[0, 1]" and "compare.keep=[0.1]" change what is compared.
-    `allow_code` as in `read`.
 
     Parameters
     ----------
@@ -73,6 +72,8 @@ def read_comparison(name: str | Path, changes: Sequence[str] = (), *, allow_code
         One of `names()`, or a TOML file.
     changes : sequence of str
         As `read` takes them.
+    allow_code : bool
+        As in `read`.
 
     Returns
     -------
