@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
         for name in PICTURES if options.name == "all" else [options.name]:
             for path in make(name, folder, quick=options.quick, jobs=options.jobs):
                 print(path)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         print(f"error: {error}: what was computed is stored, and the same command goes on from there", file=sys.stderr)
         return 2
     return 0

@@ -322,6 +322,7 @@ def _centred(X: Any, y: Array, weights: Array | None, intercept: bool) -> tuple[
 
 
 def _validate_data(estimator: Any, *arguments: Any, **options: Any) -> Any:
-    if hasattr(sk, "validate_data"):
-        return sk.validate_data(estimator, *arguments, **options)
-    return estimator._validate_data(*arguments, **options)  # scikit-learn 1.5
+    with np.errstate(invalid="ignore"):  # scikit-learn adds up infinities of both signs before it refuses them
+        if hasattr(sk, "validate_data"):
+            return sk.validate_data(estimator, *arguments, **options)
+        return estimator._validate_data(*arguments, **options)  # scikit-learn 1.5
