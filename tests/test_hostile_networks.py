@@ -36,7 +36,7 @@ def method(name: str, **usual: tuple[str, Any]) -> Case:
 
 
 def examples(h: Plain) -> Any:
-    h.names.append("an example has shape")
+    h.names += ["an example has shape", "labels"]
     train = tensor(h.array("inputs", (6, 4))), torch.arange(6) % 2
     test = torch.ones(2, 4, dtype=torch.float64), torch.arange(2)
     return data.Data.of("own", train=train, test=test, classes=h.count("classes", 2)).train.inputs
