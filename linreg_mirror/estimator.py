@@ -170,6 +170,7 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         self
+            This one.
 
         Raises
         ------
@@ -213,6 +214,7 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         array, shape (n_samples,)
+            In the units of y.
         """
         sk.check_is_fitted(self)
         X = _validate_data(self, X, accept_sparse=("csr", "csc"), dtype=np.float64, reset=False)
