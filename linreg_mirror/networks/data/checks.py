@@ -5,12 +5,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from linreg_mirror._arguments import check_integer
 from sketching._arrays import real
 
 
 def checked_arrays(what: str, inputs: Any, labels: Any, classes: int | None) -> tuple[torch.Tensor, torch.Tensor]:
     """Return inputs and labels as tensors on the CPU, or raise ValueError or TypeError that says what is wrong."""
     inputs, labels = _tensor(f"{what}: inputs", inputs), _tensor(f"{what}: labels", labels)
+    if classes is not None:
+        check_integer("classes", classes, 1)
     images = inputs.dtype == torch.uint8 and inputs.ndim == 4
     if not (images or (inputs.is_floating_point() and inputs.ndim >= 2)) or inputs.numel() == 0:
         raise ValueError(
