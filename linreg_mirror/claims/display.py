@@ -129,13 +129,13 @@ def as_table(claims: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("verdict", no_wrap=True)
     for entry in claims:
         names = escape(entry["id"]), escape(entry["source"])
-        for where, gain, verdict in _lines(entry):
+        for where, gain, verdict in lines(entry):
             table.add_row(*names, escape(where), escape(gain), f"[{_COLOURS[verdict]}]{verdict}[/]")
             names = "", ""
     return table
 
 
-def _lines(entry: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def lines(entry: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Yield where it was measured, gain, and verdict; of several measurements also what they say together."""
     for one in entry["measurements"]:
         yield _where(one), _points(one), one["verdict"]

@@ -82,6 +82,7 @@ def rate_with_penalty(it: Instance, drift: float) -> Evidence:
     hypotheses=(h.hadamard, h.unbalanced, h.decaying, h.squared, h.solvable),
     extremal=("special/start-at-solution",),
     expected=Verdict.refuted,
+    corrected=("convergence.rate", "convergence.rate.penalty"),
     # With f_0 = f* the right side is zero whatever C is: one C stands for all.
     constants={"C": 1e3},
     control=Control("the printed statement itself, for every C", "special/start-at-solution"),

@@ -21,7 +21,7 @@ VACUOUS_BELOW = 1e-3
 
 PAPERS = {
     "MM": "Jacobs, Burkholz: Mask in the Mirror: Implicit Sparsification. ICLR 2025, arXiv 2408.09966",
-    "MM v1": "The first version of that paper, arXiv 2408.09966v1",
+    "MM v1": "Jacobs, Burkholz: Mask in the Mirror, first version. arXiv 2408.09966v1",
     "W20": "Woodworth et al.: Kernel and Rich Regimes in Overparametrized Models. COLT 2020, arXiv 2002.09277",
     "LWLA22": "Li, Wang, Lee, Arora: Implicit Bias of Gradient Descent on Reparametrized Models. arXiv 2207.04036",
     "ZW23": "Ziyin, Wang: spred: Solving L1 Penalty with SGD. ICML 2023, arXiv 2210.01212",
@@ -252,6 +252,8 @@ class Theorem:
         Instances made for this theorem, such as those on which a bound is attained.
     expected : Verdict
         `refuted` for a statement known to be wrong, `vacuous` for a bound known to be out of reach.
+    corrected : tuple of str
+        Ids of the theorems that say what is right in place of a statement that is wrong.
     """
 
     id: str
@@ -264,6 +266,7 @@ class Theorem:
     constants: Mapping[str, Any] = field(default_factory=dict)
     extremal: tuple[str, ...] = ()
     expected: Verdict = Verdict.holds
+    corrected: tuple[str, ...] = ()
 
     def applies_to(self, instance: Instance) -> bool:
         """Whether the instance meets all hypotheses.
@@ -329,12 +332,13 @@ def theorem(
     constants: Mapping[str, Any] | None = None,
     extremal: tuple[str, ...] = (),
     expected: Verdict = Verdict.holds,
+    corrected: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Evidence]], Callable[..., Evidence]]:
     """Enter the decorated function `(instance, **constants) -> Evidence` into the ledger as a theorem.
 
     Parameters
     ----------
-    id, source, statement, kind, control, hypotheses, constants, extremal, expected
+    id, source, statement, kind, control, hypotheses, constants, extremal, expected, corrected
         The attributes of `Theorem`.
 
     Returns
@@ -354,8 +358,9 @@ def theorem(
                 f"there is a theorem {id!r} already, from {REGISTRY[id].observe.__module__}: choose another id"
             )
         REGISTRY[id] = Theorem(
-            id, source, statement, kind, observe, control, hypotheses, dict(constants or {}), extremal, expected
-        )
+            id, source, statement, kind, observe, control, hypotheses, dict(constants or {}), extremal, expected,
+            corrected,
+        )  # fmt: skip
         return observe
 
     return enter

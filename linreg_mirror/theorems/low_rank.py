@@ -174,6 +174,7 @@ def rate(it: Instance, power: float) -> Evidence:
     hypotheses=(_symmetric,),
     extremal=(NOT_COMMUTING,),
     expected=Verdict.refuted,
+    corrected=("networks.low_rank.commuting",),
     control=Control("the printed statement itself", NOT_COMMUTING),
 )
 def conjecture(it: Instance) -> Evidence:

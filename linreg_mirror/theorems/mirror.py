@@ -107,6 +107,7 @@ def mirror_flow(it: Instance, exponent: float) -> Evidence:
     kind="identity",
     hypotheses=(h.hadamard, h.unbalanced),
     expected=Verdict.refuted,
+    corrected=("mirror.flow",),
     control=Control("the printed statement itself", "planted/plain/0"),
 )
 def mirror_flow_printed(it: Instance) -> Evidence:
@@ -120,6 +121,7 @@ def mirror_flow_printed(it: Instance) -> Evidence:
     kind="identity",
     hypotheses=(h.hadamard, h.unbalanced, h.decaying),
     expected=Verdict.refuted,
+    corrected=("mirror.flow.literal_mended",),
     control=Control("the printed statement itself", "planted/geometric/0"),
 )
 def mirror_flow_printed_literal(it: Instance) -> Evidence:

@@ -9,7 +9,7 @@ import torch
 class Method(Protocol):
     """How the weights x of a model are built, what penalty they carry, and how they are pruned in the end.
 
-    For the loop of any trainer:
+    For the loop of any trainer::
 
         method.attach(model)
         optimizer = method.optimizer(model, lr=0.2, momentum=0.9, weight_decay=1e-4)
