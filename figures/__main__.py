@@ -25,6 +25,7 @@ from figures import (
     snip_residuals,
     sparse_training,
     step_size,
+    stored,
     style,
     tables,
     temperature,
@@ -48,34 +49,51 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("name", choices=[*PICTURES, "all"], help="which picture")
     parser.add_argument("--quick", action="store_true", help="tiny tables: shows that it works, and nothing else")
+    parser.add_argument("--stored", action="store_true", help="draw the tables of figures/results; compute nothing")
+    parser.add_argument("--store", action="store_true", help="put the tables into figures/results too")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: figures in the folder of results")
     parser.add_argument(
         "--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one a core)"
     )
     options = parser.parse_args(arguments)
+    if options.quick + options.stored + options.store > 1:
+        parser.error("--quick, --stored and --store exclude each other: give one of them")
     folder = options.output or results_directory() / "figures" / ("quick" if options.quick else "")
     try:
         for name in PICTURES if options.name == "all" else [options.name]:
-            for path in make(name, folder, quick=options.quick, jobs=options.jobs):
-                print(path)
+            if options.stored:
+                paths = draw(name, stored.read(PICTURES[name]), folder)
+            else:
+                table = compute(name, folder, quick=options.quick, jobs=options.jobs)
+                paths = draw(name, table, folder)
+                if options.store:
+                    paths.append(stored.write(PICTURES[name], table))
+            print(*paths, sep="\n")
+    except stored.Stale as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     except (OSError, RuntimeError) as error:
         print(f"error: {error}: what was computed is stored, and the same command goes on from there", file=sys.stderr)
         return 2
     return 0
 
 
-def make(name: str, folder: Path, *, quick: bool = False, jobs: int = 1) -> list[Path]:
-    """Draw one picture into the folder, its table beside it; return the files: PDF, PNG and caption."""
-    picture = PICTURES[name]
+def compute(name: str, folder: Path, *, quick: bool = False, jobs: int = 1) -> tables.Table:
+    """Return the table of a picture, kept beside it in the folder."""
     console = Console(stderr=True)
     with console.status(name) as status:
-        table = tables.rows(
-            picture,
+        return tables.rows(
+            PICTURES[name],
             Store(folder / "tables" / name),
             quick=quick,
             jobs=jobs,
             progress=lambda done, of: status.update(f"{name}: {done} of {of}"),
         )
+
+
+def draw(name: str, table: tables.Table, folder: Path) -> list[Path]:
+    """Draw a picture into the folder; return the files: PDF, PNG and caption."""
+    picture = PICTURES[name]
     with mpl.rc_context(style.RC):
         paths = style.save(picture.draw(table), folder, name)
     caption = folder / f"{name}.txt"

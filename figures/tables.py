@@ -32,7 +32,7 @@ def rows(
     """
     name = picture.__name__
     cells = picture.cells(quick)
-    source = _fingerprint(inspect.getsource(picture))
+    source = fingerprint(picture)
     groups = {str(number): [{"picture": name, "source": source, **cell}] for number, cell in enumerate(cells)}
     results: dict[str, Any] = {}
     for number, (result,) in sweep(partial(_compute, name), groups, jobs=jobs, store=store):
@@ -59,8 +59,9 @@ def _compute(name: str, settings: Sequence[Mapping[str, Any]]) -> list[Record | 
     return [compute({k: v for k, v in cell.items() if k not in ("picture", "source")}) for cell in settings]
 
 
-def _fingerprint(source: str) -> str:
-    tree = ast.parse(source)
+def fingerprint(picture: ModuleType) -> str:
+    """Return the SHA-256 of what computes a picture, whatever draws it."""
+    tree = ast.parse(inspect.getsource(picture))
     left_out = ast.Expr | ast.Import | ast.ImportFrom  # an expression at the top of a module is its docstring
     tree.body = [
         node
