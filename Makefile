@@ -9,7 +9,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help check test slow lint types coverage mutants torture shuffle bench scale figures lowest clean
+.PHONY: help check test slow lint types coverage mutants torture shuffle bench scale figures docs lowest clean
 
 help:  ## print these targets
 	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12] [VENV=.venv]'
@@ -58,11 +58,15 @@ scale: $(VENV)/.installed-test  ## measure throughput on 10,000 instances, 15 mi
 figures: $(VENV)/.installed-test  ## draw the figures into results/figures; ARGS go to `python -m figures`
 	$(BIN)/python -m figures $(or $(ARGS),all)
 
+docs: $(VENV)/.installed-docs  ## build the documentation into docs/_build/html; ARGS go to sphinx-build
+	$(BIN)/python -m sphinx -W --keep-going -q $(ARGS) docs docs/_build/html
+	@echo 'docs/_build/html/index.html'
+
 lowest:  ## run the tests with the oldest versions that setup.cfg allows (Python 3.11 or 3.12)
 	$(MAKE) test VENV=$(VENV)-lowest CONSTRAINTS=constraints-lowest.txt
 
 clean:  ## remove environments, builds and caches; results/ stays
-	rm -rf $(VENV) $(VENV)-lowest build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) $(VENV)-lowest build dist docs/_build docs/generated *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
@@ -73,6 +77,10 @@ $(VENV)/.installed-core: setup.cfg pyproject.toml $(CONSTRAINTS) | $(BIN)/pip
 
 $(VENV)/.installed-test: setup.cfg pyproject.toml $(CONSTRAINTS) | $(BIN)/pip
 	$(INSTALL) --editable '.[test]'
+	@touch $@ $(VENV)/.installed-core
+
+$(VENV)/.installed-docs: setup.cfg pyproject.toml $(CONSTRAINTS) | $(BIN)/pip
+	$(INSTALL) --editable '.[docs]'
 	@touch $@ $(VENV)/.installed-core
 
 # pip comes last into a new environment, so one that was interrupted on the way is made anew.

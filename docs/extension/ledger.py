@@ -1,0 +1,118 @@
+"""Pages of the ledger: a table of all theorems, and a page for each group of them."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from docs.extension.links import TONES, label
+from docs.extension.rst import escape, heading, prose, table
+from docs.ledger import read
+from linreg_mirror.theorems import REGISTRY, Theorem
+from linreg_mirror.theorems.ledger import PAPERS
+
+GROUPS = {
+    "mirror": "The flow of x = m*w and its potential",
+    "convergence": "To where and how fast",
+    "regimes": "From the kernel to the rich regime",
+    "spred": "A constant penalty: LASSO",
+    "signs": "Signs",
+    "decay": "A penalty that decays",
+    "steps": "Steps of finite size",
+    "saddles": "Vanishing initial scale",
+    "depth": "Depth D",
+    "networks": "Products of matrices",
+    "masks": "Masks as sketches",
+    "gates": "L0 gates",
+}
+NOT_YET = "not in the stored check"
+
+
+def pages() -> dict[str, str]:
+    """Return the text of each page."""
+    stored = read()
+    groups = {name: [t for t in REGISTRY.values() if t.id.split(".")[0] == name] for name in _groups()}
+    return {
+        "parts/ledger.rst": _summary(stored) + "\n" + _table([t for ts in groups.values() for t in ts], stored),
+        "ledger/index.rst": _index(stored),
+        **{f"ledger/{name}.rst": _group(name, theorems, stored) for name, theorems in groups.items()},
+    }
+
+
+def outcome(theorem: Theorem, stored: dict[str, Any]) -> str:
+    """Return what the stored check says about a theorem as it reads today."""
+    entry = stored["theorems"].get(theorem.id)
+    if entry is None or entry["statement"] != theorem.statement:
+        return NOT_YET
+    expected = "" if entry["verdict"] == "holds" else ", as expected" if entry["verdict"] == entry["expected"] else ""
+    return entry["verdict"] + expected
+
+
+def _groups() -> list[str]:
+    found = dict.fromkeys(id.split(".")[0] for id in REGISTRY)
+    return [*(name for name in GROUPS if name in found), *(name for name in found if name not in GROUPS)]
+
+
+def _summary(stored: dict[str, Any]) -> str:
+    commit = f", commit {stored['commit'][:7]}" if stored["commit"] else ""
+    return (
+        f"Checked on {stored['date']} (version {stored['version']}{commit}, Python {stored['python']}, "
+        f"{stored['cpu']}, {stored['cores']} cores): {escape(stored['summary'])}.\n"
+    )
+
+
+def _table(theorems: Sequence[Theorem], stored: dict[str, Any]) -> str:
+    rows = []
+    for t in theorems:
+        verdict = outcome(t, stored)
+        rows.append((f":theorem:`{t.id}`", escape(t.statement), escape(str(t.source)), t.kind, _toned(verdict)))
+    return table(("theorem", "statement", "source", "kind", "verdict"), (25, 40, 15, 11, 9), rows, "ledger")
+
+
+def _toned(verdict: str) -> str:
+    tone = verdict.split(",")[0]
+    return f":{tone}:`{verdict}`" if tone in TONES else verdict
+
+
+def _index(stored: dict[str, Any]) -> str:
+    papers = "\n".join(f"* **{key}**: {escape(text)}" for key, text in PAPERS.items())
+    listed = "\n".join(f"   {name}" for name in _groups())
+    return (
+        heading("The ledger")
+        + "\n"
+        + _summary(stored)
+        + "\nEach theorem is a function from an instance to evidence, evaluated on every instance that meets its\n"
+        "hypotheses. Each has a control: a false variant, with a wrong constant or a broken hypothesis, on an\n"
+        "instance where it must be seen to fail. Where it does not, the theorem counts as untested.\n\n"
+        f".. toctree::\n   :maxdepth: 1\n\n{listed}\n\n" + heading("Sources", "-") + f"\n{papers}\n"
+    )
+
+
+def _group(name: str, theorems: Sequence[Theorem], stored: dict[str, Any]) -> str:
+    title = f"{name}: {GROUPS[name]}" if name in GROUPS else name
+    return heading(title) + "\n" + "\n".join(_described(t, stored) for t in theorems)
+
+
+def _described(t: Theorem, stored: dict[str, Any]) -> str:
+    entry = stored["theorems"].get(t.id)
+    doc = inspect.getdoc(t.observe)
+    conditions = ", ".join(hypothesis.name for hypothesis in t.hypotheses) or "none"
+    verdict = outcome(t, stored)
+    fields = {
+        "Source": escape(str(t.source)),
+        "Kind": t.kind,
+        "Hypotheses": escape(conditions),
+        "Control": f"{escape(t.control.description)}, on ``{t.control.witness}``",
+        "Verdict": _toned(verdict),
+    }
+    if entry and verdict != NOT_YET:
+        fields["Control"] += f": {escape(entry['control'])}"
+        fields["Verdict"] += f" on {entry['instances']} instances; the worst: {escape(entry['detail'])}"
+        fields["Repeat"] = f"``{entry['repeat']}``"
+    if t.corrected:
+        fields["Right is"] = ", ".join(f":theorem:`{id}`" for id in t.corrected)
+    lines = "\n".join(f":{key}: {value}" for key, value in fields.items())
+    proof = prose(doc) if doc else ""
+    return (
+        f".. _{label(t.id)}:\n\n{heading(t.id, '-')}\n.. rst-class:: statement\n\n{escape(t.statement)}\n\n"
+        f".. rst-class:: facts\n\n{lines}\n\n" + proof
+    )
