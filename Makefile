@@ -9,7 +9,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help check test slow lint types coverage mutants torture shuffle bench scale figures docs lowest clean
+.PHONY: help check test slow lint types coverage mutants mutation torture shuffle bench scale figures docs lowest clean
 
 help:  ## print these targets
 	@echo 'usage: make TARGET [ARGS="..."] [PYTHON=python3.12] [VENV=.venv]'
@@ -49,6 +49,9 @@ torture: $(VENV)/.installed-test  ## kill commands, fill disks, damage files, fe
 shuffle: $(VENV)/.installed-test  ## run the tests in random order, in two processes; ARGS: --random-order-seed=7
 	$(PYTEST) -n 2 --random-order $(ARGS)
 
+mutation: $(VENV)/.installed-mutation  ## change operators and constants; tests must notice 90 %; ARGS=--all for every change
+	$(BIN)/python -m tests.mutation $(ARGS)
+
 bench: $(VENV)/.installed-test  ## measure against peers; ARGS go to `python -m benchmarks`
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -82,6 +85,10 @@ $(VENV)/.installed-test: setup.cfg pyproject.toml $(CONSTRAINTS) | $(BIN)/pip
 $(VENV)/.installed-docs: setup.cfg pyproject.toml $(CONSTRAINTS) | $(BIN)/pip
 	$(INSTALL) --editable '.[docs]'
 	@touch $@ $(VENV)/.installed-core
+
+$(VENV)/.installed-mutation: setup.cfg pyproject.toml $(CONSTRAINTS) | $(BIN)/pip
+	$(INSTALL) --editable '.[mutation]'
+	@touch $@ $(VENV)/.installed-core $(VENV)/.installed-test
 
 # pip comes last into a new environment, so one that was interrupted on the way is made anew.
 $(BIN)/pip:

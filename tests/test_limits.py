@@ -1,4 +1,5 @@
 import dataclasses
+import time
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ from scipy.optimize import brentq
 from zoo import BY_NAME, CASES, gaussian
 
 from linreg_mirror.certificates import certify_limit
-from linreg_mirror.limits import limit
+from linreg_mirror.dual_newton import DualNewton
+from linreg_mirror.limits import continuation_path, limit
 from linreg_mirror.losses import Huber
+from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.parametrizations import Direct, Hadamard, NoMirror, SharedHadamard
 from linreg_mirror.problem import Problem
 from linreg_mirror.trajectory import Status
@@ -299,3 +302,96 @@ def test_a_penalty_beyond_all_measure_is_not_certified():
     problem = gaussian(3, 6, seed=0)
     found = limit(problem, Hadamard.at(x0=0.0, beta=1.0, d=problem.d), decay=1e300)
     assert found.status is Status.not_certified
+
+
+# The way there
+
+
+class Shy(DualNewton):
+    """Newton's method that leaves a residual wherever A has changed by more than `reach` since it last left none.
+
+    It writes down what it is asked for: A and the tolerance of each solution; A, changes and growth of each prediction.
+    """
+
+    def walk(self, mirror, reach, residual=np.inf):
+        self.reach, self.residual, self.at, self.pending = reach, residual, None, None
+        self.asked, self.predicted = [], []
+        return list(continuation_path(self, mirror, 0.0, 1e-12))
+
+    def solve(self, mirror, z0, A, nu, tolerance):
+        self.asked.append((np.max(A), tolerance))
+        nu, residual = super().solve(mirror, z0, A, nu, tolerance)
+        failed = self.at is not None and np.max(A) - self.at > self.reach
+        self.at, self.nu = (self.at, self.nu) if failed else (np.max(A), nu)
+        return nu, self.residual if failed else residual
+
+    def predict(self, mirror, z, A, dz0, dA, guess):
+        change = super().predict(mirror, z, A, dz0, dA, guess)
+        self.predicted.append((np.max(A), np.max(dA), dz0[-1], 1 + guess @ self.nu / (self.nu @ self.nu)))
+        self.pending = (self.nu + guess, change - guess) if self.reach else None
+        return change
+
+    def towards(self, mirror, z0, A, nu, step):
+        if self.pending is not None:
+            np.testing.assert_allclose((nu, step), self.pending)
+            self.pending = None
+        return super().towards(mirror, z0, A, nu, step)
+
+
+@pytest.fixture
+def one_step():
+    """A mirror whose continuation is one step, of 1.5 in log b and 2.5 in growth, and what solves for it."""
+    problem = gaussian(3, 7, 1)
+    X, tilt = np.column_stack([problem.X, np.zeros(3)]), np.array([0.0] * 7 + [3.0])
+    size = np.abs(np.linalg.pinv(X) @ problem.y).max()
+    return Hyperbolic(np.full(8, np.log(size) - 1.5), tilt), Shy(X, problem.y, X @ X.T)
+
+
+def test_steps_that_fail_are_halved(one_step):
+    mirror, newton = one_step
+    first, last = newton.walk(mirror, reach=0.3 * 1.5 / 4)
+    z0 = np.array([first.potential.z0[-1], mirror.initial_dual[-1]])
+    assert z0[0] < 0.99 * z0[1]  # the start is less tilted at first
+    # In units of the whole step: halves fail, quarters do not. Only the end is asked for to the last digit.
+    asked = np.array([(0, 0), (1, 1), (0.5, 0), (0.25, 0), (0.5, 0), (1, 1), (0.75, 0), (1, 1)])
+    scale = np.abs(newton.y).max()
+    np.testing.assert_allclose([A for A, _ in newton.asked], 0.375 * (asked[:, 0] - 1), atol=1e-12)
+    np.testing.assert_allclose([t for _, t in newton.asked], scale * np.where(asked[:, 1], 1e-12, 1e-2))
+    ways = np.array([(0, 1), (0, 0.5), (0, 0.25), (0.25, 0.5), (0.5, 1), (0.5, 0.75), (0.75, 1)])
+    part = ways[:, 1] - ways[:, 0]
+    expected = [0.375 * (ways[:, 0] - 1), 0.375 * part, part * (z0[1] - z0[0])]
+    np.testing.assert_allclose(np.array(newton.predicted)[:, :3], np.transpose(expected), atol=1e-12)
+    np.testing.assert_allclose([growth for *_, growth in newton.predicted], 2.5**part)
+    x, b = mirror.primal(mirror.initial_dual + newton.X.T @ last.nu, 0.0), np.exp(mirror.log_scale)
+    np.testing.assert_allclose(x, primal_reference(newton.X, newton.y, b, b * np.sinh(mirror.tilt), 0.0), atol=1e-10)
+    assert last.residual <= 1e-12 * scale
+
+
+def test_steps_are_halved_four_times_and_not_where_the_residual_or_the_effort_is_the_end(one_step):
+    mirror, newton = one_step
+    newton.walk(mirror, reach=0.0)
+    assert len(newton.asked) == 1 + 31  # a whole step, and all halves of halves down to sixteenths
+    coarse = 1e-2 * np.abs(newton.y).max()
+    # A residual that is good enough on the way leaves the last half to be halved, or nothing where it is tiny.
+    for residual, asked in ((1.1e-6 * coarse, 2 + 2 * 4), (0.9e-6 * coarse, 2)):
+        newton.walk(mirror, reach=0.0, residual=residual)
+        assert len(newton.asked) == asked
+    newton.iterations = 1001
+    newton.walk(mirror, reach=0.0)
+    assert len(newton.asked) == 2
+
+
+@pytest.mark.parametrize("problem", [*(gaussian(4, 10, seed) for seed in range(8)), *(case.problem for case in CASES)])
+def test_predictions_are_so_good_that_steps_are_fewer_than_stages(problem):
+    network, started = Hadamard.from_scale(log_b=-1e5, d=problem.d), time.perf_counter()
+    stats, elapsed = limit(problem, network).stats, time.perf_counter() - started
+    assert stats.steps < len(list(network.mirror().continuation(0.0, 1.0))) == 26
+    assert 0 < stats.seconds < elapsed
+
+
+def test_effort_is_counted():
+    network = Hadamard.at(0.0, d=60)
+    iterative, direct = limit(gaussian(5, 60, 0), network).stats, limit(gaussian(20, 60, 0), network).stats
+    for stats in (iterative, direct):
+        assert 0 < stats.steps < stats.factorizations  # a preconditioner for each step, prediction and polish
+    assert iterative.evaluations > 0 == direct.evaluations  # where the Hessian is formed, no products with it are

@@ -144,6 +144,57 @@ def test_continuation_ends_at_the_target_and_never_rises():
         np.testing.assert_allclose(scales[0], np.log(0.7), atol=1e-9)
 
 
+@pytest.mark.parametrize("A", [0.0, 2.0])
+def test_starts_on_the_way_are_no_larger_than_the_last_one_and_no_further_tilted(A):
+    size, log_b, tilt = 0.7, np.array([-1e5, -50.0, -3.0, -9e4]), np.array([0.0, 52.0, -1.0, 1e4])
+
+    def log_start(log_b):  # log |x0| = log(b sinh |tilt|)
+        with np.errstate(divide="ignore"):
+            return log_b + np.abs(tilt) + np.log(-np.expm1(-2 * np.abs(tilt))) - np.log(2)
+
+    mirror = Hyperbolic(log_b, tilt)
+    largest = np.maximum(log_start(log_b - 4 * A), np.log(size))
+    for stage in mirror.continuation(A, size):
+        expected = np.sign(tilt) * np.exp(np.minimum(log_start(log_b - 4 * stage.A), largest))
+        np.testing.assert_allclose(mirror.primal(stage.z0, stage.A), expected, rtol=1e-9)
+        assert (stage.z0 * np.sign(tilt) <= np.abs(tilt) / 2).all()
+
+
+def test_exponents_on_the_way_grow_as_announced():
+    mirror, size = Hyperbolic(np.array([-1e5, -3.0]), np.zeros(2)), 0.7
+    stages = list(mirror.continuation(0.0, size))
+    ahead = np.array([np.log(size) - mirror.log_scale_at(stage.A).min() for stage in stages])
+    # arcsinh(size/b) of a weight of this size; 1 + log(size/b), of which the announced are ratios, is 0.1 to 0.3 more.
+    exponents = ahead + np.log1p(np.sqrt(1 + np.exp(-2 * ahead)))
+    np.testing.assert_allclose([stage.growth for stage in stages[1:]], exponents[1:] / exponents[:-1], rtol=0.06)
+    assert stages[0].growth == 1
+    steps = np.diff(ahead)
+    assert (np.diff(steps[:-1]) > 0).all()
+    assert len(stages) < 30  # steps that grow by half reach 1e5 after 25
+
+
+def test_continuation_of_large_scales_is_the_target_alone():
+    mirror = hyperbolic(0.0, 0.8)
+    for size in (1.0, 0.7):
+        (only,) = mirror.continuation(0.0, size)
+        np.testing.assert_array_equal(only.z0, 0.4)
+        assert only == (only.z0, 0.0, 1.0, True)
+
+
+def test_resolution_is_how_far_weights_follow_their_duals():
+    mirror = Hyperbolic(np.array([-3.0, -1e4]), np.zeros(2))
+    relative, absolute = mirror.resolution(1.0, 0.0)
+    z = mirror.dual(np.ones(2), 0.0)
+    moved = mirror.primal(z * (1 + relative), 0.0)
+    assert moved[1] == pytest.approx(np.e, rel=1e-3)  # by a factor e where b is smallest, and by less elsewhere
+    assert moved[0] < 1.01
+    assert absolute == 1
+    for log_b in (0.0, 0.5, -0.9):  # weights that are no larger than the scale are proportional to their duals
+        assert Hyperbolic(np.array([log_b]), np.zeros(1)).resolution(1e-3, 0.0) == (1, 1)
+    assert Hyperbolic(np.array([500.0]), np.zeros(1)).resolution(1.0, 0.0)[0] == pytest.approx(1 / 500)
+    assert Euclidean(X).resolution(0.3, 0.1) == (1, 1)
+
+
 @pytest.mark.parametrize("A", [0.0, 0.7])
 def test_euclidean(A):
     start = RNG.standard_normal(X.shape)
@@ -160,6 +211,7 @@ def test_euclidean(A):
     assert only.last
     assert only.z0 is start
     assert only.A == A
+    assert only.growth == 1
 
 
 def test_batches_have_leading_dimensions():

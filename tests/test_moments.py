@@ -283,6 +283,7 @@ def test_vacuous_errors_say_so():
     assert error.vacuous
     assert str(error).endswith("inf of the signal, vacuous: to keep nothing would be better")
     assert SketchError(0.0, 0.0, 0.0).relative == 0.0
+    assert SketchError(signal=0.5, bias=0.125, variance=0.25).relative == 0.75
     assert not SketchError(0.0, 0.0, 0.0).vacuous
 
 

@@ -197,6 +197,70 @@ def test_continuation_ends_at_the_target_and_never_rises(depth):
         assert (np.diff(scales, axis=0) <= 0).all()
 
 
+@pytest.mark.parametrize("depth", [3, 5])
+@pytest.mark.parametrize("A", [0.0, 0.4])
+def test_continuation_is_what_the_factors_say(depth, A):
+    log_a, tilt, size, m = np.array([-2.5, -2.0, 0.5]), np.array([0.0, 3.0, -1.0]), 0.7, depth - 2
+
+    def start(log_a):  # 2 a^D c^D sinh(D r)
+        return 2 * np.exp(depth * log_a) * np.cosh(m * tilt / 2) ** (depth / m) * np.sinh(depth * tilt / 2)
+
+    mirror = Potential(log_a, tilt, depth)
+    stages = list(mirror.continuation(A, size))
+    log_scales = np.array([log_a - 2 * stage.A for stage in stages])
+    ahead = np.log(size) - depth * log_scales
+    behind = log_a - 2 * A < np.log(size) / depth
+    np.testing.assert_allclose(ahead[0, behind], 0, atol=1e-12)  # scales that differ begin together
+    steps = np.diff(ahead[:, 0])
+    np.testing.assert_allclose(steps[:-1], steps[0], rtol=1e-12)
+    assert 0 < steps[-1] <= steps[0] < depth / m
+    assert steps[0] > 0.5 * depth / m  # and they need not be short
+    largest = np.maximum(np.abs(start(log_a - 2 * A)), size)
+    for stage, log_scale in zip(stages, log_scales, strict=True):
+        expected = np.sign(tilt) * np.minimum(np.abs(start(log_scale)), largest)
+        np.testing.assert_allclose(mirror.primal(stage.z0, stage.A), expected, rtol=1e-9)
+    # The largest dual of weights of this size, in the unit of the largest scale, grows as announced.
+    bounds = np.exp(-m * (log_a - log_a.max())) / m
+    duals = [max(bounds * (1 - distance_to_bound(np.full(3, size), scale, depth))) for scale in log_scales]
+    assert stages[0].growth == 1
+    np.testing.assert_allclose([stage.growth for stage in stages[1:]], np.divide(duals[1:], duals[:-1]), rtol=1e-9)
+
+
+def test_continuation_of_large_scales_is_the_target_alone():
+    (only,) = potential(2.0, 3, 0.3, like=np.ones(2)).continuation(0.1, 0.7)
+    assert only.last
+    assert only.growth == 1
+    assert only.A == 0.1
+
+
+@pytest.mark.parametrize("A", [0.0, 0.4])
+def test_continuation_at_depth_2_is_that_of_the_hyperbolic_entropy(A):
+    log_a, tilt = np.array([-3.0, -20.0, 0.5]), np.array([0.0, 3.0, -1.0])
+    expected = list(Hyperbolic(np.log(2 * np.exp(2 * log_a)), tilt).continuation(A, 0.7))
+    for stage, other in zip(Potential(log_a, tilt, 2).continuation(A, 0.7), expected, strict=True):
+        np.testing.assert_allclose(stage.z0, other.z0, rtol=1e-12)
+        np.testing.assert_allclose(stage.A, other.A, rtol=1e-12)
+        assert stage.growth == pytest.approx(other.growth, rel=1e-12)
+        assert stage.last == other.last
+
+
+@pytest.mark.parametrize("depth", [2, *DEPTHS])
+@pytest.mark.parametrize("log_a", [1.0, -0.5, -2.0])
+def test_resolution_is_how_far_weights_follow_their_duals(depth, log_a):
+    # Of w = (D-2) z, or of r at depth 2, what is left to the bound: (1 - w)/w (D-2)/D, or 1/(2r); 1 where that is more.
+    log_scales, size, A = np.array([log_a, log_a + 0.4]), 0.8, 0.1
+    if depth == 2:
+        duals = np.arcsinh(size / (2 * np.exp(2 * (log_scales - 2 * A)))) / 2
+        relative = 1 / (2 * duals)
+    else:
+        left = distance_to_bound(np.full(2, size), log_scales - 2 * A, depth).astype(float)
+        relative = left / (1 - left) * (depth - 2) / depth
+        duals = (1 - left) / (depth - 2) * np.exp(-(depth - 2) * (log_scales - log_scales.max()))
+    relative = np.minimum(relative, 1)
+    found = Potential(log_scales, np.zeros(2), depth).resolution(size, A)
+    assert found == pytest.approx((relative.min(), (relative * duals).min()), rel=1e-9)
+
+
 def test_where_float64_ends():
     with pytest.raises(ValueError, match=r"depth 5 and log alpha = -13.82 are too close to their bound.*minimum_l1"):
         potential(np.log(1e-6), 5).resolution(1.0, 0.0)

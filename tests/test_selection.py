@@ -219,6 +219,22 @@ def test_what_is_kept_for_certain_is_not_rescaled():
         np.testing.assert_array_equal(select(scores, 4, rng(), rescale=True), 1)
 
 
+def test_teeth_that_rounding_leads_to_one_entry_or_beyond_the_line_take_neighbours():
+    # Places of the comb: 0, at which the first two teeth hit the first entry, and the largest number below 1.
+    assert systematic(np.array([1.0, 3e-16, np.nextafter(1, 0), 1.0]), 3, Scripted(0.0)).sum() == 3
+    mask = systematic(np.ones(4), 2, Scripted(np.nextafter(1, 0)))
+    np.testing.assert_array_equal(mask, [False, True, False, True])
+    mask = systematic(np.array([1.0, 1.0, 1.0, 1.0, 0.0]), 2, Scripted(np.nextafter(1, 0)))
+    np.testing.assert_array_equal(mask, [False, True, False, True, False])
+
+
+@pytest.mark.parametrize("rescale", [False, True])
+def test_draws_that_rounding_leads_beyond_the_line_are_of_its_last_entry(rescale):
+    # Without a gap after it, a draw is at the very end of the line; no random numbers but these would be so close.
+    mask = with_replacement(np.array([1.0, 2.0, 0.0]), 2, Scripted([0.1, 0.9, 0.0]), rescale=rescale)
+    np.testing.assert_allclose(mask, [1.5, 0.75, 0] if rescale else [True, True, False])
+
+
 def test_draws_from_infinities_alone():
     assert not with_replacement(np.array([1.0, np.inf, np.inf]), 3, rng())[0]
 
@@ -262,7 +278,9 @@ def test_bad_scores_are_refused(select):
         call(np.array([np.nan, 1, np.nan]), 1)
     with pytest.raises(ValueError, match="all scores are zero"):
         call(np.zeros(3), 1)
-    assert not np.any(call(np.zeros(3), 0))
+    nothing = call(np.zeros(3), 0)
+    assert not nothing.any()
+    assert nothing.dtype == (float if select is inclusion_probabilities else bool)
     for k in (-1, 4, 1.0, True, None):
         with pytest.raises(ValueError, match=r"k must be an integer from 0 to 3, got"):
             call(np.ones(3), k)
