@@ -193,12 +193,19 @@ def main() -> int:
     known = statuses()
     enough = KILLED if asked.retry else set(known.values()) - {NOT_YET}
     if left := [name for name in chosen if known.get(name) not in enough]:
-        mutmut("run", "--max-children", str(asked.jobs), *left, show=True)
+        # Without names mutmut tries all that it has not tried.
+        mutmut("run", "--max-children", str(asked.jobs), *([] if asked.all and not asked.retry else left), show=True)
     found = statuses()
+    if any(found[name] == NOT_YET for name in chosen):
+        raise SystemExit("interrupted: the same command goes on where this one was")
     settings = {"command": " ".join(["python -m tests.mutation", *sys.argv[1:]]), "mutmut": version("mutmut")}
     result = report({name: found[name] for name in chosen}, Counter(map(group, names)), settings)
     RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     show(result)
+    if asked.all:
+        survived = [(one["function"], one["was"], one["now"]) for one in result["survivors"]]
+        for function, _, now in set(reasons()).difference(survived):
+            print(f"\ntests/mutation.toml gives a reason for what does not survive: {function}\n  + {now}")
     return 1 if any(one["share"] < LEAST for one in result["groups"]) else 0
 
 
