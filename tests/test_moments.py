@@ -310,6 +310,7 @@ def test_entries_that_are_never_drawn_are_a_bias():
 def test_optimal_probabilities_by_hand():
     X, w = np.array([[3.0, 0.0], [4.0, 1.0]]), np.array([1.0, -5.0])  # |X_i||w_i| = 5, 5; Xw = (3, -1)
     np.testing.assert_array_equal(optimal_probabilities(X, w), [0.5, 0.5])
+    np.testing.assert_allclose(optimal_probabilities(X, 1e-9 * w), [0.5, 0.5], rtol=1e-15)
     assert least_error(X, w, 2) == pytest.approx((100 - 10) / 2, rel=1e-15)
     assert least_error(X, 0 * w, 2) == 0
     with pytest.raises(ValueError, match=r"every \|X_i\|\|w_i\| is 0"):

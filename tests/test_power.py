@@ -173,6 +173,12 @@ def test_scales_that_differ_share_one_unit():
     # Every entry is moved as alone: dx/dz times the rate of z is the same.
     alone = [one.metric(z[i : i + 1], 0.1) * one.dual_rate(0.1) for i, one in enumerate(single)]
     np.testing.assert_allclose(mirror.metric(z / unit, 0.1) * mirror.dual_rate(0.1), np.concatenate(alone), rtol=1e-11)
+    # Conjugate and potential are in this unit: their derivatives are the weights and the duals.
+    h = 1e-6
+    numerical = (mirror.conjugate((1 + h) * z / unit, 0.1) - mirror.conjugate((1 - h) * z / unit, 0.1)) * unit / (2 * h)
+    np.testing.assert_allclose(numerical / z, x, rtol=1e-6)
+    numerical = (mirror.potential((1 + h) * x, 0.1) - mirror.potential((1 - h) * x, 0.1)) / (2 * h)
+    np.testing.assert_allclose(numerical / x, z / unit, rtol=1e-6)
 
 
 def test_batches_have_leading_dimensions():
