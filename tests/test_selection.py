@@ -281,6 +281,8 @@ def test_bad_scores_are_refused(select):
     nothing = call(np.zeros(3), 0)
     assert not nothing.any()
     assert nothing.dtype == (float if select is inclusion_probabilities else bool)
+    if select in SAMPLING:
+        assert call(np.zeros(3), 0, rescale=True).dtype == float
     for k in (-1, 4, 1.0, True, None):
         with pytest.raises(ValueError, match=r"k must be an integer from 0 to 3, got"):
             call(np.ones(3), k)
