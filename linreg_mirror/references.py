@@ -47,7 +47,7 @@ def minimum_l1_cvxpy(problem: Problem) -> Solution:
     programme = cp.Problem(cp.Minimize(cp.norm1(x)), [constraint])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # "may be inaccurate": the certificate says by how much
-        with suppress(cp.error.SolverError):  # it says no more than that there is no value
+        with suppress(cp.SolverError):  # it says no more than that there is no value
             programme.solve(solver=cp.CLARABEL, tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12)
     if x.value is None or constraint.dual_value is None:
         raise ArithmeticError(f"Clarabel gave up on the minimum-L1 programme of these X and y: {programme.status}")
