@@ -1,8 +1,10 @@
-"""What constructors require of numbers and generators."""
+"""What constructors require of numbers, arrays and generators."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
+
+from linreg_mirror.losses import Array
 
 
 def is_whole(value: Any) -> bool:
@@ -42,3 +44,26 @@ def check_batch_size(batch_size: Any, n: int) -> None:
             f"batch_size must be a whole number of samples in 1..{n}, got {batch_size!r}: leave it out to use all "
             "samples in every step"
         )
+
+
+def as_real_array(name: str, value: Any) -> Array:
+    """Return `value` as a float64 array, or say what about `name` is not finite, real and numeric."""
+    array = np.asarray(value)
+    check_real(name, array.dtype)
+    # Solvers scale with 1/scale and square what they get: an array that is finite only in a wider type is refused too.
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        refuse_entry(name, array[where], where)
+    return array
+
+
+def check_real(name: str, dtype: Any) -> None:
+    """Raise TypeError unless arrays of this dtype hold real numbers."""
+    if np.dtype(dtype).kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got dtype {dtype}: convert it first, {name}.astype(float)")
+
+
+def refuse_entry(name: str, entry: Any, where: tuple[int, ...]) -> NoReturn:
+    """Raise ValueError: an entry is not finite."""
+    raise ValueError(f"{name} must be finite, got {entry} at index {where}: remove or impute such entries first")

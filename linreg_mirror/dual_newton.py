@@ -7,8 +7,10 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 
+from linreg_mirror import _matrices
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors import Mirror
+from linreg_mirror.problem import Problem
 
 
 @dataclass
@@ -35,17 +37,23 @@ class DualNewton:
         Newton steps, products with the true Hessian, and preconditioners made so far.
     """
 
-    X: Array
+    X: _matrices.Matrix
     y: Array
-    gram: Array
+    gram: Array | None
     iterations: int = 0
     products: int = 0
     factorizations: int = 0
 
+    @classmethod
+    def of(cls, problem: Problem) -> "DualNewton":
+        """Return the method for a reduced problem, with XX' where that is cheap."""
+        return cls(problem.X, problem.y, problem.gram if problem.rank_is_cheap else None)
+
     @cached_property
     def column_weights(self) -> Array:
         """Squared norms of the columns, shape (d,)."""
-        return np.einsum("ij,ij->j", self.X, self.X)
+        weights = _matrices.column_weights(self.X)
+        return np.ones(self.X.shape[1]) if weights is None else weights
 
     @property
     def exact_columns(self) -> int:
@@ -107,13 +115,13 @@ class DualNewton:
         X = self.X
         d = X.shape[1]
         if self.exact_columns == d:
-            hessian = (X * metric) @ X.T
+            hessian = _matrices.gram(X, metric)
         else:
             weight = metric * self.column_weights
             heavy = np.argpartition(weight, d - self.exact_columns)[d - self.exact_columns :]
             rest = weight.sum() - weight[heavy].sum()
             mean = max(rest, 0.0) / max(self.column_weights.sum() - self.column_weights[heavy].sum(), 1e-300)
-            columns = X[:, heavy]
+            columns = _matrices.columns(X, heavy)
             hessian = mean * self.gram + (columns * (metric[heavy] - mean)) @ columns.T
         self.factorizations += 1
         solve = _inverse(hessian)

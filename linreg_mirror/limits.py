@@ -77,14 +77,14 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
             f"decay must be a finite number >= 0, the integral of alpha, got {decay!r}: for infinite decay of x = m*w "
             "ask minimum_l1(problem)"
         )
-    if problem.inconsistency > 1e-10 and not isinstance(problem.loss, Squared):
+    if not isinstance(problem.loss, Squared) and problem.inconsistency > 1e-10:
         raise ValueError(
             "Xx = y has no solution, and what the flow then converges to depends on the loss: write "
             "flow(problem, network) instead, or Problem(X, y) for least squares"
         )
     mirror = network.mirror()
     reduced, lift = problem.reduced()
-    newton = DualNewton(reduced.X, reduced.y, reduced.gram)
+    newton = DualNewton.of(reduced)
     for on_the_way in (_COARSE, _FINE):
         nu = follow(newton, mirror, decay, tolerance, on_the_way)
         x = _polished(newton, mirror, decay, nu)
@@ -96,7 +96,7 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
         x=x,
         dual=s,
         log_scale=mirror.log_scale_at(decay) if isinstance(mirror, Hyperbolic | Power) else None,
-        status=outcome(certificate, problem),
+        status=outcome(certificate, problem, x),
         stats=Stats(
             method="Newton on the dual, continued in the scale",
             steps=newton.iterations,
