@@ -90,7 +90,7 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
         x = _polished(newton, mirror, decay, nu)
         s = -lift(nu)
         certificate = certify_limit(problem, mirror, decay, x, s)
-        if certificate.valid:
+        if certificate.valid or newton.exhausted:
             break
     return Solution(
         x=x,
@@ -160,7 +160,7 @@ def _advance(
     change = newton.predict(mirror, z, before.A, potential.z0 - before.z0, potential.A - before.A, guess)
     nu = newton.towards(mirror, potential.z0, potential.A, stage.nu + guess, change - guess)
     reached = Stage(potential, *newton.solve(mirror, potential.z0, potential.A, nu, required))
-    if reached.residual <= max(required, 1e-6 * coarse) or halvings == 0 or newton.iterations > _BUDGET:
+    if reached.residual <= max(required, 1e-6 * coarse) or halvings == 0 or newton.iterations > _BUDGET or newton.exhausted:
         return reached
     middle = Potential(
         0.5 * (before.z0 + potential.z0), 0.5 * (before.A + potential.A), potential.growth**0.5, last=False
