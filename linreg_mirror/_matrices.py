@@ -14,8 +14,8 @@ from linreg_mirror.losses import Array
 
 Matrix: TypeAlias = Any  # Array | csc_array | csr_array | LinearOperator: SciPy's have no types to be checked by
 
-LARGEST_GRAM = 5000  # rows up to which an n x n matrix of a sparse X is formed and factorised
-_SMALL = 10**7  # entries up to which a sparse X is made dense where only a dense one will do
+LARGEST_GRAM = 5000  # rows up to which an n x n matrix is formed of an X that is not dense
+_SMALL = 10**7  # n d up to which a sparse X is treated as a dense one where that is simpler
 _BLOCK = 1 << 23  # entries of the blocks in which operators are multiplied with many vectors
 
 
@@ -40,8 +40,8 @@ def has_entries(X: Matrix) -> bool:
 
 
 def has_gram(X: Matrix) -> bool:
-    """Whether X X' is cheap enough to be formed without being asked for."""
-    return is_dense(X) or (has_entries(X) and X.shape[0] <= LARGEST_GRAM)
+    """Whether XX' is cheap enough to be formed without being asked for."""
+    return is_dense(X) or (has_entries(X) and X.shape[0] * X.shape[1] <= _SMALL)
 
 
 def require_entries(X: Matrix, asker: str, instead: str) -> None:
@@ -98,17 +98,14 @@ def gram_diagonal(X: Matrix, weights: Array) -> Array:
     return (X**2 if is_dense(X) else X.multiply(X)) @ weights
 
 
-def column_weights(X: Matrix) -> Array | None:
-    """Return the squared norms of the columns, shape (d,); None for operators."""
-    if is_dense(X):
-        return np.einsum("ij,ij->j", X, X)
-    return X.multiply(X).sum(axis=0) if has_entries(X) else None
+def column_weights(X: Matrix) -> Array:
+    """Return the squared norms of the columns, shape (d,); not for operators."""
+    return np.einsum("ij,ij->j", X, X) if is_dense(X) else X.multiply(X).sum(axis=0)
 
 
 def longest_column(X: Matrix) -> float:
     """Return the largest norm of a column; 1 for operators, of which it is not known."""
-    weights = column_weights(X)
-    return 1.0 if weights is None else float(np.sqrt(weights.max()))
+    return float(np.sqrt(column_weights(X).max())) if has_entries(X) else 1.0
 
 
 def columns(X: Matrix, which: Any) -> Array:

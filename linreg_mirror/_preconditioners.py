@@ -25,13 +25,15 @@ class Preconditioner(Protocol):
         Whether P is X diag(metric) X'.
     rounds : int
         Steps of conjugate gradients after which they are cut short.
-    budget : int
-        And of all of them together.
     """
 
     exact: bool
     rounds: int
-    budget: int
+
+    @property
+    def stronger(self) -> "Callable[[], Preconditioner] | None":
+        """Makes the preconditioner that is taken where this one was not enough; None if there is none."""
+        ...
 
     def minimum_norm(self) -> Inverse | None:
         """Return v -> (XX')^-1 v, None where it is not known."""
@@ -43,13 +45,8 @@ class Preconditioner(Protocol):
 
 
 def preconditioner(problem: Problem) -> Preconditioner:
-    """Return the one for a problem with full row rank: what is known of its X decides."""
-    X, n = problem.X, problem.n
-    if problem.rank_is_cheap:
-        return HeavyColumns(X, problem.gram)
-    if n <= _matrices.LARGEST_GRAM:
-        return OperatorColumns(X)
-    return Diagonal(X)
+    """Return the one to begin with, for a problem with full row rank."""
+    return HeavyColumns(problem.X, problem.gram) if problem.rank_is_cheap else Diagonal(problem.X)
 
 
 class HeavyColumns:
@@ -65,7 +62,7 @@ class HeavyColumns:
         XX'.
     """
 
-    rounds, budget = 40, 100_000
+    rounds, stronger = 40, None
 
     def __init__(self, X: _matrices.Matrix, gram: Array) -> None:
         self._X, self._gram = X, gram
@@ -101,7 +98,7 @@ class OperatorColumns:
         Full row rank.
     """
 
-    exact, budget = False, 10_000
+    exact, stronger = False, None
 
     def __init__(self, X: _matrices.Matrix) -> None:
         self._X, (n, d) = X, X.shape
@@ -137,13 +134,26 @@ class OperatorColumns:
 
 
 class Diagonal:
-    """The diagonal, and nothing for operators: for so many rows that no n x n matrix is formed."""
+    """The diagonal; of an operator nothing at all. Enough where columns are many and much alike.
 
-    exact, rounds, budget = False, 500, 10_000
+    Columns are asked for once conjugate gradients take as long as forming an n x n matrix of them, or, of an operator,
+    as computing its columns. Above 5000 rows no such matrix is formed.
+
+    Parameters
+    ----------
+    X : sparse array or operator, shape (n, d)
+        Rows may depend on each other if the targets do so too.
+    """
+
+    exact = False
 
     def __init__(self, X: _matrices.Matrix) -> None:
-        self._X = X
+        self._X, n = X, X.shape[0]
         self._squares = X.multiply(X) if _matrices.has_entries(X) else None
+        self.stronger, self.rounds = (self._columns, 50 + n // 10) if n <= _matrices.LARGEST_GRAM else (None, 1000)
+        if self.stronger and self._squares is not None:
+            # A number of X takes part in a product about as long as in 40 operations of a factorisation.
+            self.rounds = int(np.clip(4 * n**3 / (40 * max(X.nnz, 1)), 20, 500))
 
     def minimum_norm(self) -> None:
         """Return None."""
@@ -153,8 +163,12 @@ class Diagonal:
         if self._squares is None:
             return lambda v: v
         diagonal = self._squares @ metric
-        diagonal = np.maximum(diagonal, 1e-300)
+        diagonal[diagonal == 0] = 1.0  # rows of zeros
         return lambda v: v / diagonal
+
+    def _columns(self) -> Preconditioner:
+        X = self._X
+        return OperatorColumns(X) if self._squares is None else HeavyColumns(X, _matrices.gram(X))
 
 
 def inverse(hessian: Array) -> Inverse:

@@ -357,7 +357,7 @@ def _history(steps: int, size: int) -> Rows:
 def _batches(problem: Problem, batch_size: int, replacement: bool, rng: np.random.Generator | None) -> Minibatches:
     check_batch_size(batch_size, problem.n)
     _matrices.require_entries(
-        problem.X, "descent in batches", "descent(...) without batch_size, or Problem(X_sparse, y)"
+        problem.X, "descent in batches", "descent(...) without batch_size, or X as a sparse array"
     )
     if not problem.loss.separable:
         raise ValueError(

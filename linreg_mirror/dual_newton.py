@@ -10,6 +10,8 @@ from linreg_mirror.losses import Array
 from linreg_mirror.mirrors import Mirror
 from linreg_mirror.problem import Problem
 
+_BUDGET = 20_000  # products, of which some hundreds are usual
+
 
 @dataclass
 class DualNewton:
@@ -48,7 +50,7 @@ class DualNewton:
     @property
     def exhausted(self) -> bool:
         """Whether more products were taken than a problem needs that can be solved."""
-        return self.products > self.precondition.budget
+        return self.products > _BUDGET
 
     def minimum_norm(self, residual: Array) -> tuple[Array, Array]:
         """Return nu and x = X'nu, the smallest x with Xx = residual, or about so."""
@@ -104,9 +106,17 @@ class DualNewton:
         """Return v -> (X diag(metric) X')^-1 v."""
         self.factorizations += 1
         solve = self.precondition(metric)
-        return solve if self.precondition.exact else lambda v: self._conjugate_gradients(metric, v, solve)
+        return solve if self.precondition.exact else lambda v: self._iterated(metric, v, solve)
 
-    def _conjugate_gradients(self, metric: Array, v: Array, precondition: Inverse) -> Array:
+    def _iterated(self, metric: Array, v: Array, precondition: Inverse) -> Array:
+        x, finished = self._conjugate_gradients(metric, v, precondition)
+        if finished or self.precondition.stronger is None:
+            return x
+        self.precondition = self.precondition.stronger()
+        return self.inverse(metric)(v)
+
+    def _conjugate_gradients(self, metric: Array, v: Array, precondition: Inverse) -> tuple[Array, bool]:
+        """Return H^-1 v, and whether that was reached within the preconditioner's rounds."""
         X = self.X
         x, r = np.zeros_like(v), v.copy()
         p = z = precondition(r)
@@ -124,4 +134,4 @@ class DualNewton:
             if not rz > 1e-6 * first:
                 break
             p = z + rz / previous * p
-        return x if x.any() else precondition(v)
+        return (x if x.any() else precondition(v)), not rz > 1e-6 * first

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from linreg_mirror import _matrices
 from linreg_mirror._blas import one_thread
 from linreg_mirror.certificates import certify_limit, outcome
 from linreg_mirror.dual_newton import DualNewton
@@ -19,6 +20,10 @@ from linreg_mirror.trajectory import Solution, Stats
 # problems at tiny scales.
 _COARSE, _FINE = 1e-2, 1e-6
 _BUDGET = 1000  # Newton steps after which stages are no longer halved; 15 are usual, and 100 rare
+_UNRESOLVED = (
+    "conjugate gradients did not resolve the dual of this X: ask for a larger scale, divide rows of X and y by the "
+    "norms of the rows, or give X as a dense array"
+)
 
 
 @one_thread()
@@ -57,6 +62,11 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
 
     Notes
     -----
+    Of an operator, and of a sparse X with n d > 10^7, the Hessian is known by its products only, which conjugate
+    gradients take; where those are slow to converge and n <= 5000, they are preconditioned by the heaviest columns,
+    which an operator yields by products with unit vectors. What they do not resolve is `not_certified`, and
+    `stats.notes` says what to try.
+
     Mask in the Mirror (arXiv 2408.09966), Theorem 2.3. `linreg_mirror.minimum_l1` is the limit of scale 0.
 
     Examples
@@ -103,6 +113,7 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
             evaluations=newton.products,
             factorizations=newton.factorizations,
             seconds=clock.perf_counter() - started,
+            notes=() if certificate.valid or _matrices.is_dense(problem.X) else (_UNRESOLVED,),
         ),
         certificate=certificate,
         unique=True,  # R is strictly convex
@@ -160,7 +171,12 @@ def _advance(
     change = newton.predict(mirror, z, before.A, potential.z0 - before.z0, potential.A - before.A, guess)
     nu = newton.towards(mirror, potential.z0, potential.A, stage.nu + guess, change - guess)
     reached = Stage(potential, *newton.solve(mirror, potential.z0, potential.A, nu, required))
-    if reached.residual <= max(required, 1e-6 * coarse) or halvings == 0 or newton.iterations > _BUDGET or newton.exhausted:
+    if (
+        reached.residual <= max(required, 1e-6 * coarse)
+        or halvings == 0
+        or newton.iterations > _BUDGET
+        or newton.exhausted
+    ):
         return reached
     middle = Potential(
         0.5 * (before.z0 + potential.z0), 0.5 * (before.A + potential.A), potential.growth**0.5, last=False

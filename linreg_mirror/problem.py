@@ -148,7 +148,7 @@ class Problem:
 
     @property
     def rank_is_cheap(self) -> bool:
-        """Whether solvers may ask for the rank: not of operators, nor of sparse X with more than 5000 rows."""
+        """Whether solvers may ask for the rank: not of operators, nor of sparse X with n d > 10^7."""
         return _matrices.has_gram(self.X)
 
     @cached_property
@@ -210,7 +210,7 @@ class Problem:
             basis = self.range_basis if self.rank < self.n else None
             return np.zeros(self.n) if basis is None else self.y - basis @ (basis.T @ self.y)
         x, found, *_ = lsqr(self.X, self.y, atol=1e-13, btol=1e-13, conlim=0, iter_lim=4 * min(self.n, self.d))
-        return self.y - self.X @ x if found == 2 else np.zeros(self.n)  # 2: X'r = 0 but not r
+        return self.y - self.X @ x if found in (0, 2) else np.zeros(self.n)  # X'y = 0, or X'r = 0 but not r
 
 
 def independent(columns: Array, tolerance: float = 1e-12) -> bool:

@@ -128,8 +128,7 @@ class _Weighted:
             return float(np.linalg.eigvals(np.stack([times(row) for row in np.eye(n)], axis=1)).real.max())
         start = np.random.default_rng(0).standard_normal(n)
         kernel = LinearOperator((n, n), matvec=times, dtype=float)  # pyright: ignore[reportCallIssue]
-        (largest,) = eigsh(kernel, k=1, which="LA", v0=start, return_eigenvectors=False)
-        return float(largest)
+        return float(np.max(eigsh(kernel, k=1, which="LA", v0=start, return_eigenvectors=False)))
 
     def largest_diagonal(self) -> float:
         if self._formed is not None:
