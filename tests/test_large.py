@@ -1,5 +1,7 @@
 """Sparse X and operators against dense X, and against answers that no solver of this package gave."""
 
+import sys
+
 import numpy as np
 import pytest
 import scipy.optimize
@@ -199,7 +201,7 @@ def test_other_solvers_of_sparse_problems():
 
 
 def test_long_histories_of_many_parameters_are_thinned(monkeypatch):
-    monkeypatch.setattr("linreg_mirror.descent._HISTORY", 60 * 20)
+    monkeypatch.setattr(sys.modules["linreg_mirror.descent"], "_HISTORY", 60 * 20)
     problem, network = Problem(scipy.sparse.eye_array(3, 30), np.ones(3)), lm.Hadamard.at(0.0, 1.0, d=30)
     run = lm.descent(problem, network, 0.1, steps=100, tolerance=0)
     assert 10 <= len(run.step) <= 20
@@ -222,6 +224,13 @@ def test_duplicates_are_summed():
     X = scipy.sparse.coo_array(([1.0, 2.0, 4.0], ([0, 0, 1], [1, 1, 0])), shape=(2, 3))
     np.testing.assert_array_equal(Problem(X, [0, 0]).X.toarray(), [[0, 3, 0], [4, 0, 0]])
     assert Problem(X, [0, 0]).X.nnz == 2
+
+
+def test_indices_are_as_short_as_can_be():
+    X = scipy.sparse.csc_array(np.eye(2, 3))
+    X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
+    assert Problem(X, [1, 1]).X.indices.dtype == Problem(X, [1, 1]).X.indptr.dtype == np.int32
+    assert lm.lasso(Problem(X, [1, 1]), 0.1).status is Status.converged  # scikit-learn takes no others
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
