@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
         "--budget",
         type=_positive(float),
         metavar="S",
-        help="seconds that a call of a peer may take (default: flow, descent 30; minimum_l1, epoch, large 120; else 60)",
+        help="seconds that a call of a peer may take (default: flow, descent 30; minimum_l1, epoch, large 120; 60)",
     )
     parser.add_argument(
         "--output", type=Path, default=Path(__file__).parent / "results", metavar="DIR", help="default: %(default)s"
