@@ -19,6 +19,7 @@ _BENCHMARKS = {
     "masks": 60.0,
     "mirror_optimizer": 60.0,
     "epoch": 120.0,
+    "large": 120.0,
 }
 
 
@@ -33,7 +34,7 @@ def main(arguments: list[str]) -> int:
         "--budget",
         type=_positive(float),
         metavar="S",
-        help="seconds that one call of a peer may take (default: minimum_l1 120; flow and descent 30; others 60)",
+        help="seconds that a call of a peer may take (default: flow, descent 30; minimum_l1, epoch, large 120; 60)",
     )
     parser.add_argument(
         "--output", type=Path, default=Path(__file__).parent / "results", metavar="DIR", help="default: %(default)s"

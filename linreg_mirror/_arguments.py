@@ -1,7 +1,7 @@
-"""What functions require of numbers, arrays of times and generators."""
+"""What functions require of numbers, arrays and generators."""
 
 from numbers import Real
-from typing import Any, TypeGuard
+from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
 
@@ -20,10 +20,7 @@ def check_number(name: str, value: Any) -> None:
 def real_array(name: str, value: Any) -> np.ndarray:
     """Return `value` as a float64 array, infinities and NaN included; raise TypeError unless it holds real numbers."""
     array = np.asarray(value)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{name} must hold real numbers, got dtype {array.dtype}: convert it first, {name}.astype(float)"
-        )
+    check_real(name, array.dtype)
     with np.errstate(over="ignore"):  # what is finite only in a wider type becomes infinite
         return array.astype(np.float64)
 
@@ -65,3 +62,23 @@ def check_batch_size(batch_size: Any, n: int) -> None:
             f"batch_size must be a whole number of samples in 1..{n}, got {batch_size!r}: leave it out to use all "
             "samples in every step"
         )
+
+
+def as_real_array(name: str, value: Any) -> np.ndarray:
+    """Return `value` as a float64 array, or say what about `name` is not finite, real and numeric."""
+    array = real_array(name, value)  # an array that is finite only in a wider type is refused too
+    if not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        refuse_entry(name, array[where], where)
+    return array
+
+
+def check_real(name: str, dtype: Any) -> None:
+    """Raise TypeError unless arrays of this dtype hold real numbers."""
+    if np.dtype(dtype).kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got dtype {dtype}: convert it first, {name}.astype(float)")
+
+
+def refuse_entry(name: str, entry: Any, where: tuple[int, ...]) -> NoReturn:
+    """Raise ValueError: an entry is not finite."""
+    raise ValueError(f"{name} must be finite, got {entry} at index {where}: remove or impute such entries first")

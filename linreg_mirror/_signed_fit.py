@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from linreg_mirror import _matrices
 from linreg_mirror._factor import UpdatedQR
 from linreg_mirror.losses import Array
 
@@ -17,7 +18,7 @@ class SignedFit:
 
     Parameters
     ----------
-    X : array, shape (n, d)
+    X : array or sparse array, shape (n, d)
         Features in columns.
     y : array, shape (n,)
         Targets.
@@ -38,7 +39,7 @@ class SignedFit:
         self.X, self.y, self.residual = X, y, y
         self.members = np.arange(0)
         self.x, self.signs = np.zeros(0), np.zeros(0)
-        self._lengths = np.sqrt(np.einsum("ij,ij->j", X, X))
+        self._lengths = np.sqrt(_matrices.column_weights(X))
         self._size = self._scale = self._distance = _length(y)
         self._factors = UpdatedQR(len(y), min(X.shape))
 
@@ -51,7 +52,7 @@ class SignedFit:
 
     def enter(self, i: int, sign: float) -> dict[int, float]:
         """Let x_i be nonzero, which must lower |y - Xx|; return whoever became zero on the way, with their signs."""
-        self._factors.append(self.X[:, i])
+        self._factors.append(_matrices.column(self.X, i))
         self.members = np.concatenate((self.members, (i,)))
         self.signs = np.concatenate((self.signs, (sign,)))
         x = np.concatenate((self.x, (0.0,)))

@@ -6,6 +6,7 @@ Nothing here calls a solver's formulas: potentials are written out again, in ext
 import numpy as np
 from scipy.optimize import linprog
 
+from linreg_mirror import _matrices
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors import Euclidean, Hyperbolic, Mirror, Power
 from linreg_mirror.problem import Problem, independent
@@ -17,23 +18,29 @@ _EPS = float(np.finfo(float).eps)
 def feasibility(problem: Problem, x: Array) -> float:
     """Return |Xx - y|_inf relative to |y|_inf + max (|X||x|)_i, what rounding in it is relative to.
 
-    Where y is out of the range of X, |X'(Xx - y)|_inf relative to |X|'(|y| + |X||x|) takes its place.
+    Where y is out of the range of X, |X'(Xx - y)|_inf relative to |X|'(|y| + |X||x|) takes its place. The entries of an
+    operator are not known: there |X| counts as zero, and in the second case X'y takes the place of |X|'(...).
     """
     r = problem.residual(x)
-    support = np.flatnonzero(x)
-    size = np.abs(problem.y) + np.abs(problem.X[:, support]) @ np.abs(x[support])
-    # y is no farther from the range than Xx is from y: mostly its rank need not be known.
-    if np.linalg.norm(r) > 1e-10 * np.linalg.norm(problem.y) and problem.inconsistency > 1e-10:
-        r, size = problem.X.T @ r, np.abs(problem.X).T @ size
+    size = np.abs(problem.y) + _matrices.magnitudes(problem.X, x)
+    if _may_be_inconsistent(problem, r) and problem.inconsistency > 1e-10:
+        r, size = problem.X.T @ r, _matrices.magnitudes(problem.X.T, size)
+        size = size if size.any() else np.abs(problem.X.T @ problem.y)
     # What is relative to an infinity is not feasible because of that.
     return float(np.abs(r).max() / (size.max() or 1.0)) if np.isfinite(size).all() else np.inf
 
 
-def outcome(certificate: Certificate, problem: Problem) -> Status:
-    """Return the status of an interpolator with this certificate."""
+def outcome(certificate: Certificate, problem: Problem, x: Array) -> Status:
+    """Return the status of an interpolator x with this certificate."""
     if not certificate.valid:
         return Status.not_certified
-    return Status.converged if problem.inconsistency <= 1e-10 else Status.inconsistent
+    inconsistent = _may_be_inconsistent(problem, problem.residual(x)) and problem.inconsistency > 1e-10
+    return Status.inconsistent if inconsistent else Status.converged
+
+
+def _may_be_inconsistent(problem: Problem, r: Array) -> bool:
+    # y is no farther from the range than Xx is from y: mostly its rank need not be known.
+    return bool(np.linalg.norm(r) > 1e-10 * np.linalg.norm(problem.y))
 
 
 def certify_limit(problem: Problem, mirror: Mirror, A: float, x: Array, s: Array) -> Certificate:
@@ -53,7 +60,7 @@ def certify_limit(problem: Problem, mirror: Mirror, A: float, x: Array, s: Array
     rounding of z is magnified by takes the place of log(1/b).
     """
     wide = np.longdouble
-    z = mirror.initial_dual.astype(wide) - problem.X.T.astype(wide) @ s.astype(wide)
+    z = mirror.initial_dual.astype(wide) - _matrices.transposed_product(problem.X, s)
     size = float(np.abs(x).max()) or 1.0
     log_b = _log_hyperbolic_scale(mirror, wide(A))
     if log_b is not None:
@@ -73,19 +80,16 @@ def certify_limit(problem: Problem, mirror: Mirror, A: float, x: Array, s: Array
     rounding = 64 * _EPS * max(1.0, exponents)
     if isinstance(mirror, Power) and mirror.depth > 2:
         exponents = 1.0  # z is no exponent then, but a number below 1/(D-2)
+    longest = _matrices.longest_column(problem.X)
     difference = float(np.abs(x - represented).max()) / size
     gap = float(gap) / (max(1.0, exponents) * max(float(np.abs(x).sum()), size))
     return Certificate(
         (
             Check("feasibility", feasibility(problem, x), 1e-10),
             Check("primal-dual gap", gap, max(1e-12, rounding)),
-            Check("dual representation", difference, max(1e-10, rounding * _largest_column(problem))),
+            Check("dual representation", difference, max(1e-10, rounding * max(1.0, longest))),
         )
     )
-
-
-def _largest_column(problem: Problem) -> float:
-    return max(1.0, float(np.sqrt((problem.X**2).sum(axis=0)).max()))
 
 
 def _hyperbolic_gap(x: Array, q: Array, log_b: Array) -> Array:
@@ -190,7 +194,7 @@ def l1_unique(
     tight = np.flatnonzero(np.abs(slope) >= 1 - tolerance)
     if not tight.size:
         return True
-    columns, signs = problem.X[:, tight], np.sign(slope[tight])
+    columns, signs = _matrices.columns(problem.X, tight), np.sign(slope[tight])
     if independent(columns):
         return True
     free = np.abs(x[tight]) > tolerance * (np.abs(x).max() or 1.0)

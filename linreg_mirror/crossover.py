@@ -3,17 +3,20 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from linreg_mirror import _matrices
 from linreg_mirror.losses import Array
 
 _REFACTOR = 50  # pivots between two fresh inverses
 
 
-def pivot_to_optimum(X: Array, y: Array, basis: NDArray[np.intp], pivots: int) -> tuple[NDArray[np.intp], Array, Array]:
+def pivot_to_optimum(
+    X: _matrices.Matrix, y: Array, basis: NDArray[np.intp], pivots: int
+) -> tuple[NDArray[np.intp], Array, Array]:
     """Improve a basis of columns until its interpolator has the least L1 norm, or the pivots are spent.
 
     Parameters
     ----------
-    X : array, shape (n, d)
+    X : array, sparse array or operator, shape (n, d)
         Full row rank.
     y : array, shape (n,)
         Targets.
@@ -32,12 +35,12 @@ def pivot_to_optimum(X: Array, y: Array, basis: NDArray[np.intp], pivots: int) -
         The dual vector, X_i's = sign x_i on the basis; |X's| <= 1 everywhere if the optimum was reached.
     """
     basis = basis.copy()
-    values = np.linalg.solve(X[:, basis], y)
+    values = np.linalg.solve(_matrices.columns(X, basis), y)
     signs = np.where(values < 0, -1.0, 1.0)
     inverse, sizes = np.empty(0), np.empty(0)  # made afresh before the first pivot
     for count in range(pivots + 1):
         if count % _REFACTOR == 0:
-            inverse = np.linalg.inv(X[:, basis] * signs)
+            inverse = np.linalg.inv(_matrices.columns(X, basis) * signs)
             sizes = np.maximum(inverse @ y, 0.0)
         s = inverse.T.sum(axis=1)
         slopes = X.T @ s
@@ -45,7 +48,7 @@ def pivot_to_optimum(X: Array, y: Array, basis: NDArray[np.intp], pivots: int) -
         if abs(slopes[entering]) <= 1 + 1e-11 or count == pivots:
             break
         sign = np.sign(slopes[entering])
-        direction = inverse @ (sign * X[:, entering])
+        direction = inverse @ (sign * _matrices.column(X, entering))
         falling = direction > 1e-11
         if not falling.any():
             break  # the norm is bounded below, so that only rounding can say otherwise
@@ -61,5 +64,5 @@ def pivot_to_optimum(X: Array, y: Array, basis: NDArray[np.intp], pivots: int) -
         inverse = inverse - np.multiply.outer(direction, row)
         inverse[leaving] = row
         basis[leaving], signs[leaving] = entering, sign
-    values = np.linalg.solve(X[:, basis], y)
-    return basis, values, np.linalg.solve(X[:, basis].T, signs)
+    square = _matrices.columns(X, basis)
+    return basis, np.linalg.solve(square, y), np.linalg.solve(square.T, signs)

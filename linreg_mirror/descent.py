@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from linreg_mirror import _matrices
 from linreg_mirror._arguments import check_batch_size, check_momentum, check_number, is_whole
 from linreg_mirror._blas import one_thread
 from linreg_mirror.implicit import ImplicitBias
@@ -16,9 +17,9 @@ from linreg_mirror.minibatches import Minibatches, Rows
 from linreg_mirror.parametrizations import Hadamard, Parametrization
 from linreg_mirror.problem import Problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
-from linreg_mirror.stability import largest_stable_step
+from linreg_mirror.stability import has_stable_step, largest_stable_step
 from linreg_mirror.stationarity import require_motion, stationarity
-from linreg_mirror.stepping import Chunk, CompiledSteps, NumpySteps, Stepper
+from linreg_mirror.stepping import Chunk, CompiledSteps, NumpySteps, ProductSteps, Stepper
 from linreg_mirror.trajectory import Certificate, Check, Stats, Status, Trajectory
 
 StepSize = float | Schedule | Callable[[int], float]
@@ -27,6 +28,7 @@ _RUNAWAY = 1e6  # residuals this many times those of the start do not come back
 _ROUNDING = 1e-6  # of a step, in sums of step sizes
 _DRAWN = 1 << 22  # samples drawn ahead, at the most
 _KEPT = 128  # evenly spaced points of a history, and as many geometrically spaced ones
+_HISTORY = 1 << 25  # numbers in a history, at the most: 256 MiB
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,7 +51,7 @@ class Descent(Trajectory):
         factor below what float64 holds.
     largest_stable_step : float or None
         Where the run diverged, a step size that should not: what the function of that name returns, with momentum and
-        all samples (1 - momentum)/(1 + momentum) of it.
+        all samples (1 - momentum)/(1 + momentum) of it. None too where that function has no answer.
 
     Examples
     --------
@@ -105,8 +107,9 @@ def descent(
         at the end and the penalty still to come is below `tolerance`. This is looked at after 64 steps, and then each
         time a quarter has been added to them.
     batch_size : int, optional
-        Samples a step. G_k is the gradient of the batch's loss times n / (samples in the batch): an unbiased estimate
-        of the gradient of f, a sum over samples. Default: all samples, G_k = grad f.
+        Samples a step; an operator has none to choose from. G_k is the gradient of the batch's loss times n / (samples
+        in the batch): an unbiased estimate of the gradient of f, a sum over samples. Default: all samples, and
+        G_k = grad f.
     replacement : bool
         Draw each sample afresh. Default: a new permutation each epoch, the last batch of which may be smaller.
     momentum : float
@@ -117,9 +120,10 @@ def descent(
         Draws the batches; required with `batch_size`.
     keep : sequence of int, optional
         Step numbers at which the path is kept, besides the first and the last. Default: up to 128 evenly and 128
-        geometrically spaced ones.
+        geometrically spaced ones, fewer where their parameters would take more than 256 MiB.
     method : {"compiled", "numpy"}
-        "compiled" runs machine code for x = m*w with squared loss and NumPy for all else; "numpy" runs NumPy always, by
+        "compiled" runs machine code for x = m*w with squared loss (with products by X itself where that is not dense)
+        and NumPy for all else; "numpy" runs NumPy always, by
         the network's own pullback, and takes the log-products of `implicit` from the gradients instead of the factors.
 
     Returns
@@ -134,7 +138,7 @@ def descent(
         If shapes do not match, a number is out of range, the loss is no sum over samples and `batch_size` is given, or
         the start is a saddle point that no step leaves.
     TypeError
-        If `rng` is missing where it is needed.
+        If `rng` is missing where it is needed, or batches are asked of an operator.
 
     Notes
     -----
@@ -158,7 +162,7 @@ def descent(
     batches = None if batch_size is None else _batches(problem, batch_size, replacement, rng)
     sizes = _step_sizes(step_size)
     penalty = _Penalty(as_schedule(schedule), 1 if batches is None else batches.steps_per_epoch)
-    wanted = _history(steps) if keep is None else _kept(keep)
+    wanted = _history(steps, network.theta0.size) if keep is None else _kept(keep)
     stepper = _stepper(problem, network, float(momentum), method)
     here = _Point(0, 0.0, 0.0, float(sizes(0, 1, np.inf)[0]), stepper.theta, stepper.dual.copy())
     points, stable = [here], None
@@ -178,9 +182,11 @@ def descent(
             theta = stepper.theta
             if not _largest_residual(problem, network, theta) <= runaway:
                 status = Status.diverged
-                stable = largest_stable_step(problem, network, momentum, batch_size, replacement, float(alpha.max()))
-                if batch_size is None:  # on the way velocity piles up
-                    stable *= (1 - momentum) / (1 + momentum)
+                if has_stable_step(problem, network):
+                    penalty_then = float(alpha.max())
+                    stable = largest_stable_step(problem, network, momentum, batch_size, replacement, penalty_then)
+                    # Of all samples velocity piles up on the way.
+                    stable *= (1 - momentum) / (1 + momentum) if batch_size is None else 1
                 break
             points.extend(map(_Point, *(column[keep_these] for column in (step, t, A, eta)), thetas, duals))
             here = _Point(int(step[-1]), float(t[-1]), float(A[-1]), float(eta[-1]), theta, stepper.dual.copy())
@@ -305,8 +311,10 @@ def _largest_residual(problem: Problem, network: Parametrization, theta: Array) 
 def _stepper(problem: Problem, network: Parametrization, momentum: float, method: str) -> Stepper:
     if method not in ("compiled", "numpy"):
         raise ValueError(f'method must be "compiled" or "numpy", got {method!r}')
-    if method == "compiled" and isinstance(network, Hadamard) and CompiledSteps.can_do(problem, network):
-        return CompiledSteps(problem, network, momentum)
+    if method == "compiled" and isinstance(network, Hadamard):
+        for steps in (CompiledSteps, ProductSteps):
+            if steps.can_do(problem, network):
+                return steps(problem, network, momentum)
     return NumpySteps(problem, network, momentum)
 
 
@@ -341,13 +349,17 @@ def _step_sizes(step_size: StepSize) -> Callable[[int, int, float], Array]:
     return sizes
 
 
-def _history(steps: int) -> Rows:
-    """Return the step numbers that are kept: evenly and geometrically spaced ones."""
-    return np.unique(np.concatenate([np.linspace(0, steps, _KEPT), np.geomspace(1, steps, _KEPT)]).astype(np.int64))
+def _history(steps: int, size: int) -> Rows:
+    """Return the step numbers that are kept: evenly and geometrically spaced ones, as many as memory is meant for."""
+    count = max(2, min(_KEPT, _HISTORY // (2 * size)))
+    return np.unique(np.concatenate([np.linspace(0, steps, count), np.geomspace(1, steps, count)]).astype(np.int64))
 
 
 def _batches(problem: Problem, batch_size: int, replacement: bool, rng: np.random.Generator | None) -> Minibatches:
     check_batch_size(batch_size, problem.n)
+    _matrices.require_entries(
+        problem.X, "descent in batches", "descent(...) without batch_size, or X as a sparse array"
+    )
     if not problem.loss.separable:
         raise ValueError(
             f"{type(problem.loss).__name__} is not a sum over samples, so that minibatches do not estimate its "

@@ -1,33 +1,33 @@
 """Newton's method on the convex dual of a Bregman projection onto {Xx = y}."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 
+from linreg_mirror import _matrices
+from linreg_mirror._preconditioners import Inverse, Preconditioner, preconditioner
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors import Mirror
+from linreg_mirror.problem import Problem
+
+_BUDGET = 20_000  # products, of which some hundreds are usual
 
 
 @dataclass
 class DualNewton:
     """Solves X primal(z_0 + X'nu, A) = y for nu in R^n.
 
-    The Hessian X diag(metric) X' is never formed where d is large. Columns are ranked by their weight in it; the
-    heaviest enter exactly, all others with the mean of their weights, which costs no more than a multiple of the Gram
-    matrix XX' that is computed once. That matrix preconditions conjugate gradients on the true Hessian, two
-    matrix-vector products a step.
+    The Hessian X diag(metric) X' is never formed where d is large: conjugate gradients take two matrix-vector products
+    a step, and a preconditioner that is close to the Hessian makes them few.
 
     Parameters
     ----------
-    X : array, shape (n, d)
+    X : array, sparse array or operator, shape (n, d)
         Full row rank.
     y : array, shape (n,)
         Targets.
-    gram : array, shape (n, n)
-        XX'.
+    precondition : Preconditioner
+        What takes the Hessian's place.
 
     Attributes
     ----------
@@ -35,27 +35,27 @@ class DualNewton:
         Newton steps, products with the true Hessian, and preconditioners made so far.
     """
 
-    X: Array
+    X: _matrices.Matrix
     y: Array
-    gram: Array
+    precondition: Preconditioner
     iterations: int = 0
     products: int = 0
     factorizations: int = 0
 
-    @cached_property
-    def column_weights(self) -> Array:
-        """Squared norms of the columns, shape (d,)."""
-        return np.einsum("ij,ij->j", self.X, self.X)
+    @classmethod
+    def of(cls, problem: Problem) -> "DualNewton":
+        """Return the method for a reduced problem."""
+        return cls(problem.X, problem.y, preconditioner(problem))
 
     @property
-    def exact_columns(self) -> int:
-        """How many columns enter the preconditioner exactly."""
-        n, d = self.X.shape
-        return d if d <= 4 * n else 2 * n
+    def exhausted(self) -> bool:
+        """Whether more products were taken than a problem needs that can be solved."""
+        return self.products > _BUDGET
 
     def minimum_norm(self, residual: Array) -> tuple[Array, Array]:
-        """Return nu and x = X'nu, the smallest x with Xx = residual."""
-        nu = _inverse(self.gram)(residual)
+        """Return nu and x = X'nu, the smallest x with Xx = residual, or about so."""
+        solve = self.precondition.minimum_norm() or self.inverse(np.ones(self.X.shape[1]))
+        nu = solve(residual)
         return nu, self.X.T @ nu
 
     def solve(
@@ -71,7 +71,7 @@ class DualNewton:
             stale = 0 if residual < 0.5 * best_residual else stale + 1
             if residual < best_residual:
                 best, best_residual = nu, residual
-            if residual <= tolerance or (stale >= 3 and residual < 1e-6 * np.abs(self.y).max()):
+            if residual <= tolerance or (stale >= 3 and residual < 1e-6 * np.abs(self.y).max()) or self.exhausted:
                 break
             self.iterations += 1
             nu = self.towards(mirror, z0, A, nu, self.inverse(mirror.metric(z, A))(r))
@@ -102,31 +102,26 @@ class DualNewton:
         error = self.X @ (mirror.primal_rate(z, A) * dA + metric * (dz0 + self.X.T @ guess))
         return guess - self.inverse(metric)(error)
 
-    def inverse(self, metric: Array) -> Callable[[Array], Array]:
+    def inverse(self, metric: Array) -> Inverse:
         """Return v -> (X diag(metric) X')^-1 v."""
-        X = self.X
-        d = X.shape[1]
-        if self.exact_columns == d:
-            hessian = (X * metric) @ X.T
-        else:
-            weight = metric * self.column_weights
-            heavy = np.argpartition(weight, d - self.exact_columns)[d - self.exact_columns :]
-            rest = weight.sum() - weight[heavy].sum()
-            mean = max(rest, 0.0) / max(self.column_weights.sum() - self.column_weights[heavy].sum(), 1e-300)
-            columns = X[:, heavy]
-            hessian = mean * self.gram + (columns * (metric[heavy] - mean)) @ columns.T
         self.factorizations += 1
-        solve = _inverse(hessian)
-        if self.exact_columns == d:
-            return solve
-        return lambda v: self._conjugate_gradients(metric, v, solve)
+        solve = self.precondition(metric)
+        return solve if self.precondition.exact else lambda v: self._iterated(metric, v, solve)
 
-    def _conjugate_gradients(self, metric: Array, v: Array, precondition: Callable[[Array], Array]) -> Array:
+    def _iterated(self, metric: Array, v: Array, precondition: Inverse) -> Array:
+        x, finished = self._conjugate_gradients(metric, v, precondition)
+        if finished or self.precondition.stronger is None:
+            return x
+        self.precondition = self.precondition.stronger()
+        return self.inverse(metric)(v)
+
+    def _conjugate_gradients(self, metric: Array, v: Array, precondition: Inverse) -> tuple[Array, bool]:
+        """Return H^-1 v, and whether that was reached within the preconditioner's rounds."""
         X = self.X
         x, r = np.zeros_like(v), v.copy()
         p = z = precondition(r)
         rz = first = float(r @ z)
-        for _ in range(40):
+        for _ in range(self.precondition.rounds):
             Hp = X @ (metric * (X.T @ p))
             self.products += 1
             curvature = float(p @ Hp)
@@ -139,23 +134,4 @@ class DualNewton:
             if not rz > 1e-6 * first:
                 break
             p = z + rz / previous * p
-        return x if x.any() else precondition(v)
-
-
-def _inverse(hessian: Array) -> Callable[[Array], Array]:
-    """Return v -> H^-1 v, restricted to the directions in which H is above rounding.
-
-    Where a vertex has fewer weights than there are samples, H loses rank as b falls. Steps along what is lost would
-    be rounding errors divided by rounding errors, and wake weights that are asleep; there nu keeps its predicted value.
-    """
-    try:
-        factor = cho_factor(hessian, lower=True, check_finite=False)
-        pivots = np.diag(factor[0])
-        if pivots.min() ** 2 > 1e-11 * pivots.max() ** 2:
-            return lambda v: cho_solve(factor, v, check_finite=False)
-    except LinAlgError:
-        pass
-    values, vectors = eigh(hessian, check_finite=False)
-    seen = values > 1e-12 * values[-1]
-    values, vectors = values[seen], vectors[:, seen]
-    return lambda v: vectors @ ((vectors.T @ v) / values)
+        return (x if x.any() else precondition(v)), not rz > 1e-6 * first

@@ -10,12 +10,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils import validation as sk
 
-from linreg_mirror._arguments import check_integer
+from linreg_mirror._arguments import as_real_array, check_integer
 from linreg_mirror.descent import descent
 from linreg_mirror.limits import limit
 from linreg_mirror.losses import Array
 from linreg_mirror.parametrizations import Hadamard, Power
-from linreg_mirror.problem import Problem, as_real_array
+from linreg_mirror.problem import Problem
 from linreg_mirror.saddles import saddles
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
 from linreg_mirror.stability import largest_stable_step
@@ -106,8 +106,8 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
     Notes
     -----
     Woodworth et al. (arXiv 2002.09277) for the scale; Mask in the Mirror (arXiv 2408.09966), Theorem 2.3, for "limit".
-    For several targets wrap it into `sklearn.multioutput.MultiOutputRegressor`. Sparse X is made dense in `fit`, not in
-    `predict`.
+    For several targets wrap it into `sklearn.multioutput.MultiOutputRegressor`. Sparse X stays sparse without
+    intercept; with one, centring makes it dense in `fit`.
 
     Examples
     --------
@@ -309,17 +309,16 @@ def _advice(solved: Any) -> str:
     return f"The certificate_ is {solved.certificate}."
 
 
-def _centred(X: Any, y: Array, weights: Array | None, intercept: bool) -> tuple[Array, Array, Array, float]:
-    """Return X and y as the solvers want them, dense, centred and with weighted rows, and what was subtracted."""
-    if scipy.sparse.issparse(X):
-        X = X.toarray()
+def _centred(X: Any, y: Array, weights: Array | None, intercept: bool) -> tuple[Any, Array, Array, float]:
+    """Return X and y as the solvers want them, centred and with weighted rows, and what was subtracted."""
     centre, mean = np.zeros(X.shape[1]), 0.0
     if intercept:
+        X = X.toarray() if scipy.sparse.issparse(X) else X  # centred it would be dense anyway
         centre, mean = np.average(X, axis=0, weights=weights), float(np.average(y, weights=weights))
         X, y = X - centre, y - mean
     if weights is not None:
         root = np.sqrt(weights)
-        X, y = root[:, None] * X, root * y
+        X, y = scipy.sparse.diags_array(root) @ X, root * y
     return X, y, centre, mean
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from linreg_mirror import _matrices
 from linreg_mirror._arguments import check_number
 from linreg_mirror._blas import one_thread
 from linreg_mirror.integration import INTEGRATORS, History, System, integrate, penalty_to_come
@@ -44,7 +45,7 @@ def flow(
     Parameters
     ----------
     problem : Problem
-        X is (n, d).
+        X is (n, d). An operator, and a sparse X with more than 5000 rows, needs method="parameters".
     network : Parametrization
         How x depends on parameters, and where they start; d must match.
     schedule : Schedule or float, optional
@@ -164,6 +165,9 @@ def _dual_system(
     problem: Problem, network: Parametrization, schedule: Schedule, accuracy: float, tolerance: float
 ) -> System:
     mirror = network.mirror()
+    instead = "limit(problem, network), descent(problem, network, step_size), or flow(..., method='parameters')"
+    _matrices.require_entries(problem.X, "flow with its Jacobian", instead)
+    _matrices.require_gram(problem.X, "flow with its Jacobian", instead)
     X, Xt, y, loss, z0 = problem.X, problem.X.T, problem.y, problem.loss, mirror.initial_dual
     basis = problem.range_basis if problem.inconsistency else None
     gradient_scale = problem.gradient_scale or 1.0
@@ -181,7 +185,7 @@ def _dual_system(
         A = decay(t)
         z = z0 - Xt @ s
         r = X @ mirror.primal(z, A) - y
-        return -mirror.dual_rate(A) * in_range(loss.hessian_product(r, (X * mirror.metric(z, A)) @ Xt))
+        return -mirror.dual_rate(A) * in_range(loss.hessian_product(r, _matrices.gram(X, mirror.metric(z, A))))
 
     def violation(t: float, s: Array) -> float:
         x = mirror.primal(z0 - Xt @ s, decay(t))
@@ -195,7 +199,7 @@ def _dual_system(
     if isinstance(mirror, Euclidean):
         # x is proportional to the dual here, and so is its error: f's slope cannot be smaller than that.
         accuracy = min(accuracy, 0.1 * tolerance)
-    longest = float(np.sqrt((X**2).sum(axis=0)).max()) or 1.0
+    longest = _matrices.longest_column(X) or 1.0
     size = float(np.abs(y).max()) / longest or 1.0  # of the weights that fit y, in order of magnitude
     relative, absolute = mirror.resolution(size, schedule.integral(0.0, np.inf) if schedule.integrable else 0.0)
     if relative < _FINEST:

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from linreg_mirror._arguments import check_integer, check_number, check_rng
+from linreg_mirror._arguments import as_real_array, check_integer, check_number, check_rng
 from linreg_mirror.losses import Array
 from linreg_mirror.matrix_instances import matrix_sensing, multi_output
-from linreg_mirror.problem import Problem, as_real_array
+from linreg_mirror.problem import Problem
 
 __all__ = [
     "breast_cancer",

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from linreg_mirror import _matrices
 from linreg_mirror._arguments import check_number
 from linreg_mirror._blas import one_thread
 from linreg_mirror.certificates import certify_limit, outcome
@@ -20,6 +21,10 @@ from linreg_mirror.trajectory import Solution, Stats
 # problems at tiny scales.
 _COARSE, _FINE = 1e-2, 1e-6
 _BUDGET = 1000  # Newton steps after which stages are no longer halved; 15 are usual, and 100 rare
+_UNRESOLVED = (
+    "conjugate gradients did not resolve the dual of this X: ask for a larger scale, divide rows of X and y by the "
+    "norms of the rows, or give X as a dense array"
+)
 
 
 @one_thread()
@@ -59,6 +64,11 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
 
     Notes
     -----
+    Of an operator, and of a sparse X with n d > 10^7, the Hessian is known by its products only, which conjugate
+    gradients take; where those are slow to converge and n <= 5000, they are preconditioned by the heaviest columns,
+    which an operator yields by products with unit vectors. What they do not resolve is `not_certified`, and
+    `stats.notes` says what to try.
+
     Mask in the Mirror (arXiv 2408.09966), Theorem 2.3. `linreg_mirror.minimum_l1` is the limit of scale 0.
 
     Examples
@@ -81,32 +91,33 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
             f"decay must be a finite number >= 0, the integral of alpha, got {decay!r}: for infinite decay of x = m*w "
             "ask minimum_l1(problem)"
         )
-    if problem.inconsistency > 1e-10 and not isinstance(problem.loss, Squared):
+    if not isinstance(problem.loss, Squared) and problem.inconsistency > 1e-10:
         raise ValueError(
             "Xx = y has no solution, and what the flow then converges to depends on the loss: write "
             "flow(problem, network) instead, or Problem(X, y) for least squares"
         )
     mirror = network.mirror()
     reduced, lift = problem.reduced()
-    newton = DualNewton(reduced.X, reduced.y, reduced.gram)
+    newton = DualNewton.of(reduced)
     for on_the_way in (_COARSE, _FINE):
         nu = follow(newton, mirror, decay, tolerance, on_the_way)
         x = _polished(newton, mirror, decay, nu)
         s = -lift(nu)
         certificate = certify_limit(problem, mirror, decay, x, s)
-        if certificate.valid:
+        if certificate.valid or newton.exhausted:
             break
     return Solution(
         x=x,
         dual=s,
         log_scale=mirror.log_scale_at(decay) if isinstance(mirror, Hyperbolic | Power) else None,
-        status=outcome(certificate, problem),
+        status=outcome(certificate, problem, x),
         stats=Stats(
             method="Newton on the dual, continued in the scale",
             steps=newton.iterations,
             evaluations=newton.products,
             factorizations=newton.factorizations,
             seconds=clock.perf_counter() - started,
+            notes=() if certificate.valid or _matrices.is_dense(problem.X) else (_UNRESOLVED,),
         ),
         certificate=certificate,
         unique=True,  # R is strictly convex
@@ -164,7 +175,12 @@ def _advance(
     change = newton.predict(mirror, z, before.A, potential.z0 - before.z0, potential.A - before.A, guess)
     nu = newton.towards(mirror, potential.z0, potential.A, stage.nu + guess, change - guess)
     reached = Stage(potential, *newton.solve(mirror, potential.z0, potential.A, nu, required))
-    if reached.residual <= max(required, 1e-6 * coarse) or halvings == 0 or newton.iterations > _BUDGET:
+    if (
+        reached.residual <= max(required, 1e-6 * coarse)
+        or halvings == 0
+        or newton.iterations > _BUDGET
+        or newton.exhausted
+    ):
         return reached
     middle = Potential(
         0.5 * (before.z0 + potential.z0), 0.5 * (before.A + potential.A), potential.growth**0.5, last=False

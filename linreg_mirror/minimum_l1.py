@@ -7,6 +7,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from linreg_mirror import _matrices
 from linreg_mirror._blas import one_thread
 from linreg_mirror.certificates import l1_certificate, l1_unique, outcome
 from linreg_mirror.crossover import pivot_to_optimum
@@ -19,6 +20,7 @@ from linreg_mirror.trajectory import Certificate, Solution, Stats
 
 # Off the support x_i is about exp(-L (1 - |X_i's|)), L = log(1/b): at this L it vanishes for any slack over 1e-4.
 _LARGEST_L = 4e5
+_DENSE = 10**7  # entries of a sparse X that are made dense at once
 _ZERO = 1e-11  # of the largest entry: what a linear solve leaves of an entry that is zero
 
 
@@ -81,8 +83,10 @@ class _Vertex(NamedTuple):
 @one_thread()
 def _through_the_mirror(problem: Problem) -> Solution:
     started = clock.perf_counter()
+    _matrices.require_entries(problem.X, "minimum_l1", "limit(problem, Hadamard.from_scale(1e-6, d=problem.d))")
+    _matrices.require_gram(problem.X, "minimum_l1", 'minimum_l1(problem, method="highs")')
     reduced, lift = problem.reduced()
-    newton = DualNewton(reduced.X, reduced.y, reduced.gram)
+    newton = DualNewton.of(reduced)
     best = _certified(reduced, np.arange(0), np.zeros(0), np.zeros(reduced.n))  # x = 0, the answer for y = 0
     if not best.certificate.valid:
         # Scales are relative to the size of the minimum-norm interpolator.
@@ -100,7 +104,7 @@ def _through_the_mirror(problem: Problem) -> Solution:
         x=x,
         dual=s,
         log_scale=None,
-        status=outcome(certificate, problem),
+        status=outcome(certificate, problem, x),
         stats=Stats(
             method="mirror limit as b -> 0, then a vertex",
             steps=newton.iterations,
@@ -120,7 +124,8 @@ def _vertex(problem: Problem, mirror: Hyperbolic, stage: Stage) -> _Vertex | Non
     z = z0 + X.T @ stage.nu
     x = mirror.primal(z, A)
     basis = _basis(X, np.abs(x))
-    values = np.linalg.lstsq(X[:, basis], y)[0] if len(basis) < n else np.linalg.solve(X[:, basis], y)
+    chosen = _matrices.columns(X, basis)
+    values = np.linalg.lstsq(chosen, y)[0] if len(basis) < n else np.linalg.solve(chosen, y)
     large = np.abs(values) > _ZERO * np.abs(values).max()
     wrong = np.count_nonzero(values[large] * x[basis[large]] < 0)
     if large.all() and len(basis) == n:
@@ -130,10 +135,10 @@ def _vertex(problem: Problem, mirror: Hyperbolic, stage: Stage) -> _Vertex | Non
         return _certified(problem, *pivot_to_optimum(X, y, basis, pivots=5 * n if last else 20 + n // 4))
     # Fewer weights than samples: the dual is not unique, and the limit's own, divided by the exponent of a weight of
     # size one, is one of them up to terms of order 1/L. Least squares on the support removes those.
-    support = basis[large]
-    values = np.linalg.lstsq(X[:, support], y)[0]
+    support, chosen = basis[large], chosen[:, large]
+    values = np.linalg.lstsq(chosen, y)[0]
     s = 2 * stage.nu / max(float(np.abs(2 * (z - z0)).max()), np.finfo(float).tiny)
-    s = s + np.linalg.lstsq(X[:, support].T, np.sign(values) - X[:, support].T @ s)[0]
+    s = s + np.linalg.lstsq(chosen.T, np.sign(values) - chosen.T @ s)[0]
     vertex = _certified(problem, support, values, s)
     if last and len(basis) == n and not vertex.certificate.valid:
         return _certified(problem, *pivot_to_optimum(X, y, basis, pivots=5 * n))
@@ -144,7 +149,7 @@ def _certified(problem: Problem, basis: NDArray[np.intp], values: Array, s: Arra
     large = np.abs(values) > _ZERO * np.abs(values).max(initial=0.0)
     if not large.all():
         basis = basis[large]
-        values = np.linalg.lstsq(problem.X[:, basis], problem.y)[0]
+        values = np.linalg.lstsq(_matrices.columns(problem.X, basis), problem.y)[0]
     x = np.zeros(problem.d)
     x[basis] = values
     return _Vertex(x, s, l1_certificate(problem, x, s))
@@ -154,17 +159,19 @@ def _gap(vertex: _Vertex) -> float:
     return sum(max(0.0, check.value / check.tolerance) for check in vertex.certificate.checks)
 
 
-def _basis(X: Array, size: Array) -> NDArray[np.intp]:
+def _basis(X: _matrices.Matrix, size: Array) -> NDArray[np.intp]:
     """Return linearly independent columns, heavy ones first; of equal columns only one."""
     n, d = X.shape
     by_size = np.argsort(-size)
-    if independent(X[:, by_size[:n]]):
+    if independent(_matrices.columns(X, by_size[:n])):
         return by_size[:n]
     basis = by_size[:0]
-    for heavy in (by_size[: 2 * n], by_size):  # all of them only if copies crowd the heavy ones
+    # All of them only if copies crowd the heavy ones; of a sparse X as many as are easily made dense.
+    most = d if _matrices.is_dense(X) else max(2 * n, _DENSE // n)
+    for heavy in (by_size[: 2 * n], by_size[:most]):
         # Weights below rounding still have an order, and tell which columns are next to enter.
         weight = np.maximum(size[heavy] / size[heavy[0]], 1e-8)
-        factors = scipy.linalg.qr(X[:, heavy] * weight, mode="r", pivoting=True, check_finite=False)
+        factors = scipy.linalg.qr(_matrices.columns(X, heavy) * weight, mode="r", pivoting=True, check_finite=False)
         pivots, order = np.abs(np.diag(factors[0])), factors[-1]
         basis = heavy[order[: np.count_nonzero(pivots > 1e-14 * pivots[0])]]
         if len(basis) == min(n, d):

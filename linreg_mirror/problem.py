@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import scipy.linalg
+from scipy.sparse.linalg import lsqr
 
-from linreg_mirror._arguments import real_array
+from linreg_mirror import _matrices
+from linreg_mirror._arguments import as_real_array
+from linreg_mirror._matrices import Matrix
 from linreg_mirror.losses import Array, Loss, Squared
 
 _SMALLEST, _LARGEST = 1e-152, 1e152  # their squares, and sums of these, are numbers in float64
@@ -20,10 +22,13 @@ class Problem:
 
     Parameters
     ----------
-    X : array_like, shape (n, d)
+    X : array_like, sparse array or matrix, or scipy.sparse.linalg.LinearOperator, shape (n, d)
         Samples in rows, features in columns. Converted to float64; integer and float32 input is accepted.
         Zero columns, duplicated columns, rank-deficient X and n >= d are allowed and have defined answers:
-        a feature that X does not see keeps what initialisation and decay make of it.
+        a feature that X does not see keeps what initialisation and decay make of it. Any sparse format is accepted and
+        compressed, duplicates summed. An operator must be real and have matvec and rmatvec; that they multiply by
+        transposed matrices is checked on one pair of random vectors, that they are linear and give the same answer each
+        time is not. `limit`, `descent` and `minimum_l2` take all three; what else reads entries of X says so.
     y : array_like, shape (n,)
         Targets. y = 0 is allowed.
     loss : Loss
@@ -35,9 +40,10 @@ class Problem:
     ------
     ValueError
         If X is not a matrix with at least one row and one column, if y does not match it, if an entry is not finite,
-        or if the largest of X or y is beyond 1e152 or, but for zeros alone, below 1e-152.
+        or if the largest of X or y is beyond 1e152 or, but for zeros alone, below 1e-152, or if an operator's two
+        products do not belong to one matrix.
     TypeError
-        If X or y is not real and numeric.
+        If X or y is not real and numeric, or X an operator without rmatvec.
 
     Examples
     --------
@@ -49,13 +55,13 @@ class Problem:
     2.0
     """
 
-    X: Array
+    X: Matrix
     y: Array
     loss: Loss = Squared()
     truth: Array | None = None
 
     def __post_init__(self) -> None:
-        X, y = as_real_array("X", self.X), as_real_array("y", self.y)
+        X, y = _matrices.as_matrix("X", self.X), as_real_array("y", self.y)
         if X.ndim != 2 or 0 in X.shape:
             raise ValueError(
                 f"X must be a matrix (n samples, d features) with n, d >= 1, got shape {X.shape}: "
@@ -67,7 +73,7 @@ class Problem:
                 "write Problem(X, np.ravel(y)) if y is a column"
             )
         for name, array in (("X", X), ("y", y)):
-            largest = float(np.abs(array).max())
+            largest = _matrices.largest_entry(array)
             if largest and not _SMALLEST <= largest <= _LARGEST:
                 raise ValueError(
                     f"the largest entry of {name} must lie between {_SMALLEST:g} and {_LARGEST:g}, so that squares are "
@@ -147,14 +153,23 @@ class Problem:
 
     @cached_property
     def gram(self) -> Array:
-        """XX', shape (n, n)."""
-        return self.X @ self.X.T
+        """XX', shape (n, n); of an operator by n products with X and n with X'."""
+        return _matrices.gram(self.X)
+
+    @property
+    def rank_is_cheap(self) -> bool:
+        """Whether solvers may ask for the rank: not of operators, nor of sparse X with n d > 10^7."""
+        return _matrices.has_gram(self.X)
 
     @cached_property
     def range_basis(self) -> Array:
         """Orthonormal basis of the range of X, shape (n, rank)."""
-        left, singular, _ = scipy.linalg.svd(self.X, full_matrices=False)
-        return left[:, singular > singular[0] * max(self.X.shape) * np.finfo(float).eps]
+        X = _matrices.dense_if_small(self.X)
+        if X is None:  # squares the condition number: directions below 1e-7 of the longest count as none
+            values, vectors = scipy.linalg.eigh(self.gram)
+            return vectors[:, values > values[-1] * self.n * np.finfo(float).eps]
+        left, singular, _ = scipy.linalg.svd(X, full_matrices=False)
+        return left[:, singular > singular[0] * max(X.shape) * np.finfo(float).eps]
 
     @cached_property
     def rank(self) -> int:
@@ -168,23 +183,44 @@ class Problem:
         """Return an equivalent problem with full row rank, and the map of its dual vectors back to R^n.
 
         Its equations Xx = y are those of least squares, projected onto the range of X: independent, and solvable. Of a
-        zero matrix one row is kept.
+        sparse X some rows are chosen. Of a zero matrix one row is kept. Where the rank is not cheap all rows are kept,
+        and only y is projected.
         """
+        if not self.rank_is_cheap:
+            return (self if not self.inconsistency else Problem(self.X, self.y - self._outside)), lambda s: s
         if self.rank == self.n:
             return self, lambda s: s
         basis = self.range_basis if self.rank else np.eye(self.n, 1)
         y = basis.T @ self.y
         if not self.rank or np.abs(y).max() <= 8 * np.finfo(float).eps * np.abs(self.y).max():
             y = np.zeros(len(y))  # nothing of y is in the range
-        return Problem(basis.T @ self.X, y), lambda s: basis @ s
+        if _matrices.is_dense(self.X):
+            return Problem(basis.T @ self.X, y), lambda s: basis @ s
+        chosen = np.sort(scipy.linalg.qr(basis.T, mode="r", pivoting=True)[-1][: len(y)])
+
+        def lift(s: Array) -> Array:
+            whole = np.zeros(self.n)
+            whole[chosen] = s
+            return whole
+
+        return Problem(_matrices.rows(self.X)[chosen], (basis @ y)[chosen]), lift
 
     @cached_property
     def inconsistency(self) -> float:
         """Distance of y from the range of X, relative to |y|; zero where Xx = y has a solution."""
-        if self.rank == self.n or not self.y.any():
-            return 0.0
-        outside = self.y - self.range_basis @ (self.range_basis.T @ self.y)
-        return float(np.linalg.norm(outside) / np.linalg.norm(self.y))
+        outside = self._outside
+        return float(np.linalg.norm(outside) / np.linalg.norm(self.y)) if outside.any() else 0.0
+
+    @cached_property
+    def _outside(self) -> Array:
+        """What of y is outside the range of X, shape (n,); where the rank is not cheap, LSQR says."""
+        if not self.y.any():
+            return np.zeros(self.n)
+        if self.rank_is_cheap:
+            basis = self.range_basis if self.rank < self.n else None
+            return np.zeros(self.n) if basis is None else self.y - basis @ (basis.T @ self.y)
+        x, found, *_ = lsqr(self.X, self.y, atol=1e-13, btol=1e-13, conlim=0, iter_lim=4 * min(self.n, self.d))
+        return self.y - self.X @ x if found in (0, 2) else np.zeros(self.n)  # X'y = 0, or X'r = 0 but not r
 
 
 def independent(columns: Array, tolerance: float = 1e-12) -> bool:
@@ -195,14 +231,3 @@ def independent(columns: Array, tolerance: float = 1e-12) -> bool:
     # An upper triangle is its own LU factorisation, from which LAPACK estimates 1/condition.
     (estimate,) = scipy.linalg.get_lapack_funcs(("gecon",), (triangle,))
     return bool(estimate(triangle, np.abs(triangle).sum(axis=0).max())[0] > tolerance)
-
-
-def as_real_array(name: str, value: Any) -> Array:
-    """Return `value` as a float64 array, or say what about `name` is not finite, real and numeric."""
-    array = real_array(name, value)  # an array that is finite only in a wider type is refused too
-    if not np.isfinite(array).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(
-            f"{name} must be finite, got {array[where]} at index {where}: remove or impute such entries first"
-        )
-    return array

@@ -6,7 +6,9 @@ from contextlib import suppress
 
 import numpy as np
 from scipy.optimize import linprog
+from scipy.sparse.linalg import lsqr
 
+from linreg_mirror import _matrices
 from linreg_mirror._arguments import check_number
 from linreg_mirror.certificates import (
     feasibility,
@@ -20,13 +22,16 @@ from linreg_mirror.losses import Array
 from linreg_mirror.problem import Problem
 from linreg_mirror.trajectory import Certificate, Check, Solution, Stats, Status
 
+_OPERATOR = "limit(problem, Hadamard.from_scale(1e-6, d=problem.d))"  # what to ask instead of it
+
 
 def minimum_l1_highs(problem: Problem, method: str = "highs-ds") -> Solution:
     """Return the minimum-L1 interpolator found by HiGHS, as the linear programme in (x+, x-)."""
     started = clock.perf_counter()
+    _matrices.require_entries(problem.X, "HiGHS", _OPERATOR)
     reduced, lift = problem.reduced()
-    X, y = reduced.X, reduced.y
-    answer = linprog(np.ones(2 * problem.d), A_eq=np.hstack([X, -X]), b_eq=y, method=method)
+    programme = _matrices.mirrored(reduced.X)
+    answer = linprog(np.ones(2 * problem.d), A_eq=programme, b_eq=reduced.y, method=method)
     if answer.status != 0:
         raise ArithmeticError(f"HiGHS gave up on the minimum-L1 programme of these X and y: {answer.message}")
     x = answer.x[: problem.d] - answer.x[problem.d :]
@@ -38,8 +43,9 @@ def minimum_l1_cvxpy(problem: Problem) -> Solution:
     import cvxpy as cp
 
     started = clock.perf_counter()
+    _matrices.require_entries(problem.X, "cvxpy", _OPERATOR)
     reduced, lift = problem.reduced()
-    X, y = reduced.X, reduced.y
+    X, y = _matrices.as_sparse_matrix(reduced.X), reduced.y
     if not y.any():
         return _l1_solution(problem, np.zeros(problem.d), np.zeros(problem.n), "cvxpy with Clarabel", started)
     x = cp.Variable(problem.d)
@@ -94,7 +100,8 @@ def minimum_nuclear(problem: Problem, shape: tuple[int, int], *, positive: bool 
             f"shape must be {'square' if positive else '(rows, columns)'} with {problem.d} entries, one a feature, got "
             f"{shape}"
         )
-    reduced, lift = problem.reduced()
+    X = _matrices.dense(problem.X, "minimum_nuclear", "Problem(X.toarray(), y)")
+    reduced, lift = Problem(X, problem.y).reduced()
     X, y = reduced.X, reduced.y
     x, s = np.zeros(problem.d), np.zeros(problem.n)
     if y.any():
@@ -113,7 +120,7 @@ def minimum_nuclear(problem: Problem, shape: tuple[int, int], *, positive: bool 
         x=x,
         dual=s,
         log_scale=None,
-        status=outcome(certificate, problem),
+        status=outcome(certificate, problem, x),
         stats=Stats(method="cvxpy with Clarabel", seconds=clock.perf_counter() - started),
         certificate=certificate,
     )
@@ -140,8 +147,12 @@ def minimum_l2(problem: Problem) -> Solution:
     [0.4, 0.8]
     """
     started = clock.perf_counter()
-    x, *_ = np.linalg.lstsq(problem.X, problem.y)
-    dual = np.linalg.lstsq(problem.X.T, x)[0]
+    if _matrices.is_dense(problem.X):
+        x, *_ = np.linalg.lstsq(problem.X, problem.y)
+        dual, method = np.linalg.lstsq(problem.X.T, x)[0], "numpy lstsq"
+    else:
+        x, method = _golub_kahan(problem.X, problem.y), "scipy lsqr"
+        dual = _golub_kahan(problem.X.T, x)
     off_range = np.abs(x - problem.X.T @ dual).max() / (np.abs(x).max() or 1.0)
     certificate = Certificate(
         (
@@ -153,11 +164,18 @@ def minimum_l2(problem: Problem) -> Solution:
         x=x,
         dual=dual,
         log_scale=None,
-        status=outcome(certificate, problem),
-        stats=Stats(method="numpy lstsq", seconds=clock.perf_counter() - started),
+        status=outcome(certificate, problem, x),
+        stats=Stats(method=method, seconds=clock.perf_counter() - started),
         certificate=certificate,
         unique=True,
     )
+
+
+def _golub_kahan(X: _matrices.Matrix, y: Array) -> Array:
+    x = np.zeros(X.shape[1])
+    for _ in range(3):  # anew from the residual: its own stopping rules are relative to what rounding has left
+        x = x + lsqr(X, y - X @ x, atol=1e-15, btol=1e-15, conlim=0, iter_lim=20 * min(X.shape))[0]
+    return x
 
 
 @np.errstate(all="ignore")  # what overflows fails the certificate
@@ -192,6 +210,7 @@ def lasso(problem: Problem, weight: float) -> Solution:
 
     started = clock.perf_counter()
     check_number("weight", weight)
+    _matrices.require_entries(problem.X, "lasso", "descent(problem, network, step_size, weight / 2)")
     if not 0 < weight / problem.n < np.inf:
         raise ValueError(
             f"weight must be finite and positive, got {weight!r}: for weight 0 ask minimum_l1 or minimum_l2"
@@ -202,7 +221,7 @@ def lasso(problem: Problem, weight: float) -> Solution:
         x = np.array(model.fit(problem.X, problem.y).coef_)
     support = np.flatnonzero(x)
     if support.size:
-        columns = problem.X[:, support]
+        columns = _matrices.columns(problem.X, support)
         values = np.linalg.lstsq(columns.T @ columns, columns.T @ problem.y - weight * np.sign(x[support]))[0]
         if (values * x[support] > 0).all():
             x[support] = values
@@ -219,9 +238,10 @@ def lasso(problem: Problem, weight: float) -> Solution:
 
 def weighted_l1_cost(problem: Problem, weights: Array) -> float:
     """Return min sum (1 - weights_i) x_i^+ + (1 + weights_i) x_i^- over Xx = y by HiGHS: |x|_1 - <weights, x>."""
+    _matrices.require_entries(problem.X, "HiGHS", _OPERATOR)
     reduced, _ = problem.reduced()
-    X, y = reduced.X, reduced.y
-    answer = linprog(np.concatenate([1 - weights, 1 + weights]), A_eq=np.hstack([X, -X]), b_eq=y, method="highs-ds")
+    costs, programme = np.concatenate([1 - weights, 1 + weights]), _matrices.mirrored(reduced.X)
+    answer = linprog(costs, A_eq=programme, b_eq=reduced.y, method="highs-ds")
     if answer.status != 0:
         raise ArithmeticError(f"HiGHS gave up on the weighted L1 programme: {answer.message}")
     return float(answer.fun)
@@ -233,7 +253,7 @@ def _l1_solution(problem: Problem, x: Array, s: Array, method: str, started: flo
         x=x,
         dual=s,
         log_scale=None,
-        status=outcome(certificate, problem),
+        status=outcome(certificate, problem, x),
         stats=Stats(method=method, steps=steps, seconds=clock.perf_counter() - started),
         certificate=certificate,
         unique=l1_unique(problem, x, s) if certificate.valid else None,

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from linreg_mirror._arguments import real_array
+from linreg_mirror import _matrices
+from linreg_mirror._arguments import as_real_array, real_array
 from linreg_mirror._blas import one_thread
 from linreg_mirror._signed_fit import SignedFit
 from linreg_mirror.certificates import l1_certificate, l1_unique, outcome
 from linreg_mirror.losses import Array, Squared
-from linreg_mirror.problem import Problem, as_real_array
+from linreg_mirror.problem import Problem
 from linreg_mirror.trajectory import Certificate, Solution, Stats, Status
 
 _TIE = 1e-14  # of the time: coordinates that arrive within it arrive at once
@@ -213,6 +214,7 @@ def saddles(problem: Problem, weights: Any = None) -> SaddlePath:
             f"the path from saddle to saddle is known for the squared loss only, got {problem.loss!r}: write "
             "saddles(Problem(problem.X, problem.y)), or flow(problem, network) at a small scale"
         )
+    _matrices.require_entries(problem.X, "saddles", "limit(problem, Hadamard.from_scale(1e-6, d=problem.d))")
     thresholds = _thresholds(weights, problem.d)
     unit = float(np.abs(problem.y).max()) or 1.0
     fit = SignedFit(problem.X, problem.y / unit)
@@ -226,13 +228,14 @@ def saddles(problem: Problem, weights: Any = None) -> SaddlePath:
         dual, products = [lift(jump.dual) for jump in jumps], products + more
     active, values = tuple(jump.active for jump in jumps), tuple(unit * jump.values for jump in jumps)
     sigma = np.array(dual).reshape(-1, problem.n)
-    certificate = l1_certificate(problem, _end(problem.d, active, values), _last(sigma), thresholds)
+    end = _end(problem.d, active, values)
+    certificate = l1_certificate(problem, end, _last(sigma), thresholds)
     return SaddlePath(
         times=np.array([jump.time / unit for jump in jumps]),
         active=active,
         values=values,
         dual=sigma,
-        status=Status.converged if certificate.valid and interpolates else outcome(certificate, problem),
+        status=Status.converged if certificate.valid and interpolates else outcome(certificate, problem, end),
         stats=Stats(
             method="saddle to saddle, with an updated QR factorisation",
             steps=len(jumps),

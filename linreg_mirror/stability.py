@@ -1,11 +1,16 @@
 """How long steps may be."""
 
 import numpy as np
+from scipy.sparse.linalg import LinearOperator, eigsh
 
+from linreg_mirror import _matrices
 from linreg_mirror._arguments import check_batch_size, check_momentum, check_number
 from linreg_mirror.limits import limit
-from linreg_mirror.parametrizations import NoMirror, Parametrization
+from linreg_mirror.losses import Array
+from linreg_mirror.parametrizations import Direct, Hadamard, NoMirror, Parametrization, Power
 from linreg_mirror.problem import Problem
+
+_DIAGONAL = Hadamard | Direct | Power  # x_i depends on parameters of its own: JJ' is diagonal
 
 
 @np.errstate(all="ignore")  # what overflows has an infinite curvature
@@ -28,7 +33,7 @@ def largest_stable_step(
     Parameters
     ----------
     problem : Problem
-        X is (n, d).
+        X is (n, d). An operator, or a large sparse X, only for `Hadamard`, `Power` and `Direct`.
     network : Parametrization
         Without a mirror, or where `limit` has no answer, the start alone is looked at.
     momentum : float
@@ -51,6 +56,8 @@ def largest_stable_step(
     ------
     ValueError
         If shapes do not match or a number is out of range.
+    TypeError
+        If the answer would take entries of X that there are none of, or too many.
 
     Examples
     --------
@@ -68,21 +75,74 @@ def largest_stable_step(
         raise ValueError(f"penalty must be a number >= 0, got {penalty!r}")
     if batch_size is not None:
         check_batch_size(batch_size, n)
-    rows = np.stack([network.pullback(network.theta0, row) for row in problem.X])
-    kernels = [rows @ rows.T]
+        _matrices.require_entries(problem.X, "the stable step of batches", "largest_stable_step(problem, network)")
+    kernels = [_kernel_at_start(problem, network)]
     try:
         end, mirror = limit(problem, network), network.mirror()
         z = mirror.initial_dual - problem.X.T @ end.dual
-        kernels.append((problem.X * (mirror.metric(z, 0.0) * mirror.dual_rate(0.0))) @ problem.X.T)
+        kernels.append(_Weighted(problem, mirror.metric(z, 0.0) * mirror.dual_rate(0.0)))
     except (NoMirror, ValueError):
         pass
-    kernels = [problem.loss.hessian_product(np.zeros(n), kernel) for kernel in kernels]
-    curvature = max(
-        float(np.linalg.eigvals(kernel).real.max()) if np.isfinite(kernel).all() else np.inf for kernel in kernels
-    )
+    curvature = max(kernel.largest_eigenvalue() for kernel in kernels)
     if batch_size is not None:
-        one_sample = n * max(float(np.diag(kernel).max()) for kernel in kernels)
+        one_sample = n * max(kernel.largest_diagonal() for kernel in kernels)
         curvature = one_sample if replacement else min(n / batch_size * curvature, one_sample)
         momentum = -momentum
     curvature += 2 * penalty
     return 2 * (1 + momentum) / curvature if curvature else np.inf
+
+
+def has_stable_step(problem: Problem, network: Parametrization) -> bool:
+    """Whether `largest_stable_step` has an answer."""
+    return isinstance(network, _DIAGONAL) or _matrices.dense_if_small(problem.X) is not None
+
+
+class _Formed:
+    """The n x n matrix itself."""
+
+    def __init__(self, problem: Problem, kernel: Array) -> None:
+        self._kernel = problem.loss.hessian_product(np.zeros(problem.n), kernel)
+
+    def largest_eigenvalue(self) -> float:
+        return float(np.linalg.eigvals(self._kernel).real.max()) if np.isfinite(self._kernel).all() else np.inf
+
+    def largest_diagonal(self) -> float:
+        return float(np.diag(self._kernel).max())
+
+
+class _Weighted:
+    """X diag(weights) X', by its products where it is not cheap."""
+
+    def __init__(self, problem: Problem, weights: Array) -> None:
+        self._problem, self._weights = problem, weights
+        self._formed = _Formed(problem, _matrices.gram(problem.X, weights)) if problem.rank_is_cheap else None
+
+    def largest_eigenvalue(self) -> float:
+        if self._formed is not None:
+            return self._formed.largest_eigenvalue()
+        X, loss, n = self._problem.X, self._problem.loss, self._problem.n
+
+        def times(v: Array) -> Array:
+            return loss.hessian_product(np.zeros(n), X @ (self._weights * (X.T @ v.ravel())))
+
+        # Losses are even and symmetric in all samples at zero: a multiple of the kernel, which is symmetric.
+        if n <= 2:
+            return float(np.linalg.eigvals(np.stack([times(row) for row in np.eye(n)], axis=1)).real.max())
+        start = np.random.default_rng(0).standard_normal(n)
+        kernel = LinearOperator((n, n), matvec=times, dtype=float)  # pyright: ignore[reportCallIssue]
+        return float(np.max(eigsh(kernel, k=1, which="LA", v0=start, return_eigenvectors=False)))
+
+    def largest_diagonal(self) -> float:
+        if self._formed is not None:
+            return self._formed.largest_diagonal()
+        diagonal = _matrices.gram_diagonal(self._problem.X, self._weights)
+        return float(self._problem.loss.hessian_product(np.zeros(len(diagonal)), diagonal).max())
+
+
+def _kernel_at_start(problem: Problem, network: Parametrization) -> "_Formed | _Weighted":
+    if not _matrices.is_dense(problem.X) and isinstance(network, _DIAGONAL):
+        slopes = network.pullback(network.theta0, np.ones(problem.d)).reshape(-1, problem.d)
+        return _Weighted(problem, (slopes**2).sum(axis=0))
+    X = _matrices.dense(problem.X, f"largest_stable_step of {type(network).__name__}", "Problem(X.toarray(), y)")
+    rows = np.stack([network.pullback(network.theta0, row) for row in X])
+    return _Formed(problem, rows @ rows.T)

@@ -1,10 +1,15 @@
-"""Taking gradient steps: in NumPy for every network and loss, and compiled for x = m*w with squared loss."""
+"""Taking gradient steps: in NumPy for every network and loss, and compiled for x = m*w with squared loss.
 
+Of a sparse X or an operator only the update of the factors is compiled; products are its own.
+"""
+
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from linreg_mirror import _matrices
 from linreg_mirror.implicit import LogProducts
 from linreg_mirror.losses import Array, Squared
 from linreg_mirror.minibatches import Rows
@@ -80,6 +85,29 @@ def has_bookkeeping(network: Parametrization) -> bool:
     )
 
 
+class Gradients:
+    """Gradients of f, or of batches, at the steps of a chunk."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+
+    @cached_property
+    def _rows(self) -> _matrices.Matrix:
+        return _matrices.rows(self._problem.X)
+
+    def __call__(self, x: Array, chunk: Chunk, k: int) -> tuple[Array, Array]:
+        """Return the loss gradient of step k, shape (n,), and that in x, shape (d,)."""
+        problem = self._problem
+        if chunk.rows is None or chunk.sizes is None:
+            slope = problem.loss.gradient(problem.residual(x))
+            return slope, problem.X.T @ slope
+        rows = chunk.rows[k, : chunk.sizes[k]]
+        batch = self._rows[rows]
+        of_batch = problem.loss.gradient(batch @ x - problem.y[rows]) * (problem.n / len(rows))
+        # With replacement a sample may be drawn twice, and counts twice.
+        return np.bincount(rows, of_batch, problem.n).astype(float), batch.T @ of_batch
+
+
 class NumpySteps:
     """Steps of any network by its own pullback, and log-products from the gradients alone where it is x = m*w."""
 
@@ -88,6 +116,7 @@ class NumpySteps:
         self.theta = self._before = network.theta0.copy()
         self.dual = np.zeros(problem.n)
         self._products = LogProducts(network.d, momentum) if has_bookkeeping(network) else None
+        self._gradient = Gradients(problem)
 
     @property
     def moved(self) -> float:
@@ -99,8 +128,7 @@ class NumpySteps:
         problem, network = self.problem, self.network
         kept = []
         for k, (eta, alpha) in enumerate(zip(chunk.eta, chunk.alpha, strict=True)):
-            slope = self._slope(network.effective(self.theta), chunk, k)
-            g = problem.X.T @ slope
+            slope, g = self._gradient(network.effective(self.theta), chunk, k)
             force = network.pullback(self.theta, g) + alpha * network.penalty_gradient(self.theta)
             self.dual = self.dual + eta * slope
             ahead = self.theta + self.momentum * (self.theta - self._before) - eta * force
@@ -111,15 +139,6 @@ class NumpySteps:
                 kept.append((self.theta, self.dual))
         p, n = self.theta.size, problem.n
         return np.array([t for t, _ in kept]).reshape(-1, p), np.array([s for _, s in kept]).reshape(-1, n)
-
-    def _slope(self, x: Array, chunk: Chunk, k: int) -> Array:
-        problem = self.problem
-        if chunk.rows is None or chunk.sizes is None:
-            return problem.loss.gradient(problem.residual(x))
-        rows = chunk.rows[k, : chunk.sizes[k]]
-        of_batch = problem.loss.gradient(problem.X[rows] @ x - problem.y[rows])
-        # With replacement a sample may be drawn twice, and counts twice.
-        return np.bincount(rows, of_batch, problem.n) * (problem.n / len(rows))
 
     def log_factors(self) -> tuple[Array, Array] | None:
         """Return log|u| and log|v| by the log-products."""
@@ -137,7 +156,7 @@ class CompiledSteps:
     @staticmethod
     def can_do(problem: Problem, network: Parametrization) -> bool:
         """Whether this problem and network are what was compiled."""
-        return has_bookkeeping(network) and type(problem.loss) is Squared
+        return has_bookkeeping(network) and type(problem.loss) is Squared and _matrices.is_dense(problem.X)
 
     def __init__(self, problem: Problem, network: Hadamard, momentum: float) -> None:
         self.problem, self.momentum = problem, momentum
@@ -145,8 +164,11 @@ class CompiledSteps:
         self._u = aligned(np.exp(0.5 * (network.log_scale + network.tilt)))
         self._v = aligned(np.exp(0.5 * (network.log_scale - network.tilt)))
         self._before = self._u.copy(), self._v.copy()
-        self._X = aligned(problem.X)
         self.dual = np.zeros(problem.n)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._X = aligned(self.problem.X)
 
     @property
     def theta(self) -> Array:
@@ -179,6 +201,39 @@ class CompiledSteps:
         factors = np.abs(self._u), np.abs(self._v)
         log_u, log_v = (np.log(np.where(factor < np.finfo(float).tiny, 0.0, factor)) for factor in factors)
         return log_u, log_v
+
+
+class ProductSteps(CompiledSteps):
+    """The same steps with products by X itself, sparse or an operator, and compiled factors."""
+
+    @staticmethod
+    def can_do(problem: Problem, network: Parametrization) -> bool:
+        """Whether this problem and network are what was compiled."""
+        return has_bookkeeping(network) and type(problem.loss) is Squared
+
+    def _prepare(self) -> None:
+        self._gradient = Gradients(self.problem)
+
+    def advance(self, chunk: Chunk) -> tuple[Array, Array]:
+        """Take the steps."""
+        from linreg_mirror import _kernels
+
+        kept = []
+        u, v, u_before, v_before = (factor[None] for factor in (self._u, self._v, *self._before))
+        momentum, heavy = np.array([self.momentum]), self.momentum > 0
+        x = 0.5 * (self._u - self._v) * (self._u + self._v)
+        for k, (eta, alpha) in enumerate(zip(chunk.eta, chunk.alpha, strict=True)):
+            slope, g = self._gradient(x, chunk, k)
+            self.dual += eta * slope
+            x = np.array(g)  # the kernel puts x in the place of the gradient
+            _kernels.update_runs(
+                u, v, u_before, v_before, x[None], np.array([eta]), np.array([1 - 2 * eta * alpha]), momentum, heavy
+            )
+            if chunk.keep[k]:
+                kept.append(np.concatenate([self._u, self._v, self.dual]))
+        d = self.problem.d
+        states = np.array(kept).reshape(-1, 2 * d + self.problem.n)
+        return _factors(states[:, : 2 * d]), states[:, 2 * d :]
 
 
 def aligned(array: Array) -> Array:

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(scope="module", params=["flow", "minimum_l1", "saddles", "masks", "mirror_optimizer", "epoch"])
+@pytest.fixture(scope="module", params=["flow", "minimum_l1", "saddles", "masks", "mirror_optimizer", "epoch", "large"])
 def result(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("benchmarks")
     command = [sys.executable, "-m", "benchmarks", request.param, "--quick", "--output", str(folder)]

@@ -141,6 +141,18 @@ def test_of_least_squares_solutions_the_potential_chooses():
     np.testing.assert_allclose(unequal.coef_, [3 * x[0] / 4, x[0] / 4, x[1]], atol=1e-8)
 
 
+@pytest.mark.parametrize("parameters", [{}, {"depth": 3}, {"solver": "descent", "scale": 0.1}, {"solver": "saddles"}])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sparse_and_dense_data_have_the_same_answer(parameters, weighted):
+    X, y = data()
+    X[np.abs(X) < 1] = 0
+    weights = np.random.default_rng(4).uniform(0.1, 5, len(y)) if weighted else None
+    model = MirrorRegressor(fit_intercept=False, **parameters)
+    dense, sparse = (model.fit(given, y, weights).coef_ for given in (X, scipy.sparse.csr_array(X)))
+    np.testing.assert_allclose(sparse, dense, atol=1e-10)
+    np.testing.assert_allclose(X @ sparse, y, rtol=1e-6)
+
+
 def test_weights_do_not_matter_where_all_is_fitted():
     X, y = data()
     weights = np.random.default_rng(3).uniform(0.1, 5, len(y))

@@ -344,7 +344,7 @@ def one_step():
     problem = gaussian(3, 7, 1)
     X, tilt = np.column_stack([problem.X, np.zeros(3)]), np.array([0.0] * 7 + [3.0])
     size = np.abs(np.linalg.pinv(X) @ problem.y).max()
-    return Hyperbolic(np.full(8, np.log(size) - 1.5), tilt), Shy(X, problem.y, X @ X.T)
+    return Hyperbolic(np.full(8, np.log(size) - 1.5), tilt), Shy.of(Problem(X, problem.y))
 
 
 def test_steps_that_fail_are_halved(one_step):

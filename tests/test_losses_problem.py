@@ -3,8 +3,9 @@ import pytest
 import scipy.special
 from zoo import CASES, gaussian
 
+from linreg_mirror._arguments import as_real_array
 from linreg_mirror.losses import EntrywiseCauchy, Huber, JointCauchy, LogCosh, Squared
-from linreg_mirror.problem import Problem, as_real_array
+from linreg_mirror.problem import Problem
 
 LOSSES = [Squared(), Huber(), Huber(0.3), LogCosh(), JointCauchy(), EntrywiseCauchy()]
 CONVEX = [Squared, Huber, LogCosh]

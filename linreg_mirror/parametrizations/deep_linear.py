@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from linreg_mirror._arguments import check_integer, check_number, check_rng, is_whole
+from linreg_mirror._arguments import as_real_array, check_integer, check_number, check_rng, is_whole
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors import Euclidean, Hyperbolic
 from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
-from linreg_mirror.problem import as_real_array
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from linreg_mirror._arguments import check_integer
+from linreg_mirror._arguments import as_real_array, check_integer
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors import Euclidean
-from linreg_mirror.problem import as_real_array
 
 
 @dataclass(frozen=True, eq=False)

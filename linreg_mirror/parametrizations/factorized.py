@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from linreg_mirror._arguments import as_real_array
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
 from linreg_mirror.parametrizations.deep_linear import DeepLinear
-from linreg_mirror.problem import as_real_array
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,11 +5,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from linreg_mirror._arguments import check_integer
+from linreg_mirror._arguments import as_real_array, check_integer
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
-from linreg_mirror.problem import as_real_array
 
 
 @dataclass(frozen=True, eq=False)

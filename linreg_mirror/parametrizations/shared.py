@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from linreg_mirror._arguments import as_real_array
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
 from linreg_mirror.parametrizations.hadamard import Hadamard
-from linreg_mirror.problem import as_real_array
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,17 @@
+import numpy as np
+from benchopt import BaseDataset
+
+from linreg_mirror import instances
+
+
+class Dataset(BaseDataset):
+    """A Gaussian design and a few large weights."""
+
+    name = "planted"
+    parameters = {"n, d": [(20, 60), (100, 2000)], "seed": [0]}
+    requirements = ["pip::linreg-mirror"]
+
+    def get_data(self):
+        rng = np.random.default_rng(self.seed)
+        problem = instances.planted_sparse(n=self.n, d=self.d, nonzeros=max(2, self.n // 10), rng=rng)
+        return {"X": problem.X, "y": problem.y}
