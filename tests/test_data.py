@@ -512,7 +512,7 @@ LABELS_FILE, IMAGES_FILE = "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte"
         (IMAGES_FILE, idx_bytes(np.zeros((3, 28, 28), np.uint8))[:9], "begins with '00000803'"),
         (IMAGES_FILE, struct.pack(">4I", 2051, *[2**32 - 1] * 3), "announces 4294967295 x 4294967295 x 4294967295"),
         (IMAGES_FILE, idx_bytes(np.zeros((3, 32, 32), np.uint8)), r"holds images of \(32, 32\), \(28, 28\) is expect"),
-        (IMAGES_FILE, gzip.compress(idx_bytes(np.zeros((3, 28, 28), np.uint8)), mtime=0)[:-9], "is a damaged gzip file"),
+        (IMAGES_FILE, gzip.compress(idx_bytes(np.zeros((3, 28, 28), "u1")), mtime=0)[:-9], "is a damaged gzip file"),
         (IMAGES_FILE, b"\x1f\x8b" + bytes(30), "is a damaged gzip file"),
         (LABELS_FILE, idx_bytes(np.zeros(4, np.uint8)), "holds 4 labels for 5 images"),
         (LABELS_FILE, idx_bytes(np.array([0, 9, 10, 0, 0], np.uint8)), r"labels must be in 0..9, got 10 for example 2"),
