@@ -21,7 +21,7 @@ VACUOUS_BELOW = 1e-3
 
 PAPERS = {
     "MM": "Jacobs, Burkholz: Mask in the Mirror: Implicit Sparsification. ICLR 2025, arXiv 2408.09966",
-    "MM v1": "Jacobs, Burkholz: Mask in the Mirror, first version. arXiv 2408.09966v1",
+    "MM v1": "Jacobs, Burkholz: Mask in the Mirror. First version, arXiv 2408.09966v1",
     "W20": "Woodworth et al.: Kernel and Rich Regimes in Overparametrized Models. COLT 2020, arXiv 2002.09277",
     "LWLA22": "Li, Wang, Lee, Arora: Implicit Bias of Gradient Descent on Reparametrized Models. arXiv 2207.04036",
     "ZW23": "Ziyin, Wang: spred: Solving L1 Penalty with SGD. ICML 2023, arXiv 2210.01212",
