@@ -18,8 +18,8 @@ help:  ## print these targets
 check: $(VENV)/.installed-core  ## verify every theorem; ARGS go to `linreg-mirror check`
 	$(BIN)/linreg-mirror check $(ARGS)
 
-test: $(VENV)/.installed-test  ## run the tests, except the slow ones; ARGS go to pytest
-	$(PYTEST) $(ARGS)
+test: $(VENV)/.installed-test  ## run the tests, except the slow ones, in a process for each core; ARGS go to pytest
+	OMP_NUM_THREADS=1 $(PYTEST) -n auto $(ARGS)
 
 slow: $(VENV)/.installed-test  ## run the slow tests
 	$(PYTEST) -m slow $(ARGS)

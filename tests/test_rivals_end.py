@@ -175,8 +175,8 @@ def test_weight_decay_is_on_all_but_gates(name, free):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("powerprop", {"exponent": 0.5}, "exponent must be a finite number >= 1, got 0.5: write exponent=2, or 1"),
-        ("powerprop", {"exponent": math.inf}, "exponent must be a finite number >= 1, got inf"),
+        ("powerprop", {"exponent": 0.5}, "exponent must be a finite number >= 1 and <= 100, got 0.5: write exponent=2"),
+        ("powerprop", {"exponent": math.inf}, "exponent must be a finite number >= 1 and <= 100, got inf"),
         ("cs", {"alpha": -1}, "alpha must be a finite number >= 0, got -1"),
         ("cs", {"s_init": -50}, "s_init must be a finite number >= -10, got -50"),
         ("cs", {"steepness": 0.5}, "steepness must be a finite number >= 1, got 0.5"),

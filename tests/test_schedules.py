@@ -426,7 +426,7 @@ def test_switched_off_takes_the_clock_of_what_it_switches_off():
 def test_integrals_over_the_shortest_periods():
     tiny = np.finfo(float).tiny
     harmonic = Harmonic(1e-3, period=tiny)
-    assert harmonic.integral(0, 1e300) == pytest.approx(1e-3 * tiny * np.log(1e300 / tiny), rel=1e-6, abs=0)
+    assert harmonic.integral(0, 1e300) == pytest.approx(1e-3 * tiny * (np.log(1e300) - np.log(tiny)), rel=1e-6, abs=0)
     assert Harmonic(5e-324, period=5e-324).integral(0, np.inf) == np.inf
     assert Geometric(0.5, 1e-3, period=5e-324).integral(1.0, [1.0, 2.0]).tolist() == [0.0, 0.0]
 
