@@ -24,6 +24,7 @@ from figures import (
     sketch_error,
     snip_residuals,
     sparse_training,
+    sparsity_curves,
     step_size,
     stored,
     style,
@@ -37,7 +38,7 @@ PICTURES: dict[str, ModuleType] = {
     for module in (
         *(potentials, diagonal_network, depth, saddles, step_size, recovery, momentum),
         *(sketch_error, data_independence, after_training, temperature, snip_residuals, layer_densities),
-        *(sparse_training, gate_costs, gate_probabilities),
+        *(sparse_training, sparsity_curves, gate_costs, gate_probabilities),
     )
 }
 
