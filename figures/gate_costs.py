@@ -5,15 +5,10 @@ the network answers at random: such runs are counted, not drawn. Drawn from the 
 `linreg-mirror compare`, in benchmarks/results.
 """
 
-import hashlib
-import json
-from pathlib import Path
-
 from matplotlib.figure import Figure
 
-from figures import style, tables
+from figures import comparisons, style, tables
 
-_RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 _PANELS = {
     "gates_digits": ("MLP on digits", ("HC", "Dep-L0 forward", "Dep-L0 backward")),
     "fashion_lenet_gates": (
@@ -25,13 +20,12 @@ _TRAINED = 0.5  # what is right less often is a network with a closed layer
 
 
 def cells(quick: bool) -> tables.Table:
-    return [{"file": name, "sha256": _digest(name)} for name in _PANELS]
+    return [{"file": name, "sha256": comparisons.digest(name)} for name in _PANELS]
 
 
 def compute(cell: tables.Row) -> tables.Row:
-    content = json.loads((_RESULTS / f"{cell['file']}.json").read_text(encoding="utf-8"))
     wanted = ("method", "label", "seed", "accuracy", "left", "operations")
-    rows = [row for row in content["rows"] if row["keep"] == 1 and row["accuracy"] is not None]
+    rows = [row for row in comparisons.rows(cell["file"]) if row["keep"] == 1 and row["accuracy"] is not None]
     gated = [row for row in rows if row["method"] in _PANELS[cell["file"]][1]]
     return {
         "rows": [{name: row[name] for name in wanted} for row in gated if row["accuracy"] >= _TRAINED],
@@ -87,7 +81,3 @@ def caption(table: tables.Table) -> str:
 def _holds(row: tables.Row, rows: tables.Table, method: str) -> bool:
     best = max(other["accuracy"] for other in rows if other["method"] == method)
     return row["method"] == method and row["accuracy"] > best - 0.02
-
-
-def _digest(name: str) -> str:
-    return hashlib.sha256((_RESULTS / f"{name}.json").read_bytes()).hexdigest()

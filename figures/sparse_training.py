@@ -6,15 +6,10 @@ scale b = beta/2 exp(-4A) below the weights it wants to keep, spred starts with 
 Drawn from the stored results of `linreg-mirror compare`, in benchmarks/results.
 """
 
-import hashlib
-import json
-from pathlib import Path
-
 from matplotlib.figure import Figure
 
-from figures import style, tables
+from figures import comparisons, style, tables
 
-_RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 _CURVES = {"fashion_lenet": "LeNet-300-100", "fashion_resnet": "ResNet-8"}
 _TUNING = "fashion_lenet_tuning"
 _KEEP = 0.01
@@ -22,14 +17,14 @@ _KEEP = 0.01
 
 def cells(quick: bool) -> tables.Table:
     files = [(name, "curves") for name in _CURVES] + [(_TUNING, "clock")]
-    return [{"file": name, "panel": panel, "sha256": _digest(name)} for name, panel in files]
+    return [{"file": name, "panel": panel, "sha256": comparisons.digest(name)} for name, panel in files]
 
 
 def compute(cell: tables.Row) -> tables.Row:
     # Here, so that all other pictures can be drawn without torch.
     from linreg_mirror.networks.compare import intervals
 
-    rows = json.loads((_RESULTS / f"{cell['file']}.json").read_text(encoding="utf-8"))["rows"]
+    rows = comparisons.rows(cell["file"])
     if cell["panel"] == "curves":
         wanted = ("label", "keep", "accuracy", "half", "runs")
         return {"rows": [{name: row[name] for name in wanted} for row in intervals(rows) if row["keep"] < 1]}
@@ -82,7 +77,3 @@ def _far(rows: tables.Table, method: str) -> list[float]:
     """Return A of all settings of a method that are within a point of the best of all."""
     best = max(row["accuracy"] for row in rows)
     return [row["decay"] for row in rows if row["method"] == method and row["accuracy"] > best - 0.01]
-
-
-def _digest(name: str) -> str:
-    return hashlib.sha256((_RESULTS / f"{name}.json").read_bytes()).hexdigest()

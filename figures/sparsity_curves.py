@@ -6,17 +6,13 @@ level far longer than pruning once, and cost many times as much. Drawn from the 
 `linreg-mirror compare`, in benchmarks/results.
 """
 
-import hashlib
-import json
-from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style, tables
+from figures import comparisons, style, tables
 
-_RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 _ONE_SHOT, _MASKS, _CYCLES = "fashion_lenet", "fashion_lenet_masks", "fashion_lenet_cycles"
 _PANELS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("penalties and products", _ONE_SHOT, ("dense", "L1", "spred", "PILoT", "PILoT, mirror descent")),
@@ -31,14 +27,14 @@ _REFERENCES = {"dense": "dense, pruned once", "PILoT": "PILoT, pruned once"}
 
 
 def cells(quick: bool) -> tables.Table:
-    return [{"file": name, "sha256": _digest(name)} for name in (_ONE_SHOT, _MASKS, _CYCLES)]
+    return [{"file": name, "sha256": comparisons.digest(name)} for name in (_ONE_SHOT, _MASKS, _CYCLES)]
 
 
 def compute(cell: tables.Row) -> tables.Row:
     # Here, so that all other pictures can be drawn without torch.
     from linreg_mirror.networks.compare import intervals
 
-    rows = json.loads((_RESULTS / f"{cell['file']}.json").read_text(encoding="utf-8"))["rows"]
+    rows = comparisons.rows(cell["file"])
     wanted = ("label", "keep", "accuracy", "half", "runs")
     return {"rows": [{name: row[name] for name in wanted} for row in intervals(rows) if row["keep"] < 1]}
 
@@ -92,7 +88,3 @@ def caption(table: tables.Table) -> str:
         "diverged. Grey: dense training and PILoT, pruned once. Most accurate with about "
         f"{100 * least:g} % of the weights: {ends}."
     )
-
-
-def _digest(name: str) -> str:
-    return hashlib.sha256((_RESULTS / f"{name}.json").read_bytes()).hexdigest()
