@@ -166,12 +166,6 @@ def test_readme_names_of_sketching_exist():
             assert one in sketching.__all__, one
 
 
-def test_readme_theorem_is_the_one_in_the_ledger():
-    (snippet,) = [block for block in blocks("python") if "@theorem" in block]
-    sources = "".join(p.read_text(encoding="utf-8") for p in (CHECKOUT / "linreg_mirror" / "theorems").glob("*.py"))
-    assert snippet[snippet.index("@theorem") :].strip() in sources
-
-
 def test_readme_names_theorems_and_instances_that_exist():
     commands = re.findall(r"linreg-mirror check +(\S.*)$", README, re.MULTILINE)
     assert len(commands) >= 2
