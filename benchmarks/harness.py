@@ -7,6 +7,7 @@
 """
 
 import json
+import multiprocessing
 import os
 import platform
 import statistics
@@ -139,6 +140,37 @@ def _row(
     return row | {
         "errors": judgement.errors, "verdict": verdict, "message": answer.message, "counts": dict(answer.counts)
     }  # fmt: skip
+
+
+def stopped_after(seconds: float, solve: Callable[[], Answer]) -> Answer:
+    """Return what `solve` returns in a process of its own, which is killed when its time is up.
+
+    For solvers whose own limit is only looked at between long phases. Raise OverBudget for one that was killed.
+    """
+    forked = multiprocessing.get_context("fork")
+    here, there = forked.Pipe(duplex=False)
+
+    def work() -> None:
+        try:
+            there.send(solve())
+        except Exception as error:
+            there.send(error)
+
+    process = forked.Process(target=work)
+    process.start()
+    there.close()
+    try:
+        if not here.poll(seconds):
+            raise OverBudget
+        answer = here.recv()
+    except EOFError:
+        raise ChildProcessError("it died without an answer, perhaps for want of memory") from None
+    finally:
+        process.kill()
+        process.join()
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def fastest(work: Callable[[], object], seconds: float = 0.3) -> float:

@@ -2,11 +2,16 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from benchmarks.harness import Answer, OverBudget, stopped_after
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -65,6 +70,23 @@ def test_a_peer_that_agrees_is_judged_right(result):
 def test_tables_are_not_empty(result):
     assert result["tables"]
     assert all(lines for lines in result["tables"].values())
+
+
+def test_a_solver_that_takes_too_long_is_killed():
+    started = time.perf_counter()
+    with pytest.raises(OverBudget):
+        stopped_after(0.2, lambda: Answer(np.full(1, time.sleep(60)), True))
+    assert time.perf_counter() - started < 30
+
+
+def test_a_solver_in_its_own_process_answers_or_says_why_not():
+    answer = stopped_after(60, lambda: Answer(np.arange(3.0), True, counts={"process": os.getpid()}))
+    assert answer.x.tolist() == [0, 1, 2]
+    assert answer.counts["process"] != os.getpid()
+    with pytest.raises(ZeroDivisionError):
+        stopped_after(60, lambda: Answer(np.full(1, 1 // 0), True))
+    with pytest.raises(ChildProcessError, match="died without an answer"):
+        stopped_after(60, lambda: Answer(np.full(1, os._exit(9)), True))
 
 
 @pytest.mark.slow
