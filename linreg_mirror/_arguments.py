@@ -17,6 +17,19 @@ def check_number(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a number, got {type(value).__name__}: write float(...) around it if it is one")
 
 
+def check_positive(name: str, value: Any, instead: str) -> None:
+    """Raise ValueError unless `value` is a finite number > 0, TypeError unless it is a number; `instead` is advice."""
+    check_number(name, value)
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be a positive number, got {value!r}: {instead}")
+
+
+def check_until(until: Any) -> None:
+    """Raise unless `until` is None or a positive finite time."""
+    if until is not None:
+        check_positive("until", until, "leave it out to run until convergence")
+
+
 def real_array(name: str, value: Any) -> np.ndarray:
     """Return `value` as a float64 array, infinities and NaN included; raise TypeError unless it holds real numbers."""
     array = np.asarray(value)

@@ -173,9 +173,7 @@ def _as_sparse(name: str, value: Any) -> Matrix:
     X = kind(value, dtype=np.float64, copy=True)
     X.sum_duplicates()
     X.eliminate_zeros()
-    if (
-        max(X.nnz, value.shape[0], value.shape[1]) < np.iinfo(np.int32).max
-    ):  # half the memory, and all that other libraries take
+    if max(X.nnz, *value.shape) < np.iinfo(np.int32).max:  # half the memory, and all that other libraries take
         X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
     if not np.isfinite(X.data).all():
         entries = X.tocoo()

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from linreg_mirror import _matrices
-from linreg_mirror._arguments import check_batch_size, check_momentum, check_number, is_whole
+from linreg_mirror._arguments import check_batch_size, check_momentum, check_number, check_until, is_whole
 from linreg_mirror._blas import one_thread
 from linreg_mirror.implicit import ImplicitBias
 from linreg_mirror.integration import penalty_to_come
@@ -123,8 +123,8 @@ def descent(
         geometrically spaced ones, fewer where their parameters would take more than 256 MiB.
     method : {"compiled", "numpy"}
         "compiled" runs machine code for x = m*w with squared loss (with products by X itself where that is not dense)
-        and NumPy for all else; "numpy" runs NumPy always, by
-        the network's own pullback, and takes the log-products of `implicit` from the gradients instead of the factors.
+        and NumPy for all else; "numpy" runs NumPy always, by the network's own pullback, and takes the log-products of
+        `implicit` from the gradients instead of the factors.
 
     Returns
     -------
@@ -382,10 +382,7 @@ def _kept(keep: Sequence[int]) -> Rows:
 def _require(steps: int, until: float | None, momentum: float, tolerance: float) -> None:
     if not (is_whole(steps) and steps >= 1):
         raise ValueError(f"steps must be a whole number >= 1, got {steps!r}: write steps=100_000")
-    if until is not None:
-        check_number("until", until)
-    if until is not None and not (np.isfinite(until) and until > 0):
-        raise ValueError(f"until must be a positive finite time, got {until!r}: leave it out to run until convergence")
+    check_until(until)
     check_momentum(momentum)
     check_number("tolerance", tolerance)
     if not (np.isfinite(tolerance) and tolerance >= 0):

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from linreg_mirror import _matrices
-from linreg_mirror._arguments import check_number
+from linreg_mirror._arguments import check_positive, check_until
 from linreg_mirror._blas import one_thread
 from linreg_mirror.integration import INTEGRATORS, History, System, integrate, penalty_to_come
 from linreg_mirror.losses import Array
@@ -104,17 +104,12 @@ def flow(
     require_clock(schedule, "time")
     problem.require_width(network.d)
     for name, value in (("tolerance", tolerance), ("accuracy", accuracy)):
-        check_number(name, value)
-        if not (np.isfinite(value) and value > 0):
-            raise ValueError(f"{name} must be a positive number, got {value!r}: write {name}=1e-9")
+        check_positive(name, value, f"write {name}=1e-9")
     if not integrators or not set(integrators) <= set(INTEGRATORS):
         raise ValueError(
             f"integrators must be one or more of {', '.join(INTEGRATORS)}, got {tuple(integrators)}: leave it out"
         )
-    if until is not None:
-        check_number("until", until)
-    if until is not None and not (np.isfinite(until) and until > 0):
-        raise ValueError(f"until must be a positive finite time, got {until!r}: leave it out to run until convergence")
+    check_until(until)
     if until is None and not schedule.integrable and schedule.limit == 0:
         raise ValueError(
             f"{schedule!r} has an infinite integral and no constant tail: its flow is never over; write "

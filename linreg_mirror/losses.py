@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from linreg_mirror._arguments import check_number
+from linreg_mirror._arguments import check_positive
 
 Array = NDArray[np.floating[Any]]  # float64 wherever it is stored
 
@@ -123,9 +123,7 @@ class Huber:
     separable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_number("delta", self.delta)
-        if not (np.isfinite(self.delta) and self.delta > 0):
-            raise ValueError(f"delta must be a positive number, got {self.delta!r}: write Huber(delta=1.0)")
+        check_positive("delta", self.delta, "write Huber(delta=1.0)")
 
     def value(self, r: Array) -> float:
         """Return the sum of r_i^2/2 where |r_i| <= delta and delta (|r_i| - delta/2) elsewhere."""

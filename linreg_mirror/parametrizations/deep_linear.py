@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from linreg_mirror._arguments import as_real_array, check_integer, check_number, check_rng, is_whole
+from linreg_mirror._arguments import as_real_array, check_integer, check_positive, check_rng, is_whole
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors import Euclidean, Hyperbolic
 from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
+
+_AT_REST = "from zero weights the flow never moves"
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +125,7 @@ class DeepLinear:
             With depth len(widths) - 1.
         """
         check_rng(rng)
-        scale = _positive("scale", scale)
+        check_positive("scale", scale, _AT_REST)
         return cls(tuple(scale * rng.standard_normal((out, into)) for into, out in pairwise(_as_widths(widths))))
 
     @classmethod
@@ -146,7 +148,8 @@ class DeepLinear:
         """
         check_integer("size", size, 1)
         check_integer("depth", depth, 1)
-        return cls((_positive("scale", scale) * np.eye(size),) * depth)
+        check_positive("scale", scale, _AT_REST)
+        return cls((scale * np.eye(size),) * depth)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -266,13 +269,6 @@ def _as_widths(widths: Sequence[int]) -> tuple[int, ...]:
     if len(widths) < 2 or not all(is_whole(width) and width >= 1 for width in widths):
         raise ValueError(f"widths are (inputs, h_1, ..., outputs), two or more integers >= 1, got {widths!r}")
     return widths
-
-
-def _positive(name: str, value: float) -> float:
-    check_number(name, value)
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be a positive number, got {value!r}: from zero weights the flow never moves")
-    return value
 
 
 def _orthonormal(size: int, rank: int, rng: np.random.Generator) -> Array:

@@ -5,9 +5,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from linreg_mirror._arguments import as_real_array, check_integer
+from linreg_mirror._arguments import as_real_array
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors import Hyperbolic
+from linreg_mirror.parametrizations._start import broadcast_start
 from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
 
 
@@ -200,17 +201,7 @@ class Hadamard:
 
     @classmethod
     def _from_log_scale(cls, x0: Any, log_b: Array, d: int | None) -> "Hadamard":
-        x0 = as_real_array("x0", x0)
-        if d is not None:
-            check_integer("d", d, 1)
-        shapes = {shape for shape in (x0.shape, log_b.shape, () if d is None else (d,)) if shape != ()}
-        shape = next(iter(shapes), ())
-        if len(shapes) != 1 or len(shape) != 1 or shape == (0,):
-            raise ValueError(
-                f"one number of entries is needed, got x0 of shape {x0.shape}, scale of shape {log_b.shape} and "
-                f"d={d}: write Hadamard.at(x0=0.0, beta=1.0, d=problem.d)"
-            )
-        x0, log_b = np.broadcast_to(x0, shape), np.broadcast_to(log_b, shape)
+        x0, log_b = broadcast_start(x0, log_b, d, "Hadamard.at(x0=0.0, beta=1.0, d=problem.d)")
         return cls.from_tilt(log_b, 2 * Hyperbolic(log_b, 0.0).dual(x0, 0.0))
 
     @classmethod

@@ -9,6 +9,7 @@ from linreg_mirror import mirrors
 from linreg_mirror._arguments import as_real_array, check_integer
 from linreg_mirror.losses import Array
 from linreg_mirror.mirrors.power import log_lift
+from linreg_mirror.parametrizations._start import broadcast_start
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,17 +124,8 @@ class Power:
                     f"the scale alpha must be positive, got {alpha.min():g}: write log_alpha= for a very small one"
                 )
             log_alpha = np.log(alpha)
-        if d is not None:
-            check_integer("d", d, 1)
-        x0, log_a = as_real_array("x0", x0), as_real_array("log_alpha", log_alpha)
-        shapes = {shape for shape in (x0.shape, log_a.shape, () if d is None else (d,)) if shape != ()}
-        shape = next(iter(shapes), ())
-        if len(shapes) != 1 or len(shape) != 1 or shape == (0,):
-            raise ValueError(
-                f"one number of entries is needed, got x0 of shape {x0.shape}, scale of shape {log_a.shape} and "
-                f"d={d}: write Power.from_scale(1e-3, depth=3, d=problem.d)"
-            )
-        x0, log_a = np.broadcast_to(x0, shape), np.array(np.broadcast_to(log_a, shape))
+        log_alpha = as_real_array("log_alpha", log_alpha)
+        x0, log_a = broadcast_start(x0, log_alpha, d, "Power.from_scale(1e-3, depth=3, d=problem.d)")
         r = mirrors.Power(log_a, 0.0, depth).half_log_ratio(x0, 0.0)
         mean = log_a + log_lift(r, depth)
         network = object.__new__(cls)

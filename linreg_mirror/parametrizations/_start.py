@@ -1,0 +1,26 @@
+"""Where a network starts, given as numbers or entry by entry."""
+
+from typing import Any
+
+import numpy as np
+
+from linreg_mirror._arguments import as_real_array, check_integer
+from linreg_mirror.losses import Array
+
+
+def broadcast_start(x0: Any, log_scale: Array, d: int | None, instead: str) -> tuple[Array, Array]:
+    """Return x0 and the logarithm of the scale, both of shape (d,), whichever of the three says what d is.
+
+    Raise ValueError, advising `instead`, if they name no number of entries, or several.
+    """
+    x0 = as_real_array("x0", x0)
+    if d is not None:
+        check_integer("d", d, 1)
+    shapes = {x0.shape, log_scale.shape, () if d is None else (d,)} - {()}
+    shape = next(iter(shapes), ())
+    if len(shapes) != 1 or len(shape) != 1 or shape == (0,):
+        raise ValueError(
+            f"one number of entries is needed, got x0 of shape {x0.shape}, scale of shape {log_scale.shape} and "
+            f"d={d}: write {instead}"
+        )
+    return np.broadcast_to(x0, shape).copy(), np.broadcast_to(log_scale, shape).copy()
