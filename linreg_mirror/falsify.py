@@ -12,7 +12,8 @@ from rich.table import Table
 
 from linreg_mirror.store import Store
 from linreg_mirror.theorems.check import Record, Task, evaluate
-from linreg_mirror.theorems.ledger import REGISTRY, Evidence, Theorem, Verdict
+from linreg_mirror.theorems.evidence import Evidence
+from linreg_mirror.theorems.ledger import REGISTRY, Theorem, Verdict
 from linreg_mirror.theorems.space import Search, applicable
 
 # How many instances are evaluated at once, whatever the number of processes, so that it does not change the search. It

@@ -15,7 +15,8 @@ from rich.table import Table
 from linreg_mirror import claims
 from linreg_mirror.doctor import environment
 from linreg_mirror.theorems.check import Finding
-from linreg_mirror.theorems.ledger import PAPERS, Verdict
+from linreg_mirror.theorems.ledger import Verdict
+from linreg_mirror.theorems.papers import PAPERS
 
 
 def as_json(findings: Sequence[Finding], run: Mapping[str, Any]) -> dict[str, Any]:

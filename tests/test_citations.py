@@ -14,7 +14,7 @@ from linreg_mirror.claims import CLAIMS
 from linreg_mirror.networks import data, masking, methods, models
 from linreg_mirror.networks.recipes import names, read
 from linreg_mirror.theorems import REGISTRY
-from linreg_mirror.theorems.ledger import PAPERS
+from linreg_mirror.theorems.papers import PAPERS
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PROBLEM = lm.Problem([[1, 2]], [2])

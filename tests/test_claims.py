@@ -19,7 +19,7 @@ from linreg_mirror.claims.effect import Effect, paired
 from linreg_mirror.claims.equal_cost import at_equal_cost
 from linreg_mirror.claims.findings import measure
 from linreg_mirror.claims.verdict import combined, judge
-from linreg_mirror.theorems.ledger import Citation
+from linreg_mirror.theorems.papers import Citation
 
 MARKUP = "<script>alert('x')</script> & \"[bold]this[/bold]\" <b>"
 CLAIM = Claim(

@@ -27,7 +27,7 @@ from linreg_mirror.theorems import (
     theorem,
 )
 from linreg_mirror.theorems.check import check
-from linreg_mirror.theorems.ledger import PAPERS
+from linreg_mirror.theorems.papers import PAPERS
 
 NAN = math.nan
 INSTANCES = [

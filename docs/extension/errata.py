@@ -6,7 +6,7 @@ from docs.extension.ledger import outcome
 from docs.extension.rst import escape, heading, prose
 from docs.ledger import read
 from linreg_mirror.theorems import REGISTRY, Theorem, Verdict
-from linreg_mirror.theorems.ledger import PAPERS
+from linreg_mirror.theorems.papers import PAPERS
 
 
 def pages() -> dict[str, str]:

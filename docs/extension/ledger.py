@@ -8,7 +8,7 @@ from docs.extension.links import TONES, label
 from docs.extension.rst import escape, heading, prose, table
 from docs.ledger import read
 from linreg_mirror.theorems import REGISTRY, Theorem
-from linreg_mirror.theorems.ledger import PAPERS
+from linreg_mirror.theorems.papers import PAPERS
 
 GROUPS = {
     "mirror": "The flow of x = m*w and its potential",

@@ -17,7 +17,7 @@ def citation(*subjects: object) -> str:
         - results of solvers, problems, networks, methods, recipes, theorems, claims and findings;
         - names: of theorems and groups of them ("mirror.optimality", "masks"), claims, solvers ("flow"), methods
           ("pilot", "rigl"), scores ("snip"), selections, allocations, models, data sets, and the abbreviations of
-          `theorems.ledger.PAPERS` ("W20");
+          `theorems.papers.PAPERS` ("W20");
         - paths: folders of runs, and the files that `linreg-mirror check` and `compare` write.
 
     Returns

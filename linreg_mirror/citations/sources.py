@@ -5,7 +5,7 @@ Names are strings, not objects, so that nothing is imported that needs torch.
 
 from collections.abc import Mapping
 
-# For each abbreviation of `theorems.ledger.PAPERS`, the key of its BibTeX entry; None is this package.
+# For each abbreviation of `theorems.papers.PAPERS`, the key of its BibTeX entry; None is this package.
 PAPER_KEYS: Mapping[str, str | None] = {
     "MM": "jacobs2025mask",
     "MM v1": "jacobs2024mask",

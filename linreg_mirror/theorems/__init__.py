@@ -18,22 +18,10 @@ from linreg_mirror.theorems import (
     saddles,
     steps,
 )
+from linreg_mirror.theorems.evidence import Evidence, certified, identity, inequality, relative, slope
 from linreg_mirror.theorems.instance import FAMILIES, SETTINGS, SPECIAL, Instance, grid, instance
-from linreg_mirror.theorems.ledger import (
-    REGISTRY,
-    Citation,
-    Control,
-    Evidence,
-    Hypothesis,
-    Theorem,
-    Verdict,
-    certified,
-    identity,
-    inequality,
-    relative,
-    slope,
-    theorem,
-)
+from linreg_mirror.theorems.ledger import REGISTRY, Control, Hypothesis, Theorem, Verdict, theorem
+from linreg_mirror.theorems.papers import Citation
 
 __all__ = [
     "FAMILIES",

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from linreg_mirror._blas import one_thread
 from linreg_mirror.store import Store
 from linreg_mirror.sweeps import Failure, Settings, Shard, sweep
+from linreg_mirror.theorems.evidence import Evidence
 from linreg_mirror.theorems.instance import FAMILIES, SETTINGS, grid, instance, spread
-from linreg_mirror.theorems.ledger import REGISTRY, Evidence, Theorem, Verdict
+from linreg_mirror.theorems.ledger import REGISTRY, Theorem, Verdict
 
 
 @dataclass(frozen=True)

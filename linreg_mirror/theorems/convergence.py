@@ -4,8 +4,10 @@ import numpy as np
 
 from linreg_mirror.losses import Array
 from linreg_mirror.theorems import hypotheses as h
+from linreg_mirror.theorems.evidence import Evidence, certified, inequality
 from linreg_mirror.theorems.instance import Instance
-from linreg_mirror.theorems.ledger import Citation, Control, Evidence, Verdict, certified, inequality, theorem
+from linreg_mirror.theorems.ledger import Control, Verdict, theorem
+from linreg_mirror.theorems.papers import Citation
 
 
 def _excess(it: Instance) -> Array:

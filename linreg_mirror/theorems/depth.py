@@ -16,19 +16,10 @@ from linreg_mirror.parametrizations import Power
 from linreg_mirror.problem import Problem
 from linreg_mirror.schedules import Geometric
 from linreg_mirror.theorems import hypotheses as h
+from linreg_mirror.theorems.evidence import Evidence, certified, identity, inequality, relative, slope
 from linreg_mirror.theorems.instance import Instance
-from linreg_mirror.theorems.ledger import (
-    Citation,
-    Control,
-    Evidence,
-    Hypothesis,
-    certified,
-    identity,
-    inequality,
-    relative,
-    slope,
-    theorem,
-)
+from linreg_mirror.theorems.ledger import Control, Hypothesis, theorem
+from linreg_mirror.theorems.papers import Citation
 from linreg_mirror.trajectory import Trajectory
 
 DEPTHS = (3, 4)

@@ -11,9 +11,11 @@ from scipy.special import expit
 
 from linreg_mirror.losses import Array
 from linreg_mirror.theorems.draws import PAIRED, Ensemble, by_tosses, linear_model
+from linreg_mirror.theorems.evidence import Evidence, identity, inequality, relative
 from linreg_mirror.theorems.gates import log_alphas
 from linreg_mirror.theorems.instance import Instance
-from linreg_mirror.theorems.ledger import Citation, Control, Evidence, identity, inequality, relative, theorem
+from linreg_mirror.theorems.ledger import Control, theorem
+from linreg_mirror.theorems.papers import Citation
 
 _WITNESS = "planted/biased/0"
 

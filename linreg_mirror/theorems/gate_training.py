@@ -10,9 +10,11 @@ import numpy as np
 from linreg_mirror.hard_concrete import HardConcrete
 from linreg_mirror.losses import Array
 from linreg_mirror.theorems.draws import PAIRED, linear_model
+from linreg_mirror.theorems.evidence import Evidence, identity, relative, slope
 from linreg_mirror.theorems.gates import log_alphas
 from linreg_mirror.theorems.instance import Instance
-from linreg_mirror.theorems.ledger import Citation, Control, Evidence, identity, relative, slope, theorem
+from linreg_mirror.theorems.ledger import Control, theorem
+from linreg_mirror.theorems.papers import Citation
 
 _WITNESS = "planted/biased/0"
 _STEPS, _RATE = 100, 0.02

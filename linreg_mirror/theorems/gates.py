@@ -10,8 +10,10 @@ from scipy.special import expit, logit
 from linreg_mirror.hard_concrete import HardConcrete
 from linreg_mirror.losses import Array
 from linreg_mirror.theorems.draws import PAIRED, by_tosses, linear_model
+from linreg_mirror.theorems.evidence import Evidence, identity, inequality
 from linreg_mirror.theorems.instance import Instance
-from linreg_mirror.theorems.ledger import Citation, Control, Evidence, identity, inequality, theorem
+from linreg_mirror.theorems.ledger import Control, theorem
+from linreg_mirror.theorems.papers import Citation
 
 _WITNESS = "planted/biased/0"
 _KINDS = (HardConcrete(), HardConcrete(-0.3, 1.05, 0.5), HardConcrete(-0.05, 1.2, 1.5))

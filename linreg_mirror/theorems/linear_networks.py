@@ -12,8 +12,10 @@ from linreg_mirror.parametrizations import DeepLinear, Hadamard, Parametrization
 from linreg_mirror.problem import Problem
 from linreg_mirror.stability import largest_stable_step
 from linreg_mirror.theorems import hypotheses as h
+from linreg_mirror.theorems.evidence import Evidence, identity, relative, slope
 from linreg_mirror.theorems.instance import Instance
-from linreg_mirror.theorems.ledger import Citation, Control, Evidence, Hypothesis, identity, relative, slope, theorem
+from linreg_mirror.theorems.ledger import Control, Hypothesis, theorem
+from linreg_mirror.theorems.papers import Citation
 from linreg_mirror.trajectory import Trajectory
 
 TOLERANCE = 1e-10  # over hundreds of instances residuals reach 1e-11; controls are off by 0.06 and more

@@ -10,20 +10,10 @@ from linreg_mirror.flow import flow
 from linreg_mirror.losses import Array
 from linreg_mirror.parametrizations import Factorized
 from linreg_mirror.references import minimum_nuclear
+from linreg_mirror.theorems.evidence import Evidence, certified, identity, inequality, relative, slope
 from linreg_mirror.theorems.instance import Instance
-from linreg_mirror.theorems.ledger import (
-    Citation,
-    Control,
-    Evidence,
-    Hypothesis,
-    Verdict,
-    certified,
-    identity,
-    inequality,
-    relative,
-    slope,
-    theorem,
-)
+from linreg_mirror.theorems.ledger import Control, Hypothesis, Verdict, theorem
+from linreg_mirror.theorems.papers import Citation
 from linreg_mirror.trajectory import Solution, Status, Trajectory
 
 COMMUTING = ("special/commuting-1", "special/commuting-6", "special/commuting-11", "special/commuting-31")

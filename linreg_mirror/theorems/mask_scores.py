@@ -5,18 +5,10 @@ from scipy.linalg import null_space
 
 from linreg_mirror.losses import Array
 from linreg_mirror.theorems.draws import MASKED, by_draws, lengths, linear_model, mean_error
+from linreg_mirror.theorems.evidence import Evidence, identity, inequality, relative, slope
 from linreg_mirror.theorems.instance import Instance
-from linreg_mirror.theorems.ledger import (
-    Citation,
-    Control,
-    Evidence,
-    Hypothesis,
-    identity,
-    inequality,
-    relative,
-    slope,
-    theorem,
-)
+from linreg_mirror.theorems.ledger import Control, Hypothesis, theorem
+from linreg_mirror.theorems.papers import Citation
 from sketching import mask_moments, moments, scores, training
 
 _WITNESS = "planted/biased/0"

@@ -23,8 +23,10 @@ from linreg_mirror.theorems.draws import (
     linear_model,
     mean_error,
 )
+from linreg_mirror.theorems.evidence import Evidence, identity, relative
 from linreg_mirror.theorems.instance import Instance
-from linreg_mirror.theorems.ledger import Citation, Control, Evidence, Hypothesis, identity, relative, theorem
+from linreg_mirror.theorems.ledger import Control, Hypothesis, theorem
+from linreg_mirror.theorems.papers import Citation
 from sketching import mask_moments, moments, selection
 
 _WITNESS = "planted/biased/0"

@@ -4,8 +4,10 @@ import numpy as np
 
 from linreg_mirror.losses import Array
 from linreg_mirror.theorems.draws import MASKED, PAIRED, Ensemble, by_draws, lengths, linear_model, squared_errors
+from linreg_mirror.theorems.evidence import Evidence, inequality
 from linreg_mirror.theorems.instance import Instance
-from linreg_mirror.theorems.ledger import Citation, Control, Evidence, inequality, theorem
+from linreg_mirror.theorems.ledger import Control, theorem
+from linreg_mirror.theorems.papers import Citation
 from sketching import mask_moments, moments, tails
 
 

@@ -19,8 +19,10 @@ from linreg_mirror.theorems.draws import (
     mean_error,
     squared_errors,
 )
+from linreg_mirror.theorems.evidence import Evidence, identity, inequality, relative
 from linreg_mirror.theorems.instance import Instance
-from linreg_mirror.theorems.ledger import Citation, Control, Evidence, identity, inequality, relative, theorem
+from linreg_mirror.theorems.ledger import Control, theorem
+from linreg_mirror.theorems.papers import Citation
 from sketching import mask_moments, moments, selection, temperature
 
 _WITNESS = "planted/biased/0"

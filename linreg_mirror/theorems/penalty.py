@@ -6,9 +6,11 @@ from linreg_mirror import references
 from linreg_mirror.limits import limit
 from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.theorems import hypotheses as h
+from linreg_mirror.theorems.evidence import Evidence, certified, identity, relative
 from linreg_mirror.theorems.instance import Instance
-from linreg_mirror.theorems.ledger import Citation, Control, Evidence, certified, identity, relative, theorem
+from linreg_mirror.theorems.ledger import Control, theorem
 from linreg_mirror.theorems.mirror import TOLERANCE
+from linreg_mirror.theorems.papers import Citation
 
 
 @theorem(

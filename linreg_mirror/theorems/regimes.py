@@ -7,19 +7,10 @@ from linreg_mirror.losses import Array
 from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.references import weighted_l1_cost
 from linreg_mirror.theorems import hypotheses as h
+from linreg_mirror.theorems.evidence import Evidence, certified, identity, inequality, relative, slope
 from linreg_mirror.theorems.instance import Instance
-from linreg_mirror.theorems.ledger import (
-    Citation,
-    Control,
-    Evidence,
-    Verdict,
-    certified,
-    identity,
-    inequality,
-    relative,
-    slope,
-    theorem,
-)
+from linreg_mirror.theorems.ledger import Control, Verdict, theorem
+from linreg_mirror.theorems.papers import Citation
 
 _ONCE = (h.hadamard, h.unbalanced, h.no_penalty, h.squared, h.solvable)
 

@@ -19,18 +19,10 @@ from linreg_mirror.problem import Problem
 from linreg_mirror.references import lasso, weighted_l1_cost
 from linreg_mirror.saddles import SaddlePath, saddles
 from linreg_mirror.theorems import hypotheses as h
+from linreg_mirror.theorems.evidence import Evidence, certified, identity, relative, slope
 from linreg_mirror.theorems.instance import Instance
-from linreg_mirror.theorems.ledger import (
-    Citation,
-    Control,
-    Evidence,
-    Hypothesis,
-    certified,
-    identity,
-    relative,
-    slope,
-    theorem,
-)
+from linreg_mirror.theorems.ledger import Control, Hypothesis, theorem
+from linreg_mirror.theorems.papers import Citation
 
 _SAME = 1e-9  # weights, or slopes, that differ by less, relative to the largest, are the same
 _LASSO = 5e-12  # how far the reference may be from the average where they agree; 5e-13 was measured

@@ -19,18 +19,10 @@ from linreg_mirror.references import minimum_l1_highs
 from linreg_mirror.schedules import Quadratic
 from linreg_mirror.stability import largest_stable_step
 from linreg_mirror.theorems import hypotheses as h
+from linreg_mirror.theorems.evidence import Evidence, certified, identity, inequality, relative
 from linreg_mirror.theorems.instance import Instance
-from linreg_mirror.theorems.ledger import (
-    Citation,
-    Control,
-    Evidence,
-    Hypothesis,
-    certified,
-    identity,
-    inequality,
-    relative,
-    theorem,
-)
+from linreg_mirror.theorems.ledger import Control, Hypothesis, theorem
+from linreg_mirror.theorems.papers import Citation
 from linreg_mirror.trajectory import Status
 
 _SHORT = 100  # steps of a run that need not converge
