@@ -240,7 +240,7 @@ def show(result: dict[str, Any]) -> None:
     for label, rows in cases.items():
         found = {row["competitor"]: row for row in rows}
         ratios.add_row(label, *(_coloured(_ratio(found[p]), found[p]) if p in found else "" for p in peers))
-    if len(peers) <= 8:  # more columns than these cannot be read, and each case has a table of its own
+    if len(peers) <= 6:  # more columns than these cannot be read, and each case has a table of its own
         console.print(ratios)
     for label, rows in cases.items():
         names = list(dict.fromkeys(error for row in rows for error in row["errors"]))
