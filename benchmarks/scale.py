@@ -30,7 +30,8 @@ from benchmarks import harness
 from benchmarks.harness import Answer, Competitor, Judgement, Settings
 from linreg_mirror import sweeps
 from linreg_mirror.store import Store
-from linreg_mirror.theorems.check import Record, Task, evaluate, select
+from linreg_mirror.theorems.check import select
+from linreg_mirror.theorems.evaluation import Record, Task, evaluate
 from linreg_mirror.theorems.instance import spread
 
 CHEAP = ("masks", "gates", "saddles", "networks")
@@ -155,7 +156,7 @@ def measure(count: int, size: int, settings: Settings, progress: Callable[[str],
         "whole ledger": median(alone.whole_seconds),
         "parent": median(two.parent_seconds) / len(sample),
     }
-    files = {"mixture": mean_files(everything), "whole ledger": len(everything[0].theorems)}
+    files = {"mixture": throughput["files"] / count, "whole ledger": throughput["files of the whole ledger"]}
     cost["parent, whole ledger"] = cost["parent"] * files["whole ledger"] / files["mixture"]
     table = list(extrapolated(cost, ratios[0]["efficiency"], files, throughput["bytes a file"]))
     return {
@@ -173,9 +174,10 @@ def measure(count: int, size: int, settings: Settings, progress: Callable[[str],
 
 
 def whole_run(everything: Sequence[Task], folder: Path, progress: Callable[[str], None]) -> dict[str, Any]:
-    store, started, records = Store(folder), time.perf_counter(), 0
-    for done, (_, found, _) in enumerate(evaluate(everything, jobs=2, store=store), start=1):
+    store, started, records, whole = Store(folder), time.perf_counter(), 0, []
+    for done, (task, found, _) in enumerate(evaluate(everything, jobs=2, store=store), start=1):
         records += len(found)
+        whole += [len(found) + 1] if task.theorems == everything[0].theorems else []
         if done % max(1, len(everything) // 20) == 0:
             progress(f"{done} of {len(everything)} instances, {time.perf_counter() - started:.0f} s")
     seconds = time.perf_counter() - started
@@ -188,7 +190,7 @@ def whole_run(everything: Sequence[Task], folder: Path, progress: Callable[[str]
         "instances": len(everything), "pairs of theorem and instance": asked, "of these the hypotheses hold": records,
         "seconds": seconds, "instances/s": len(everything) / seconds, "evaluations/s": records / seconds,
         "pairs/s": asked / seconds, "seconds to read them": time.perf_counter() - started, "files": len(sizes),
-        "bytes a file": sum(sizes) / len(sizes),
+        "files of the whole ledger": sum(whole) / len(whole), "bytes a file": sum(sizes) / len(sizes),
     }  # fmt: skip
 
 
@@ -200,10 +202,6 @@ def efficiency(runs: Mapping[str, np.ndarray], engine: str, size: int) -> dict[s
         "two workers, instances/s": size / float(np.median(two)), "speedup": speedup, "efficiency": speedup / 2,
         "two workers, of the time of the bare pool": float(np.median(two / runs[f"{POOL}, 2"])),
     }  # fmt: skip
-
-
-def mean_files(everything: Sequence[Task]) -> float:
-    return sum(len(task.theorems) for task in everything) / len(everything)
 
 
 def extrapolated(

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from linreg_mirror.store import Store
-from linreg_mirror.theorems.check import Record, Task, evaluate
+from linreg_mirror.theorems.evaluation import Record, Task, evaluate
 from linreg_mirror.theorems.evidence import Evidence
 from linreg_mirror.theorems.ledger import REGISTRY, Theorem, Verdict
 from linreg_mirror.theorems.space import Search, applicable

@@ -20,8 +20,10 @@ from linreg_mirror.theorems import (
     Theorem,
     Verdict,
     grid,
+    instance,
 )
-from linreg_mirror.theorems.check import Finding, Record, check, evaluate, plan, select
+from linreg_mirror.theorems.check import Finding, check, plan, select
+from linreg_mirror.theorems.evaluation import Record, evaluate
 from linreg_mirror.theorems.instance import spread
 
 HERE = ("special/crossing", "special/plateau", "special/tight-rate")
@@ -398,3 +400,28 @@ def test_a_shard_tells_what_fails_in_it(enter, tmp_path):
     ]
     assert all(finding.missing and finding.partial and not finding.as_expected for finding in findings)
     assert sum(finding.control is not None for finding in findings) == 1
+
+
+def test_what_hypotheses_rule_out_has_one_file_an_instance(tmp_path):
+    names = ["planted/plain/0", "planted/constant/0"]
+    first = check(["mirror", "spred"], instances=names, store=Store(tmp_path))
+    kept = [settings for settings, _ in Store(tmp_path).records() if settings["what"] == "check"]
+    evaluated = sum(len(finding.records) + (finding.control is not None) for finding in first)
+    assert len(kept) == evaluated
+    lists = {s["instance"]: record["unmet"] for s, record in Store(tmp_path).records() if s["what"] == "hypotheses"}
+    assert set(names) <= set(lists)
+    for name in names:
+        subject = instance(name)
+        assert set(lists[name]) == {t.id for t in REGISTRY.values() if not t.applies_to(subject)}
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert without_seconds(check(["mirror", "spred"], instances=names, store=Store(tmp_path))) == without_seconds(first)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+
+
+def test_a_theorem_that_is_new_since_the_hypotheses_were_listed_is_evaluated(enter, tmp_path):
+    check(["mirror"], instances=HERE, store=Store(tmp_path))
+    enter(good)
+    for _ in range(2):
+        findings = check(["mirror", "test.temporary"], instances=HERE, store=Store(tmp_path))
+        (new,) = (finding for finding in findings if finding.theorem.id == "test.temporary")
+        assert [record.instance for record in new.records] == sorted(HERE)

@@ -16,7 +16,8 @@ from linreg_mirror import report as reports
 from linreg_mirror.claims import CLAIMS, RULE
 from linreg_mirror.pictures import draw_all
 from linreg_mirror.theorems import REGISTRY, Citation, Control, Evidence, Verdict
-from linreg_mirror.theorems.check import Finding, Record, check
+from linreg_mirror.theorems.check import Finding, check
+from linreg_mirror.theorems.evaluation import Record
 
 RUN = {"theorems": [], "instances": [], "seeds": [0], "jobs": 1, "seconds": 1.5}
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'

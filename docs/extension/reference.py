@@ -15,6 +15,7 @@ PACKAGES = (
     "linreg_mirror.hard_concrete",
     "linreg_mirror.theorems",
     "linreg_mirror.theorems.check",
+    "linreg_mirror.theorems.evaluation",
     "linreg_mirror.sweeps",
     "linreg_mirror.store",
     "linreg_mirror.claims",

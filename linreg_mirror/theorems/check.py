@@ -1,70 +1,15 @@
-"""Checks the ledger on many instances, several processes at once, and sums up."""
+"""Checks the ledger on many instances, and sums up."""
 
 import math
-import time as clock
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-from linreg_mirror._blas import one_thread
 from linreg_mirror.store import Store
-from linreg_mirror.sweeps import Failure, Settings, Shard, sweep
-from linreg_mirror.theorems.evidence import Evidence
+from linreg_mirror.sweeps import Shard
+from linreg_mirror.theorems.evaluation import Record, Task, evaluate
 from linreg_mirror.theorems.instance import FAMILIES, SETTINGS, grid, instance, spread
 from linreg_mirror.theorems.ledger import REGISTRY, Theorem, Verdict
-
-
-@dataclass(frozen=True)
-class Task:
-    """Everything to be evaluated on one instance, so that its flow is computed once.
-
-    Attributes
-    ----------
-    instance : str
-        Its name.
-    theorems : tuple of str
-        Ids whose statement is evaluated where the hypotheses hold.
-    controls : tuple of str
-        Ids whose control is evaluated, hypotheses not enforced.
-    """
-
-    instance: str
-    theorems: tuple[str, ...]
-    controls: tuple[str, ...] = ()
-
-    @property
-    def settings(self) -> list[Settings]:
-        """What identifies each evaluation."""
-        asked = [(name, False) for name in self.theorems] + [(name, True) for name in self.controls]
-        return [
-            {"what": "check", "theorem": name, "instance": self.instance, "control": control} for name, control in asked
-        ]
-
-
-@dataclass(frozen=True)
-class Record:
-    """What one evaluation gave.
-
-    Attributes
-    ----------
-    theorem, instance : str
-        What was evaluated on what.
-    control : bool
-        Whether it was the theorem's control.
-    evidence : Evidence or None
-        None where evaluation failed.
-    error : str
-        The exception, in one line, where it did.
-    seconds : float
-        Wall time; the first evaluation on an instance includes its flow.
-    """
-
-    theorem: str
-    instance: str
-    control: bool
-    evidence: Evidence | None
-    error: str = ""
-    seconds: float = 0.0
 
 
 def _ordered(margin: float) -> float:
@@ -161,57 +106,6 @@ def plan(theorems: Iterable[Theorem], instances: Sequence[str] | int | None, see
                 wanted[name][0].append(t.id)
         wanted[t.control.witness][1].append(t.id)
     return [Task(name, tuple(dict.fromkeys(ids)), tuple(controls)) for name, (ids, controls) in wanted.items()]
-
-
-def evaluate(
-    tasks: Sequence[Task],
-    *,
-    jobs: int = 1,
-    store: Store | None = None,
-    fresh: bool = False,
-    shard: Shard | None = None,
-) -> Iterator[tuple[Task, list[Record], list[str]]]:
-    """Yield each task, as it is complete, with its records and the theorems of which something is missing.
-
-    Where the hypotheses do not hold there is no record. Something is missing only in other shards. An evaluation that
-    raises becomes a record with the error, and the others go on.
-    """
-    by_name = {task.instance: task for task in tasks}
-    groups = {task.instance: task.settings for task in tasks}
-    for name, results in sweep(_evaluated, groups, jobs=jobs, store=store, fresh=fresh, shard=shard):
-        records, missing = [], []
-        for part, result in zip(groups[name], results, strict=True):
-            theorem, control = part["theorem"], part["control"]
-            if result is None:
-                missing.append(theorem)
-            elif isinstance(result, Failure):
-                records.append(Record(theorem, name, control, None, result.error))
-            elif result["evidence"] is not None:
-                evidence = Evidence(**result["evidence"])
-                records.append(Record(theorem, name, control, evidence, seconds=result["seconds"]))
-        yield by_name[name], records, missing
-
-
-def _evaluated(parts: Sequence[Settings]) -> list[dict | Failure]:
-    """Evaluate what is asked of one instance; evidence None stands for hypotheses that do not hold there."""
-    subject = instance(parts[0]["instance"])
-    results: list[dict | Failure] = []
-    with one_thread():
-        for part in parts:
-            theorem = REGISTRY[part["theorem"]]
-            started = clock.perf_counter()
-            evidence = None
-            try:
-                if part["control"]:
-                    evidence = theorem.control_evidence(subject)
-                elif theorem.applies_to(subject):
-                    evidence = theorem.evidence(subject)
-            except Exception as error:
-                results.append(Failure.of(error))
-            else:
-                seconds = clock.perf_counter() - started
-                results.append({"evidence": None if evidence is None else asdict(evidence), "seconds": seconds})
-    return results
 
 
 def check(

@@ -112,6 +112,19 @@ class Theorem:
         """
         return all(hypothesis.test(instance) for hypothesis in self.hypotheses)
 
+    def may_apply_to(self, instance: Instance) -> bool:
+        """Whether the instance meets all hypotheses, or one of them cannot be tested: then evaluating it says why.
+
+        Parameters
+        ----------
+        instance : Instance
+            Any.
+        """
+        try:
+            return self.applies_to(instance)
+        except Exception:
+            return True
+
     def evidence(self, instance: Instance) -> Evidence:
         """Evaluate the statement on an instance.
 

@@ -75,15 +75,8 @@ def _usual() -> tuple[Instance, ...]:
 
 def applicable(theorem: Theorem) -> list[tuple[str, str]]:
     """Return the families and settings that meet the hypotheses with usual parameters; if none does, all of them."""
-    names = [it.name for it in _usual() if _may_apply(theorem, it)] or [it.name for it in _usual()]
+    names = [it.name for it in _usual() if theorem.may_apply_to(it)] or [it.name for it in _usual()]
     return [(family, setting) for family, setting, _ in (name.split("/") for name in names)]
-
-
-def _may_apply(theorem: Theorem, it: Instance) -> bool:
-    try:
-        return theorem.applies_to(it)
-    except Exception:
-        return True  # the search will come to it, and report what is wrong
 
 
 class Search:
