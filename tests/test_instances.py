@@ -1,3 +1,5 @@
+"""Generated problems, problems from data sets, and problems in files."""
+
 import inspect
 import io
 import re
@@ -8,7 +10,6 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
-from linreg_mirror import instances
 from linreg_mirror.instances import (
     breast_cancer,
     coherent,
@@ -457,16 +458,6 @@ def test_damaged_npz_files_are_refused(tmp_path, content):
         from_file(tmp_path / "data.npz")
 
 
-def test_pickles_are_not_opened(tmp_path):
-    class Opened:
-        def __reduce__(self):
-            return (pytest.fail, ("the pickle was opened",))
-
-    np.savez(tmp_path / "data.npz", X=np.array([Opened()], dtype=object), y=Y)
-    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
-        from_file(tmp_path / "data.npz")
-
-
 def test_binary_files_are_no_csv(tmp_path):
     np.save(tmp_path / "x.npy", X)
     with pytest.raises(ValueError, match=r"x\.npy is not a CSV file"):
@@ -484,8 +475,3 @@ def test_one_csv_file_or_two_npz_files_are_refused(tmp_path):
 def test_files_that_cannot_be_read_are_named(tmp_path, names):
     with pytest.raises(OSError, match=re.escape(str(tmp_path))):
         from_file(*(tmp_path / name for name in names))
-
-
-def test_everything_public_is_tested_here():
-    public = {name for name, thing in vars(instances).items() if getattr(thing, "__module__", "") == instances.__name__}
-    assert {name for name in public if not name.startswith("_")} <= set(globals())
