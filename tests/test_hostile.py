@@ -14,7 +14,8 @@ from linreg_mirror import hard_concrete, instances, losses, mirrors, schedules
 from tests.hostile import Plain, assert_honest, attack, public_names
 
 N, D = 3, 5
-SKLEARN = [  # words that stand for X and y in its messages
+# Words of scikit-learn's messages that stand for X and y.
+SKLEARN = [
     *("sample", "samples", "feature", "features", "dimension", "array", "numeric", "data", "input", "2D", "1d", "1D"),
     *("NaN", "infinity", "Complex data", "problem"),
 ]
@@ -114,10 +115,7 @@ def of_theta(name: str, method: str) -> Callable[[Plain], Any]:
     def case(h: Plain) -> Any:
         one = ordinary_networks()[name]
         theta, x = h.finite("theta", one.theta0.shape, 1e101), h.finite("grad_x", (one.d,), 1e101)
-        arguments = {
-            "pullback": (theta, x),
-            "unused_slope": (x, 0.1),
-        }.get(method, (theta,))
+        arguments = {"pullback": (theta, x), "unused_slope": (x, 0.1)}.get(method, (theta,))
         return getattr(one, method)(*arguments)
 
     return case
@@ -131,9 +129,10 @@ def of_mirror(name: str, method: str) -> Callable[[Plain], Any]:
             "Power": lambda: mirrors.Power(np.full(D, -3.0), np.zeros(D), 3),
         }
         one, point = kinds[name](), h.finite("z", (D,))
-        if method in ("resolution", "continuation"):
-            answer = getattr(one, method)(*((1.0, 0.5) if method == "resolution" else (0.5, 1.0)))
-            return list(answer)
+        if method == "resolution":
+            return one.resolution(1.0, 0.5)
+        if method == "continuation":
+            return list(one.continuation(0.5, 1.0))
         if method in ("log_scale_at", "dual_rate"):
             return getattr(one, method)(0.5)
         return getattr(one, method)(point, 0.5)
@@ -193,7 +192,7 @@ def path(h: Plain) -> Any:
     return lm.saddles(tame())
 
 
-# What a function is called with; its name, and words of its messages that stand for arguments.
+# A call of each function, by its name. A case adds to `names` the words of messages that stand for its arguments.
 CASES: dict[str, Callable[[Plain], Any]] = {
     "Problem": problem,
     "Problem.require_width": lambda h: tame().require_width(h.count("features", D)),
@@ -207,9 +206,7 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     "minimum_l2": solver(lm.minimum_l2),
     "lasso": lambda h: lm.lasso(problem(h), h.number("weight", 0.1)),
     "limit": lambda h: lm.limit(problem(h), network(h), h.number("decay", 0.1), tolerance=h.number("tolerance", 1e-9)),
-    "limit of depth 3": lambda h: lm.limit(
-        problem(h), depth_3(h), h.number("decay", 0.1)
-    ),
+    "limit of depth 3": lambda h: lm.limit(problem(h), depth_3(h), h.number("decay", 0.1)),
     "limit of plain weights": lambda h: lm.limit(problem(h), direct(h), h.number("decay", 0.1)),
     "flow": lambda h: lm.flow(
         problem(h), network(h), penalty(h), until=h.number("until", 1.0), max_steps=100,
@@ -231,9 +228,8 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     "descent in NumPy": lambda h: lm.descent(problem(h), network(h), 1e-3, steps=50, method="numpy"),
     "descents": lambda h: lm.descents(
         h.array("X", (N, D)), h.array("y", (N,)), h.array("log_scale", (2, D)), h.array("tilt", (2, D)),
-        h.number("step_size", 1e-3),
-        h.number("penalty", 0.0), steps=h.count("steps", 50), momentum=h.number("momentum", 0.0),
-        tolerance=h.number("tolerance", 1e-3),
+        h.number("step_size", 1e-3), h.number("penalty", 0.0), steps=h.count("steps", 50),
+        momentum=h.number("momentum", 0.0), tolerance=h.number("tolerance", 1e-3),
     ),
     "largest_stable_step": lambda h: lm.largest_stable_step(
         problem(h), network(h), momentum=h.number("momentum", 0.0), penalty=h.number("penalty", 0.0)
@@ -265,9 +261,7 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     "SharedHadamard": lambda h: lm.SharedHadamard(
         h.array("m0", (2,)), h.array("w0", (D,)), h.array("group", (D,)) if h.hostile else [0, 1, 0, 1, 1]
     ),
-    "Power": lambda h: lm.Power(
-        h.array("p0", (D,), low=0.5), h.array("q0", (D,), low=0.5), h.count("depth", 3)
-    ),
+    "Power": lambda h: lm.Power(h.array("p0", (D,), low=0.5), h.array("q0", (D,), low=0.5), h.count("depth", 3)),
     "Power.from_scale": lambda h: lm.Power.from_scale(
         h.array("alpha", (D,), low=0.5), depth=h.count("depth", 3), x0=h.array("x0", (D,)), d=h.count("d", D)
     ),
