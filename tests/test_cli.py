@@ -202,7 +202,7 @@ def test_a_number_of_instances(tmp_path):
     assert data["run"]["seeds"] == [0]
 
 
-def test_ways_to_say_what_to_check_on_exclude_each_other(tmp_path):
+def test_ways_to_say_what_to_check_on_exclude_each_other():
     for options in (("--seeds", 2, "--instances", 3), ("--instance", "planted/plain/0", "--seeds", 1)):
         assert "give one of them" in refused("check", *options)
 
@@ -233,7 +233,7 @@ def test_shards_have_reports_of_their_own_wherever_they_go(tmp_path):
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "x", "1/2/3"])
-def test_shards_that_do_not_exist_are_refused(shard, tmp_path):
+def test_shards_that_do_not_exist_are_refused(shard):
     line = refused("check", "mirror.flow", "--shard", shard)
     assert f"there is no shard {shard}:" in line or f"got {shard!r}" in line
 

@@ -376,7 +376,7 @@ def test_csv_of_one_sample_and_of_one_feature(csv):
     assert csv("1\n2\n3\n", "1\n2\n3\n").X.shape == (3, 1)
 
 
-def test_csv_of_many_digits_comes_back_as_it_was(csv, tmp_path):
+def test_csv_of_many_digits_comes_back_as_it_was(tmp_path):
     problem = planted_sparse(n=3, d=5, nonzeros=1, rng=generator())
     np.savetxt(tmp_path / "a", problem.X, delimiter=",", fmt="%.17g", header="a,b,c,d,e", comments="")
     np.savetxt(tmp_path / "b", problem.y, fmt="%.17g")
