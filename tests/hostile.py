@@ -91,7 +91,7 @@ def _with_first(a: np.ndarray, value: float) -> np.ndarray:
 
 
 class Plain:
-    """Gives the arguments that a function is meant for."""
+    """Gives the arguments that a function is meant for, and keeps their names."""
 
     hostile = False
 
@@ -122,7 +122,7 @@ class Plain:
 
 
 class Hostile(Plain):
-    """Draws arguments of all kinds; at least every second one as it should be, so that others are reached."""
+    """Draws arguments of all kinds; at least half of them are as they should be, so that checks of the others run."""
 
     hostile = True
 

@@ -73,10 +73,8 @@ def replaced(
 ) -> Mutant:
     """`wrong` takes the right function and returns the one that takes its place; properties stay properties."""
     right = inspect.getattr_static(owner, attribute)
-    if isinstance(right, property):
-        assert right.fget is not None
-        return Mutant(name, lambda: patch.object(owner, attribute, property(wrong(right.fget))), theorems or CORE)
-    return Mutant(name, lambda: patch.object(owner, attribute, wrong(right)), theorems or CORE)
+    mutated = property(wrong(right.fget)) if isinstance(right, property) else wrong(right)
+    return Mutant(name, lambda: patch.object(owner, attribute, mutated), theorems or CORE)
 
 
 def stated(name: str, theorem: str, **constants: object) -> Mutant:

@@ -1,3 +1,5 @@
+"""Certificates accept right answers, and each check refuses the wrong answers that it is for."""
+
 import numpy as np
 import pytest
 from zoo import BY_NAME, CASES, gaussian
@@ -169,12 +171,11 @@ def test_l1_uniqueness_by_hand():
 
 
 def test_l1_uniqueness_where_tight_columns_are_dependent_but_the_answer_is_unique():
-    # Columns e1, e2 and (1, 1) with s = (1, 0): tight are the first and the last. With (1, -1) added all three of
-    # e1, (1, 1), (1, -1) are tight and dependent, and x = (1, 1) alone cannot be replaced: 2 e1 = (1, 1) + (1, -1)
-    # would need the last to grow and e1 to shrink below zero.
+    # All three columns e1, (1, 1), (1, -1) are tight for s = (1, 0), and 2 e1 = (1, 1) + (1, -1). Yet the weight on
+    # (1, 1) cannot be moved: along (2, -1, -1) one of the two weights that are zero gets the wrong sign either way.
     problem = Problem([[1.0, 1.0, 1.0], [0.0, 1.0, -1.0]], [1.0, 1.0])
     assert l1_unique(problem, np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0])) is True
-    # At y = (1, 0) they can: e1 = half of each.
+    # For y = (1, 0) it can: e1 is half of each of the others.
     problem = Problem([[1.0, 1.0, 1.0], [0.0, 1.0, -1.0]], [1.0, 0.0])
     assert l1_unique(problem, np.array([1.0, 0.0, 0.0]), np.array([1.0, 0.0])) is False
     assert l1_unique(problem, np.array([0.0, 0.5, 0.5]), np.array([1.0, 0.0])) is False

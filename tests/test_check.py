@@ -297,8 +297,7 @@ def test_the_plan_holds_grid_extremal_instances_and_witnesses():
 
 
 def test_the_plan_for_named_instances_adds_witnesses_for_controls_only():
-    (rate,) = [t for t in select(["convergence.rate"]) if t.id == "convergence.rate"]
-    tasks = plan([rate], ["planted/plain/0", "planted/plain/0"], 1)
+    tasks = plan([REGISTRY["convergence.rate"]], ["planted/plain/0", "planted/plain/0"], 1)
     assert [(t.instance, t.theorems, t.controls) for t in tasks] == [
         ("planted/plain/0", ("convergence.rate",), ()),
         ("special/tight-rate", (), ("convergence.rate",)),
@@ -348,8 +347,7 @@ def test_a_number_of_instances_is_spread_over_the_grid():
 
 
 def test_the_plan_for_a_number_holds_extremal_instances_and_witnesses():
-    (rate,) = [t for t in select(["convergence.rate"]) if t.id == "convergence.rate"]
-    tasks = {task.instance: task for task in plan([rate], 5)}
+    tasks = {task.instance: task for task in plan([REGISTRY["convergence.rate"]], 5)}
     assert tasks.keys() == {*spread(5), "special/tight-rate"}
     assert tasks["special/tight-rate"].theorems == tasks["special/tight-rate"].controls == ("convergence.rate",)
 

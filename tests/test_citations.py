@@ -35,7 +35,7 @@ def parse(text):
             end += 1
         body, fields = rest[match.end() : end - 1], {}
         while body.strip(" ,\n"):
-            name, start, level = re.match(r"[\s,]*(\w+) = \{", body), 0, 1
+            name, level = re.match(r"[\s,]*(\w+) = \{", body), 1
             assert name, body
             start = stop = name.end()
             while level:
@@ -45,9 +45,7 @@ def parse(text):
             fields[name[1]], body = " ".join(body[start : stop - 1].split()), body[stop:]
         assert match[2] not in found, "keys are there once"
         found[match[2]] = match[1], fields
-        assert not re.search(r"[^\s]", re.split(r"^@", rest[end:], maxsplit=1, flags=re.M)[0]), (
-            "nothing between entries"
-        )
+        assert re.match(r"\s*(\n@|$)", rest[end:]), "nothing between entries"
     return found
 
 

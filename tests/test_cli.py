@@ -16,6 +16,7 @@ X = DATA.standard_normal((8, 20))
 TRUTH = np.zeros(20)
 TRUTH[[2, 11]] = [1.5, -0.5]
 Y = X @ TRUTH
+LEAST_L2 = np.linalg.pinv(X) @ Y
 
 
 @pytest.fixture(autouse=True)
@@ -201,7 +202,7 @@ def test_a_number_of_instances(tmp_path):
     assert data["run"]["seeds"] == [0]
 
 
-def test_ways_to_say_what_to_check_on_exclude_each_other(tmp_path):
+def test_ways_to_say_what_to_check_on_exclude_each_other():
     for options in (("--seeds", 2, "--instances", 3), ("--instance", "planted/plain/0", "--seeds", 1)):
         assert "give one of them" in refused("check", *options)
 
@@ -232,8 +233,9 @@ def test_shards_have_reports_of_their_own_wherever_they_go(tmp_path):
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "x", "1/2/3"])
-def test_shards_that_do_not_exist_are_refused(shard, tmp_path):
-    assert repr(shard) in (line := refused("check", "mirror.flow", "--shard", shard)) or shard in line
+def test_shards_that_do_not_exist_are_refused(shard):
+    line = refused("check", "mirror.flow", "--shard", shard)
+    assert f"there is no shard {shard}:" in line or f"got {shard!r}" in line
 
 
 @pytest.mark.parametrize("command", ["check", "falsify"])
@@ -260,10 +262,6 @@ def check_x(x, name):
     assert np.allclose(X @ x, Y, rtol=0, atol=1e-9 * np.abs(Y).max()), name
 
 
-def least_l2():
-    return np.linalg.pinv(X) @ Y
-
-
 def test_solve_prints_norms_and_certificates(npz):
     result = run("solve", npz)
     assert result.exit_code == 0, result.output
@@ -274,7 +272,7 @@ def test_solve_prints_norms_and_certificates(npz):
         [2.0, np.linalg.norm(TRUTH), 2], rel=1e-6
     )
     assert [float(cell) for cell in rows["minimum L2"].split()[2:5]] == pytest.approx(
-        [np.abs(least_l2()).sum(), np.linalg.norm(least_l2()), 20], rel=1e-6
+        [np.abs(LEAST_L2).sum(), np.linalg.norm(LEAST_L2), 20], rel=1e-6
     )
     assert all("converged" in rows[name] for name in ("minimum L1", "minimum L2", "mirror limit, b = 1e-06"))
     assert "yes" in rows["minimum L1"].split()
@@ -296,7 +294,7 @@ def test_solve_saves_npz(source, tmp_path, request):
             assert saved[f"{key}_dual"].shape == (8,)
         l1 = {key: np.abs(saved[f"{key}_x"]).sum() for key in ("limit", "minimum_l1", "minimum_l2")}
         assert np.allclose(saved["minimum_l1_x"], TRUTH, rtol=0, atol=1e-10)
-        assert np.allclose(saved["minimum_l2_x"], least_l2(), rtol=0, atol=1e-10)
+        assert np.allclose(saved["minimum_l2_x"], LEAST_L2, rtol=0, atol=1e-10)
         # The limit minimises the potential: arcsinh(x/b) is in the row space of X.
         q = np.arcsinh(saved["limit_x"] / 1e-9)
         assert np.allclose(X.T @ np.linalg.lstsq(X.T, q)[0], q, rtol=0, atol=1e-6)
@@ -338,6 +336,18 @@ def test_solve_of_an_inconsistent_problem_says_so(tmp_path):
             assert x[0] + 2 * x[1] == pytest.approx(2.0, rel=1e-9)
 
 
+def test_solve_at_a_scale_that_no_float64_holds(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((5, 12))
+    np.savez(tmp_path / "data.npz", X=X, y=X[:, 0])
+    result = run("solve", tmp_path / "data.npz", "--log-scale", -1e5, "--output", tmp_path / "out.npz")
+    assert result.exit_code == 0
+    assert "log b = -100000" in result.output
+    with np.load(tmp_path / "out.npz") as saved:
+        np.testing.assert_allclose(saved["limit_x"], np.eye(12)[0], atol=1e-8)
+        assert saved["log_scale"] == -1e5
+
+
 def test_solve_refuses_files_that_are_not_there(tmp_path, csv):
     for paths in ((tmp_path / "no.npz",), (tmp_path / "no.csv", csv[1]), (csv[0], tmp_path / "no.csv")):
         line = refused("solve", *paths)
@@ -350,19 +360,10 @@ def test_solve_refuses_one_csv_alone_and_npz_with_another(npz, csv):
     assert "leave the second out" in refused("solve", npz, csv[1])
 
 
-def test_solve_refuses_a_missing_array(tmp_path):
-    np.savez(tmp_path / "data.npz", X=X, z=Y)
-    line = refused("solve", tmp_path / "data.npz")
-    assert "X, z" in line
-    assert "arrays X and y are expected" in line
+# What else such files must not be is in test_instances.py.
 
 
-def test_solve_refuses_what_is_not_an_npz_file(tmp_path):
-    (tmp_path / "data.npz").write_bytes(b"not a zip archive")
-    assert "np.savez" in refused("solve", tmp_path / "data.npz")
-
-
-@pytest.mark.parametrize("bad", ["nan", "inf", "", "one"])
+@pytest.mark.parametrize("bad", ["nan", "one"])
 def test_solve_refuses_a_cell_that_is_no_number(csv, bad):
     lines = csv[0].read_text(encoding="utf-8").splitlines()
     cells = lines[2].split(",")
@@ -374,20 +375,17 @@ def test_solve_refuses_a_cell_that_is_no_number(csv, bad):
     assert repr(bad) in line
 
 
-def test_solve_refuses_nan_in_an_array(tmp_path):
-    broken = X.copy()
-    broken[2, 4] = np.nan
-    np.savez(tmp_path / "data.npz", X=broken, y=Y)
-    line = refused("solve", tmp_path / "data.npz")
-    assert "X" in line
-    assert "finite" in line
-
-
-def test_solve_refuses_shapes_that_do_not_fit(tmp_path):
-    np.savez(tmp_path / "data.npz", X=X, y=Y[:-1])
-    line = refused("solve", tmp_path / "data.npz")
-    assert "8" in line
-    assert "7" in line
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"X": X, "z": Y}, "it holds X, z, arrays X and y are expected"),
+        ({"X": np.where(X[2, 4] == X, np.nan, X), "y": Y}, "X must be finite, got nan at index (2, 4)"),
+        ({"X": X, "y": Y[:-1]}, "y must have shape (8,), one target for each row of X, got (7,)"),
+    ],
+)
+def test_solve_refuses_arrays_that_are_no_problem(tmp_path, arrays, message):
+    np.savez(tmp_path / "data.npz", **arrays)
+    assert message in refused("solve", tmp_path / "data.npz")
 
 
 @pytest.mark.parametrize("name", ["solutions.txt", "solutions", "solutions.csv"])
@@ -459,15 +457,3 @@ def test_without_a_command_help_is_printed():
         assert command in result.output
     assert run("--help").exit_code == 0
     assert run("nonsense").exit_code == 2
-
-
-def test_solve_at_a_scale_that_no_float64_holds(tmp_path):
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((5, 12))
-    np.savez(tmp_path / "data.npz", X=X, y=X[:, 0])
-    result = run("solve", tmp_path / "data.npz", "--log-scale", -1e5, "--output", tmp_path / "out.npz")
-    assert result.exit_code == 0
-    assert "log b = -100000" in result.output
-    with np.load(tmp_path / "out.npz") as saved:
-        np.testing.assert_allclose(saved["limit_x"], np.eye(12)[0], atol=1e-8)
-        assert saved["log_scale"] == -1e5

@@ -1,3 +1,5 @@
+"""Many descents at once: each is the run that `descent` takes alone."""
+
 from importlib import import_module
 
 import numpy as np
@@ -327,7 +329,7 @@ NAN_X = np.where(np.arange(D) == 2, np.nan, X)
 def test_bad_input(arguments, error, message):
     given = {"X": X, "y": Y, "log_scale": LOG_SCALE, "tilt": TILT, "step_size": 0.01, "steps": 20, "rng": rng()}
     with pytest.raises(error, match=message):
-        descents(**{**given, **arguments})
+        descents(**given | arguments)
 
 
 def test_targets_may_be_whole_numbers():

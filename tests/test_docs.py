@@ -16,7 +16,7 @@ import typer.main
 from typer.testing import CliRunner
 
 import docs.ledger
-from docs.extension import errata, reference, rst
+from docs.extension import docstrings, errata, reference, rst
 from docs.extension import ledger as ledger_pages
 from figures import __main__ as figures_command
 from figures import stored
@@ -254,10 +254,8 @@ def test_each_name_is_described_once():
     ],
 )
 def test_docstrings_keep_their_symbols(text, escaped):
-    from docs.extension.docstrings import escape_symbols
-
     lines = [text]
-    escape_symbols(None, "function", "f", None, None, lines)
+    docstrings.escape_symbols(None, "function", "f", None, None, lines)
     assert lines == [escaped]
 
 

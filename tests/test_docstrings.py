@@ -145,18 +145,15 @@ def test_methods_say_what_they_take_and_return(name):
     summary = inspect.getdoc(value).partition("\n")[0]
     if summary.startswith(("Return ", "Whether ", "Evaluate ")):
         without.add("RT01")  # said once
-    if any(method in vars(base) for base in (*cls.__mro__[1:], *implemented(cls))):
+    if inherited(cls, method):
         without |= SAID_BY_THE_PROTOCOL
     assert complaints(value, without=without) == []
 
 
-def implemented(cls):
-    """Return the protocols whose methods a class has all."""
-    return [
-        protocol
-        for protocol in PROTOCOLS
-        if protocol is not cls and all(hasattr(cls, name) for name, _ in methods(protocol))
-    ]
+def inherited(cls, method):
+    """Return this method of the classes that a class extends, and of the protocols whose methods it has all."""
+    protocols = [one for one in PROTOCOLS if one is not cls and all(hasattr(cls, name) for name, _ in methods(one))]
+    return [vars(base)[method] for base in (*cls.__mro__[1:], *protocols) if method in vars(base)]
 
 
 @pytest.mark.parametrize("name", [*NAMES, *METHODS])
@@ -169,14 +166,9 @@ def test_errors_that_are_raised_are_named(name):
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name):
                 raised.add(node.exc.func.id)
     raised.discard("NotImplementedError")
-    named = {one.strip() for entry in get_doc_object(value)["Raises"] for one in entry.type.split(",")}
-    if name in METHODS and raised - named:
-        cls, method, _ = METHODS[name]
-        for base in (*cls.__mro__[1:], *implemented(cls)):
-            if method in vars(base):
-                document = get_doc_object(vars(base)[method])
-                named |= {one.strip() for entry in document["Raises"] for one in entry.type.split(",")}
-    assert raised <= named
+    documented = [value, *(inherited(*METHODS[name][:2]) if name in METHODS else [])]
+    entries = [entry for one in documented for entry in get_doc_object(one)["Raises"]]
+    assert raised <= {one.strip() for entry in entries for one in entry.type.split(",")}
 
 
 def constructors(cls):

@@ -1,3 +1,5 @@
+"""What the doctor finds, in this environment and in others that are made up."""
+
 import configparser
 import importlib
 import json

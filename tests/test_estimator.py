@@ -1,6 +1,5 @@
 """The scikit-learn face: its conventions, and coefficients that others find too."""
 
-import doctest
 import pickle
 
 import numpy as np
@@ -18,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import linreg_mirror
-from linreg_mirror import MirrorRegressor, Status, estimator, schedules
+from linreg_mirror import MirrorRegressor, Status, schedules
 
 CHECKS = parametrize_with_checks(
     [
@@ -307,10 +306,6 @@ def test_what_did_not_converge_says_what_to_do():
     hilbert = 1.0 / np.add.outer(np.arange(12), np.arange(1, 13))
     with pytest.warns(ConvergenceWarning, match=r"not_certified.*NOT valid"):
         MirrorRegressor(solver="saddles", fit_intercept=False).fit(hilbert, np.arange(12.0) ** 2 % 5)
-
-
-def test_the_example_is_true():
-    assert doctest.testmod(estimator) == (0, 7)
 
 
 def test_the_lazy_name_is_listed_and_no_other_is_made_up():

@@ -97,7 +97,7 @@ def test_the_same_seed_finds_the_same(enter):
     assert one.evaluated == two.evaluated == 60
 
 
-def test_processes_do_not_change_the_search(tmp_path):
+def test_processes_do_not_change_the_search():
     found = [falsify("mirror.commuting", seconds=None, evaluations=30, jobs=jobs) for jobs in (1, 2)]
     assert found[0].worst.instance == found[1].worst.instance
     assert found[0].evidence == found[1].evidence

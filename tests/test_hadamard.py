@@ -115,7 +115,7 @@ def test_removal_gives_a_plain_model_back(beta):
             w.normal_(generator=generator(4))
     products = {name: (m * w).detach() for name, (m, w) in factors_of(model).items()}
     output = model(inputs())
-    with torch.no_grad():  # as much as without
+    with torch.no_grad():  # parameters must require gradients even so
         assert remove_hadamard(model) is model
     assert [type(layer) for layer in model] == [type(layer) for layer in network()]
     assert list(model.state_dict()) == list(network().state_dict())

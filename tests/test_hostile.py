@@ -14,7 +14,8 @@ from linreg_mirror import hard_concrete, instances, losses, mirrors, schedules
 from tests.hostile import Plain, assert_honest, attack, public_names
 
 N, D = 3, 5
-SKLEARN = [  # words that stand for X and y in its messages
+# Words of scikit-learn's messages that stand for X and y.
+SKLEARN = [
     *("sample", "samples", "feature", "features", "dimension", "array", "numeric", "data", "input", "2D", "1d", "1D"),
     *("NaN", "infinity", "Complex data", "problem"),
 ]
@@ -114,10 +115,7 @@ def of_theta(name: str, method: str) -> Callable[[Plain], Any]:
     def case(h: Plain) -> Any:
         one = ordinary_networks()[name]
         theta, x = h.finite("theta", one.theta0.shape, 1e101), h.finite("grad_x", (one.d,), 1e101)
-        arguments = {
-            "pullback": (theta, x),
-            "unused_slope": (x, 0.1),
-        }.get(method, (theta,))
+        arguments = {"pullback": (theta, x), "unused_slope": (x, 0.1)}.get(method, (theta,))
         return getattr(one, method)(*arguments)
 
     return case
@@ -131,9 +129,10 @@ def of_mirror(name: str, method: str) -> Callable[[Plain], Any]:
             "Power": lambda: mirrors.Power(np.full(D, -3.0), np.zeros(D), 3),
         }
         one, point = kinds[name](), h.finite("z", (D,))
-        if method in ("resolution", "continuation"):
-            answer = getattr(one, method)(*((1.0, 0.5) if method == "resolution" else (0.5, 1.0)))
-            return list(answer)
+        if method == "resolution":
+            return one.resolution(1.0, 0.5)
+        if method == "continuation":
+            return list(one.continuation(0.5, 1.0))
         if method in ("log_scale_at", "dual_rate"):
             return getattr(one, method)(0.5)
         return getattr(one, method)(point, 0.5)
@@ -189,11 +188,11 @@ def gate(h: Plain) -> hard_concrete.HardConcrete:
     return hard_concrete.HardConcrete(h.number("gamma", -0.1), h.number("zeta", 1.1), h.number("temperature", 0.5))
 
 
-def path(h: Plain) -> Any:
+def path() -> lm.SaddlePath:
     return lm.saddles(tame())
 
 
-# What a function is called with; its name, and words of its messages that stand for arguments.
+# A call of each function, by its name. A case adds to `names` the words of messages that stand for its arguments.
 CASES: dict[str, Callable[[Plain], Any]] = {
     "Problem": problem,
     "Problem.require_width": lambda h: tame().require_width(h.count("features", D)),
@@ -207,9 +206,7 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     "minimum_l2": solver(lm.minimum_l2),
     "lasso": lambda h: lm.lasso(problem(h), h.number("weight", 0.1)),
     "limit": lambda h: lm.limit(problem(h), network(h), h.number("decay", 0.1), tolerance=h.number("tolerance", 1e-9)),
-    "limit of depth 3": lambda h: lm.limit(
-        problem(h), depth_3(h), h.number("decay", 0.1)
-    ),
+    "limit of depth 3": lambda h: lm.limit(problem(h), depth_3(h), h.number("decay", 0.1)),
     "limit of plain weights": lambda h: lm.limit(problem(h), direct(h), h.number("decay", 0.1)),
     "flow": lambda h: lm.flow(
         problem(h), network(h), penalty(h), until=h.number("until", 1.0), max_steps=100,
@@ -218,9 +215,9 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     "flow of parameters": lambda h: lm.flow(problem(h), network(h), method="parameters", until=1.0, max_steps=100),
     "flow until it is over": lambda h: lm.flow(problem(h), network(h), max_steps=100),
     "saddles": lambda h: lm.saddles(problem(h), h.array("weights", (D,), low=0.5)),
-    "SaddlePath.at": lambda h: path(h).at(h.array("tau", (4,), low=0.0)),
-    "SaddlePath.dual_at": lambda h: path(h).dual_at(h.array("tau", (4,), low=0.0)),
-    "SaddlePath.average": lambda h: path(h).average(h.array("tau", (4,), low=0.0)),
+    "SaddlePath.at": lambda h: path().at(h.array("tau", (4,), low=0.0)),
+    "SaddlePath.dual_at": lambda h: path().dual_at(h.array("tau", (4,), low=0.0)),
+    "SaddlePath.average": lambda h: path().average(h.array("tau", (4,), low=0.0)),
     "descent": lambda h: lm.descent(
         problem(h), network(h), h.number("step_size", 1e-3), penalty(h), steps=h.count("steps", 50),
         momentum=h.number("momentum", 0.0), tolerance=h.number("tolerance", 1e-3),
@@ -231,9 +228,8 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     "descent in NumPy": lambda h: lm.descent(problem(h), network(h), 1e-3, steps=50, method="numpy"),
     "descents": lambda h: lm.descents(
         h.array("X", (N, D)), h.array("y", (N,)), h.array("log_scale", (2, D)), h.array("tilt", (2, D)),
-        h.number("step_size", 1e-3),
-        h.number("penalty", 0.0), steps=h.count("steps", 50), momentum=h.number("momentum", 0.0),
-        tolerance=h.number("tolerance", 1e-3),
+        h.number("step_size", 1e-3), h.number("penalty", 0.0), steps=h.count("steps", 50),
+        momentum=h.number("momentum", 0.0), tolerance=h.number("tolerance", 1e-3),
     ),
     "largest_stable_step": lambda h: lm.largest_stable_step(
         problem(h), network(h), momentum=h.number("momentum", 0.0), penalty=h.number("penalty", 0.0)
@@ -265,9 +261,7 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     "SharedHadamard": lambda h: lm.SharedHadamard(
         h.array("m0", (2,)), h.array("w0", (D,)), h.array("group", (D,)) if h.hostile else [0, 1, 0, 1, 1]
     ),
-    "Power": lambda h: lm.Power(
-        h.array("p0", (D,), low=0.5), h.array("q0", (D,), low=0.5), h.count("depth", 3)
-    ),
+    "Power": lambda h: lm.Power(h.array("p0", (D,), low=0.5), h.array("q0", (D,), low=0.5), h.count("depth", 3)),
     "Power.from_scale": lambda h: lm.Power.from_scale(
         h.array("alpha", (D,), low=0.5), depth=h.count("depth", 3), x0=h.array("x0", (D,)), d=h.count("d", D)
     ),
@@ -308,7 +302,6 @@ CASES: dict[str, Callable[[Plain], Any]] = {
         for method in ("__call__", "integral", "on_time")
     },
     "schedules.as_schedule": lambda h: schedules.as_schedule(h.number("number", 1.0)),
-    "schedules.require_clock": lambda h: schedules.require_clock(schedules.Constant(1.0), "time"),
     # Problems.
     "instances.planted_sparse": random_problem(instances.planted_sparse),
     "instances.correlated": random_problem(instances.correlated, rho=("number", 0.5)),
@@ -356,6 +349,7 @@ EXEMPT = {
     *("Certificate", "Check", "Descent", "Descents", "ImplicitBias", "SaddlePath", "Solution", "Stats", "Status"),
     *("Trajectory", "NoMirror", "mirrors.Potential"),
     *("mirrors.Euclidean", "mirrors.Hyperbolic", "mirrors.Power"),  # made by networks, which check
+    "schedules.require_clock",
     *("losses.Squared", "losses.LogCosh", "losses.JointCauchy", "losses.EntrywiseCauchy"),
     *("Factorized.mirror", "SharedHadamard.mirror"),  # there is none, mostly
     "instances.from_file",  # a path: see test_untrusted.py

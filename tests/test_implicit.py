@@ -182,9 +182,10 @@ def test_weights_that_the_penalty_has_killed(eta, steps, method):
                   method=method)  # fmt: skip
     assert run.status is Status.until_reached
     assert run.x[-1, 1] == 0
-    lost = 2 * steps * np.log(1 - eta) if eta < 1 else -np.inf
-    if run.implicit is not None:
-        np.testing.assert_allclose(run.implicit.log_scale[1], np.log(0.5) + lost, rtol=1e-9)
+    if eta < 1 and method == "numpy":  # compiled runs know the factors alone
+        np.testing.assert_allclose(run.implicit.log_scale[1], np.log(0.5) + 2 * steps * np.log(1 - eta), rtol=1e-9)
+    else:
+        assert run.implicit is None
 
 
 # A bound on the least L1 norm

@@ -1,3 +1,5 @@
+"""Generated problems, problems from data sets, and problems in files."""
+
 import inspect
 import io
 import re
@@ -8,7 +10,6 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
-from linreg_mirror import instances
 from linreg_mirror.instances import (
     breast_cancer,
     coherent,
@@ -375,7 +376,7 @@ def test_csv_of_one_sample_and_of_one_feature(csv):
     assert csv("1\n2\n3\n", "1\n2\n3\n").X.shape == (3, 1)
 
 
-def test_csv_of_many_digits_comes_back_as_it_was(csv, tmp_path):
+def test_csv_of_many_digits_comes_back_as_it_was(tmp_path):
     problem = planted_sparse(n=3, d=5, nonzeros=1, rng=generator())
     np.savetxt(tmp_path / "a", problem.X, delimiter=",", fmt="%.17g", header="a,b,c,d,e", comments="")
     np.savetxt(tmp_path / "b", problem.y, fmt="%.17g")
@@ -457,16 +458,6 @@ def test_damaged_npz_files_are_refused(tmp_path, content):
         from_file(tmp_path / "data.npz")
 
 
-def test_pickles_are_not_opened(tmp_path):
-    class Opened:
-        def __reduce__(self):
-            return (pytest.fail, ("the pickle was opened",))
-
-    np.savez(tmp_path / "data.npz", X=np.array([Opened()], dtype=object), y=Y)
-    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
-        from_file(tmp_path / "data.npz")
-
-
 def test_binary_files_are_no_csv(tmp_path):
     np.save(tmp_path / "x.npy", X)
     with pytest.raises(ValueError, match=r"x\.npy is not a CSV file"):
@@ -484,8 +475,3 @@ def test_one_csv_file_or_two_npz_files_are_refused(tmp_path):
 def test_files_that_cannot_be_read_are_named(tmp_path, names):
     with pytest.raises(OSError, match=re.escape(str(tmp_path))):
         from_file(*(tmp_path / name for name in names))
-
-
-def test_everything_public_is_tested_here():
-    of_matrices = {"matrix_sensing", "multi_output"}  # tested with the networks that they are for
-    assert set(instances.__all__) - of_matrices <= set(globals())

@@ -1,3 +1,5 @@
+"""Losses against their definitions, and problems: rank, consistency, what is refused."""
+
 import numpy as np
 import pytest
 import scipy.special

@@ -1,9 +1,12 @@
+"""The least L1 norm against linear programming, by three methods; and the other references."""
+
 import dataclasses
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from plain import least_l1
 from scipy.optimize import linprog
 from zoo import BY_NAME, CASES, gaussian
 
@@ -16,14 +19,6 @@ METHODS = ["mirror", "highs", "cvxpy"]
 DETERMINISTIC = settings(
     max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
-
-
-def least_norm(X, y):
-    """The value of the linear programme in (x+, x-), and one x that attains it."""
-    d = X.shape[1]
-    answer = linprog(np.ones(2 * d), A_eq=np.hstack([X, -X]), b_eq=y, method="highs")
-    assert answer.status == 0, answer.message
-    return answer.fun, answer.x[:d] - answer.x[d:]
 
 
 def widest(X, y, norm):
@@ -76,7 +71,7 @@ def test_zoo(case, method):
 )
 def test_three_methods_agree(n, d, nonzeros, seed):
     problem = gaussian(n, d, seed, nonzeros)
-    norm, x = least_norm(problem.X, problem.y)
+    norm, x = least_l1(problem.X, problem.y)
     for method in METHODS:
         solution = minimum_l1(problem, method)
         if method == "cvxpy" and solution.status is Status.not_certified:
@@ -99,7 +94,7 @@ def test_before_the_phase_transition_it_is_the_planted_vector_and_after_it_is_no
     before, after = gaussian(40, 80, 0, nonzeros=5), gaussian(20, 80, 0, nonzeros=15)
     np.testing.assert_allclose(minimum_l1(before).x, before.truth, atol=1e-9)
     solution = minimum_l1(after)
-    norm, x = least_norm(after.X, after.y)
+    norm, x = least_l1(after.X, after.y)
     check_optimal(after, solution, norm)
     assert np.abs(solution.x).sum() < 0.95 * np.abs(after.truth).sum()
     assert np.abs(solution.x - after.truth).max() > 0.1
@@ -127,7 +122,7 @@ def draw_problem(data):
 def test_degenerate_integer_matrices(data):
     X, y = draw_problem(data)
     assume(y.any())
-    norm, _ = least_norm(X, y)
+    norm, _ = least_l1(X, y)
     problem = Problem(X, y)
     unique = widest(X, y, norm) < 1e-5 * max(1.0, norm)
     for method in METHODS:
@@ -144,7 +139,7 @@ def test_random_shapes_and_units(n, d, seed, power):
     rng = np.random.default_rng(seed)
     X = 10.0**power * rng.standard_normal((n, d))
     y = X @ rng.standard_normal(d)
-    norm, _ = least_norm(X / 10.0**power, y / 10.0**power)
+    norm, _ = least_l1(X / 10.0**power, y / 10.0**power)
     problem = Problem(X, y)
     solution = minimum_l1(problem)
     assert solution.certificate.valid, str(solution.certificate)
@@ -166,7 +161,7 @@ def test_columns_of_very_different_length():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((5, 15)) * np.logspace(-4, 4, 15)
     y = rng.standard_normal(5)
-    norm, x = least_norm(X, y)
+    norm, x = least_l1(X, y)
     solution = minimum_l1(Problem(X, y))
     assert solution.certificate.valid, str(solution.certificate)
     assert np.abs(solution.x).sum() == pytest.approx(norm, rel=1e-8)
@@ -187,7 +182,7 @@ def test_rank_deficient_and_inconsistent(noise):
     X = rng.standard_normal((6, 3)) @ rng.standard_normal((3, 10))
     y = X @ rng.standard_normal(10) + noise * rng.standard_normal(6)
     Q = np.linalg.svd(X)[0][:, :3]
-    norm, x = least_norm(Q.T @ X, Q.T @ y)
+    norm, x = least_l1(Q.T @ X, Q.T @ y)
     for method in METHODS:
         solution = minimum_l1(Problem(X, y), method)
         assert solution.status is (Status.inconsistent if noise else Status.converged)
@@ -197,7 +192,7 @@ def test_rank_deficient_and_inconsistent(noise):
 
 def test_integer_and_float32_input():
     X, y = np.array([[1, 2, 0], [0, 1, 3]]), np.array([2, -1])
-    _, x = least_norm(X, y)
+    _, x = least_l1(X, y)
     for dtype in (np.int16, np.float32):
         np.testing.assert_allclose(minimum_l1(Problem(X.astype(dtype), y.astype(dtype))).x, x, atol=1e-10)
 

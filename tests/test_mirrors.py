@@ -1,3 +1,5 @@
+"""Hyperbolic and Euclidean potentials against textbook formulas, at scales far beyond float64 too."""
+
 import numpy as np
 import pytest
 from array_api_compat import array_namespace

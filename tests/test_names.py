@@ -1,6 +1,7 @@
 """Names of instances: what they stand for, one spelling each, fit for a shell."""
 
 import math
+import re
 import shlex
 
 import numpy as np
@@ -93,9 +94,8 @@ def test_equal_instances_have_equal_names(written, canonical):
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(name, message):
-    with pytest.raises(ValueError, match=r"instance|must|penalty|twice") as caught:
+    with pytest.raises(ValueError, match=re.escape(message)):
         instance(name)
-    assert message in str(caught.value)
 
 
 def test_numbers_survive_the_name():

@@ -1,3 +1,5 @@
+"""x = m*w, plain weights and shared masks: starts, gradients, Lie brackets and mirrors."""
+
 import re
 
 import numpy as np

@@ -87,19 +87,21 @@ def test_import_is_silent():
     assert done.stderr == ""
 
 
-def test_version_is_that_of_the_distribution():
-    text = (CHECKOUT / "setup.cfg").read_text(encoding="utf-8")
+def test_version_has_three_numbers():
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*", linreg_mirror.__version__)
-    assert linreg_mirror.__version__ in text or "linreg_mirror.__version__" in text
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+def blocks():
+    return re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def run(code, names):
+    exec(compile(code, "README.md", "exec"), names)
 
 
 def test_readme_code_runs(capsys):
     names = {}
-    exec(compile(blocks("python")[0], "README.md", "exec"), names)
+    run(blocks()[0], names)
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("converged")
     assert len(printed) == 3
@@ -112,8 +114,8 @@ def test_readme_code_runs(capsys):
 
 def test_readme_search_finds_the_smallest_scale(capsys):
     names = {}
-    (search,) = (block for block in blocks("python") if "GridSearchCV" in block)
-    exec(compile(blocks("python")[0] + search, "README.md", "exec"), names)
+    (search,) = (block for block in blocks() if "GridSearchCV" in block)
+    run(blocks()[0] + search, names)
     assert names["search"].best_params_ == {"scale": 1e-9}  # the planted vector is sparse
     assert ": 1e-09} converged" in capsys.readouterr().out
 
@@ -121,9 +123,9 @@ def test_readme_search_finds_the_smallest_scale(capsys):
 def test_readme_masks_are_what_they_are_said_to_be(capsys):
     names = {}
     linear, network, data_free, factory = (
-        block for block in blocks("python") if re.search("_masks|sketch_error|input_shape", block)
+        block for block in blocks() if re.search("_masks|sketch_error|input_shape", block)
     )
-    exec(compile(linear, "README.md", "exec"), names)
+    run(linear, names)
     expected, drawn = capsys.readouterr().out.splitlines()
     assert expected.startswith("signal")
     assert float(drawn) >= 0
@@ -133,25 +135,23 @@ def test_readme_masks_are_what_they_are_said_to_be(capsys):
         masks = names["masks"]
         return sum(int(mask.sum()) for mask in masks.values()), sum(mask.numel() for mask in masks.values())
 
-    exec(compile(network, "README.md", "exec"), names)
+    run(network, names)
     assert "total" in capsys.readouterr().out
     assert kept()[0] == int(kept()[1] * 0.05 + 0.5)
     assert kept()[0] == sum(int((w != 0).sum()) for w in sketching.prunable(names["model"]).values())
-    exec(compile(data_free.replace("rounds=100", "rounds=2"), "README.md", "exec"), names)
+    run(data_free.replace("rounds=100", "rounds=2"), names)
     assert kept()[0] == int(kept()[1] * 0.05 + 0.5)
-    exec(compile(factory, "README.md", "exec"), names)
+    run(factory, names)
     model = names["network"]()
     assert model(names["torch"].ones(2, *model.input_shape)).shape == (2, 10)
 
 
 def test_readme_training_ends_sparse(capsys):
     names = {}
-    network, training = (block for block in blocks("python") if "digits" in block)
-    exec(
-        compile("import numpy as np, sketching; rng = np.random.default_rng(0)\n" + network, "README.md", "exec"), names
-    )
+    network, training = (block for block in blocks() if "digits" in block)
+    run("import numpy as np, sketching; rng = np.random.default_rng(0)\n" + network, names)
     capsys.readouterr()
-    exec(compile(training, "README.md", "exec"), names)
+    run(training, names)
     assert float(capsys.readouterr().out.strip("tensor()\n")) > 0.8
     assert names["method"].decay > 0.5
     left = sum(int((weight != 0).sum()) for weight in sketching.prunable(names["model"]).values())

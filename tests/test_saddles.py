@@ -88,8 +88,8 @@ def floats(values):
     return np.array([float(value) for value in values])
 
 
-def draw(data, largest_d=5):
-    n, d = data.draw(st.integers(1, 3), "n"), data.draw(st.integers(1, largest_d), "d")
+def draw(data):
+    n, d = data.draw(st.integers(1, 3), "n"), data.draw(st.integers(1, 5), "d")
     entries = st.integers(-3, 3)
     X = data.draw(st.lists(st.lists(entries, min_size=d, max_size=d), min_size=n, max_size=n), "X")
     return X, data.draw(st.lists(entries, min_size=n, max_size=n), "y")

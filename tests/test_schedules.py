@@ -1,3 +1,5 @@
+"""Schedules against rational arithmetic and numerical integration."""
+
 import copy
 import pickle
 from dataclasses import FrozenInstanceError, replace
@@ -181,10 +183,7 @@ def test_harmonic_integral_agrees_with_its_series(period):
     for t0, length in [(0.0, 1e-12), (1.0, 1e-9), (5.0, 0.25), (1e9, 1e-3)]:
         t1 = t0 + length
         a, b, p = Fraction(t0), Fraction(t1), Fraction(period)
-        z = (b - a) / (2 * p + a + b)
-        z = z.limit_denominator(10**30)
-        if z > Fraction(1, 2):
-            continue
+        z = ((b - a) / (2 * p + a + b)).limit_denominator(10**30)
         logarithm = 2 * sum(z ** (2 * k + 1) / (2 * k + 1) for k in range(30))
         expected = float(3 * p * logarithm)
         assert Harmonic(3.0, period=period).integral(t0, t1) == pytest.approx(expected, rel=1e-14)
@@ -418,9 +417,9 @@ def test_switched_off_takes_the_clock_of_what_it_switches_off():
     with pytest.raises(ValueError, match='clock "time", "step" is needed'):
         SwitchedOff(Harmonic(1), at=3, clock="step")
     with pytest.raises(ValueError, match="clock must be"):
-        SwitchedOff(Harmonic(1), at=3, clock="steps")  # pyright: ignore[reportArgumentType]
+        SwitchedOff(Harmonic(1), at=3, clock="steps")
     with pytest.raises(TypeError, match="a schedule, a number or None is expected"):
-        SwitchedOff("0.1", at=3)  # pyright: ignore[reportArgumentType]
+        SwitchedOff("0.1", at=3)
 
 
 def test_integrals_over_the_shortest_periods():

@@ -1,3 +1,5 @@
+"""The store: keys, files that are damaged or half written, several writers, formats of earlier versions."""
+
 import hashlib
 import json
 import os

@@ -176,8 +176,6 @@ class Torture:
                 moments.append("too late")
             except subprocess.TimeoutExpired:
                 (os.killpg if workers_too else os.kill)(process.pid, signal.SIGKILL)
-                if not workers_too:
-                    process.wait()
                 moments.append(f"{moment:.0%}{' with workers' if workers_too else ''}")
             finally:
                 process.wait()
@@ -247,8 +245,10 @@ class Torture:
         code, output = finish(start(command, results))
         if code != 2 or "delete it to start again" not in output:
             return Outcome(command.name, tried, f"no clear error, exit code {code}: {_last_line(output)}", False)
-        found[0].unlink()
-        shutil.rmtree(found[0].parent) if name == "final.safetensors" else None
+        if name == "final.safetensors":
+            shutil.rmtree(found[0].parent)
+        else:
+            found[0].unlink()
         return self.same(command, results, tried, before="refused; once it is deleted ")
 
     def twice(self, command: Command) -> Outcome:
