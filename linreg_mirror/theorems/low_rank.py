@@ -125,9 +125,8 @@ def _programmes(it: Instance) -> tuple[float, float]:
         A_eq=np.hstack([inside.T, np.zeros((inside.shape[1], 1))]), b_eq=np.ones(inside.shape[1]),
         bounds=(None, None), method="highs-ds",
     )  # fmt: skip
-    return float(primal.fun), -float(
-        widest.fun
-    ) if widest.status == 0 else np.inf  # without bound: no slack is too wide
+    gap = -float(widest.fun) if widest.status == 0 else np.inf  # without bound: no slack is too wide
+    return float(primal.fun), gap
 
 
 _resolved = Hypothesis("gap between 0.05 and 1.2", lambda it: 0.05 <= _programmes(it)[1] <= 1.2)
