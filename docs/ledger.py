@@ -1,4 +1,4 @@
-"""What the last check of the whole ledger gave, as far as the documentation tells it.
+"""What the last check of the whole ledger gave, as far as the documentation shows it.
 
 `linreg-mirror check && python -m docs.ledger` renews it.
 """
@@ -18,7 +18,7 @@ _KEPT = ("statement", "verdict", "expected", "instances", "worst_margin", "detai
 
 
 def shortened(report: Mapping[str, Any], when: str) -> dict[str, Any]:
-    """Return of a report what the documentation tells."""
+    """Return the part of a report that the documentation shows."""
     environment = report["environment"]
     return {
         "date": when,

@@ -3,42 +3,22 @@
 import argparse
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import matplotlib as mpl
 from rich.console import Console
 
-from figures import (
-    after_training,
-    data_independence,
-    depth,
-    diagonal_network,
-    gate_costs,
-    gate_probabilities,
-    layer_densities,
-    momentum,
-    potentials,
-    recovery,
-    saddles,
-    sketch_error,
-    snip_residuals,
-    sparse_training,
-    sparsity_curves,
-    step_size,
-    stored,
-    style,
-    tables,
-    temperature,
-)
+from figures import stored, style, tables
 from linreg_mirror.store import Store, results_directory
 
 PICTURES: dict[str, ModuleType] = {
-    module.__name__.rpartition(".")[2]: module
-    for module in (
-        *(potentials, diagonal_network, depth, saddles, step_size, recovery, momentum),
-        *(sketch_error, data_independence, after_training, temperature, snip_residuals, layer_densities),
-        *(sparse_training, sparsity_curves, gate_costs, gate_probabilities),
+    name: import_module(f"figures.{name}")
+    for name in (
+        *("potentials", "diagonal_network", "depth", "saddles", "step_size", "recovery", "momentum"),
+        *("sketch_error", "data_independence", "after_training", "temperature", "snip_residuals", "layer_densities"),
+        *("sparse_training", "sparsity_curves", "gate_costs", "gate_probabilities"),
     )
 }
 

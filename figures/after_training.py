@@ -62,9 +62,8 @@ def draw(table: tables.Table) -> Figure:
         for number, (name, label) in enumerate(_LINES.items()):
             if not share and name == "share_bound":
                 continue  # without a share there is none
-            low, middle, high = np.quantile([row[name] for row in rows], [0.1, 0.5, 0.9], axis=1)
-            panel.fill_between(move, low, high, color=style.COLOURS[number], alpha=0.2, lw=0)
-            panel.plot(move, middle, label=label, **style.line(number))
+            quantiles = np.quantile([row[name] for row in rows], [0.1, 0.5, 0.9], axis=1)
+            style.band(panel, move, *quantiles, alpha=0.2, label=label, **style.line(number))
         panel.set(
             title=f"({letter}) uniform share $\\rho$ = {share:g}", xlabel="$|w^* - w_0| \\, / \\, |w_0|$",
             xscale="log", yscale="log", ylim=(0.1, 1e4),

@@ -57,10 +57,8 @@ def draw(table: tables.Table) -> Figure:
     synthetic.plot(ratios, (ratios + 1) ** 2 / (4 * ratios), label="cap", **style.REFERENCE)
     for number, kind in enumerate(_LENGTHS):
         rows = tables.select(table, kind=kind)
-        low, middle, high = np.quantile([row["excess"] for row in rows], [0.1, 0.5, 0.9], axis=1)
-        x = [row["found_ratio"] for row in rows]
-        synthetic.fill_between(x, low, high, color=style.COLOURS[number], alpha=0.25, lw=0)
-        synthetic.plot(x, middle, label=kind, **style.line(number))
+        quantiles = np.quantile([row["excess"] for row in rows], [0.1, 0.5, 0.9], axis=1)
+        style.band(synthetic, [row["found_ratio"] for row in rows], *quantiles, label=kind, **style.line(number))
     synthetic.set(
         title="(a) columns of given lengths, d = 100", xlabel="longest / shortest column, r", xscale="log",
         ylabel="second moment / least one", yscale="log",
@@ -69,8 +67,7 @@ def draw(table: tables.Table) -> Figure:
     for number, kind in enumerate(_REAL):
         (row,) = tables.select(table, kind=kind)
         excess = np.sort(row["excess"])
-        real.plot(excess, (np.arange(len(excess)) + 0.5) / len(excess), label=kind,
-                  **style.line(number))  # fmt: skip
+        real.plot(excess, (np.arange(len(excess)) + 0.5) / len(excess), label=kind, **style.line(number))
     real.set(
         title="(b) real features in their own units", xlabel="second moment / least one", xscale="log",
         ylabel="share of $w \\sim N(0, I)$ below", xlim=(1, 60), ylim=(0, 1), xticks=(1, 2, 5, 10, 20, 50),

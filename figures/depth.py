@@ -67,8 +67,8 @@ def draw(table: tables.Table) -> Figure:
             rows = tables.select(table, kind=kind, depth=depth)
             scales = 10.0 ** np.array(rows[0]["log10_scales"])
             excess, bound = (np.array([row[name] for row in rows]) for name in ("excess", "bound"))
-            axis.fill_between(scales, excess.min(0), excess.max(0), color=style.COLOURS[k], alpha=0.25, lw=0)
-            axis.plot(scales, np.median(excess, 0), label=f"depth {depth}", **style.line(k))
+            middle = np.median(excess, 0)
+            style.band(axis, scales, excess.min(0), middle, excess.max(0), label=f"depth {depth}", **style.line(k))
             axis.plot(scales, bound.max(0), **style.points(k, markevery=3, linestyle="-", lw=0.5), label="its bound")
     axes[0].set(
         title="(a) random sparse problems", xlabel="size of the start, $\\alpha$", ylabel="L1 excess",

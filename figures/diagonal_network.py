@@ -102,8 +102,7 @@ def draw(table: tables.Table) -> Figure:
                 runs = tables.select(table, method=method, batch=batch)
                 steps, values = runs[0]["k"], np.array([run[quantity] for run in runs])
                 look = style.REFERENCE if method == "no penalty" else style.line(k)
-                axis.fill_between(steps, values.min(0), values.max(0), color=look["color"], alpha=0.25, lw=0)
-                axis.plot(steps, values.mean(0), label=method, **look)
+                style.band(axis, steps, values.min(0), values.mean(0), values.max(0), label=method, **look)
             if quantity == "distance":
                 axis.set(yscale="log", ylim=(1e-6, 10))
             else:

@@ -64,7 +64,7 @@ def caption(table: tables.Table) -> str:
     for cell in table:
         title, methods = _PANELS[cell["file"]]
         least = (
-            (min((row for row in cell["rows"] if _holds(row, cell["rows"], method)), key=lambda row: row["operations"]))
+            min((row for row in cell["rows"] if _holds(row, cell["rows"], method)), key=lambda row: row["operations"])
             for method in methods
         )
         ends = ", ".join(

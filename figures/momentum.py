@@ -108,9 +108,8 @@ def draw(table: tables.Table) -> Figure:
     for k, start in ((0, "0"), (2, "random")):
         runs = tables.select(table, kind="end", start=start)
         memory = [1 / (1 - run["momentum"]) for run in runs]
-        low, middle, high = np.nanquantile([run["excess"] for run in runs], [0.25, 0.5, 0.75], axis=1)
-        end.fill_between(memory, low, high, color=style.COLOURS[k], alpha=0.25, lw=0)
-        end.plot(memory, middle, label=start, **style.line(k))
+        quartiles = np.nanquantile([run["excess"] for run in runs], [0.25, 0.5, 0.75], axis=1)
+        style.band(end, memory, *quartiles, label=start, **style.line(k))
     end.set(
         title="(c) end", xlabel="$\\beta$", ylabel="L1 excess / that of the flow", xscale="log", yscale="log",
         xticks=(1, 2, 5, 10, 20, 40), yticks=(0.25, 0.5, 1, 2, 4, 8),

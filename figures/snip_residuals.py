@@ -46,10 +46,9 @@ def draw(table: tables.Table) -> Figure:
     figure, ((axes,),) = style.panels(2.8)
     for number, average in enumerate(_AVERAGES):
         rows = tables.select(table, average=average)
-        low, middle, high = np.quantile([row["error"] for row in rows], [0.1, 0.5, 0.9], axis=1)
+        quantiles = np.quantile([row["error"] for row in rows], [0.1, 0.5, 0.9], axis=1)
         residuals = [row["residuals"] for row in rows]
-        axes.fill_between(residuals, low, high, color=style.COLOURS[number], alpha=0.2, lw=0)
-        axes.plot(residuals, middle, label=f"SNIP, {average}", **style.line(number))
+        style.band(axes, residuals, *quantiles, alpha=0.2, label=f"SNIP, {average}", **style.line(number))
     for number, name in ((3, "uniform"), (4, "magnitude")):
         axes.axhline(np.median(table[0][name]), label=name, **style.line(number))
     axes.axhline(1, **style.REFERENCE)

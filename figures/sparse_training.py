@@ -37,19 +37,13 @@ def draw(table: tables.Table) -> Figure:
     methods = list(dict.fromkeys(row["label"] for row in table[1]["rows"]))
     for letter, panel, cell in zip("ab", panels, table, strict=False):
         for k, method in enumerate(methods):
-            line = [row for row in cell["rows"] if row["label"] == method]
-            shares, means, halves = (
-                [factor * row[name] for row in line] for name, factor in (("keep", 1), ("accuracy", 100), ("half", 100))
-            )
-            panel.errorbar(shares, means, halves, label=method, capsize=1.5, **style.line(k, marker=style.MARKERS[k]))
-        shares = sorted({row["keep"] for row in cell["rows"]})
+            look = style.line(k, marker=style.MARKERS[k], label=method, capsize=1.5)
+            comparisons.curve(panel, cell["rows"], method, **look)
         panel.set(
             title=f"({letter}) {_CURVES[cell['file']]}", xlabel="weights kept in %", ylabel="test accuracy in %",
             xscale="log", ylim=(5, 95),
         )  # fmt: skip
-        panel.minorticks_off()
-        panel.set_xticks(shares, [f"{100 * share:g}" for share in shares])
-        panel.invert_xaxis()
+        comparisons.kept_axis(panel, cell["rows"])
     clock = panels[2]
     for k, method in enumerate(methods[1:], start=1):
         rows = [row for row in table[2]["rows"] if row["method"] == method]

@@ -6,9 +6,6 @@ level far longer than pruning once, and cost many times as much. Drawn from the 
 `linreg-mirror compare`, in benchmarks/results.
 """
 
-from typing import Any
-
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import comparisons, style, tables
@@ -45,30 +42,19 @@ def draw(table: tables.Table) -> Figure:
     for letter, panel, (title, file, labels) in zip("abcdefghi", grid.flat, _PANELS, strict=True):
         for k, (label, name) in enumerate(_REFERENCES.items()):
             shade = style.REFERENCE | {"lw": 2.0, "ls": style.DASHES[2 * k], "label": name if letter == "a" else None}
-            _curve(panel, found[_ONE_SHOT], label, bars=False, **shade)
+            comparisons.curve(panel, found[_ONE_SHOT], label, bars=False, **shade)
         for k, label in enumerate(labels):
             name = label.rpartition(", ")[2] if file == _CYCLES else label
-            _curve(panel, found[file], label, **style.line(k, marker=style.MARKERS[k], label=name, capsize=1.5))
+            look = style.line(k, marker=style.MARKERS[k], label=name, capsize=1.5)
+            comparisons.curve(panel, found[file], label, **look)
         panel.set(title=f"({letter}) {title}", ylim=(82, 91) if file == _CYCLES else (0, 95), xscale="log")
         panel.legend(loc="lower left", handlelength=2.2, labelspacing=0.2)
-    shares = sorted({row["keep"] for row in found[_ONE_SHOT]})
-    grid[0, 0].minorticks_off()
-    grid[0, 0].set_xticks(shares, [f"{100 * share:g}" for share in shares])
-    grid[0, 0].invert_xaxis()
+    comparisons.kept_axis(grid[0, 0], found[_ONE_SHOT])
     for panel in grid[-1]:
         panel.set(xlabel="weights kept in %")
     for panel in grid[:, 0]:
         panel.set(ylabel="test accuracy in %")
     return figure
-
-
-def _curve(panel: Axes, rows: tables.Table, method: str, bars: bool = True, **look: Any) -> None:
-    line = [row for row in rows if row["label"] == method and row["runs"]]
-    shares, means, halves = ([scale * row[name] for row in line] for scale, name in _COLUMNS)
-    panel.errorbar(shares, means, halves if bars else None, **look)
-
-
-_COLUMNS = ((1, "keep"), (100, "accuracy"), (100, "half"))
 
 
 def caption(table: tables.Table) -> str:

@@ -74,9 +74,8 @@ def draw(table: tables.Table) -> Figure:
         steps = np.unique([run["step_size"] for run in runs])
         for axis, quantity in ((small, "shrinkage"), (scale, "ratio"), (excess, "excess")):
             values = [[run[quantity] for run in tables.select(runs, step_size=step)] for step in steps]
-            low, middle, high = np.array([(min(v), np.mean(v), max(v)) for v in values]).T
-            axis.fill_between(steps, low, high, color=style.COLOURS[k], alpha=0.25, lw=0)
-            axis.plot(steps, middle, label=name, **style.points(k))
+            ranges = np.array([(min(v), np.mean(v), max(v)) for v in values]).T
+            style.band(axis, steps, *ranges, label=name, **style.points(k))
             axis.axvline(flow["largest_stable_step"], **style.line(k, lw=0.8))
         predicted = flow["shrinkage_per_step_size"] * steps
         small.plot(steps, predicted, **style.line(k))

@@ -42,13 +42,13 @@ def read(picture: ModuleType) -> tables.Table:
     Stale
         If there is none, or it is that of other cells, or computed in another way than the picture does today.
     """
-    path, name = _path(picture), picture.__name__.rpartition(".")[2]
+    path = _path(picture)
     if not path.exists():
-        raise Stale(f"there is no {path}: python -m figures {name} --store")
+        raise Stale(f"there is no {path}: python -m figures {path.stem} --store")
     content = json.loads(path.read_text(encoding="utf-8"))
     cells = _rounded(picture.cells(False))
     if content["source"] != tables.fingerprint(picture) or [cell for cell, _ in content["rows"]] != cells:
-        raise Stale(f"{path} is of other settings than the picture has today: python -m figures {name} --store")
+        raise Stale(f"{path} is of other settings than the picture has today: python -m figures {path.stem} --store")
     return [{**cell, **result} for cell, result in content["rows"]]
 
 

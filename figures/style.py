@@ -1,8 +1,9 @@
-"""What do all pictures have in common? Printed 7 inches wide; colours that differ in brightness too."""
+"""What all pictures have in common: printed 7 inches wide, in colours that differ in brightness too."""
 
 from pathlib import Path
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 WIDTH = 7.0  # inches, the text of a page with two columns
@@ -50,6 +51,12 @@ def points(k: int, **more: Any) -> dict[str, Any]:
     """Return colour and marker of the k-th set of points of a panel; every second is hollow."""
     face = "white" if k % 2 else COLOURS[k]
     return {"color": COLOURS[k], "linestyle": "none", "marker": MARKERS[k], "markerfacecolor": face} | more
+
+
+def band(panel: Axes, x: Any, low: Any, middle: Any, high: Any, *, alpha: float = 0.25, **look: Any) -> None:
+    """Draw the middle of repeated measurements, in a band from low to high."""
+    panel.fill_between(x, low, high, color=look["color"], alpha=alpha, lw=0)
+    panel.plot(x, middle, **look)
 
 
 def panels(height: float, rows: int = 1, columns: int = 1, **more: Any) -> tuple[Figure, Any]:

@@ -1,4 +1,4 @@
-"""How is a table computed once, found again, and carried on with after an interruption?"""
+"""Tables that are computed once, stored cell by cell, and carried on with after an interruption."""
 
 import ast
 import hashlib

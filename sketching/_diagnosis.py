@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.nn.modules.conv import _ConvNd
 
-from sketching._diagnosis_table import table
+from sketching._diagnosis_table import COLUMNS, table
 from sketching._flops import flops_of
 from sketching._paths import Uncountable, reachable
 from sketching.application import check_masks, masks_of, remove_masks
@@ -282,8 +282,7 @@ def _by_unit(layer: torch.nn.Module, mask: torch.Tensor) -> torch.Tensor:
 
 
 def _counts(found: LayerDiagnosis | Diagnosis) -> dict[str, Any]:
-    names = ("weights", "kept", "density", "dead_outputs", "dead_inputs", "effective", "flops", "flops_kept")
-    return {name: getattr(found, name) for name in names}
+    return {name: getattr(found, name) for name in COLUMNS}
 
 
 def _total(counts: Iterable[int | None]) -> int | None:

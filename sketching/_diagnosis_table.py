@@ -3,6 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
+COLUMNS = {  # what is counted, and its heading
+    "weights": "weights",
+    "kept": "kept",
+    "density": "density",
+    "dead_outputs": "dead outputs",
+    "dead_inputs": "dead inputs",
+    "effective": "effective",
+    "flops": "FLOPs",
+    "flops_kept": "FLOPs kept",
+}
+
 
 def table(found: Mapping[str, Any]) -> str:
     """Return the table of `Diagnosis.to_dict()`: a row for each layer, totals, and what is to be said about them."""
@@ -27,18 +38,8 @@ def table(found: Mapping[str, Any]) -> str:
 
 def _cells(name: str, shape: str, counts: Mapping[str, Any]) -> dict[str, str | None]:
     """Return a row, with None for what is not counted."""
-    columns = {
-        "weights": "weights",
-        "kept": "kept",
-        "density": "density",
-        "dead outputs": "dead_outputs",
-        "dead inputs": "dead_inputs",
-        "effective": "effective",
-        "FLOPs": "flops",
-        "FLOPs kept": "flops_kept",
-    }
     row: dict[str, str | None] = {"layer": name, "shape": shape}
-    for column, key in columns.items():
+    for key, column in COLUMNS.items():
         number = counts[key]
         row[column] = None if number is None else f"{number:.2%}" if key == "density" else f"{number:,}"
     return row

@@ -43,18 +43,18 @@ def proportional(flat: Flat, k: int) -> Flat:
 def tiers(flat: Flat, k: int) -> tuple[Mask, Mask | None, Flat, int]:
     """Return what is certainly kept, among what is still to choose (None: among all), its scores, and how many."""
     highest = checked(flat, k, signed=False)
-    positive = int(np.count_nonzero(flat))
-    if k <= positive and np.isfinite(highest):
+    positives = int(np.count_nonzero(flat))
+    if k <= positives and np.isfinite(highest):
         return np.zeros(flat.size, bool), None, _in_range(flat, highest), k
     infinite = np.isinf(flat)
-    several = int(np.count_nonzero(infinite))
-    if k <= several:
-        return np.zeros(flat.size, bool), infinite, np.ones(several), k
-    if k <= positive:
+    infinities = int(np.count_nonzero(infinite))
+    if k <= infinities:
+        return np.zeros(flat.size, bool), infinite, np.ones(infinities), k
+    if k <= positives:
         finite = (flat > 0) & ~infinite
         rest = flat[finite]
-        return infinite, finite, _in_range(rest, float(rest.max())), k - several
-    return flat > 0, flat == 0, np.ones(flat.size - positive), k - positive
+        return infinite, finite, _in_range(rest, float(rest.max())), k - infinities
+    return flat > 0, flat == 0, np.ones(flat.size - positives), k - positives
 
 
 def _in_range(flat: Flat, highest: float) -> Flat:

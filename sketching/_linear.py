@@ -7,6 +7,8 @@ from array_api_compat import array_namespace, is_torch_array
 
 from sketching._arrays import real
 
+quiet = np.errstate(over="ignore", invalid="ignore")  # for functions whose answers go through `in_range`
+
 
 def linear_model(X: Any, **vectors: Any) -> tuple[Any, ...]:
     """Return the array namespace, X, and vectors of its kind: `y` with a number for each row, others for each column.

@@ -71,10 +71,8 @@ def uniform(shapes: Shapes, keep: float) -> Allocation:
 
     Parameters
     ----------
-    shapes : mapping of str to tuple of int
-        Shapes of the weights.
-    keep : float
-        Share of all weights that is kept, in [0, 1].
+    shapes, keep
+        As in `globally`.
 
     Returns
     -------
@@ -84,7 +82,7 @@ def uniform(shapes: Shapes, keep: float) -> Allocation:
     Raises
     ------
     ValueError
-        If keep is not in [0, 1].
+        As in `globally`.
 
     Examples
     --------
@@ -104,8 +102,8 @@ def erdos_renyi(shapes: Shapes, keep: float) -> Allocation:
     ----------
     shapes : mapping of str to tuple of int
         Shapes of the weights; they begin with outputs and inputs.
-    keep : float
-        Share of all weights that is kept, in [0, 1].
+    keep
+        As in `globally`.
 
     Returns
     -------
@@ -115,7 +113,7 @@ def erdos_renyi(shapes: Shapes, keep: float) -> Allocation:
     Raises
     ------
     ValueError
-        If keep is not in [0, 1].
+        As in `globally`.
 
     Notes
     -----
@@ -137,10 +135,8 @@ def erk(shapes: Shapes, keep: float) -> Allocation:
 
     Parameters
     ----------
-    shapes : mapping of str to tuple of int
-        Shapes of the weights.
-    keep : float
-        Share of all weights that is kept, in [0, 1].
+    shapes, keep
+        As in `globally`.
 
     Returns
     -------
@@ -150,7 +146,7 @@ def erk(shapes: Shapes, keep: float) -> Allocation:
     Raises
     ------
     ValueError
-        If keep is not in [0, 1].
+        As in `globally`.
 
     Notes
     -----

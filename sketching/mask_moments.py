@@ -57,10 +57,8 @@ def top_k(scores: object, k: int) -> MaskMoments:
 
     Parameters
     ----------
-    scores : array
-        Of d entries.
-    k : int
-        How many are kept.
+    scores, k
+        As in `selection.top_k`; d scores.
 
     Returns
     -------
@@ -91,12 +89,8 @@ def with_replacement(scores: object, k: int, *, rescale: bool = False) -> MaskMo
 
     Parameters
     ----------
-    scores : array
-        Of d entries, at least 0.
-    k : int
-        How many draws.
-    rescale : bool
-        Whether the mask is rescaled.
+    scores, k, rescale
+        As in `selection.with_replacement`; d scores.
 
     Returns
     -------
@@ -143,12 +137,8 @@ def bernoulli(scores: object, k: int, *, rescale: bool = False) -> MaskMoments:
 
     Parameters
     ----------
-    scores : array
-        Of d entries, at least 0.
-    k : int
-        How many are kept on average.
-    rescale : bool
-        Whether the mask is rescaled.
+    scores, k, rescale
+        As in `selection.bernoulli`; d scores.
 
     Returns
     -------
@@ -168,9 +158,10 @@ def bernoulli(scores: object, k: int, *, rescale: bool = False) -> MaskMoments:
     [0.75, 0.25]
     """
     q = _inclusion(scores, k)
-    covariance = q * (1 - q)
-    # Not the covariance times 1/q^2, which is beyond float64 where (1-q)/q is not.
-    return MaskMoments((q > 0).astype(float), (1 - q) * _inverse(q)) if rescale else MaskMoments(q, covariance)
+    if not rescale:
+        return MaskMoments(q, q * (1 - q))
+    # Not q(1-q) times 1/q^2, which is beyond float64 where (1-q)/q is not.
+    return MaskMoments((q > 0).astype(float), (1 - q) * _inverse(q))
 
 
 def systematic(scores: object, k: int, *, rescale: bool = False) -> MaskMoments:
@@ -178,12 +169,8 @@ def systematic(scores: object, k: int, *, rescale: bool = False) -> MaskMoments:
 
     Parameters
     ----------
-    scores : array
-        Of d entries, at least 0.
-    k : int
-        How many are kept.
-    rescale : bool
-        Whether the mask is rescaled.
+    scores, k, rescale
+        As in `selection.systematic`; d scores.
 
     Returns
     -------
@@ -227,12 +214,8 @@ def gumbel_top_k(scores: object, k: int, *, rescale: bool = False) -> MaskMoment
 
     Parameters
     ----------
-    scores : array
-        Of d entries, at least 0.
-    k : int
-        How many are kept.
-    rescale : bool
-        Whether the mask is rescaled.
+    scores, k, rescale
+        As in `selection.gumbel_top_k`; d scores.
 
     Returns
     -------

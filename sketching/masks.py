@@ -78,7 +78,7 @@ def select_masks(
     check_share("keep", keep)
     scores = {name: real(f"scores of {name}", array) for name, array in scores.items()}
     shapes = {name: tuple(array.shape) for name, array in scores.items()}
-    if within is not None and {name: tuple(array.shape) for name, array in within.items()} != shapes:
+    if within is not None and {name: np.shape(array) for name, array in within.items()} != shapes:
         raise ValueError("masks to stay within must have the names and shapes of the scores")
     masks: Masks = {}
     for names, k in allocate(shapes, keep).items():

@@ -6,11 +6,9 @@ from typing import Any
 import numpy as np
 
 from sketching._arguments import check_count
-from sketching._linear import column_norms, in_range, linear_model, squared_norm
+from sketching._linear import column_norms, in_range, linear_model, quiet, squared_norm
 from sketching.mask_moments import MaskMoments
 from sketching.scores import rms_snip
-
-_quiet = np.errstate(over="ignore", invalid="ignore")  # what overflows is refused
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class SketchError:
         )
 
 
-@_quiet
+@quiet
 def sketch_error(X: Any, w: Any, moments: MaskMoments) -> SketchError:
     """Return E|X(w*m) - Xw|^2 = |X(w*(mu - 1))|^2 + sum_ij C_ij w_i w_j X_i'X_j, m of mean mu and covariance C.
 
@@ -132,7 +130,7 @@ def sketch_error(X: Any, w: Any, moments: MaskMoments) -> SketchError:
     )
 
 
-@_quiet
+@quiet
 def optimal_probabilities(X: Any, w: Any) -> Any:
     """Return p_i = |X_i||w_i| / sum |X_j||w_j|: no other p makes the error of k independent draws smaller.
 
@@ -175,16 +173,14 @@ def optimal_probabilities(X: Any, w: Any) -> Any:
     return scores / total
 
 
-@_quiet
+@quiet
 def least_error(X: Any, w: Any, k: int) -> float:
     """Return the second moment of the error at the optimal probabilities: [(sum |X_i||w_i|)^2 - |Xw|^2]/k.
 
     Parameters
     ----------
-    X : array, shape (n, d)
-        Samples.
-    w : array, shape (d,)
-        Weights.
+    X, w
+        As in `optimal_probabilities`.
     k : int
         How many draws, at least 1.
 
@@ -197,10 +193,6 @@ def least_error(X: Any, w: Any, k: int) -> float:
     ------
     ValueError
         If a shape does not fit, an entry is not finite, or k is no integer >= 1.
-
-    Notes
-    -----
-    Drineas, Kannan, Mahoney, SIAM J. Comput. 36(1), 2006, for the product of two matrices.
 
     Examples
     --------

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from sketching._arguments import check_count
-from sketching._undisturbed import Tensors, Undisturbed, fitting, masked_weights, modes
+from sketching._functional import Functional, Tensors, fitting, masked_weights, modes
 from sketching.network_scores import jacobian_norm
 from sketching.weights import prunable
 
@@ -132,7 +132,7 @@ def expected_error(
     Raises
     ------
     ValueError, TypeError
-        As `jacobian_norm`; or if probabilities have other names or shapes than the weights, are negative or not
+        As in `jacobian_norm`; or if probabilities have other names or shapes than the weights, are negative or not
         finite, do not add up to 1, or vanish where a weight matters, which would make the sketch biased.
 
     Examples
@@ -154,11 +154,11 @@ def expected_error(
             f"probabilities in {', '.join(never)} are 0 where a weight matters: the sketch would be biased; mix in a "
             "small share of uniform ones"
         )
-    network = Undisturbed(model)
+    network = Functional(model)
     inputs = network.examples(inputs)
     network.freeze_batch_norm(inputs)
-    outputs, moved = _pushed(network, inputs, network.weights)
-    signal = _square(moved)
+    outputs, linear = _jvp(network, inputs, network.weights)
+    signal = _square(linear)
     second = sum(float((a**2 / p[name].where(a > 0, 1.0)).sum()) for name, a in scores.items())
     best = sum(float(a.sum()) for a in scores.values()) ** 2
     # Where one draw says all, rounding would leave less than nothing.
@@ -187,11 +187,8 @@ def linearisation_gap(model: torch.nn.Module, inputs: torch.Tensor, masks: Mappi
 
     Raises
     ------
-    ValueError
-        If there is no example, or not one output for each; outputs are not finite; `model` has no weight to mask or one
-        that cannot be (`weights.prunable`), or passes a batch norm twice; or masks do not fit.
-    TypeError
-        If inputs or outputs are no tensors.
+    ValueError, TypeError
+        As in `jacobian_norm`.
 
     Examples
     --------
@@ -203,11 +200,11 @@ def linearisation_gap(model: torch.nn.Module, inputs: torch.Tensor, masks: Mappi
     >>> round(gap.signal, 6), round(gap.true, 6), round(gap.linearised, 6)
     (10.0, 9.0, 9.0)
     """
-    network = Undisturbed(model)
+    network = Functional(model)
     masked = masked_weights(model, masks)
     inputs = network.examples(inputs)
     network.freeze_batch_norm(inputs)
-    outputs, linear = _pushed(network, inputs, {name: masked[name] - w for name, w in network.weights.items()})
+    outputs, linear = _jvp(network, inputs, {name: masked[name] - w for name, w in network.weights.items()})
     with modes(model):
         change = network(masked, inputs) - outputs
     return LinearisationGap(
@@ -215,13 +212,13 @@ def linearisation_gap(model: torch.nn.Module, inputs: torch.Tensor, masks: Mappi
     )
 
 
-def _pushed(network: Undisturbed, inputs: torch.Tensor, direction: Tensors) -> tuple[torch.Tensor, torch.Tensor]:
+def _jvp(network: Functional, inputs: torch.Tensor, direction: Tensors) -> tuple[torch.Tensor, torch.Tensor]:
     """Return f and J times the direction."""
     with warnings.catch_warnings(), modes(network.model):
         # torch calls what it has deprecated itself when forward derivatives are used for the first time.
         warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", DeprecationWarning)
-        outputs, moved, *_ = torch.func.jvp(lambda weights: network(weights, inputs), (network.weights,), (direction,))
-    return outputs, moved
+        outputs, change, *_ = torch.func.jvp(lambda weights: network(weights, inputs), (network.weights,), (direction,))
+    return outputs, change
 
 
 def _square(tensor: torch.Tensor) -> float:

@@ -5,13 +5,10 @@ Features are the columns X_i of X. NumPy arrays or torch tensors; answers are li
 
 from typing import Any, Literal
 
-import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
 from sketching._arrays import real
-from sketching._linear import column_norms, finite, in_range, linear_model
-
-_quiet = np.errstate(over="ignore", invalid="ignore")  # what overflows is refused
+from sketching._linear import column_norms, finite, in_range, linear_model, quiet
 
 
 def magnitude(w: Any) -> Any:
@@ -70,7 +67,7 @@ def synflow(w: Any) -> Any:
     return magnitude(w)
 
 
-@_quiet
+@quiet
 def snip(X: Any, w: Any, y: Any) -> Any:
     """Return |w_i X_i'(Xw - y)|: how the loss reacts to weight i (Lee, Ajanthan, Torr, arXiv 1810.02340).
 
@@ -105,7 +102,7 @@ def snip(X: Any, w: Any, y: Any) -> Any:
     return in_range(xp.abs(w * ((X @ w - y) @ X)))
 
 
-@_quiet
+@quiet
 def grasp(X: Any, w: Any, y: Any) -> Any:
     """Return w_i (X'X g)_i, g = X'(Xw - y): half the relative slope in w_i of the squared length of the gradient.
 
@@ -114,12 +111,8 @@ def grasp(X: Any, w: Any, y: Any) -> Any:
 
     Parameters
     ----------
-    X : array, shape (n, d)
-        Samples.
-    w : array, shape (d,)
-        Weights.
-    y : array, shape (n,)
-        Targets.
+    X, w, y
+        As in `snip`.
 
     Returns
     -------
@@ -129,7 +122,7 @@ def grasp(X: Any, w: Any, y: Any) -> Any:
     Raises
     ------
     ValueError
-        If a shape does not fit, or an entry, or a score, is not finite.
+        As in `snip`.
 
     Examples
     --------
@@ -144,7 +137,7 @@ def grasp(X: Any, w: Any, y: Any) -> Any:
     return in_range(w * ((X @ g) @ X))
 
 
-@_quiet
+@quiet
 def rms_snip(X: Any, w: Any, random: Literal["residual", "targets"] = "residual") -> Any:
     """Return the root mean square of SNIP over what is random.
 

@@ -117,27 +117,20 @@ def systematic(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool =
 
     Parameters
     ----------
-    scores : array
-        At least 0.
-    k : int
-        How many are kept: exactly so many.
-    rng : numpy.random.Generator
-        Source of all randomness.
+    scores, k, rng
+        As in `gumbel_top_k`.
     rescale : bool
-        Return factors 1/q with expectation 1 instead of a mask.
+        Return the factors 1/q instead of a mask.
 
     Returns
     -------
     array of bool, or of float if rescaled
-        The mask, of the shape of `scores`.
+        As from `gumbel_top_k`.
 
     Raises
     ------
-    ValueError
-        If a score is NaN or negative, k is not in 0..size, all scores are 0 and some are to be kept but not all, or a
-        factor is too large for the type of the scores.
-    TypeError
-        If rng is no generator.
+    ValueError, TypeError
+        As in `gumbel_top_k`.
 
     Examples
     --------
@@ -175,29 +168,24 @@ def systematic(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool =
 def bernoulli(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool = False) -> Any:
     """Keep each entry or not, independently of all others, with probabilities that add up to k.
 
+    The probabilities are q = `inclusion_probabilities(scores, k)`.
+
     Parameters
     ----------
-    scores : array
-        At least 0.
-    k : int
-        How many are kept on average.
-    rng : numpy.random.Generator
-        Source of all randomness.
+    scores, k, rng
+        As in `gumbel_top_k`; but k entries are kept on average.
     rescale : bool
-        Return factors 1/q, with q = `inclusion_probabilities(scores, k)`, instead of a mask.
+        Return the factors 1/q instead of a mask.
 
     Returns
     -------
     array of bool, or of float if rescaled
-        The mask, of the shape of `scores`.
+        As from `gumbel_top_k`.
 
     Raises
     ------
-    ValueError
-        If a score is NaN or negative, k is not in 0..size, all scores are 0 and some are to be kept but not all, or a
-        factor is too large for the type of the scores.
-    TypeError
-        If rng is no generator.
+    ValueError, TypeError
+        As in `gumbel_top_k`.
 
     Examples
     --------
@@ -223,27 +211,18 @@ def with_replacement(scores: Any, k: int, rng: np.random.Generator, *, rescale: 
 
     Parameters
     ----------
-    scores : array
-        At least 0.
-    k : int
-        How many draws, 0 to the number of entries.
-    rng : numpy.random.Generator
-        Source of all randomness.
-    rescale : bool
-        Return factors with expectation 1 instead of a mask.
+    scores, k, rng, rescale
+        As in `gumbel_top_k`; but k is the number of draws.
 
     Returns
     -------
     array of bool, or of float if rescaled
-        The mask, of the shape of `scores`.
+        As from `gumbel_top_k`.
 
     Raises
     ------
-    ValueError
-        If a score is NaN or negative, k is not in 0..size, all scores are 0 and k is not, or a factor is too large for
-        the type of the scores.
-    TypeError
-        If rng is no generator.
+    ValueError, TypeError
+        As in `gumbel_top_k`; and if all scores are 0 and k is not.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """From signed scores, such as GraSP's, to scores that can be probabilities."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -38,10 +38,7 @@ def positive_part(scores: Any) -> Any:
     >>> sketching.positive_part(np.array([-1.5, 0.5, -np.inf])).tolist()
     [0.0, 0.5, 0.0]
     """
-    if isinstance(scores, Mapping):
-        return {name: positive_part(array) for name, array in scores.items()}
-    scores = _numbers(scores)
-    return scores.clip(0) + 0.0  # no zero keeps a sign
+    return _of_each(scores, lambda array: array.clip(0) + 0.0)  # no zero keeps a sign
 
 
 def absolute(scores: Any) -> Any:
@@ -52,8 +49,8 @@ def absolute(scores: Any) -> Any:
 
     Parameters
     ----------
-    scores : array, or mapping of str to array
-        Of any sign; NumPy arrays or torch tensors.
+    scores
+        As in `positive_part`.
 
     Returns
     -------
@@ -62,10 +59,8 @@ def absolute(scores: Any) -> Any:
 
     Raises
     ------
-    ValueError
-        If a score is NaN.
-    TypeError
-        If scores are no real numbers.
+    ValueError, TypeError
+        As in `positive_part`.
 
     Examples
     --------
@@ -74,16 +69,14 @@ def absolute(scores: Any) -> Any:
     >>> sketching.absolute(np.array([-1.5, 0.5, -np.inf])).tolist()
     [1.5, 0.5, 0.0]
     """
+    return _of_each(scores, lambda array: array_namespace(array).where(array == -float("inf"), 0.0, abs(array)))
+
+
+def _of_each(scores: Any, function: Callable[[Any], Any]) -> Any:
+    """Apply a function to scores as floats, or to those of each name; raise ValueError if one is NaN."""
     if isinstance(scores, Mapping):
-        return {name: absolute(array) for name, array in scores.items()}
-    scores = _numbers(scores)
-    xp = array_namespace(scores)
-    return xp.where(scores == -xp.inf, 0.0, abs(scores))
-
-
-def _numbers(scores: Any) -> Any:
+        return {name: _of_each(array, function) for name, array in scores.items()}
     scores = real("scores", scores)
-    xp = array_namespace(scores)
-    if bool(xp.any(scores != scores)):
+    if bool((scores != scores).any()):
         raise ValueError("scores must not be NaN: look at what computed them, such as a diverged loss")
-    return scores + 0.0  # of booleans and whole numbers, numbers
+    return function(scores + 0.0)  # booleans and whole numbers become floats

@@ -6,7 +6,7 @@ import numpy as np
 
 from sketching._arguments import check_count
 from sketching._arrays import real
-from sketching._linear import column_norms, in_range, linear_model
+from sketching._linear import column_norms, in_range, linear_model, quiet
 from sketching.mask_moments import with_replacement
 from sketching.moments import SketchError
 
@@ -45,7 +45,7 @@ def chebyshev(error: SketchError, t: Any) -> Any:
         return np.where(t > 0, np.minimum(error.second_moment / t**2, 1.0), 1.0)[()]
 
 
-@np.errstate(over="ignore", invalid="ignore")  # what overflows is refused
+@quiet
 def bennett(X: Any, w: Any, scores: Any, k: int, t: Any) -> Any:
     """Return a bound of the probability that |X(w*m) - Xw| >= t which falls exponentially, for k independent draws.
 

@@ -6,11 +6,9 @@ from typing import Any
 import numpy as np
 
 from sketching._arguments import check_count, check_share
-from sketching._linear import in_range, linear_model
+from sketching._linear import column_norms, in_range, linear_model, quiet
 from sketching.mask_moments import with_replacement
 from sketching.moments import SketchError, optimal_probabilities, sketch_error
-
-_quiet = np.errstate(over="ignore", invalid="ignore")  # what overflows is refused
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class AfterTraining:
         )
 
 
-@_quiet
+@quiet
 def after_training(X: Any, w0: Any, trained: Any, k: int, share: float = 0.0) -> AfterTraining:
     """Return the error on trained weights of k draws from p_i = (1 - rho) |X_i||w0_i|/sum + rho/d.
 
@@ -99,7 +97,7 @@ def after_training(X: Any, w0: Any, trained: Any, k: int, share: float = 0.0) ->
     check_count("k", k, most=d, least=1)
     p = xp.full_like(w0, 1 / d) if share == 1 else (1 - share) * optimal_probabilities(X, w0) + share / d
     error = sketch_error(X, trained, with_replacement(p, k, rescale=True))
-    a = xp.linalg.vector_norm(X * trained, axis=0)
+    a = column_norms(xp, X * trained)
     total = float(in_range(xp.sum(a)))
     needed = a > 0
     coverage = float(xp.min(p[needed] / a[needed])) * total if total > 0 else 1.0
@@ -112,7 +110,7 @@ def after_training(X: Any, w0: Any, trained: Any, k: int, share: float = 0.0) ->
     )
 
 
-@_quiet
+@quiet
 def trained_from(X: Any, y: Any, w0: Any) -> Any:
     """Return w0 + X^+(y - X w0): where gradient descent on |Xw - y|^2 without penalty ends that begins at w0.
 

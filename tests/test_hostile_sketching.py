@@ -130,10 +130,7 @@ def lengths(h: Plain) -> Any:
     return h.array("t", (4,), low=0.0)
 
 
-def error(h: Plain) -> Any:
-    return moments.SketchError(signal=1.0, bias=0.1, variance=0.5)
-
-
+ERROR = moments.SketchError(signal=1.0, bias=0.1, variance=0.5)
 SHAPES = {"a": (3, 4), "b": (2, 3)}
 ARRAYS: dict[str, Case] = {
     "scores.magnitude": lambda h: scores.magnitude(vector(h, "w")),
@@ -147,7 +144,7 @@ ARRAYS: dict[str, Case] = {
     ),
     "moments.optimal_probabilities": of(moments.optimal_probabilities, "w"),
     "moments.least_error": lambda h: moments.least_error(X(h), vector(h, "w"), h.count("k", 2)),
-    "tails.chebyshev": lambda h: tails.chebyshev(error(h), lengths(h)),
+    "tails.chebyshev": lambda h: tails.chebyshev(ERROR, lengths(h)),
     "tails.bennett": lambda h: tails.bennett(X(h), vector(h, "w"), weighed(h), h.count("k", 2), lengths(h)),
     "temperature.tempered": lambda h: temperature.tempered(weighed(h), h.number("power", 2.0)),
     "temperature.excess": lambda h: temperature.excess(h.array("importance", (D,), low=0.1), weighed(h)),

@@ -42,11 +42,11 @@ def test_layers_do_not_compete():
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.2, 0.5, 0.77, 1.0])
-@pytest.mark.parametrize("allocate", [None, uniform, erk])
+@pytest.mark.parametrize("allocate", [globally, uniform, erk])
 @pytest.mark.parametrize("select", [top_k, gumbel_top_k, systematic])
 def test_counts_are_exact(keep, allocate, select):
     scores = {"conv": rng(1).random((5, 3, 3, 3)), "linear": rng(2).random((7, 45))}
-    masks = select_masks(scores, keep, select=select, rng=rng(), **({} if allocate is None else {"allocate": allocate}))
+    masks = select_masks(scores, keep, select=select, allocate=allocate, rng=rng())
     assert sum(mask.sum() for mask in masks.values()) == int(keep * 450 + 0.5)
     assert all(masks[name].shape == scores[name].shape for name in scores)
 
@@ -72,6 +72,8 @@ def test_within_an_earlier_mask():
     np.testing.assert_array_equal(masks["a"], [[0, 1], [1, 0]])
     assert not masks["b"].any()
     assert sum(mask.sum() for mask in select_masks(SCORES, 0.5, within=before).values()) == 3
+    lists = {name: mask.tolist() for name, mask in before.items()}
+    np.testing.assert_array_equal(select_masks(SCORES, 0.25, within=lists)["a"], masks["a"])
     with pytest.raises(ValueError, match="names and shapes of the scores"):
         select_masks(SCORES, 0.5, within={"a": before["a"]})
 

@@ -320,10 +320,8 @@ def test_optimal_probabilities_by_hand():
 
 
 def test_least_error_is_never_below_zero():
-    X, w = (
-        np.ones((3, 4)) / 3,
-        np.array([0.1, 0.2, 0.7, 0.3]),
-    )  # all in one direction, in which rounding is all there is
+    # All columns point in one direction, in which rounding is the whole error.
+    X, w = np.ones((3, 4)) / 3, np.array([0.1, 0.2, 0.7, 0.3])
     assert 0 <= least_error(X, w, 2) < 1e-15
     assert 0 <= sketch_error(X, w, mask_moments.with_replacement(w, 2, rescale=True)).variance < 1e-15
 

@@ -31,7 +31,7 @@ N, D = 4, 3
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread():
-    """Networks are so small that threads would but wait for each other."""
+    """Networks are so small that threads only wait for each other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -168,6 +168,14 @@ def differences(model, function, step=1e-5):
     return found
 
 
+def half_flow(model, x, targets, left):
+    """Return half the squared norm of the gradient in the weights that are left."""
+    weights = weights_of(model)
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        gradients = torch.autograd.grad(half_squares(model(x), targets), list(weights.values()))
+    return 0.5 * sum((left[n] * g.square()).sum() for n, g in zip(weights, gradients, strict=True))
+
+
 def test_snip_against_differences():
     model = mlp()
     loss = nn.functional.mse_loss
@@ -185,12 +193,7 @@ def test_grasp_against_differences_of_the_gradient_flow(masked):
     for n, p in weights_of(pruned).items():
         p.data *= left[n]
 
-    def half_flow(model):
-        weights = weights_of(model)
-        gradients = torch.autograd.grad(half_squares(model(POINTS), POINT_TARGETS), list(weights.values()))
-        return 0.5 * sum((left[n] * g.square()).sum() for n, g in zip(weights, gradients, strict=True))
-
-    slopes = differences(pruned, half_flow)
+    slopes = differences(pruned, lambda m: half_flow(m, POINTS, POINT_TARGETS, left))
     expected = {n: (p.detach() * slopes[n]).where(left[n] != 0, -torch.inf) for n, p in weights_of(pruned).items()}
     assert_close(grasp(model, half_squares, POINTS, POINT_TARGETS, masks=masks), expected, 5e-9)
 
@@ -539,15 +542,10 @@ def test_attention():
     twin.encoder.self_attn.train()
     assert_close(jacobian_norm(model, x), loop(twin, twin(x).flatten()), 1e-14)
     targets = tensor(3, 2)
-    slopes = differences(twin, lambda m: half_flow(m, x, targets), 1e-5)
+    everything = {n: torch.ones_like(p) for n, p in weights_of(twin).items()}
+    slopes = differences(twin, lambda m: half_flow(m, x, targets, everything))
     expected = {n: p.detach() * slopes[n] for n, p in weights_of(twin).items()}
     assert_close(grasp(model, half_squares, x, targets), expected, 5e-8)
-
-
-def half_flow(model, x, targets):
-    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-        gradients = torch.autograd.grad(half_squares(model(x), targets), list(weights_of(model).values()))
-    return 0.5 * sum(g.square().sum() for g in gradients)
 
 
 def test_recurrent_layers_have_a_gradient():

@@ -15,7 +15,7 @@ from sketching.ntk import LinearisationGap, LinearisedError, expected_error, lin
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread():
-    """Networks are so small that threads would but wait for each other."""
+    """Networks are so small that threads only wait for each other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -43,8 +43,8 @@ def outcome(theorem: Theorem, stored: dict[str, Any]) -> str:
     entry = stored["theorems"].get(theorem.id)
     if entry is None or entry["statement"] != theorem.statement:
         return NOT_YET
-    expected = "" if entry["verdict"] == "holds" else ", as expected" if entry["verdict"] == entry["expected"] else ""
-    return entry["verdict"] + expected
+    as_expected = entry["verdict"] == entry["expected"] != "holds"
+    return f"{entry['verdict']}, as expected" if as_expected else entry["verdict"]
 
 
 def _groups() -> list[str]:

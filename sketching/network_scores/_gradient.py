@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from sketching._undisturbed import Tensors, Undisturbed, examples, finite, left_by, modes, wide
+from sketching._functional import Functional, Tensors, examples, finite, left_by, modes, wide
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -59,7 +59,7 @@ def snip(
     >>> scores["weight"].tolist()
     [[3.0, 2.0]]
     """
-    network = Undisturbed(model, masks)
+    network = Functional(model, masks)
     with torch.enable_grad(), modes(model, batch_statistics=True):
         gradients = _derivatives(_loss_of_batch(network, loss, inputs, targets), network.weights)
     return finite({name: (wide(w.detach()) * wide(gradients[name])).abs() for name, w in network.weights.items()})
@@ -87,8 +87,8 @@ def grasp(
         What is scored.
     loss : callable
         (outputs, targets) -> one number, twice differentiable.
-    inputs, targets : torch.Tensor, shapes (n, ...)
-        One batch; it follows the module's device and precision.
+    inputs, targets
+        As in `snip`.
     masks : mapping of str to array, optional
         Masks or factors by which the weights are multiplied first. What they remove scores -inf: 0 would be kept before
         all weights with negative scores.
@@ -101,7 +101,7 @@ def grasp(
     Raises
     ------
     ValueError, TypeError
-        As `snip`.
+        As in `snip`.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def grasp(
     >>> scores["weight"].tolist()
     [[15.0, -10.0]]
     """
-    network = Undisturbed(model, masks)
+    network = Functional(model, masks)
     left = left_by(masks, network.weights)
     with torch.enable_grad(), modes(model, batch_statistics=True):
         value = _loss_of_batch(network, loss, inputs, targets)
@@ -143,7 +143,7 @@ def paired(inputs: torch.Tensor, targets: Any, outputs: torch.Tensor) -> torch.T
     return targets
 
 
-def _loss_of_batch(network: Undisturbed, loss: Loss, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def _loss_of_batch(network: Functional, loss: Loss, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     inputs = network.examples(inputs)
     for weight in network.weights.values():
         weight.requires_grad_()

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from sketching._arguments import check_count
-from sketching._undisturbed import Tensors, Undisturbed, finite, modes, wide
+from sketching._functional import Functional, Tensors, finite, modes, wide
 from sketching.network_scores._gradient import Loss, one_number, paired
 
 # Gradients of single examples are as large as the network: about so many numbers at once, and at most so many examples.
@@ -62,7 +62,7 @@ def jacobian_norm(
     >>> network_scores.jacobian_norm(model, inputs)["weight"].tolist()  # |X_i||w_i|
     [[5.0, 2.0]]
     """
-    network = Undisturbed(model, masks)
+    network = Functional(model, masks)
     inputs = network.examples(inputs)
     rows = _at_once(chunk, network.weights)
     outputs = network.freeze_batch_norm(inputs)
@@ -115,7 +115,7 @@ def rms_snip(
     Raises
     ------
     ValueError, TypeError
-        As `jacobian_norm`; or if there is not one target for each input, or the loss of an example is not one finite
+        As in `jacobian_norm`; or if there is not one target for each input, or the loss of an example is not one finite
         number.
 
     Examples
@@ -127,7 +127,7 @@ def rms_snip(
     >>> network_scores.rms_snip(model, loss, torch.ones(3, 2), torch.zeros(3, 1))["weight"].shape
     torch.Size([1, 2])
     """
-    network = Undisturbed(model, masks)
+    network = Functional(model, masks)
     inputs = network.examples(inputs)
     size = _at_once(chunk, network.weights)
     targets = paired(inputs, targets, network.freeze_batch_norm(inputs))

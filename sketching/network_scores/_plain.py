@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from sketching._arguments import check_rng
-from sketching._undisturbed import Tensors, finite, left_by, masked_weights, wide
+from sketching._functional import Tensors, finite, left_by, masked_weights, wide
 
 
 def magnitude(model: torch.nn.Module, *, masks: Mapping[str, Any] | None = None) -> Tensors:
@@ -61,7 +61,7 @@ def random(model: torch.nn.Module, rng: np.random.Generator, *, masks: Mapping[s
     Raises
     ------
     ValueError
-        If `model` has no weight to score or one that cannot be (`weights.prunable`), or masks do not fit.
+        As in `magnitude`.
     TypeError
         If rng is no generator.
 

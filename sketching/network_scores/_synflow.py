@@ -7,7 +7,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sketching._arguments import check_count
-from sketching._undisturbed import Tensors, Undisturbed, examples, finite, modes
+from sketching._functional import Functional, Tensors, examples, finite, modes
 
 
 def synflow(
@@ -53,7 +53,7 @@ def synflow(
     >>> network_scores.synflow(model, (2,))["weight"].tolist()
     [[3.0, 1.0]]
     """
-    network = Undisturbed(model, masks)
+    network = Functional(model, masks)
     weights = {name: _positive(weight).requires_grad_() for name, weight in network.weights.items()}
     network.others = {name: _positive(tensor) for name, tensor in network.others.items()}
     ones = torch.ones((1, *_shape(inputs)), dtype=torch.float64, device=next(iter(weights.values())).device)

@@ -107,7 +107,7 @@ def modes(model: torch.nn.Module, *, batch_statistics: bool = False) -> Iterator
             module.training = was
 
 
-class Undisturbed:
+class Functional:
     """A module as a function of its weights, on copies of all its parameters and buffers.
 
     Parameters
