@@ -42,7 +42,7 @@ class LinearisedError:
     >>> import torch
     >>> import sketching
     >>> model = torch.nn.Linear(2, 1, bias=False)
-    >>> error = sketching.ntk.expected_error(model, torch.eye(2), {"weight": torch.tensor([[0.5, 0.5]])}, s=1)
+    >>> error = sketching.ntk.expected_error(model, torch.eye(2), {"weight": torch.tensor([[0.5, 0.5]])}, k=1)
     >>> error.least <= error.error
     True
     """
@@ -105,11 +105,11 @@ class LinearisationGap:
 
 
 def expected_error(
-    model: torch.nn.Module, inputs: torch.Tensor, probabilities: Mapping[str, Any], s: int
+    model: torch.nn.Module, inputs: torch.Tensor, probabilities: Mapping[str, Any], k: int
 ) -> LinearisedError:
-    """Return the expected squared error of s draws with replacement, in the linearised network: exactly.
+    """Return the expected squared error of k draws with replacement, in the linearised network: exactly.
 
-    E |J((m - 1) theta)|^2 = (1/s) [sum_i |J_i|^2 theta_i^2 / p_i - |J theta|^2] with m_i = (times i was drawn)/(s p_i),
+    E |J((m - 1) theta)|^2 = (1/k) [sum_i |J_i|^2 theta_i^2 / p_i - |J theta|^2] with m_i = (times i was drawn)/(k p_i),
     the factors of `selection.with_replacement`: the variance of importance sampling (Drineas, Kannan, Mahoney, SIAM J.
     Comput. 2006) with the Jacobian as the matrix.
 
@@ -121,7 +121,7 @@ def expected_error(
         The examples.
     probabilities : mapping of str to array
         p: by name and shape of the weights, with sum 1 over all of them, positive wherever theta_i J_i is not 0.
-    s : int
+    k : int
         How many draws, at least 1.
 
     Returns
@@ -141,11 +141,11 @@ def expected_error(
     >>> import sketching
     >>> model = torch.nn.Linear(2, 1, bias=False)
     >>> model.weight.data = torch.ones(1, 2)
-    >>> error = sketching.ntk.expected_error(model, torch.eye(2), {"weight": torch.tensor([[0.5, 0.5]])}, s=1)
+    >>> error = sketching.ntk.expected_error(model, torch.eye(2), {"weight": torch.tensor([[0.5, 0.5]])}, k=1)
     >>> round(error.error, 6), round(error.signal, 6)
     (2.0, 2.0)
     """
-    check_count("s", s, least=1)
+    check_count("k", k, least=1)
     p = _probabilities(model, probabilities)
     scores = {name: score.cpu().double() for name, score in jacobian_norm(model, inputs).items()}
     never = [name for name, score in scores.items() if ((p[name] == 0) & (score > 0)).any()]
@@ -162,7 +162,7 @@ def expected_error(
     second = sum(float((a**2 / p[name].where(a > 0, 1.0)).sum()) for name, a in scores.items())
     best = sum(float(a.sum()) for a in scores.values()) ** 2
     # Where one draw says all, rounding would leave less than nothing.
-    error, least = (max(0.0, moment - signal) / s for moment in (second, best))
+    error, least = (max(0.0, moment - signal) / k for moment in (second, best))
     return LinearisedError(error=error, least=least, signal=signal, output=_square(outputs))
 
 

@@ -207,7 +207,7 @@ OTHERS: dict[str, Case] = {
         h.count("n", 2), (h.count("shape", 4),), rng(), mean=h.number("mean", 0.0), std=h.number("std", 1.0)
     ),
     "ntk.expected_error": with_network(
-        lambda h, model: ntk.expected_error(model, inputs(h), probabilities(h), h.count("s", 2))
+        lambda h, model: ntk.expected_error(model, inputs(h), probabilities(h), h.count("k", 2))
     ),
     "ntk.linearisation_gap": with_network(
         lambda h, model: ntk.linearisation_gap(model, inputs(h), weights(h, "masks", low=0.1))

@@ -53,20 +53,20 @@ def frozen_jacobian(model, inputs):
     return outputs.detach().flatten().numpy(), np.array([torch.cat([g.flatten() for g in row]).numpy() for row in rows])
 
 
-@pytest.mark.parametrize("s", [1, 2, 4])
+@pytest.mark.parametrize("k", [1, 2, 4])
 @pytest.mark.parametrize("seed", range(3))
-def test_expected_error_is_the_mean_over_all_draws(s, seed):
+def test_expected_error_is_the_mean_over_all_draws(k, seed):
     model, X, p = linear(seed)
     A, w = X.numpy(), model.weight.detach().numpy()[0]
     mean = 0.0
-    for draw in itertools.product(range(3), repeat=s):
-        m = np.bincount(draw, minlength=3) / (s * p)
+    for draw in itertools.product(range(3), repeat=k):
+        m = np.bincount(draw, minlength=3) / (k * p)
         mean += np.prod(p[list(draw)]) * np.sum((A @ ((m - 1) * w)) ** 2)
-    result = expected_error(model, X, {"weight": p[None]}, s)
+    result = expected_error(model, X, {"weight": p[None]}, k)
     assert result.error == pytest.approx(mean, rel=1e-13)
     assert result.signal == result.output == pytest.approx(np.sum((A @ w) ** 2), rel=1e-14)
     a = np.linalg.norm(A, axis=0) * abs(w)
-    best = expected_error(model, X, {"weight": a[None] / a.sum()}, s)
+    best = expected_error(model, X, {"weight": a[None] / a.sum()}, k)
     assert best.error == pytest.approx(best.least, rel=1e-12) == result.least
     assert result.least < result.error
 
@@ -107,7 +107,7 @@ def test_one_weight_is_sketched_without_error():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"s": 0}, r"s must be an integer >= 1, got 0"),
+        ({"k": 0}, r"k must be an integer >= 1, got 0"),
         ({"probabilities": {"weight": [[0.5, 0.3, 0.3]]}}, r"add up to 1 over all weights, got a sum of 1.1"),
         ({"probabilities": {"weight": [[0.5, 0.7, -0.2]]}}, r"must not be negative"),
         ({"probabilities": {"weight": [[0.5, 0.5, np.nan]]}}, r"probabilities of weight must be finite"),
@@ -122,7 +122,7 @@ def test_one_weight_is_sketched_without_error():
 def test_bad_input(change, message):
     model, X, p = linear()
     with pytest.raises(ValueError, match=message):
-        expected_error(**{"model": model, "inputs": X, "probabilities": {"weight": p[None]}, "s": 2, **change})
+        expected_error(**{"model": model, "inputs": X, "probabilities": {"weight": p[None]}, "k": 2, **change})
 
 
 # The gap
