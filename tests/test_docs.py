@@ -2,6 +2,7 @@
 
 import doctest
 import json
+import math
 import re
 import shlex
 import shutil
@@ -16,7 +17,7 @@ import typer.main
 from typer.testing import CliRunner
 
 import docs.ledger
-from docs.extension import docstrings, errata, reference, rst
+from docs.extension import docstrings, errata, experiments, reference, rst
 from docs.extension import ledger as ledger_pages
 from figures import __main__ as figures_command
 from figures import stored
@@ -109,6 +110,29 @@ def test_commands_that_are_not_run_have_options_that_exist(path):
                 command.make_context(name, list(rest), parent=context)
             except click.UsageError as error:
                 raise AssertionError(f"{line}: {error.message}") from None
+
+
+def test_the_table_of_the_readme_is_that_of_the_stored_comparison():
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    assert experiments.as_markdown("fashion_lenet", (0.1, 0.02, 0.005)) in readme
+
+
+def test_accuracies_have_the_interval_of_students_t(tmp_path, monkeypatch):
+    monkeypatch.setattr(experiments, "_RESULTS", tmp_path)
+    rows = [
+        {"label": label, "keep": keep, "seed": seed, "accuracy": accuracy, "decay": 0.5 * seed}
+        for label, keep, accuracies in (("A", 1.0, (0.9, 0.92)), ("A", 0.1, (None, 0.5)), ("B", 1.0, (None, None)))
+        for seed, accuracy in enumerate(accuracies)
+    ]
+    (tmp_path / "made_up.json").write_text(json.dumps({"rows": rows}), encoding="utf-8")
+    # The quantile of Student's t with one degree of freedom is tan(0.475 pi); nobody has trained B.
+    half = 100 * 0.01 * math.tan(0.475 * math.pi)
+    assert experiments.as_markdown("made_up", (1.0, 0.1)).splitlines() == [
+        "| kept | 100 % | 10 % | A |",
+        "| --- | --- | --- | --- |",
+        f"| A | 91.0 ± {half:.1f} | 50.0 | 0.33 |",
+        "| B |  |  |  |",
+    ]
 
 
 def test_theorems_that_are_named_exist():

@@ -1,16 +1,17 @@
-"""What this documentation adds to Sphinx: pages made from the ledger, the claims, the figures and the public names."""
+"""What this documentation adds to Sphinx: pages made from the ledger, claims, experiments, figures and public names."""
 
 from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from docs.extension import claims, docstrings, errata, gallery, ledger, links, reference
+from docs.extension import claims, docstrings, errata, experiments, gallery, ledger, links, reference
 
 
 def write_pages(app: Sphinx) -> None:
     """Write all generated pages into docs/generated, leaving alone those that are as they were."""
     folder = Path(app.srcdir) / "generated"
-    pages = {**ledger.pages(), **errata.pages(), **claims.pages(), **reference.pages(), **gallery.pages(folder)}
+    made = [part.pages() for part in (ledger, errata, claims, experiments, reference)]
+    pages = {name: text for some in (*made, gallery.pages(folder)) for name, text in some.items()}
     wanted = {folder / name: text for name, text in pages.items()}
     for path, text in wanted.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -147,27 +147,6 @@ def _where(one: Mapping[str, Any]) -> str:
     return f"{one['recipe']}, {one['method']} over {one['rival']}: {one['setting']}"
 
 
-def as_markdown(claims: Sequence[Mapping[str, Any]]) -> str:
-    """Return claims as a table in Markdown, a row each: where it was measured, with the gain in points.
-
-    Parameters
-    ----------
-    claims : sequence of mapping
-        From `as_json`.
-
-    Returns
-    -------
-    str
-        Without a line break at the end.
-    """
-    rows = ["| claim | source | gain in points [95 %] | verdict |", "| --- | --- | --- | --- |"]
-    for entry in claims:
-        gains = [f"{one['recipe']}, {one['method']}: {_points(one)}" for one in entry["measurements"]]
-        measured = "; ".join(gains) or entry["unmeasured"]
-        rows.append(f"| {entry['statement']} | {entry['source']} | {measured} | {entry['verdict']} |")
-    return "\n".join(rows)
-
-
 def summary(claims: Sequence[Mapping[str, Any]]) -> str:
     """Return how many claims there are of each verdict, in one line.
 
