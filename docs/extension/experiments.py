@@ -18,7 +18,7 @@ def pages() -> dict[str, str]:
     found = {}
     for name in COMPARISONS:
         columns, rows = accuracies(name)
-        widths = (30, *[10] * (len(columns) - 1))
+        widths = (24, *[10] * (len(columns) - 1))
         found[f"parts/{name}.rst"] = table(columns, widths, rows, "results")
     return found
 
