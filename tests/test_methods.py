@@ -522,7 +522,7 @@ def test_methods_by_name():
         ({"beta": math.inf}, "beta must be"),
         ({"K": -1}, "K must be a finite number >= 0, got -1"),
         ({"K": math.nan}, "K must be"),
-        ({"delta": 0.9}, "delta must be >= 1, got 0.9: write delta=1"),
+        ({"delta": 0.9}, "delta must be a finite number >= 1, got 0.9: write delta=1"),
         ({"delta": math.nan}, "delta must be a finite number"),
         ({"epochs": 0}, "epochs must be an integer >= 1"),
         ({"epochs": 1.5}, "epochs must be an integer >= 1"),

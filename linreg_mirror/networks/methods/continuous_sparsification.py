@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from linreg_mirror._arguments import check_integer
-from linreg_mirror.networks._arguments import check_number
+from linreg_mirror.networks._arguments import check_range
 from linreg_mirror.networks.methods._attached import Attached
 from sketching.removable import Removable, chains, register, registered, remove
 from sketching.weights import prunable
@@ -80,8 +80,8 @@ class ContinuousSparsification(Attached):
     def __init__(self, *, epochs: int, alpha: float, s_init: float = 0.0, steepness: float = 200.0) -> None:
         super().__init__(alpha)
         check_integer("epochs", epochs, 1)
-        check_number("s_init", s_init, -10, math.inf, "0 or the like")
-        check_number("steepness", steepness, 1, math.inf, "200 or the like")
+        check_range("s_init", s_init, -10, math.inf, "0 or the like")
+        check_range("steepness", steepness, 1, math.inf, "200 or the like")
         self.epochs, self.s_init, self.steepness = epochs, float(s_init), float(steepness)
         self.epoch = 0
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from linreg_mirror._arguments import check_integer
-from linreg_mirror.networks._arguments import check_number
+from linreg_mirror.networks._arguments import check_keep, check_range
 from linreg_mirror.networks.methods.dense import Dense
 from sketching import erk, select_masks
 from sketching.weights import prunable
@@ -56,9 +56,9 @@ class RigL(Dense):
     def __init__(self, *, epochs: int, keep: float, every: int = 100, fraction: float = 0.3, seed: int = 0) -> None:
         super().__init__()
         check_integer("epochs", epochs, 1)
-        check_number("keep", keep, 0, 1, "0.1 to keep a tenth of all weights")
+        check_keep(keep)
         check_integer("every", every, 1)
-        check_number("fraction", fraction, 0, 1, "0.3 or the like")
+        check_range("fraction", fraction, 0, 1, "0.3 or the like")
         check_integer("seed", seed, 0)
         self.epochs, self.keep, self.every, self.fraction, self.seed = epochs, keep, every, fraction, seed
         self.epoch, self.step = 0, 0

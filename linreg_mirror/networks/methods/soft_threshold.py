@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from linreg_mirror.networks._arguments import check_number
+from linreg_mirror.networks._arguments import check_range
 from linreg_mirror.networks.methods.dense import Dense
 from sketching.removable import Removable, chains, register, registered, remove
 from sketching.weights import prunable
@@ -65,7 +65,7 @@ class STR(Dense):
 
     def __init__(self, s_init: float) -> None:
         super().__init__()
-        check_number("s_init", s_init, -math.inf, math.inf, "-10 or the like")
+        check_range("s_init", s_init, -math.inf, math.inf, "-10 or the like")
         self.s_init = float(s_init)
 
     def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
