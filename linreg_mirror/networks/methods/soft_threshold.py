@@ -5,8 +5,9 @@ import math
 import torch
 
 from linreg_mirror.networks._arguments import check_range
+from linreg_mirror.networks._pairs import pairs_of
 from linreg_mirror.networks.methods.dense import Dense
-from sketching.removable import Removable, chains, register, registered, remove
+from sketching.removable import Removable, register, remove
 from sketching.weights import prunable
 
 
@@ -71,8 +72,7 @@ class STR(Dense):
     def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
         for name in prunable(model):
             register(model, name, SoftThreshold(self.s_init))
-        behind = [chains(module)[weight] for _, module, weight, _ in registered(model, SoftThreshold)]
-        return [parameter for chain in behind for parameter in (chain.original0, chain.original1)]
+        return [parameter for pair in pairs_of(model, SoftThreshold).values() for parameter in pair]
 
     def _make_plain(self, model: torch.nn.Module) -> None:
         remove(model, SoftThreshold, "thresholded")
