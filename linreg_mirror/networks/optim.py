@@ -85,7 +85,7 @@ class MirrorDescent(torch.optim.Optimizer):
     ) -> None:
         defaults = {"lr": lr, "momentum": momentum, "alpha": alpha, "beta": beta, "weight_decay": weight_decay}
         super().__init__(params, defaults)
-        # What a parameter was when x was last written, by which changes that others make are noticed.
+        # Stamps of the parameters when x was last written: where one differs, somebody else has written.
         self._written: dict[Tensor, tuple[int, int]] = {}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -174,8 +174,8 @@ class MirrorDescent(torch.optim.Optimizer):
             state["log_scale"] = math.log(beta / 2)
             state["z"] = _dual(parameter, state["log_scale"])
         elif self._written.get(parameter) != _stamp(parameter):
-            # A look at all entries costs as much as a step. Those that are as they were must keep every bit of z, so
-            # that a run that is loaded goes on as if it had not been interrupted.
+            # Entries that are as they were keep every bit of z, so that a run that is loaded goes on as if it had not
+            # been interrupted. To compare all costs as much as a step: hence the stamps.
             (x,) = _primal([state["z"]], [state["log_scale"]])
             changed = parameter != x.to(parameter.dtype)
             state["z"] = torch.where(changed, _dual(parameter, state["log_scale"]), state["z"])

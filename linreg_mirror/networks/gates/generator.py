@@ -20,7 +20,7 @@ def check_direction(direction: Any) -> None:
 
 
 class Generator(torch.nn.Module):
-    """loga_l = log(100) tanh(W_l loga_{l-1} + c_l), with a vector of ones, as wide as its first layer, before all.
+    """loga_l = log(100) tanh(W_l loga_{l-1} + c_l), with ones for loga_0, as many as the first layer generated has.
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ class ContinuousSparsification(Attached):
     Notes
     -----
     Savarese, Silva & Maire, Winning the Lottery with Continuous Sparsification (arXiv 1912.04427), one round; alpha is
-    called lambda there. In the authors' code x is divided by sigmoid(s_init), where here w starts divided by it.
+    called lambda there. The authors' code divides x by sigmoid(s_init) throughout; here w starts divided by it.
     """
 
     denser = "take a smaller alpha, or a larger s_init"

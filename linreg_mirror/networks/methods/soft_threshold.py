@@ -57,8 +57,8 @@ class STR(Dense):
 
     Notes
     -----
-    Kusupati et al., Soft Threshold Reparameterization (arXiv 2002.03231). There w starts at what x starts at here,
-    which differs by the first threshold.
+    Kusupati et al., Soft Threshold Reparameterization (arXiv 2002.03231). There w starts at the initial weights; here
+    x does, so that w is farther from 0 by the first threshold.
     """
 
     denser = "take a lower s_init, or less weight_decay"
