@@ -20,12 +20,16 @@ from linreg_mirror import cli
 
 torch = pytest.importorskip("torch")
 
+from training import Killed, killed_after, same, whole_and_parts, without_times  # noqa: E402
+
 from linreg_mirror.networks import checkpoints, data, models, recipes  # noqa: E402
 from linreg_mirror.networks.distributed import Team  # noqa: E402
 from linreg_mirror.networks.methods import Dense, PILoT  # noqa: E402
 from linreg_mirror.networks.recipes import Recipe  # noqa: E402
 from linreg_mirror.networks.train import Diverged, train  # noqa: E402
 from sketching import prunable  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PILOT = {"name": "pilot", "alpha": 1e-3, "delta": 1.5, "K": 10.0}
@@ -36,14 +40,6 @@ METHODS = {
     "pilot": PILOT,
     "pilot-mirror": PILOT | {"name": "pilot-mirror"},
 }
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -64,22 +60,6 @@ def own_models(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     yield {name: {"name": f"own_models:{name}"} for name in layers}
     del sys.modules["own_models"]
-
-
-class Killed(Exception):
-    pass
-
-
-def killed_after(epoch):
-    def stop(record):
-        if record["epoch"] == epoch:
-            raise Killed
-
-    return stop
-
-
-def without_times(history):
-    return [{name: value for name, value in record.items() if name != "seconds"} for record in history]
 
 
 # ---- runs
@@ -113,16 +93,7 @@ def test_a_run_is_the_loop_one_would_write(tmp_path):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, method):
-    recipe = replace(SMALL, method=METHODS[method])
-    whole = train(recipe, folder=tmp_path / "whole")
-    for epoch in (1, 3):
-        with pytest.raises(Killed):
-            train(recipe, folder=tmp_path / "parts", progress=killed_after(epoch))
-    parts = train(recipe, folder=tmp_path / "parts")
-    assert without_times(parts.history) == without_times(whole.history)
-    first, second = (checkpoints.load(tmp_path / name / "final.safetensors")[0] for name in ("whole", "parts"))
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    whole_and_parts(replace(SMALL, method=METHODS[method]), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -132,15 +103,9 @@ def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, method):
 def test_layers_with_a_state_of_their_own_go_on_too(tmp_path, own_models, model, changes):
     recipe = replace(SMALL, model=own_models[model], epochs=2, batch=400, **changes)
     before = torch.get_rng_state()
-    whole = train(recipe, folder=tmp_path / "whole")
+    train(recipe, folder=tmp_path / "whole")
     assert torch.equal(torch.get_rng_state(), before)
-    with pytest.raises(Killed):
-        train(recipe, folder=tmp_path / "parts", progress=killed_after(1))
-    torch.rand(1)
-    parts = train(recipe, folder=tmp_path / "parts")
-    assert without_times(parts.history) == without_times(whole.history)
-    first, second = whole.model.state_dict(), parts.model.state_dict()
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    _, parts = whole_and_parts(recipe, tmp_path, killed=[1])
     assert not parts.model.training
     assert parts.pruned(1.0)["accuracy"] == parts.history[-1]["test_accuracy"]
 
@@ -166,8 +131,7 @@ def test_a_run_that_is_killed_at_its_end_is_finished(tmp_path, monkeypatch):
     assert not checkpoint.exists()
     assert (tmp_path / "parts" / "metrics.jsonl").read_bytes() == metrics
     assert len(metrics.splitlines()) == 4
-    first, second = whole.model.state_dict(), parts.model.state_dict()
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert same(whole.model.state_dict(), parts.model.state_dict())
 
 
 def test_a_run_that_is_killed_for_good_goes_on(tmp_path):
@@ -274,14 +238,13 @@ def test_a_run_that_diverges_keeps_what_was_good(tmp_path):
     recipe = replace(SMALL, schedule="constant", lr=0.1)
     with pytest.raises(Killed):
         train(recipe, folder=tmp_path, progress=killed_after(2))
-    good = (tmp_path / "checkpoint.safetensors").read_bytes()
     tensors, state = checkpoints.load(tmp_path / "checkpoint.safetensors")
     tensors["model.1.weight"][0, 0] = math.nan
     checkpoints.save(tmp_path / "checkpoint.safetensors", tensors, state)
     bad = (tmp_path / "checkpoint.safetensors").read_bytes()
     with pytest.raises(Diverged, match="the loss of epoch 3 is nan"):
         train(recipe, folder=tmp_path)
-    assert (tmp_path / "checkpoint.safetensors").read_bytes() == bad != good
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == bad
     with pytest.raises(Diverged, match="the loss of epoch 1 is"):
         train(replace(recipe, lr=1e30), folder=tmp_path / "other")
 
