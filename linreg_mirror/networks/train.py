@@ -67,6 +67,8 @@ def train(
     ValueError
         If a part of the recipe is unknown or out of range, model and data do not go together, the folder holds a run
         with other settings, or the device is not there. Then nothing has been written.
+    TypeError
+        If data, model or method take no option of that name, or lack one. Then nothing has been written either.
     OSError
         If files of the data set are missing, or the run's cannot be written, or another process is at it.
     """
