@@ -5,9 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
-
-from linreg_mirror import cli
 
 torch = pytest.importorskip("torch")
 
@@ -216,12 +213,9 @@ def test_finished_cycles_are_read_not_repeated(tmp_path):
     assert again.history == first.history
 
 
-def test_the_command_shows_every_cycle(tmp_path, monkeypatch):
-    monkeypatch.setattr(cli.console, "width", 130)
-    arguments = ["train", "imp-digits", "--output", str(tmp_path / "run")]
-    for change in ("epochs=1", "iterative.cycles=3", "iterative.keep=0.5"):
-        arguments += ["--set", change]
-    result = CliRunner().invoke(cli.app, arguments)
+def test_the_command_shows_every_cycle(command):
+    changes = ("--set", "epochs=1", "--set", "iterative.cycles=3", "--set", "iterative.keep=0.5")
+    result = command("train", "imp-digits", *changes)
     assert result.exit_code == 0, result.output
     rows = [line.split() for line in result.output.splitlines() if line.strip()[:1].isdigit()]
     assert [row[0] for row in rows] == ["100.0%", "50.0%", "25.0%"]

@@ -14,9 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
-
-from linreg_mirror import cli
 
 torch = pytest.importorskip("torch")
 
@@ -40,13 +37,6 @@ METHODS = {
     "pilot": PILOT,
     "pilot-mirror": PILOT | {"name": "pilot-mirror"},
 }
-
-
-@pytest.fixture
-def command(tmp_path, monkeypatch):
-    monkeypatch.setenv("LINREG_MIRROR_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setattr(cli.console, "width", 130)
-    return lambda *arguments: CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
