@@ -35,7 +35,9 @@ class HardConcrete:
     Raises
     ------
     ValueError
-        If a parameter is not finite, or out of range.
+        If a parameter is not finite, or out of range; by all methods, if an entry of an array is not finite.
+    TypeError
+        If a parameter is no number; by all methods, if an array does not hold real numbers.
     """
 
     gamma: float = -0.1
@@ -86,7 +88,7 @@ class HardConcrete:
 
     def cdf(self, t: ArrayLike, log_alpha: ArrayLike) -> Array:
         """Return P(z <= t): 0 for t < 0, P(z = 0) at 0, 1 from 1 on."""
-        t, log_alpha = _together("t", t, log_alpha)
+        t, log_alpha = _broadcast("t", t, log_alpha)
         inside = expit(self.temperature * self._stretched_logit(np.clip(t, 0, 1)) - log_alpha)
         return np.where(t < 0, 0.0, np.where(t < 1, inside, 1.0))
 
@@ -98,7 +100,7 @@ class HardConcrete:
         ValueError
             If an entry of u is not in [0, 1].
         """
-        u, log_alpha = _together("u", u, log_alpha)
+        u, log_alpha = _broadcast("u", u, log_alpha)
         if ((u < 0) | (u > 1)).any():
             raise ValueError(
                 f"u must hold probabilities in [0, 1], got {u.min():g} to {u.max():g}: write 0.5 for medians"
@@ -160,8 +162,8 @@ class HardConcrete:
         return one, other
 
 
-def _together(name: str, value: ArrayLike, log_alpha: ArrayLike) -> tuple[Array, Array]:
-    """Return both as arrays of one shape, or say which shapes do not go together."""
+def _broadcast(name: str, value: ArrayLike, log_alpha: ArrayLike) -> tuple[Array, Array]:
+    """Return both as arrays of one shape; raise ValueError if there is none."""
     value, log_alpha = as_real_array(name, value), as_real_array("log_alpha", log_alpha)
     try:
         value, log_alpha = np.broadcast_arrays(value, log_alpha)

@@ -6,9 +6,6 @@ from dataclasses import replace
 
 import pytest
 from scipy import stats
-from typer.testing import CliRunner
-
-from linreg_mirror import cli
 
 torch = pytest.importorskip("torch")
 
@@ -107,13 +104,6 @@ def test_the_best_settings_by_hand():
 
 
 # ---- the command
-
-
-@pytest.fixture
-def command(tmp_path, monkeypatch):
-    monkeypatch.setenv("LINREG_MIRROR_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setattr(cli.console, "width", 130)
-    return lambda *arguments: CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
 
 
 def test_the_command_compares(command, tmp_path):

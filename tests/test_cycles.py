@@ -5,11 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
-
-from linreg_mirror import cli
 
 torch = pytest.importorskip("torch")
+
+from training import Killed, end_of, killed_after, same  # noqa: E402
 
 from linreg_mirror.networks import checkpoints, models, recipes  # noqa: E402
 from linreg_mirror.networks.compare import compare  # noqa: E402
@@ -17,6 +16,8 @@ from linreg_mirror.networks.pruning import largest  # noqa: E402
 from linreg_mirror.networks.recipes import Iterative, Recipe  # noqa: E402
 from linreg_mirror.networks.runs import run_folder  # noqa: E402
 from linreg_mirror.networks.train import train  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 WIDTHS = [64, 16, 10]
 SMALL = Recipe(model={"name": "mlp", "widths": WIDTHS}, epochs=3, batch=200)
@@ -29,14 +30,6 @@ METHODS = {
     "pilot-mirror": PILOT | {"name": "pilot-mirror"},
 }
 REWINDS = ("initialisation", "weights", "learning-rate")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -53,20 +46,8 @@ def iterative(rewind, cycles=3, keep=0.5, **changes):
     return replace(SMALL, iterative=Iterative(rewind, cycles, keep, epoch), **changes)
 
 
-class Killed(Exception):
-    pass
-
-
-def killed_in(cycle, epoch):
-    def stop(record):
-        if (record["cycle"], record["epoch"]) == (cycle, epoch):
-            raise Killed
-
-    return stop
-
-
-def end_of(folder, cycle):
-    return checkpoints.load(folder / f"cycle-{cycle:02}" / "final.safetensors")[0]
+def cycle_end(folder, cycle):
+    return end_of(folder / f"cycle-{cycle:02}")
 
 
 def largest_by_hand(weights, count, before=None):
@@ -80,10 +61,6 @@ def largest_by_hand(weights, count, before=None):
 
 def weights_of(tensors):
     return {name: tensor for name, tensor in tensors.items() if tensor.ndim > 1}
-
-
-def same(first, second):
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
 # ---- what a cycle starts from
@@ -110,11 +87,11 @@ def test_imp_starts_again_at_the_initial_weights_times_the_mask(tmp_path, starts
     assert same(weights_of(initial), weights_of(starts[0]))
     before = None
     for cycle, count in ((1, 592), (2, 296)):  # of 1184
-        before = largest_by_hand(weights_of(end_of(tmp_path, cycle - 1)), count, before)
+        before = largest_by_hand(weights_of(cycle_end(tmp_path, cycle - 1)), count, before)
         for name, mask in before.items():
             assert torch.equal(starts[cycle][name], initial[name] * mask)
-            assert not end_of(tmp_path, cycle)[name][~mask].any()
-            assert end_of(tmp_path, cycle)[name][mask].all()
+            assert not cycle_end(tmp_path, cycle)[name][~mask].any()
+            assert cycle_end(tmp_path, cycle)[name][mask].all()
         assert all(torch.equal(starts[cycle][name], initial[name]) for name in initial if name not in before)
 
 
@@ -123,25 +100,21 @@ def test_wr_starts_again_at_the_weights_of_an_early_epoch(tmp_path, starts, norm
     train(recipe, folder=tmp_path / "run")
     # A run that is stopped there has them in its checkpoint.
     with pytest.raises(Killed):
-        train(replace(recipe, iterative=None), folder=tmp_path / "plain", progress=lambda record: stop())
+        train(replace(recipe, iterative=None), folder=tmp_path / "plain", progress=killed_after(1))
     early = {
         name.removeprefix("model."): tensor
         for name, tensor in checkpoints.load(tmp_path / "plain" / "checkpoint.safetensors")[0].items()
         if name.startswith("model.")
     }
-    masks = largest_by_hand(weights_of(end_of(tmp_path / "run", 0)), 296)  # of 592
+    masks = largest_by_hand(weights_of(cycle_end(tmp_path / "run", 0)), 296)  # of 592
     for name, tensor in early.items():
         assert torch.equal(starts[1][name], tensor * masks.get(name, 1)), name
     assert early["2.running_mean"].any()
 
 
-def stop():
-    raise Killed
-
-
 def test_lrr_goes_on_from_where_the_weights_are(tmp_path, starts, normed):
     train(iterative("learning-rate", cycles=2, model=normed), folder=tmp_path)
-    first = end_of(tmp_path, 0)
+    first = cycle_end(tmp_path, 0)
     masks = largest_by_hand(weights_of(first), 296)
     for name, tensor in first.items():
         assert torch.equal(starts[1][name], tensor * masks.get(name, 1)), name
@@ -156,9 +129,9 @@ def test_factors_are_made_anew(tmp_path, starts, rewind):
     start = {
         "initialisation": lambda: weights_of(starts[0])["1.weight"],
         "weights": lambda: checkpoints.load(tmp_path / "cycle-00" / "early.safetensors")[0]["1.weight"],
-        "learning-rate": lambda: end_of(tmp_path, 0)["1.weight"],
+        "learning-rate": lambda: cycle_end(tmp_path, 0)["1.weight"],
     }[rewind]()
-    mask = largest_by_hand(weights_of(end_of(tmp_path, 0)), 592)["1.weight"]
+    mask = largest_by_hand(weights_of(cycle_end(tmp_path, 0)), 592)["1.weight"]
     np.testing.assert_allclose(starts[1]["1.weight"], start * mask, rtol=1e-14)
 
 
@@ -177,7 +150,7 @@ def test_the_first_cycle_is_the_plain_run(tmp_path, rewind):
 
 def test_imp_that_prunes_nothing_repeats_itself(tmp_path):
     train(iterative("initialisation", cycles=2, keep=1.0), folder=tmp_path)
-    assert same(end_of(tmp_path, 0), end_of(tmp_path, 1))
+    assert same(cycle_end(tmp_path, 0), cycle_end(tmp_path, 1))
 
 
 def test_lrr_that_prunes_nothing_goes_on(tmp_path):
@@ -199,7 +172,7 @@ def test_every_cycle_has_its_density(tmp_path, method):
     assert json.loads((tmp_path / "cycles.json").read_text(encoding="utf-8")) == ends
     gone = None
     for k, count in enumerate(counts):
-        weights = weights_of(end_of(tmp_path, k))
+        weights = weights_of(cycle_end(tmp_path, k))
         nonzero = sum(int(x.count_nonzero()) for x in weights.values())
         assert nonzero == count or (method == "l1" and nonzero <= count)
         if gone is not None:
@@ -226,11 +199,11 @@ def test_cycles_that_are_killed_go_on_as_if_nothing_had_been(tmp_path, method, r
     train(recipe, folder=tmp_path / "whole")
     for epoch in (1, 2):
         with pytest.raises(Killed):
-            train(recipe, folder=tmp_path / "parts", progress=killed_in(1, epoch))
+            train(recipe, folder=tmp_path / "parts", progress=killed_after(epoch, cycle=1))
     seen = []
     train(recipe, folder=tmp_path / "parts", progress=lambda record: seen.append((record["cycle"], record["epoch"])))
     assert seen == [(1, 3)]
-    assert all(same(end_of(tmp_path / "whole", k), end_of(tmp_path / "parts", k)) for k in range(2))
+    assert all(same(cycle_end(tmp_path / "whole", k), cycle_end(tmp_path / "parts", k)) for k in range(2))
 
 
 def test_finished_cycles_are_read_not_repeated(tmp_path):
@@ -240,12 +213,9 @@ def test_finished_cycles_are_read_not_repeated(tmp_path):
     assert again.history == first.history
 
 
-def test_the_command_shows_every_cycle(tmp_path, monkeypatch):
-    monkeypatch.setattr(cli.console, "width", 130)
-    arguments = ["train", "imp-digits", "--output", str(tmp_path / "run")]
-    for change in ("epochs=1", "iterative.cycles=3", "iterative.keep=0.5"):
-        arguments += ["--set", change]
-    result = CliRunner().invoke(cli.app, arguments)
+def test_the_command_shows_every_cycle(command):
+    changes = ("--set", "epochs=1", "--set", "iterative.cycles=3", "--set", "iterative.keep=0.5")
+    result = command("train", "imp-digits", *changes)
     assert result.exit_code == 0, result.output
     rows = [line.split() for line in result.output.splitlines() if line.strip()[:1].isdigit()]
     assert [row[0] for row in rows] == ["100.0%", "50.0%", "25.0%"]
@@ -280,7 +250,7 @@ def test_masks_only_lose_weights(tmp_path, starts):
     """Where more weights are zero than shall be pruned, ties decide what is kept."""
     method = {"name": "l1", "alpha": 0.02, "proximal": True}
     train(iterative("learning-rate", keep=0.9, epochs=1, method=method), folder=tmp_path)
-    assert sum(int(x.count_nonzero()) for x in weights_of(end_of(tmp_path, 1)).values()) < 0.81 * 1184
+    assert sum(int(x.count_nonzero()) for x in weights_of(cycle_end(tmp_path, 1)).values()) < 0.81 * 1184
     masks = [{name: start[f"{name}_mask"] for name in ("1.weight", "3.weight")} for start in starts[1:]]
     assert [sum(int(mask.sum()) for mask in own.values()) for own in masks] == [1066, 959]
     assert all(masks[0][name][mask].all() for name, mask in masks[1].items())

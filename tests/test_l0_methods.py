@@ -13,12 +13,15 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
+from training import whole_and_parts  # noqa: E402
 
-from linreg_mirror.networks import checkpoints, gates, methods  # noqa: E402
+from linreg_mirror.networks import gates, methods  # noqa: E402
 from linreg_mirror.networks.methods import L0, Dense, DepL0  # noqa: E402
 from linreg_mirror.networks.recipes import Recipe  # noqa: E402
 from linreg_mirror.networks.train import train  # noqa: E402
 from sketching import prunable  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 LOG100 = math.log(100)
 SHIFT = 2 / 3 * math.log(1 / 11)
@@ -28,15 +31,6 @@ MAKE = {
     "forward": lambda **options: DepL0(**{"epochs": 6, "lam": 1e-3} | options),
     "backward": lambda **options: DepL0(**{"epochs": 6, "lam": 1e-3, "direction": "backward"} | options),
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Threads of tests that run side by side are in each other's way."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)
@@ -346,30 +340,10 @@ SETTINGS = {
 }
 
 
-class Killed(Exception):
-    pass
-
-
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.filterwarnings("ignore:no weight has been pruned:UserWarning")
 def test_an_interrupted_run_ends_with_the_same_bits(name, tmp_path):
-    recipe = replace(RUN, method=SETTINGS[name])
-    whole = train(recipe, folder=tmp_path / "whole")
-    for epoch in (1, 3):
-
-        def stop(record, epoch=epoch):
-            if record["epoch"] == epoch:
-                raise Killed
-
-        with pytest.raises(Killed):
-            train(recipe, folder=tmp_path / "parts", progress=stop)
-        torch.rand(3)
-    parts = train(recipe, folder=tmp_path / "parts")
-    histories = [[dict(record, seconds=0) for record in run.history] for run in (whole, parts)]
-    assert histories[0] == histories[1]
-    first, second = (checkpoints.load(tmp_path / name / "final.safetensors")[0] for name in ("whole", "parts"))
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[key], second[key]) for key in first)
+    whole, _ = whole_and_parts(replace(RUN, method=SETTINGS[name]), tmp_path)
     assert whole.history[-1]["loss"] < whole.history[0]["loss"]
     assert whole.pruned(1.0)["accuracy"] == whole.history[-1]["test_accuracy"]
 

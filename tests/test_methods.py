@@ -14,15 +14,17 @@ from linreg_mirror.references import lasso
 
 torch = pytest.importorskip("torch")
 
-from rivals import examples, network  # noqa: E402
 from torch.func import functional_call  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
+from training import examples, network, one_layer, steps_of, trained  # noqa: E402
 
 from linreg_mirror.networks import methods  # noqa: E402
 from linreg_mirror.networks.controllers import AlphaRule  # noqa: E402
 from linreg_mirror.networks.hadamard import factors_of  # noqa: E402
 from linreg_mirror.networks.methods import L1, Dense, MirrorPILoT, PILoT, Spred  # noqa: E402
 from sketching import prunable  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 # Constant alpha: the rule neither lets it grow nor fall.
 CONSTANT = {"epochs": 1, "K": 0, "delta": 1}
@@ -34,55 +36,6 @@ MAKE = {
     "pilot": lambda: PILoT(epochs=6, alpha=1e-3, K=5, delta=1.5),
     "pilot-mirror": lambda: MirrorPILoT(epochs=6, alpha=1e-3, K=5, delta=1.5),
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Threads of tests that run side by side are in each other's way."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def trained(method, model, steps=20, lr=0.05, momentum=0.9, weight_decay=0.01, optimizer=None):
-    """Attach, and take steps with all examples; three steps are an epoch."""
-    x, y = examples(next(model.parameters()).dtype)
-    if optimizer is None:
-        method.attach(model)
-        optimizer = method.optimizer(model, lr=lr, momentum=momentum, weight_decay=weight_decay)
-    for step in range(steps):
-        optimizer.zero_grad()
-        outputs = model(x)
-        cross_entropy(outputs, y).backward()
-        method.before_step(lr)
-        optimizer.step()
-        method.after_step(lr)
-        if step % 3 == 2:
-            method.after_epoch((outputs.argmax(1) == y).float().mean().item())
-    return optimizer
-
-
-def one_layer(x):
-    layer = torch.nn.Linear(len(x), 1).double()
-    with torch.no_grad():
-        layer.weight.copy_(torch.tensor([x]))
-        layer.bias.fill_(1)
-    return layer
-
-
-def steps_of(method, x, g, count=1, momentum=0.0, lr=0.125):
-    """Steps for the loss <g, x> + bias."""
-    layer, g = one_layer(x), torch.tensor(g, dtype=torch.float64)
-    method.attach(layer)
-    optimizer = method.optimizer(layer, lr=lr, momentum=momentum, weight_decay=0.5)
-    for _ in range(count):
-        optimizer.zero_grad()
-        layer(g[None]).sum().backward()
-        method.before_step(lr)
-        optimizer.step()
-        method.after_step(lr)
-    return layer
 
 
 def factors(layer):
@@ -522,7 +475,7 @@ def test_methods_by_name():
         ({"beta": math.inf}, "beta must be"),
         ({"K": -1}, "K must be a finite number >= 0, got -1"),
         ({"K": math.nan}, "K must be"),
-        ({"delta": 0.9}, "delta must be >= 1, got 0.9: write delta=1"),
+        ({"delta": 0.9}, "delta must be a finite number >= 1, got 0.9: write delta=1"),
         ({"delta": math.nan}, "delta must be a finite number"),
         ({"epochs": 0}, "epochs must be an integer >= 1"),
         ({"epochs": 1.5}, "epochs must be an integer >= 1"),

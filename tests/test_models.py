@@ -1,3 +1,5 @@
+"""Models: their sizes, what they compute step by step, how weights start, and models of one's own."""
+
 import math
 import pickle
 import subprocess
@@ -16,20 +18,13 @@ from torch.nn import functional as F  # noqa: E402
 from linreg_mirror.networks.models import MODELS, create, input_shape  # noqa: E402
 from linreg_mirror.networks.models.resnets import _ZeroPadded  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 SMALL_IMAGES = ("resnet18", "resnet34", "resnet50", "vgg16-bn", "vgg19-bn")
 # All models in a size for which computing is quick.
 LIGHT = {name: {"small_images": True} if name in SMALL_IMAGES else {} for name in MODELS}
 KINDS = ("deep-linear", "mlp", "lenet-300-100", "lenet-5", "resnet20", "resnet18", "resnet50", "vgg16-bn")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Threads of tests that run side by side are in each other's way."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def outline(name, **options):

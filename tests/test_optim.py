@@ -20,15 +20,9 @@ from torch import nn  # noqa: E402
 
 from linreg_mirror.networks.optim import MirrorDescent  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 LN2 = math.log(2)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def rng(seed=0):

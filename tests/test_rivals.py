@@ -9,8 +9,8 @@ from scipy.special import expit
 
 torch = pytest.importorskip("torch")
 
-from rivals import assert_same, examples, make, network, trained  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
+from training import assert_same, examples, make, network, steps_of, trained  # noqa: E402
 
 from linreg_mirror.networks.ham import add_hyperbolic_steps  # noqa: E402
 from linreg_mirror.networks.methods import (  # noqa: E402
@@ -24,31 +24,7 @@ from linreg_mirror.networks.methods import (  # noqa: E402
 )
 from sketching import apply_masks, erk, remove_masks  # noqa: E402
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Threads of tests that run side by side are in each other's way."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def steps_of(method, x, g, lr=0.125, momentum=0.0, weight_decay=0.5, count=1):
-    """Steps for the loss <g, x> + bias, in double precision."""
-    layer, g = torch.nn.Linear(len(x), 1).double(), torch.tensor(g, dtype=torch.float64)
-    with torch.no_grad():
-        layer.weight.copy_(torch.tensor([x]))
-        layer.bias.fill_(1)
-    method.attach(layer)
-    optimizer = method.optimizer(layer, lr=lr, momentum=momentum, weight_decay=weight_decay)
-    for _ in range(count):
-        optimizer.zero_grad()
-        layer(g[None]).sum().backward()
-        method.before_step(lr)
-        optimizer.step()
-        method.after_step(lr)
-    return layer
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def behind(layer):
@@ -358,4 +334,4 @@ def test_attaching_leaves_the_network_as_it_was(name):
     make(name).attach(model)
     x, _ = examples()
     torch.testing.assert_close(model.eval()(x), network().eval()(x), rtol=1e-5, atol=1e-6)
-    assert sum(isinstance(p, torch.nn.Parameter) for p in model.parameters()) == 6 + (name != "powerprop") * 2
+    assert len(list(model.parameters())) == 6 + 2 * (name != "powerprop")

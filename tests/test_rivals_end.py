@@ -8,22 +8,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from rivals import OPTIONS, assert_same, examples, make, network, trained  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
+from training import OPTIONS, assert_same, examples, make, network, trained, whole_and_parts  # noqa: E402
 
-from linreg_mirror.networks import checkpoints  # noqa: E402
 from linreg_mirror.networks.recipes import Recipe  # noqa: E402
-from linreg_mirror.networks.train import train  # noqa: E402
 from sketching import apply_masks, prunable  # noqa: E402
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Threads of tests that run side by side are in each other's way."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # The end
@@ -121,30 +112,12 @@ def test_rigl_tells_that_it_has_no_more():
 # State
 
 
-class Killed(Exception):
-    pass
-
-
-def killed(record):
-    if record["epoch"] == 2:
-        raise Killed
-
-
 @pytest.mark.parametrize("name", OPTIONS)
 def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, name):
     options = {key: value for key, value in OPTIONS[name].items() if key != "epochs"}
     model = {"name": "mlp", "widths": [64, 16, 10]}
     recipe = Recipe(model=model, epochs=4, batch=200, weight_decay=1e-2, method={"name": name, **options})
-    whole = train(recipe, folder=tmp_path / "whole")
-    with pytest.raises(Killed):
-        train(recipe, folder=tmp_path / "parts", progress=killed)
-    parts = train(recipe, folder=tmp_path / "parts")
-    assert [record | {"seconds": 0} for record in whole.history] == [
-        record | {"seconds": 0} for record in parts.history
-    ]
-    first, second = (checkpoints.load(tmp_path / n / "final.safetensors")[0] for n in ("whole", "parts"))
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[n], second[n]) for n in first)
+    whole_and_parts(recipe, tmp_path, killed=[2])
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -185,7 +158,8 @@ def test_weight_decay_is_on_all_but_gates(name, free):
         ("str", {"s_init": "low"}, "s_init must be a finite number, got 'low'"),
         ("ham", {"metric": -1}, "metric must be a finite number >= 0, got -1"),
         ("ham", {"shrink": math.nan}, "shrink must be a finite number >= 0, got nan"),
-        ("rigl", {"keep": 5}, "keep must be a finite number >= 0 and <= 1, got 5: write keep=0.1"),
+        ("rigl", {"keep": 5}, "keep is a share of the weights, above 0 and at most 1, got 5: for a sparsity"),
+        ("rigl", {"keep": 0}, "keep is a share of the weights, above 0 and at most 1, got 0"),
         ("rigl", {"fraction": 1.5}, "fraction must be a finite number >= 0 and <= 1, got 1.5"),
         ("rigl", {"every": 0}, "every must be an integer >= 1"),
         ("rigl", {"seed": -1}, "seed must be an integer >= 0"),

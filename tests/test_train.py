@@ -14,11 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
-
-from linreg_mirror import cli
 
 torch = pytest.importorskip("torch")
+
+from training import Killed, killed_after, same, whole_and_parts, without_times  # noqa: E402
 
 from linreg_mirror.networks import checkpoints, data, models, recipes  # noqa: E402
 from linreg_mirror.networks.distributed import Team  # noqa: E402
@@ -26,6 +25,8 @@ from linreg_mirror.networks.methods import Dense, PILoT  # noqa: E402
 from linreg_mirror.networks.recipes import Recipe  # noqa: E402
 from linreg_mirror.networks.train import Diverged, train  # noqa: E402
 from sketching import prunable  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PILOT = {"name": "pilot", "alpha": 1e-3, "delta": 1.5, "K": 10.0}
@@ -36,21 +37,6 @@ METHODS = {
     "pilot": PILOT,
     "pilot-mirror": PILOT | {"name": "pilot-mirror"},
 }
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def command(tmp_path, monkeypatch):
-    monkeypatch.setenv("LINREG_MIRROR_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setattr(cli.console, "width", 130)
-    return lambda *arguments: CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -64,22 +50,6 @@ def own_models(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     yield {name: {"name": f"own_models:{name}"} for name in layers}
     del sys.modules["own_models"]
-
-
-class Killed(Exception):
-    pass
-
-
-def killed_after(epoch):
-    def stop(record):
-        if record["epoch"] == epoch:
-            raise Killed
-
-    return stop
-
-
-def without_times(history):
-    return [{name: value for name, value in record.items() if name != "seconds"} for record in history]
 
 
 # ---- runs
@@ -113,16 +83,7 @@ def test_a_run_is_the_loop_one_would_write(tmp_path):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, method):
-    recipe = replace(SMALL, method=METHODS[method])
-    whole = train(recipe, folder=tmp_path / "whole")
-    for epoch in (1, 3):
-        with pytest.raises(Killed):
-            train(recipe, folder=tmp_path / "parts", progress=killed_after(epoch))
-    parts = train(recipe, folder=tmp_path / "parts")
-    assert without_times(parts.history) == without_times(whole.history)
-    first, second = (checkpoints.load(tmp_path / name / "final.safetensors")[0] for name in ("whole", "parts"))
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    whole_and_parts(replace(SMALL, method=METHODS[method]), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -132,15 +93,9 @@ def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, method):
 def test_layers_with_a_state_of_their_own_go_on_too(tmp_path, own_models, model, changes):
     recipe = replace(SMALL, model=own_models[model], epochs=2, batch=400, **changes)
     before = torch.get_rng_state()
-    whole = train(recipe, folder=tmp_path / "whole")
+    train(recipe, folder=tmp_path / "whole")
     assert torch.equal(torch.get_rng_state(), before)
-    with pytest.raises(Killed):
-        train(recipe, folder=tmp_path / "parts", progress=killed_after(1))
-    torch.rand(1)
-    parts = train(recipe, folder=tmp_path / "parts")
-    assert without_times(parts.history) == without_times(whole.history)
-    first, second = whole.model.state_dict(), parts.model.state_dict()
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    _, parts = whole_and_parts(recipe, tmp_path, killed=[1])
     assert not parts.model.training
     assert parts.pruned(1.0)["accuracy"] == parts.history[-1]["test_accuracy"]
 
@@ -166,8 +121,7 @@ def test_a_run_that_is_killed_at_its_end_is_finished(tmp_path, monkeypatch):
     assert not checkpoint.exists()
     assert (tmp_path / "parts" / "metrics.jsonl").read_bytes() == metrics
     assert len(metrics.splitlines()) == 4
-    first, second = whole.model.state_dict(), parts.model.state_dict()
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert same(whole.model.state_dict(), parts.model.state_dict())
 
 
 def test_a_run_that_is_killed_for_good_goes_on(tmp_path):
@@ -274,14 +228,13 @@ def test_a_run_that_diverges_keeps_what_was_good(tmp_path):
     recipe = replace(SMALL, schedule="constant", lr=0.1)
     with pytest.raises(Killed):
         train(recipe, folder=tmp_path, progress=killed_after(2))
-    good = (tmp_path / "checkpoint.safetensors").read_bytes()
     tensors, state = checkpoints.load(tmp_path / "checkpoint.safetensors")
     tensors["model.1.weight"][0, 0] = math.nan
     checkpoints.save(tmp_path / "checkpoint.safetensors", tensors, state)
     bad = (tmp_path / "checkpoint.safetensors").read_bytes()
     with pytest.raises(Diverged, match="the loss of epoch 3 is nan"):
         train(recipe, folder=tmp_path)
-    assert (tmp_path / "checkpoint.safetensors").read_bytes() == bad != good
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == bad
     with pytest.raises(Diverged, match="the loss of epoch 1 is"):
         train(replace(recipe, lr=1e30), folder=tmp_path / "other")
 
@@ -478,74 +431,6 @@ def test_batch_norm_is_over_the_joint_batch_or_refused():
     assert Team().joined(model) is model
     assert pair.joined(model[0]) is model[0]
     assert isinstance(pair.joined(model.to("meta"))[1], torch.nn.SyncBatchNorm)
-
-
-# ---- checkpoints
-
-
-def test_checkpoints_come_back_as_they_were(tmp_path):
-    tensors = {"a": torch.randn(3, 2, generator=torch.Generator().manual_seed(0)), "b": torch.tensor([True, False])}
-    state = {"epoch": 3, "list": [1.5, None]}
-    checkpoints.save(tmp_path / "new" / "x.safetensors", tensors | {"c": tensors["a"]}, state)  # shared memory
-    found, again = checkpoints.load(tmp_path / "new" / "x.safetensors")
-    assert again == state
-    assert all(torch.equal(found[name], tensors[name]) for name in tensors)
-
-
-def test_a_damaged_checkpoint_is_an_error_that_says_what_to_do(tmp_path):
-    path = tmp_path / "x.safetensors"
-    checkpoints.save(path, {"a": torch.ones(100)}, {})
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ValueError, match=r"is no checkpoint, or damaged .*delete it to start again"):
-        checkpoints.load(path)
-
-
-def test_what_cannot_be_written_leaves_the_old_one(tmp_path):
-    path = tmp_path / "x.safetensors"
-    checkpoints.save(path, {"a": torch.ones(2)}, {})
-    with pytest.raises(TypeError):
-        checkpoints.save(path, {"a": torch.zeros(2)}, {"epoch": object()})
-    assert checkpoints.load(path)[0]["a"].tolist() == [1, 1]
-    assert [file.name for file in tmp_path.iterdir()] == ["x.safetensors"]
-
-
-def test_a_full_disk_leaves_the_old_one(tmp_path):
-    resource = pytest.importorskip("resource")
-    path = tmp_path / "x.safetensors"
-    checkpoints.save(path, {"a": torch.ones(2)}, {})
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
-        with pytest.raises(OSError, match=r"cannot write .*x\.safetensors .*free some space"):
-            checkpoints.save(path, {"a": torch.zeros(10_000)}, {})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert checkpoints.load(path)[0]["a"].tolist() == [1, 1]
-    assert [file.name for file in tmp_path.iterdir()] == ["x.safetensors"]
-
-
-@pytest.mark.skipif(os.name != "posix", reason="processes cannot be asked for")
-def test_what_the_killed_left_half_written_is_deleted(tmp_path):
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    others = [f".metrics.jsonl.{os.getpid()}", ".x.1.2nd", "checkpoint.safetensors"]
-    for name in (f".checkpoint.safetensors.{gone.pid}", *others):
-        (tmp_path / name).touch()
-    checkpoints.clear(tmp_path)
-    assert {file.name for file in tmp_path.iterdir()} == set(others)
-
-
-def test_optimisers_come_back_as_they_were():
-    weight = torch.nn.Parameter(torch.ones(3))
-    optimizer = torch.optim.Adam([weight], lr=0.1)
-    weight.sum().backward()
-    optimizer.step()
-    tensors, state = checkpoints.optimizer_state(optimizer)
-    other = torch.optim.Adam([weight], lr=0.7)
-    checkpoints.restore_optimizer(other, tensors, json.loads(json.dumps(state)))
-    found, expected = other.state_dict(), optimizer.state_dict()
-    assert json.dumps(found["param_groups"]) == json.dumps(expected["param_groups"])
-    assert str(found["state"]) == str(expected["state"])
 
 
 # ---- commands

@@ -1,4 +1,4 @@
-"""The same questions on full networks, in torch."""
+"""Sparse networks in torch: methods that train or prune them, models, data, and runs from recipes."""
 
 from importlib.util import find_spec
 

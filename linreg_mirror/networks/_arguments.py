@@ -1,25 +1,25 @@
-"""What methods and parametrizations require of numbers."""
+"""What models, methods and recipes require of numbers, options and names."""
 
+import inspect
 import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 
-def check_nonnegative(name: str, value: Any) -> None:
-    """Raise ValueError unless `value` is a finite number >= 0."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not (number and math.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} must be a finite number >= 0, got {value!r}: write {name}=0 or more")
-
-
-def check_number(name: str, value: Any, least: float, most: float, instead: str) -> None:
+def check_range(name: str, value: Any, least: float, most: float, instead: str) -> None:
     """Raise ValueError unless `value` is a finite number from `least` to `most`, and say what to write instead."""
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not (number and math.isfinite(value) and least <= value <= most):
         bounds = [f">= {least:g}"] * (least > -math.inf) + [f"<= {most:g}"] * (most < math.inf)
         expected = " ".join(["a finite number", " and ".join(bounds)]).strip()
         raise ValueError(f"{name} must be {expected}, got {value!r}: write {name}={instead}")
+
+
+def check_nonnegative(name: str, value: Any) -> None:
+    """Raise ValueError unless `value` is a finite number >= 0."""
+    check_range(name, value, 0, math.inf, "0 or more")
 
 
 def check_keep(share: Any) -> None:
@@ -35,10 +35,20 @@ def check_keep(share: Any) -> None:
     ValueError
         If it is none.
     """
-    if isinstance(share, bool) or not (isinstance(share, int | float) and 0 < share <= 1):
+    if isinstance(share, bool) or not (isinstance(share, int | float | np.number) and 0 < share <= 1):
         raise ValueError(
             f"keep is a share of the weights, above 0 and at most 1, got {share!r}: for a sparsity of 95 % write 0.05"
         )
+
+
+def check_options(name: str, factory: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Raise TypeError unless the factory of that name takes these options, and has all that it needs."""
+    signature = inspect.signature(factory)
+    try:
+        signature.bind(**options)
+    except TypeError as error:
+        takes = ", ".join(map(str, signature.parameters.values())) or "no options"
+        raise TypeError(f"{name}: {error}; it takes {takes}") from None
 
 
 def names_code(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""In which numbers a recipe computes."""
+"""The floating-point types that a recipe computes in."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any

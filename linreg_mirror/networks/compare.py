@@ -33,7 +33,7 @@ def compare(
     device: str = "cpu",
     progress: Callable[[int, int, str], None] = lambda done, total, label: None,
 ) -> list[Row]:
-    """Run all that is to be compared; what is finished already is read, and what is the same is run once.
+    """Run all that is to be compared. Runs that are finished are read, and settings that occur twice are run once.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def _run(folder: Path, entries: Sequence[Entry], data_directory: Path | None, de
     try:
         run = train(recipe, folder=folder, data_directory=data_directory, device=device)
     except Diverged as error:
-        # Where the run is says nothing to whoever reads the table on another machine.
+        # The whole path means nothing to those who read the table on another machine.
         message = str(error).replace(str(folder), folder.name)
         last, measured = {}, {keep: {"accuracy": None} for keep in shares}
     else:
@@ -129,14 +129,14 @@ def best(rows: Sequence[Row]) -> dict[str, str]:
     """
     found: dict[str, tuple[float, str]] = {}
     for method, label in dict.fromkeys((row["method"], row["label"]) for row in rows):
-        mean = _mean_of([row for row in rows if row["label"] == label])
+        mean = _mean_accuracy([row for row in rows if row["label"] == label])
         rank = mean if math.isfinite(mean) else -math.inf
         if method not in found or rank > found[method][0]:
             found[method] = (rank, label)
     return {method: label for method, (_, label) in found.items()}
 
 
-def _mean_of(rows: Sequence[Row]) -> float:
+def _mean_accuracy(rows: Sequence[Row]) -> float:
     """Return the mean accuracy over all shares but 1 and all seeds; NaN if a run has diverged."""
     found = [row["accuracy"] for row in rows if row["keep"] != 1]
     return math.nan if None in found or not found else float(np.mean(found))
@@ -162,22 +162,21 @@ def draw(rows: Sequence[Row], title: str = "") -> Figure:
 def as_table(rows: Sequence[Row]) -> Table:
     """Return means and intervals for the terminal: a row for each label, a column for each share.
 
-    And the mean over all shares but 1, the best of a method in bold; and where the penalty has brought the run: A, and
-    log b where there is a scale. How many runs have diverged, and do not count.
+    More columns hold the mean over all shares but 1, by which the best row of a method is bold; A at the end, and
+    log b where there is a scale; and how many runs have diverged, which do not count, if any have.
     """
     table, chosen = list(intervals(rows)), set(best(rows).values())
     shares = sorted({row["keep"] for row in table}, reverse=True)
     shown = Table(box=SIMPLE_HEAD, pad_edge=False, title="test accuracy in %, by share of weights kept; 95 % interval")
     shown.add_column("method", min_width=20)
-    # Only where there are any.
     lost = {row["label"]: row["diverged"] for row in table if row["diverged"]}
     for name in (*(f"{share:.1%}" for share in shares), "mean", "A", "log b", *(["diverged"] if lost else [])):
         shown.add_column(name, justify="right", no_wrap=True)
     for label in dict.fromkeys(row["label"] for row in table):
         line = {row["keep"]: row for row in table if row["label"] == label}
         own = [row for row in rows if row["label"] == label]
-        mean = _mean_of(own)
-        ends = [_mean(own, name) for name in ("decay", "log_scale")]
+        mean = _mean_accuracy(own)
+        ends = [_mean_of(own, name) for name in ("decay", "log_scale")]
         cells = [_cell(line[share]) if share in line else "" for share in shares]
         shown.add_row(
             label, *cells, f"{100 * mean:.1f}" if math.isfinite(mean) else "",
@@ -187,7 +186,8 @@ def as_table(rows: Sequence[Row]) -> Table:
     return shown
 
 
-def _mean(rows: Sequence[Row], name: str) -> float | None:
+def _mean_of(rows: Sequence[Row], name: str) -> float | None:
+    """Return the mean of what runs have under this name; None if none has it."""
     found = [row[name] for row in rows if row.get(name) is not None]
     return sum(found) / len(found) if found else None
 

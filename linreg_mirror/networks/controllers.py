@@ -4,12 +4,12 @@ import math
 from dataclasses import dataclass, field
 
 from linreg_mirror._arguments import check_integer
-from linreg_mirror.networks._arguments import check_nonnegative
+from linreg_mirror.networks._arguments import check_nonnegative, check_range
 
 
 @dataclass
 class AlphaRule:
-    """alpha grows if accuracy did not fall, the L1 norm is at least K, in the first half of the run; else it falls.
+    """alpha grows, in the first half of a run, if accuracy did not fall and the L1 norm is at least K; else it falls.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class AlphaRule:
 
     Notes
     -----
-    Mask in the Mirror (arXiv 2408.09966), Algorithm 1. The first epoch has none before it, so accuracy did not fall.
+    Mask in the Mirror (arXiv 2408.09966), Algorithm 1. In the first epoch accuracy counts as not fallen.
     """
 
     epochs: int
@@ -46,9 +46,7 @@ class AlphaRule:
     def __post_init__(self) -> None:
         check_integer("epochs", self.epochs, 1)
         check_nonnegative("K", self.K)
-        check_nonnegative("delta", self.delta)
-        if self.delta < 1:
-            raise ValueError(f"delta must be >= 1, got {self.delta}: write delta=1 for a constant alpha")
+        check_range("delta", self.delta, 1, math.inf, "1 for a constant alpha")
 
     def __call__(self, alpha: float, accuracy: float, l1_norm: float) -> float:
         """Return alpha for the next epoch, and take note of this one.

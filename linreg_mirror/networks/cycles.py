@@ -22,7 +22,7 @@ EARLY, FINAL = "early.safetensors", "final.safetensors"
 
 @dataclass(frozen=True)
 class Start:
-    """Where a run begins, and on which weights.
+    """What a run starts from, and which weights it trains.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Start:
     masks : mapping of str to torch.Tensor, optional
         Of the weights that are trained. Default: those of the method.
     early : int, optional
-        After so many epochs the state of the model, its weights plain, is kept beside the run, in early.safetensors.
+        The epoch after which the state of the model is kept beside the run, in early.safetensors, its weights plain.
     """
 
     state: Mapping[str, torch.Tensor] | None = None
@@ -62,8 +62,8 @@ class Cycles(Run):
     def pruned(self, keep: float) -> Record:
         """Return what `Run.pruned` does, for the sparsest cycle that has as many weights as are kept, and its number.
 
-        So a share that is a cycle's own is answered by its end as it is, one in between by a cycle that is a little
-        denser, pruned further, and one below all of them by the last. To compare cycles ask for keep^k of the recipe.
+        So the share of a cycle is answered by the end of that cycle as it is, a share in between by the next denser
+        cycle, pruned further, and one below all of them by the last. To compare cycles ask for their own `shares`.
         """
         shapes = {name: tuple(weight.shape) for name, weight in prunable(self.model).items()}
         wanted = places(shapes, keep)
@@ -82,7 +82,8 @@ def train_cycles(recipe: Recipe, folder: Path, train: Callable[[Path, Start, int
     - "weights": as the first cycle was after the early epoch, in all of these;
     - "learning-rate": where the cycle before has ended, in all of these.
 
-    What starts are the weights x themselves, times the mask: x = m*w is then written anew, with m^2 - w^2 = beta.
+    In all three it is the weights x themselves that a cycle takes over, times the mask. A method that trains x = m*w
+    makes factors of them anew, with m^2 - w^2 = beta.
 
     Parameters
     ----------
@@ -91,7 +92,7 @@ def train_cycles(recipe: Recipe, folder: Path, train: Callable[[Path, Start, int
     folder : Path
         Of all cycles.
     train : callable
-        (folder, start, number of the cycle) -> Run; to be read if it is finished.
+        (folder, start, number of the cycle) -> Run, which is read, not trained, if the folder holds it finished.
 
     Returns
     -------
@@ -110,13 +111,13 @@ def train_cycles(recipe: Recipe, folder: Path, train: Callable[[Path, Start, int
 
     Notes
     -----
-    Frankle & Carbin (arXiv 1803.03635) and, for the other two, Renda, Frankle & Carbin (arXiv 2003.02389), where
-    rewound weights go on with what is left of the schedule; a whole one follows here, so that all have equal budgets.
+    Frankle & Carbin (arXiv 1803.03635) and, for the other two, Renda, Frankle & Carbin (arXiv 2003.02389). There
+    rewound weights go on with what is left of the schedule; here with a whole one, so that all have equal budgets.
     """
     plan, shares = _plan(recipe), _shares(recipe)
     if (folder / "recipe.json").exists():
         raise ValueError(f"{folder} holds a run without cycles: give this one another folder")
-    # Masks, if of nothing yet: a method that takes none refuses them before anything is done.
+    # An empty mapping, not None: a method that takes no masks refuses it before anything is done.
     run, masks = train(_folder(folder, 0), Start(masks={}, early=plan.epoch), 0), None
     for cycle, share in enumerate(shares[1:], start=1):
         masks = _masks(run.model, share, masks)

@@ -3,7 +3,8 @@
 import torch
 
 from linreg_mirror.networks._arguments import check_nonnegative
-from sketching.removable import Removable, chains, register, registered, remove
+from linreg_mirror.networks._pairs import pairs_of
+from sketching.removable import Removable, register, remove
 from sketching.weights import prunable
 
 Factors = tuple[torch.nn.Parameter, torch.nn.Parameter]
@@ -122,5 +123,4 @@ def factors_of(model: torch.nn.Module) -> dict[str, Factors]:
     dict of str to tuple of torch.nn.Parameter
         Both of the shape of the weight; empty where there are none.
     """
-    behind = {name: chains(module)[weight] for name, module, weight, _ in registered(model, Hadamard)}
-    return {name: (chain.original0, chain.original1) for name, chain in behind.items()}
+    return pairs_of(model, Hadamard)

@@ -11,9 +11,7 @@ from torch import Tensor
 
 from linreg_mirror._arguments import check_momentum
 from linreg_mirror.networks._arguments import check_nonnegative
-
-# Its functions of lists are no part of torch's typed interface.
-_lists: Any = torch
+from linreg_mirror.networks._lists import lists
 
 
 class MirrorDescent(torch.optim.Optimizer):
@@ -87,7 +85,7 @@ class MirrorDescent(torch.optim.Optimizer):
     ) -> None:
         defaults = {"lr": lr, "momentum": momentum, "alpha": alpha, "beta": beta, "weight_decay": weight_decay}
         super().__init__(params, defaults)
-        # What a parameter was when x was last written, by which changes that others make are noticed.
+        # Stamps of the parameters when x was last written: where one differs, somebody else has written.
         self._written: dict[Tensor, tuple[int, int]] = {}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -146,21 +144,21 @@ class MirrorDescent(torch.optim.Optimizer):
         lr, momentum = group["lr"], group["momentum"]
         velocity = [p.grad for p in parameters if p.grad is not None]
         if group["weight_decay"]:
-            velocity = _lists._foreach_add(velocity, parameters, alpha=group["weight_decay"])
+            velocity = lists._foreach_add(velocity, parameters, alpha=group["weight_decay"])
         if momentum:
             buffers = [self._momentum_buffer(p) for p in parameters]
-            _lists._foreach_mul_(buffers, momentum)
-            _lists._foreach_add_(buffers, velocity)
+            lists._foreach_mul_(buffers, momentum)
+            lists._foreach_add_(buffers, velocity)
             velocity = buffers
         if group["beta"] is None:
-            _lists._foreach_add_(parameters, velocity, alpha=-lr)
+            lists._foreach_add_(parameters, velocity, alpha=-lr)
             return
         states = [self._mirror_state(p, group["beta"]) for p in parameters]
         z = [state["z"] for state in states]
-        _lists._foreach_add_(z, velocity, alpha=-lr)
+        lists._foreach_add_(z, velocity, alpha=-lr)
         for state in states:
             state["log_scale"] -= 4 * group["alpha"] * lr / (1 - momentum)
-        _lists._foreach_copy_(parameters, _primal(z, [state["log_scale"] for state in states]))
+        lists._foreach_copy_(parameters, _primal(z, [state["log_scale"] for state in states]))
         self._written |= {p: _stamp(p) for p in parameters}
 
     def _momentum_buffer(self, parameter: Tensor) -> Tensor:
@@ -176,8 +174,8 @@ class MirrorDescent(torch.optim.Optimizer):
             state["log_scale"] = math.log(beta / 2)
             state["z"] = _dual(parameter, state["log_scale"])
         elif self._written.get(parameter) != _stamp(parameter):
-            # A look at all entries costs as much as a step. Those that are as they were must keep every bit of z, so
-            # that a run that is loaded goes on as if it had not been interrupted.
+            # Entries that are as they were keep every bit of z, so that a run that is loaded goes on as if it had not
+            # been interrupted. To compare all costs as much as a step: hence the stamps.
             (x,) = _primal([state["z"]], [state["log_scale"]])
             changed = parameter != x.to(parameter.dtype)
             state["z"] = torch.where(changed, _dual(parameter, state["log_scale"]), state["z"])
@@ -188,20 +186,20 @@ def _primal(z: Sequence[Tensor], log_b: Sequence[float]) -> Sequence[Tensor]:
     """Return b sinh(2z)."""
     # Down to here sinh overflows only where x is beyond the square root of the largest number.
     if min(log_b) > -0.5 * math.log(torch.finfo(z[0].dtype).max):
-        x = _lists._foreach_mul(z, 2.0)
-        _lists._foreach_sinh_(x)
-        _lists._foreach_mul_(x, [math.exp(each) for each in log_b])
+        x = lists._foreach_mul(z, 2.0)
+        lists._foreach_sinh_(x)
+        lists._foreach_mul_(x, [math.exp(each) for each in log_b])
         return x
     # sign(z) exp(2|z| + log b - log 2) (1 - exp(-4|z|)), at twice the price.
-    x = _lists._foreach_abs(z)
-    _lists._foreach_mul_(x, 2.0)
-    rest = _lists._foreach_mul(x, -2.0)
-    _lists._foreach_expm1_(rest)
-    _lists._foreach_mul_(rest, _lists._foreach_sign(z))
-    _lists._foreach_add_(x, [each - math.log(2) for each in log_b])
-    _lists._foreach_exp_(x)
-    _lists._foreach_mul_(x, rest)
-    _lists._foreach_neg_(x)
+    x = lists._foreach_abs(z)
+    lists._foreach_mul_(x, 2.0)
+    rest = lists._foreach_mul(x, -2.0)
+    lists._foreach_expm1_(rest)
+    lists._foreach_mul_(rest, lists._foreach_sign(z))
+    lists._foreach_add_(x, [each - math.log(2) for each in log_b])
+    lists._foreach_exp_(x)
+    lists._foreach_mul_(x, rest)
+    lists._foreach_neg_(x)
     return x
 
 

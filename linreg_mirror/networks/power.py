@@ -2,7 +2,7 @@
 
 import torch
 
-from linreg_mirror.networks._arguments import check_number
+from linreg_mirror.networks._arguments import check_range
 from sketching.removable import Removable
 
 _LARGEST = 100.0  # beyond, theta = x^(1/exponent) no longer tells weights apart in single precision
@@ -30,7 +30,7 @@ class Power(Removable):
 
     def __init__(self, exponent: float) -> None:
         super().__init__()
-        check_number("exponent", exponent, 1, _LARGEST, "2, or 1 for weights as they are")
+        check_range("exponent", exponent, 1, _LARGEST, "2, or 1 for weights as they are")
         self.exponent = float(exponent)
 
     def forward(self, theta: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ def largest(
     Parameters
     ----------
     weights : mapping of str to torch.Tensor
-        By name. If all are zero any are as good as others, and the first are kept.
+        By name. If all are zero, the first are kept.
     keep : float
         Share of them that is kept, in [0, 1]: exactly `sketching.allocation.places`.
     within : mapping of str to torch.Tensor, optional

@@ -1,4 +1,4 @@
-"""The training loop: one run from a recipe, that can be killed at any moment and goes on where it was."""
+"""The training loop: a run from a recipe, which can be killed at any moment and goes on from its last epoch."""
 
 import inspect
 import json
@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from linreg_mirror.doctor import environment
 from linreg_mirror.networks import checkpoints, data, methods, models
-from linreg_mirror.networks._identity import check_fit, check_settings, settings_of
+from linreg_mirror.networks._checks import check_fit, check_settings, settings_of
 from linreg_mirror.networks._precision import autocast, dtype_of
 from linreg_mirror.networks.checkpoints import write_text
 from linreg_mirror.networks.cycles import EARLY, FINAL, Start, train_cycles
@@ -67,6 +67,8 @@ def train(
     ValueError
         If a part of the recipe is unknown or out of range, model and data do not go together, the folder holds a run
         with other settings, or the device is not there. Then nothing has been written.
+    TypeError
+        If data, model or method take no option of that name, or lack one. Then nothing has been written either.
     OSError
         If files of the data set are missing, or the run's cannot be written, or another process is at it.
     """
@@ -233,7 +235,7 @@ class _Loop:
                 group["lr"] = lr
             with autocast(recipe, self.device):
                 outputs = self.forward(inputs)
-                # Each takes its share of the mean over the joint batch, times their number: gradients are averaged.
+                # Gradients are averaged over the processes: so these become those of the mean over the joint batch.
                 loss = cross_entropy(outputs, labels, reduction="sum") / joint * self.team.size
             self.optimizer.zero_grad()
             loss.backward()
@@ -247,10 +249,11 @@ class _Loop:
         return loss, answered, lr
 
     def _save(self) -> None:
-        """Keep what the next epoch needs; whoever is killed while this is done finds the epoch before."""
+        """Keep what the next epoch needs. A run that is killed while this is done goes on from the epoch before."""
         if not self.team.leads:
             return
-        # First, so that they are complete when the run is: what is in them too early is measured again.
+        # Before the checkpoint, so that a finished run lacks no record. One whose checkpoint is not written any more is
+        # measured again when the run goes on.
         write_text(self.folder / "metrics.jsonl", "".join(json.dumps(record) + "\n" for record in self.history))
         if len(self.history) == self.start.early:
             checkpoints.save(self.folder / EARLY, self._plain_state(), {})

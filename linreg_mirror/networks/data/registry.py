@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from linreg_mirror.networks._arguments import check_options
 from linreg_mirror.networks.data.cifar import cifar10, cifar100
 from linreg_mirror.networks.data.dataset import Data
 from linreg_mirror.networks.data.digits import digits
@@ -51,8 +52,9 @@ def load(name: str, directory: str | Path | None = None, **options: Any) -> Data
     TypeError
         If the set has no such option.
     """
-    if name in _MADE:
-        return _MADE[name](**options)
+    if name not in DATASETS:
+        raise ValueError(f"unknown data set {name!r}: known are {', '.join(DATASETS)}")
     if name in _READ:
-        return _READ[name](directory, **options)
-    raise ValueError(f"unknown data set {name!r}: known are {', '.join(DATASETS)}")
+        options = {"directory": directory, **options}
+    check_options(name, DATASETS[name], options)
+    return DATASETS[name](**options)

@@ -13,8 +13,8 @@ def extract(model: torch.nn.Module) -> torch.nn.Module:
     """Return a copy without the channels that are zero, whose outputs in evaluation are the same, to rounding.
 
     A channel goes if gain and bias of its batch norm, or weights and bias of a layer without one, are 0, and one other
-    layer takes it in. Where several modules do, as after the stem of a residual net, the channel stays, as zeros: what
-    is added to it has as many. A layer whose channels are all zero keeps the first.
+    layer takes it in. Where several modules do, as after the stem of a residual net, the channel stays, as zeros,
+    because what it is added to has as many channels. A layer whose channels are all zero keeps the first.
 
     Parameters
     ----------

@@ -13,8 +13,14 @@ from linreg_mirror.networks.gates.gate import as_parameter
 Direction = Literal["forward", "backward"]
 
 
+def check_direction(direction: Any) -> None:
+    """Raise ValueError unless this is one of the directions in which logits are generated."""
+    if direction not in get_args(Direction):
+        raise ValueError(f"direction must be one of {', '.join(get_args(Direction))}, got {direction!r}")
+
+
 class Generator(torch.nn.Module):
-    """loga_l = log(100) tanh(W_l loga_{l-1} + c_l), with a vector of ones, as wide as its first layer, before all.
+    """loga_l = log(100) tanh(W_l loga_{l-1} + c_l), with ones for loga_0, as many as the first layer generated has.
 
     Parameters
     ----------
@@ -47,8 +53,7 @@ class Generator(torch.nn.Module):
 
     def __init__(self, widths: Sequence[int], direction: Direction, like: torch.Tensor, rng: np.random.Generator):
         super().__init__()
-        if direction not in get_args(Direction):
-            raise ValueError(f"direction must be one of {', '.join(get_args(Direction))}, got {direction!r}")
+        check_direction(direction)
         self.direction = direction
         order = [*widths] if direction == "forward" else [*reversed(widths)]
         self.maps = torch.nn.ModuleList()

@@ -7,8 +7,8 @@ import torch
 
 from linreg_mirror._arguments import check_momentum
 from linreg_mirror.networks._arguments import check_nonnegative
+from linreg_mirror.networks._lists import lists
 
-_lists: Any = torch  # whose functions of lists are not among its typed names
 _FIRST, _SECOND, _EPSILON = 0.9, 0.999, 1e-8
 
 
@@ -72,20 +72,20 @@ class SGDAndAdam(torch.optim.Optimizer):
 
     def _sgd(self, parameters: list[torch.Tensor], gradients: list[Any], group: dict[str, Any]) -> None:
         if group["weight_decay"]:
-            gradients = _lists._foreach_add(gradients, parameters, alpha=group["weight_decay"])
+            gradients = lists._foreach_add(gradients, parameters, alpha=group["weight_decay"])
         if group["momentum"]:
             buffers = self._states(parameters, "momentum_buffer")
-            _lists._foreach_mul_(buffers, group["momentum"])
-            _lists._foreach_add_(buffers, gradients)
+            lists._foreach_mul_(buffers, group["momentum"])
+            lists._foreach_add_(buffers, gradients)
             gradients = buffers
-        _lists._foreach_add_(parameters, gradients, alpha=-group["lr"])
+        lists._foreach_add_(parameters, gradients, alpha=-group["lr"])
 
     def _adam(self, parameters: list[torch.Tensor], gradients: list[Any], lr: float) -> None:
         first, second = self._states(parameters, "exp_avg"), self._states(parameters, "exp_avg_sq")
-        _lists._foreach_lerp_(first, gradients, 1 - _FIRST)
-        _lists._foreach_mul_(second, _SECOND)
-        _lists._foreach_addcmul_(second, gradients, gradients, 1 - _SECOND)
-        sizes = _lists._foreach_sqrt(second)
+        lists._foreach_lerp_(first, gradients, 1 - _FIRST)
+        lists._foreach_mul_(second, _SECOND)
+        lists._foreach_addcmul_(second, gradients, gradients, 1 - _SECOND)
+        sizes = lists._foreach_sqrt(second)
         for parameter, mean, size in zip(parameters, first, sizes, strict=True):
             step = self.state[parameter]["step"] = self.state[parameter].get("step", 0) + 1
             size.div_((1 - _SECOND**step) ** 0.5).add_(_EPSILON)

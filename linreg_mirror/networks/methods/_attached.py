@@ -7,12 +7,11 @@ import torch
 
 from linreg_mirror._arguments import check_momentum
 from linreg_mirror.networks._arguments import check_nonnegative
+from linreg_mirror.networks._lists import lists
 from linreg_mirror.networks.methods._ends import check_end
-from linreg_mirror.networks.methods._held import behind, hold, release, silence
+from linreg_mirror.networks.methods._held import behind, hold, layer_of, release, silence
 from linreg_mirror.networks.pruning import largest
 from sketching.weights import prunable
-
-_lists: Any = torch  # whose functions of lists are not among its typed names
 
 
 class Attached:
@@ -102,7 +101,7 @@ class Attached:
         theta, gradients = self._with_gradients()
         self._count(lr)
         if self.alpha:
-            _lists._foreach_add_(gradients, theta, alpha=2 * self.alpha)
+            lists._foreach_add_(gradients, theta, alpha=2 * self.alpha)
 
     def after_step(self, lr: float) -> None:
         """Do nothing."""
@@ -168,11 +167,8 @@ class Attached:
     @torch.no_grad()
     def weights(self) -> dict[str, torch.Tensor]:
         """Return x by name, whatever stands behind it."""
-        model, weights = self._attached(), {}
-        for name in self._names:
-            path, _, weight = name.rpartition(".")
-            weights[name] = getattr(model.get_submodule(path), weight).detach()
-        return weights
+        model = self._attached()
+        return {name: getattr(*layer_of(model, name)).detach() for name in self._names}
 
     def _with_gradients(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Return the parameters that have a gradient, as optimisers move no others, and the gradients.

@@ -25,20 +25,19 @@ def hold(model: torch.nn.Module, masks: Mapping[str, Any]) -> list[str]:
     weights = prunable(model)
     fitting = check_masks(weights, masks)
     for name, mask in fitting.items():
-        path, _, weight = name.rpartition(".")
         weights[name].copy_(torch.where(mask != 0, weights[name] * mask, 0))
-        model.get_submodule(path).register_buffer(f"{weight}_mask", mask != 0)
+        layer, weight = layer_of(model, name)
+        layer.register_buffer(f"{weight}_mask", mask != 0)
     return list(fitting)
 
 
 def behind(model: torch.nn.Module, name: str) -> list[torch.Tensor]:
     """Return the parameters of which a weight is made entry by entry: those that have its shape."""
-    path, _, weight = name.rpartition(".")
-    module = model.get_submodule(path)
-    if not parametrize.is_parametrized(module, weight):
+    layer, weight = layer_of(model, name)
+    if not parametrize.is_parametrized(layer, weight):
         return [model.get_parameter(name)]
-    shape = getattr(module, weight).shape
-    return [parameter for parameter in chains(module)[weight].parameters() if parameter.shape == shape]
+    shape = getattr(layer, weight).shape
+    return [parameter for parameter in chains(layer)[weight].parameters() if parameter.shape == shape]
 
 
 def silence(model: torch.nn.Module, held: Mapping[str, Iterable[torch.Tensor]]) -> None:
@@ -53,5 +52,11 @@ def silence(model: torch.nn.Module, held: Mapping[str, Iterable[torch.Tensor]]) 
 def release(model: torch.nn.Module, names: Iterable[str]) -> None:
     """Delete the masks; the zeros stay."""
     for name in names:
-        path, _, weight = name.rpartition(".")
-        delattr(model.get_submodule(path), f"{weight}_mask")
+        layer, weight = layer_of(model, name)
+        delattr(layer, f"{weight}_mask")
+
+
+def layer_of(model: torch.nn.Module, name: str) -> tuple[torch.nn.Module, str]:
+    """Return the layer that a weight belongs to, and the name that the weight has in it."""
+    path, _, weight = name.rpartition(".")
+    return model.get_submodule(path), weight

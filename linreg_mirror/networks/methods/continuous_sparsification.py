@@ -7,9 +7,10 @@ from typing import Any
 import torch
 
 from linreg_mirror._arguments import check_integer
-from linreg_mirror.networks._arguments import check_number
+from linreg_mirror.networks._arguments import check_range
+from linreg_mirror.networks._pairs import pairs_of
 from linreg_mirror.networks.methods._attached import Attached
-from sketching.removable import Removable, chains, register, registered, remove
+from sketching.removable import Removable, register, registered, remove
 from sketching.weights import prunable
 
 
@@ -71,7 +72,7 @@ class ContinuousSparsification(Attached):
     Notes
     -----
     Savarese, Silva & Maire, Winning the Lottery with Continuous Sparsification (arXiv 1912.04427), one round; alpha is
-    called lambda there. In the authors' code x is divided by sigmoid(s_init), where here w starts divided by it.
+    called lambda there. The authors' code divides x by sigmoid(s_init) throughout; here w starts divided by it.
     """
 
     denser = "take a smaller alpha, or a larger s_init"
@@ -80,8 +81,8 @@ class ContinuousSparsification(Attached):
     def __init__(self, *, epochs: int, alpha: float, s_init: float = 0.0, steepness: float = 200.0) -> None:
         super().__init__(alpha)
         check_integer("epochs", epochs, 1)
-        check_number("s_init", s_init, -10, math.inf, "0 or the like")
-        check_number("steepness", steepness, 1, math.inf, "200 or the like")
+        check_range("s_init", s_init, -10, math.inf, "0 or the like")
+        check_range("steepness", steepness, 1, math.inf, "200 or the like")
         self.epochs, self.s_init, self.steepness = epochs, float(s_init), float(steepness)
         self.epoch = 0
 
@@ -94,11 +95,7 @@ class ContinuousSparsification(Attached):
     def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
         for name, weight in prunable(model).items():
             register(model, name, SoftGate(self.s_init, weight))
-        return [s for _, s in self._pairs(model).values()]
-
-    def _pairs(self, model: torch.nn.Module) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-        behind = {name: chains(module)[weight] for name, module, weight, _ in registered(model, SoftGate)}
-        return {name: (chain.original0, chain.original1) for name, chain in behind.items()}
+        return [s for _, s in pairs_of(model, SoftGate).values()]
 
     @torch.no_grad()
     def before_step(self, lr: float) -> None:
@@ -116,12 +113,12 @@ class ContinuousSparsification(Attached):
             gate.beta.fill_(self.beta)
 
     def _final(self) -> dict[str, torch.Tensor]:
-        hard = {name: (w * (s > 0)).detach() for name, (w, s) in self._pairs(self._attached()).items()}
+        hard = {name: (w * (s > 0)).detach() for name, (w, s) in pairs_of(self._attached(), SoftGate).items()}
         return super()._final() | hard
 
     @torch.no_grad()
     def _make_plain(self, model: torch.nn.Module) -> None:
-        for _, s in self._pairs(model).values():
+        for _, s in pairs_of(model, SoftGate).values():
             s.copy_(torch.where(s > 0, torch.inf, -torch.inf))
         remove(model, SoftGate, "gated")
 

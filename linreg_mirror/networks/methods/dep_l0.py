@@ -1,12 +1,12 @@
 """Dep-L0: L0 gates on channels whose logits are generated from those of the neighbouring layer."""
 
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
 
 from linreg_mirror.networks.gates import gate_channels
-from linreg_mirror.networks.gates.generator import Direction
+from linreg_mirror.networks.gates.generator import Direction, check_direction
 from linreg_mirror.networks.methods.l0 import L0
 
 
@@ -60,8 +60,7 @@ class DepL0(L0):
         seed: int = 0,
     ) -> None:
         super().__init__(epochs=epochs, lam=lam, on="channels", gate_lr=gate_lr, finetune=finetune, seed=seed)
-        if direction not in get_args(Direction):
-            raise ValueError(f"direction must be one of {', '.join(get_args(Direction))}, got {direction!r}")
+        check_direction(direction)
         self.direction: Direction = direction
 
     def _gate(self, model: torch.nn.Module, rng: np.random.Generator) -> Any:

@@ -1,12 +1,9 @@
 """L1 on the weights themselves."""
 
-from typing import Any
-
 import torch
 
+from linreg_mirror.networks._lists import lists
 from linreg_mirror.networks.methods._attached import Attached
-
-_lists: Any = torch  # whose functions of lists are not among its typed names
 
 
 class L1(Attached):
@@ -39,13 +36,13 @@ class L1(Attached):
         x, gradients = self._with_gradients()
         if not self.proximal:
             self._count(lr)
-            _lists._foreach_add_(gradients, _lists._foreach_sign(x), alpha=self.alpha)
+            lists._foreach_add_(gradients, lists._foreach_sign(x), alpha=self.alpha)
 
     @torch.no_grad()
     def after_step(self, lr: float) -> None:
         """Move every weight towards zero, if the step is proximal."""
         if self.proximal:
             threshold = self._count(lr)
-            near = _lists._foreach_clamp_min(self._theta, -threshold)
-            _lists._foreach_clamp_max_(near, threshold)
-            _lists._foreach_sub_(self._theta, near)
+            near = lists._foreach_clamp_min(self._theta, -threshold)
+            lists._foreach_clamp_max_(near, threshold)
+            lists._foreach_sub_(self._theta, near)

@@ -31,8 +31,8 @@ class Masked(Dense):
     seed : int
         Of all that is random.
     batch : callable, optional
-        examples -> `masking.Batch` of that many examples, asked for if a score is to see them. In a recipe it gives
-        those that the first epoch begins with, normalised as in training and not augmented, and the cross-entropy.
+        examples -> `masking.Batch` of that many examples, called if the score is to see them. In a recipe these are the
+        first of the first epoch, normalised as in training and not augmented, with the cross-entropy.
 
     Raises
     ------

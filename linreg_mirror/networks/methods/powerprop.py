@@ -1,4 +1,4 @@
-"""Powerpropagation: the rich get richer."""
+"""Powerpropagation: weights as powers of the parameters that are trained."""
 
 import torch
 

@@ -1,9 +1,9 @@
 """Methods by name."""
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from linreg_mirror.networks._arguments import check_options
 from linreg_mirror.networks.methods.continuous_sparsification import ContinuousSparsification
 from linreg_mirror.networks.methods.dense import Dense
 from linreg_mirror.networks.methods.dep_l0 import DepL0
@@ -67,9 +67,5 @@ def create(name: str, /, **options: Any) -> Method:
     """
     if name not in METHODS:
         raise ValueError(f"unknown method {name!r}: known are {', '.join(METHODS)}")
-    signature = inspect.signature(METHODS[name])
-    try:
-        signature.bind(**options)
-    except TypeError as error:
-        raise TypeError(f"{name}: {error}; it takes {', '.join(map(str, signature.parameters.values()))}") from None
+    check_options(name, METHODS[name], options)
     return METHODS[name](**options)

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from linreg_mirror._arguments import check_integer
-from linreg_mirror.networks._arguments import check_number
+from linreg_mirror.networks._arguments import check_keep, check_range
+from linreg_mirror.networks.methods._held import hold, release
 from linreg_mirror.networks.methods.dense import Dense
 from sketching import erk, select_masks
 from sketching.weights import prunable
@@ -56,9 +57,9 @@ class RigL(Dense):
     def __init__(self, *, epochs: int, keep: float, every: int = 100, fraction: float = 0.3, seed: int = 0) -> None:
         super().__init__()
         check_integer("epochs", epochs, 1)
-        check_number("keep", keep, 0, 1, "0.1 to keep a tenth of all weights")
+        check_keep(keep)
         check_integer("every", every, 1)
-        check_number("fraction", fraction, 0, 1, "0.3 or the like")
+        check_range("fraction", fraction, 0, 1, "0.3 or the like")
         check_integer("seed", seed, 0)
         self.epochs, self.keep, self.every, self.fraction, self.seed = epochs, keep, every, fraction, seed
         self.epoch, self.step = 0, 0
@@ -76,12 +77,7 @@ class RigL(Dense):
         empty = [name for name, mask in masks.items() if not mask.any()]
         if empty:
             raise ValueError(f"keep={self.keep} leaves no weight in {', '.join(empty)}: take a larger one")
-        for name, weight in weights.items():
-            path, _, own = name.rpartition(".")
-            mask = torch.from_numpy(masks[name]).to(weight.device)
-            model.get_submodule(path).register_buffer(f"{own}_mask", mask)
-            with torch.no_grad():
-                weight.masked_fill_(~mask, 0)
+        hold(model, masks)
         return list(weights.values())
 
     def masks(self) -> dict[str, torch.Tensor]:
@@ -149,9 +145,8 @@ class RigL(Dense):
         return self.masks() if self._theta else super()._left(weights)
 
     def _make_plain(self, model: torch.nn.Module) -> None:
-        for name in self._names if self._theta else ():
-            path, _, own = name.rpartition(".")
-            delattr(model.get_submodule(path), f"{own}_mask")
+        if self._theta:
+            release(model, self._names)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what `Dense` returns, and the epochs and steps done."""

@@ -4,9 +4,10 @@ import math
 
 import torch
 
-from linreg_mirror.networks._arguments import check_number
+from linreg_mirror.networks._arguments import check_range
+from linreg_mirror.networks._pairs import pairs_of
 from linreg_mirror.networks.methods.dense import Dense
-from sketching.removable import Removable, chains, register, registered, remove
+from sketching.removable import Removable, register, remove
 from sketching.weights import prunable
 
 
@@ -56,8 +57,8 @@ class STR(Dense):
 
     Notes
     -----
-    Kusupati et al., Soft Threshold Reparameterization (arXiv 2002.03231). There w starts at what x starts at here,
-    which differs by the first threshold.
+    Kusupati et al., Soft Threshold Reparameterization (arXiv 2002.03231). There w starts at the initial weights; here
+    x does, so that w is farther from 0 by the first threshold.
     """
 
     denser = "take a lower s_init, or less weight_decay"
@@ -65,14 +66,13 @@ class STR(Dense):
 
     def __init__(self, s_init: float) -> None:
         super().__init__()
-        check_number("s_init", s_init, -math.inf, math.inf, "-10 or the like")
+        check_range("s_init", s_init, -math.inf, math.inf, "-10 or the like")
         self.s_init = float(s_init)
 
     def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
         for name in prunable(model):
             register(model, name, SoftThreshold(self.s_init))
-        behind = [chains(module)[weight] for _, module, weight, _ in registered(model, SoftThreshold)]
-        return [parameter for chain in behind for parameter in (chain.original0, chain.original1)]
+        return [parameter for pair in pairs_of(model, SoftThreshold).values() for parameter in pair]
 
     def _make_plain(self, model: torch.nn.Module) -> None:
         remove(model, SoftThreshold, "thresholded")

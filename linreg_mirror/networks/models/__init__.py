@@ -1,4 +1,4 @@
-"""The networks to try things on, plain torch modules, made by `create("resnet20", seed=0)`."""
+"""Networks to train and prune, as plain torch modules: `create("resnet20", seed=0)` makes one."""
 
 from linreg_mirror.networks.models.registry import MODELS, create, input_shape
 

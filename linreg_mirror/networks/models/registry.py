@@ -1,6 +1,5 @@
 """Models by name: those written here, and factories of the user's own."""
 
-import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 
 from linreg_mirror._arguments import check_integer, is_whole
-from linreg_mirror.networks._arguments import names_code
+from linreg_mirror.networks._arguments import check_options, names_code
 from linreg_mirror.networks.models.plain import deep_linear, lenet_5, lenet_300_100, mlp
 from linreg_mirror.networks.models.resnets import cifar_resnet, imagenet_resnet
 from linreg_mirror.networks.models.vgg import vgg_bn
@@ -80,7 +79,7 @@ def create(name: str, /, *, seed: int, **options: Any) -> torch.nn.Module:
     check_integer("seed", seed, 0, 2**64 - 1)
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         factory = _find(name)  # in here, because a module may draw while it is imported
-        _check_options(name, factory, options)
+        check_options(name, factory, options)
         # torch.manual_seed would seed the generators of accelerators too, which are not put back.
         torch.default_generator.manual_seed(int(seed))
         model = factory(**options)
@@ -146,13 +145,3 @@ def _find(name: str) -> Callable[..., Any]:
             "expected: write def factory(): return model"
         )
     return factory
-
-
-def _check_options(name: str, factory: Callable[..., Any], options: Mapping[str, Any]) -> None:
-    """Raise TypeError if the factory does not take the options."""
-    signature = inspect.signature(factory)
-    try:
-        signature.bind(**options)
-    except TypeError as error:
-        takes = ", ".join(map(str, signature.parameters.values())) or "no options"
-        raise TypeError(f"{name}: {error}; it takes {takes}") from None

@@ -1,8 +1,9 @@
-"""Recipes: everything that a training run depends on, read from TOML."""
+"""Recipes: everything that a training run depends on, and what is compared, read from TOML files."""
 
 from linreg_mirror.networks._arguments import check_keep
 from linreg_mirror.networks.recipes.comparison import Comparison, Entry, read_comparison
 from linreg_mirror.networks.recipes.iterative import Iterative
-from linreg_mirror.networks.recipes.recipe import Recipe, changed, names, read
+from linreg_mirror.networks.recipes.reading import changed, names, read
+from linreg_mirror.networks.recipes.recipe import Recipe
 
 __all__ = ["Comparison", "Entry", "Iterative", "Recipe", "changed", "check_keep", "names", "read", "read_comparison"]

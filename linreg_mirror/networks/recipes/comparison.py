@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from linreg_mirror.networks._arguments import check_keep
-from linreg_mirror.networks.recipes.recipe import Recipe, changed, made, merged, put, settings_in
+from linreg_mirror.networks.recipes.reading import changed, made, merged, put, settings_in
+from linreg_mirror.networks.recipes.recipe import Recipe
 
 _USUAL = {"keep": [0.1, 0.05, 0.02, 0.01, 0.005], "seeds": [0]}
 
@@ -87,12 +88,12 @@ def read_comparison(name: str | Path, changes: Sequence[str] = (), *, allow_code
         change, or a change sets what a grid or `keep` sets.
     """
     settings = settings_in(name, allow_code)
-    own = [change for change in changes if change.startswith("compare.")]
-    others = [change for change in changes if change not in own]
-    settings = changed(settings, own)
+    of_comparison = [change for change in changes if change.startswith("compare.")]
+    of_runs = [change for change in changes if change not in of_comparison]
+    settings = changed(settings, of_comparison)
     compare = {**_USUAL, **_table(settings.pop("compare", {}))}
     unknown, methods = compare.keys() - {"keep", "seeds", "methods"}, _table(compare.get("methods"))
-    if unknown or not methods or not all(isinstance(own, Mapping) for own in methods.values()):
+    if unknown or not methods or not all(isinstance(table, Mapping) for table in methods.values()):
         what = f"has {', '.join(sorted(unknown))}" if unknown else "has no methods"
         raise ValueError(
             f"{name}: the table compare {what}; it takes keep, seeds, and in methods a table for each label"
@@ -103,9 +104,9 @@ def read_comparison(name: str | Path, changes: Sequence[str] = (), *, allow_code
             raise ValueError(f"{name}: {entry} must be a list of different numbers that is not empty, got {value!r}")
     for share in compare["keep"]:
         check_keep(share)
-    _check_free(name, [change.partition("=")[0] for change in others], methods)
+    _check_free(name, [change.partition("=")[0] for change in of_runs], methods)
     entries = tuple(
-        Entry(method, label, made(changed(merged(one, {"seed": seed}), others)), keep)
+        Entry(method, label, made(changed(merged(one, {"seed": seed}), of_runs)), keep)
         for method, table in methods.items()
         for label, one, keep in _runs(method, settings, table, tuple(dict.fromkeys((1.0, *compare["keep"]))))
         for seed in compare["seeds"]
@@ -120,7 +121,7 @@ def read_comparison(name: str | Path, changes: Sequence[str] = (), *, allow_code
 
 
 def _check_free(name: str | Path, changed_keys: Sequence[str], methods: Mapping[str, Any]) -> None:
-    """Raise ValueError if a setting is changed for all runs that tells runs apart, or where it is set for one label."""
+    """Raise ValueError if a setting that tells runs apart is changed for all of them, or seed is set for one label."""
     if "seed" in changed_keys or any("seed" in table for table in methods.values()):
         raise ValueError(f"{name}: seed tells runs apart: write compare.seeds=[0, 1]")
     for method, table in methods.items():

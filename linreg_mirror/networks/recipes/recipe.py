@@ -1,18 +1,13 @@
-"""What a recipe is, and how it is read."""
+"""The settings of a run."""
 
-import json
 import math
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
-from importlib import resources
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from linreg_mirror._arguments import check_integer, check_momentum
-from linreg_mirror.networks._arguments import names_code
-from linreg_mirror.networks.recipes.iterative import Iterative, iterative
+from linreg_mirror.networks._arguments import check_nonnegative, check_range
+from linreg_mirror.networks.recipes.iterative import Iterative
 
 Part = Mapping[str, Any]
 _Schedule = Literal["constant", "cosine", "step"]
@@ -21,7 +16,7 @@ _Precision = Literal["float32", "float64", "bfloat16"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of one run; those that are as usual do not count in its name.
+    """The settings of one run. It is named after those that are not as usual.
 
     Attributes
     ----------
@@ -36,7 +31,7 @@ class Recipe:
     momentum : float
         Of SGD, in [0, 1).
     weight_decay : float
-        As torch counts it, on what the method leaves alone: biases and norms; on the weights too in dense training.
+        torch's, on what the method leaves alone: biases and norms; in dense training on the weights too.
     schedule : {"cosine", "step", "constant"}
         How the learning rate falls: to 0 along half a cosine, or at each milestone, or not at all.
     milestones : sequence of int
@@ -97,18 +92,16 @@ class Recipe:
         check_integer("validation", self.validation, 0)
         check_integer("seed", self.seed, 0, 2**63 - 1)
         check_momentum(self.momentum)
-        for name, least in (("lr", 0), ("factor", 0), ("weight_decay", -math.inf)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not (isinstance(value, int | float) and math.isfinite(value)):
-                raise ValueError(f"{name} must be a number, got {value!r}")
-            if not value > least or value < 0:
-                raise ValueError(f"{name} must be {'positive' if least == 0 else 'at least 0'}, got {value!r}")
+        check_nonnegative("weight_decay", self.weight_decay)
+        for name, most in (("lr", math.inf), ("factor", 1)):
+            check_range(name, getattr(self, name), 0, most, "0.1")
+            if getattr(self, name) == 0:
+                raise ValueError(f"{name} must be positive, got 0: write {name}=0.1")
         for name, allowed in (("schedule", get_args(_Schedule)), ("precision", get_args(_Precision))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
-        if not isinstance(self.augment, bool | Mapping) or (
-            isinstance(self.augment, Mapping) and not self.augment.keys() <= {"padding", "area", "flip"}
-        ):
+        options = self.augment if isinstance(self.augment, Mapping) else {}
+        if not (isinstance(self.augment, bool | Mapping) and options.keys() <= {"padding", "area", "flip"}):
             raise ValueError(
                 f"augment must be true, false, or a table of padding or area, and flip, got {self.augment!r}: write "
                 "augment = {padding = 2, flip = false}"
@@ -120,8 +113,6 @@ class Recipe:
             raise ValueError(
                 f"milestones must be a list of epochs, got {self.milestones!r}: write milestones=[80, 120]"
             )
-        if self.factor > 1:
-            raise ValueError(f"factor must be at most 1, got {self.factor!r}: the learning rate falls at milestones")
         for milestone in self.milestones:
             check_integer("milestones", milestone, 1)
         if self.iterative is not None and not isinstance(self.iterative, Iterative):
@@ -148,12 +139,12 @@ class Recipe:
         return {name: value for name, value in asdict(self).items() if value != usual[name]}
 
     def learning_rate(self, epoch: float) -> float:
-        """Return the learning rate after so many epochs, parts of them included.
+        """Return the learning rate at a time of the run.
 
         Parameters
         ----------
         epoch : float
-            From 0 to `epochs`.
+            Epochs done, from 0 to `epochs`; 1.5 is in the middle of the second.
         """
         if epoch < self.warmup:
             return self.lr * epoch / self.warmup
@@ -162,157 +153,3 @@ class Recipe:
         if self.schedule == "step":
             return self.lr * self.factor ** sum(epoch >= milestone for milestone in self.milestones)
         return self.lr
-
-
-def names() -> list[str]:
-    """Return the names of the recipes that come with the package.
-
-    Returns
-    -------
-    list of str
-        In alphabetical order.
-    """
-    return sorted(file.name.removesuffix(".toml") for file in _folder().iterdir() if file.name.endswith(".toml"))
-
-
-def read(name: str | Path, changes: Sequence[str] = (), *, allow_code: bool = False) -> Recipe:
-    """Read a recipe.
-
-    A file that says `like = "NAME"` differs from another recipe in what it sets itself: a table takes the place of the
-    other's entry by entry, or as a whole if it has another name.
-
-    Parameters
-    ----------
-    name : str or Path
-        One of `names()`, or a TOML file.
-    changes : sequence of str
-        Settings to put in place of those in the file: "epochs=20", "method.alpha=1e-3".
-    allow_code : bool
-        Whether the file may name code to run, as `module:factory`. Such names in `changes` are the caller's own.
-
-    Returns
-    -------
-    Recipe
-        All its settings; those that the file does not name are as usual.
-
-    Raises
-    ------
-    ValueError
-        If there is no such recipe, the file is no TOML or is like itself, it names code and may not, or a setting is
-        unknown or out of range.
-    """
-    settings = settings_in(name, allow_code)
-    settings.pop("compare", None)
-    return made(changed(settings, changes))
-
-
-def _folder() -> Any:
-    return resources.files("linreg_mirror.networks.recipes")
-
-
-def settings_in(name: str | Path, allow_code: bool = False, of: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return what a TOML file says, and what it is like, or ValueError; `of` is what is like this one.
-
-    Where code is not allowed, neither file may name any as module:factory.
-    """
-    path = Path(name)
-    file = path if path.suffix == ".toml" else _folder() / f"{name}.toml"
-    if not file.is_file():
-        raise ValueError(f"there is no recipe {str(name)!r}: write a TOML file, or one of {', '.join(names())}")
-    try:
-        settings = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{name} is no TOML: {error}") from None
-    code = None if allow_code else next(filter(names_code, _texts(settings)), None)
-    if code is not None:
-        raise ValueError(
-            f"{name} names code, {code}, which would be run: look at it, and if you trust it write --allow-code, or "
-            "allow_code=True in Python"
-        )
-    like = settings.pop("like", None)
-    if like is None:
-        return settings
-    if not isinstance(like, str) or like in (*of, str(name)):
-        raise ValueError(f"{name}: like must name another recipe, got {like!r}")
-    return merged(settings_in(like, allow_code, (*of, str(name))), settings)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Yield all strings in tables and lists, keys of tables aside."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping | list):
-        for part in value.values() if isinstance(value, Mapping) else value:
-            yield from _texts(part)
-
-
-def made(settings: Mapping[str, Any]) -> Recipe:
-    """Return the recipe of these settings, or ValueError."""
-    known = {one.name for one in fields(Recipe)}
-    unknown = settings.keys() - known
-    if unknown:
-        raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
-    if "iterative" in settings:
-        settings = {**settings, "iterative": iterative(settings["iterative"])}
-    for part in ("data", "model"):
-        value = settings.get(part)
-        if isinstance(value, Mapping):
-            # Options without a name are those of the usual one.
-            settings = {**settings, part: {**getattr(Recipe(), part), **value}}
-    return Recipe(**settings)
-
-
-def changed(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
-    """Return settings with KEY=VALUE in place, or PART.KEY=VALUE; values are JSON, or else text.
-
-    Parameters
-    ----------
-    settings : mapping
-        As a recipe has them; tables are mappings.
-    changes : sequence of str
-        "epochs=20", "method.alpha=1e-3".
-
-    Returns
-    -------
-    dict
-        A copy; what was given is left as it is.
-
-    Raises
-    ------
-    ValueError
-        If a change is not written so.
-    """
-    result = dict(settings)
-    for change in changes:
-        key, equals, text = change.partition("=")
-        if not equals or not all(part.isidentifier() for part in key.split(".")):
-            raise ValueError(
-                f"a setting is changed by KEY=VALUE, such as epochs=20 or method.alpha=1e-3, got {change!r}"
-            )
-        value: Any = text
-        with suppress(json.JSONDecodeError):
-            value = json.loads(text)
-        result = put(result, key, value)
-    return result
-
-
-def put(settings: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """Return settings with a value in place, at "KEY" or "PART.KEY"."""
-    for part in reversed(key.split(".")):
-        value = {part: value}
-    return merged(settings, value)
-
-
-def merged(settings: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with those of `own` in place; a part of another name brings its own options alone."""
-    result = dict(settings)
-    for name, value in own.items():
-        before = result.get(name)
-        if (
-            isinstance(value, Mapping)
-            and isinstance(before, Mapping)
-            and value.get("name", ...) in (..., before.get("name"))
-        ):
-            value = {**before, **value}
-        result[name] = value
-    return result

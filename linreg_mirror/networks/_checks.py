@@ -1,4 +1,4 @@
-"""What a run is known by, and whether its model and data go together."""
+"""What is checked before a run begins: that its folder is its own, and that model and data go together."""
 
 import hashlib
 import json
@@ -14,8 +14,8 @@ from linreg_mirror.networks.recipes import Recipe
 
 
 def settings_of(recipe: Recipe, whole: Data) -> dict[str, Any]:
-    """Return the settings as JSON, with hashes of the examples and of a user's module: names do not tell."""
-    settings = {**json.loads(json.dumps(asdict(recipe))), "sha256 of the data": whole.digest()}
+    """Return the settings as JSON, with hashes of the examples and of a user's module, which have names only."""
+    settings = {**_as_json(recipe), "sha256 of the data": whole.digest()}
     module, colon, _ = recipe.model["name"].partition(":")
     spec = find_spec(module) if colon else None
     if spec is not None and spec.origin is not None and Path(spec.origin).is_file():
@@ -26,7 +26,7 @@ def settings_of(recipe: Recipe, whole: Data) -> dict[str, Any]:
 def check_settings(folder: Path, settings: dict[str, Any]) -> None:
     """Raise ValueError if the folder holds a run with other settings, or on other data.
 
-    A setting that an older version did not have is as usual.
+    What the run of an older version does not name is as usual.
     """
     path = folder / "recipe.json"
     if (folder / "cycle-00").exists():
@@ -34,7 +34,7 @@ def check_settings(folder: Path, settings: dict[str, Any]) -> None:
     if not path.exists():
         return
     try:
-        before = {**json.loads(json.dumps(asdict(Recipe()))), **json.loads(path.read_text(encoding="utf-8"))}
+        before = {**_as_json(Recipe()), **json.loads(path.read_text(encoding="utf-8"))}
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path} is damaged ({error}): give the run another folder, or delete this one") from None
     differing = [
@@ -44,6 +44,10 @@ def check_settings(folder: Path, settings: dict[str, Any]) -> None:
     ]
     if differing:
         raise ValueError(f"{folder} holds a run with {'; '.join(differing)}: give this one another folder")
+
+
+def _as_json(recipe: Recipe) -> dict[str, Any]:
+    return json.loads(json.dumps(asdict(recipe)))
 
 
 def check_fit(model: torch.nn.Module, inputs: torch.Tensor, whole: Data, name: str) -> None:

@@ -1,0 +1,26 @@
+"""What tests of any part may ask for."""
+
+import pytest
+from typer.testing import CliRunner
+
+from linreg_mirror import cli
+
+pytest.register_assert_rewrite("training")  # whose helpers assert, as tests do
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Threads of tests that run side by side are in each other's way."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """The command line: called with words, it returns what they did; results go to tmp_path/results."""
+    monkeypatch.setenv("LINREG_MIRROR_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setattr(cli.console, "width", 130)
+    return lambda *words: CliRunner().invoke(cli.app, [str(word) for word in words])
