@@ -120,7 +120,7 @@ class HardConcrete:
         log_alpha = as_real_array("log_alpha", log_alpha)
         return self.quantile(rng.random(log_alpha.shape), log_alpha)
 
-    def test_gate(self, log_alpha: ArrayLike) -> Array:
+    def deterministic(self, log_alpha: ArrayLike) -> Array:
         """Return clip(sigmoid(log_alpha)(zeta - gamma) + gamma, 0, 1), which stands for z once training is over.
 
         It has no temperature, and is neither the mean nor the median of z: it lies between them for temperatures below

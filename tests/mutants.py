@@ -357,7 +357,7 @@ MUTANTS = (
     replaced("full gates without T", HardConcrete, "full_probability", at_temperature_1, "gates"),
     replaced("distribution of gates without T", HardConcrete, "cdf", at_temperature_1, "gates"),
     replaced("median of gates without T", HardConcrete, "quantile", at_temperature_1, "gates"),
-    replaced("mean of gates for tests", HardConcrete, "mean", lambda _: HardConcrete.test_gate, "gates"),
+    replaced("mean of gates for tests", HardConcrete, "mean", lambda _: HardConcrete.deterministic, "gates"),
     replaced(
         "variance of gates that are open or closed",
         HardConcrete,
@@ -368,7 +368,7 @@ MUTANTS = (
     replaced(
         "gate of tests with T",
         HardConcrete,
-        "test_gate",
+        "deterministic",
         lambda right: lambda self, a: right(self, a / self.temperature),
         "gates",
     ),

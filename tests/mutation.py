@@ -85,7 +85,8 @@ def staged() -> dict[str, bytes]:
     files = {str(path.relative_to(ROOT)): path.read_bytes() for path in paths}
     for name in targets():
         files[name] = cst.parse_module(files[name]).visit(Undecorated()).bytes
-    return files | {"tests/conftest.py": CONFTEST.encode()}
+    files["tests/conftest.py"] += CONFTEST.encode()
+    return files
 
 
 def stage(retry: bool) -> None:

@@ -13,6 +13,8 @@ from torch.nn.utils import parametrize  # noqa: E402
 from sketching.application import Mask, apply_masks, masks_of, remove_masks  # noqa: E402
 from sketching.weights import prunable  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def network(seed=0):
     """Convolution, batch norm, two linear layers, for inputs (N, 1, 4, 4)."""
@@ -59,14 +61,6 @@ def train(model, optimiser, steps):
 def weight(model, name):
     path, _, last = name.rpartition(".")
     return getattr(model.get_submodule(path), last)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 # What a mask does

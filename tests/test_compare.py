@@ -31,7 +31,7 @@ def compared(tmp_path_factory):
     comparison = Comparison(runs[0] + runs[1])
     before = torch.get_num_threads()
     rows = compare(comparison, results=folder)
-    torch.set_num_threads(before)
+    assert torch.get_num_threads() == before  # of this process, in which one run at a time has one
     return comparison, folder, rows
 
 

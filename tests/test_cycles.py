@@ -69,15 +69,15 @@ def weights_of(tensors):
 @pytest.fixture
 def starts(monkeypatch):
     """What each run starts with once the method is attached: weights and the rest of the state."""
-    from linreg_mirror.networks.methods._attached import Attached
+    from linreg_mirror.networks.methods.base import BaseMethod
 
-    seen, attach = [], Attached.attach
+    seen, attach = [], BaseMethod.attach
 
     def spying(method, model, masks=None):
         attach(method, model, masks)
         seen.append({name: tensor.clone() for name, tensor in {**model.state_dict(), **method.weights()}.items()})
 
-    monkeypatch.setattr(Attached, "attach", spying)
+    monkeypatch.setattr(BaseMethod, "attach", spying)
     return seen
 
 

@@ -16,13 +16,7 @@ from sketching._diagnosis import Diagnosis, LayerDiagnosis, diagnosis  # noqa: E
 from sketching.application import apply_masks, remove_masks  # noqa: E402
 from sketching.weights import prunable  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def masks_for(model, density, rng):

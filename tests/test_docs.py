@@ -113,11 +113,13 @@ def test_commands_that_are_not_run_have_options_that_exist(path):
 
 
 def test_the_table_of_the_readme_is_that_of_the_stored_comparison():
+    pytest.importorskip("torch")
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     assert experiments.as_markdown("fashion_lenet", (0.1, 0.02, 0.005)) in readme
 
 
 def test_accuracies_have_the_interval_of_students_t(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
     monkeypatch.setattr(experiments, "_RESULTS", tmp_path)
     rows = [
         {"label": label, "keep": keep, "seed": seed, "accuracy": accuracy, "decay": 0.5 * seed}

@@ -43,7 +43,7 @@ def test_edges_of_the_noise_are_where_the_gate_is_cut_off():
 def test_gates_of_tests_are_farther_from_a_half_than_means(kind):
     # The proof asks for gamma + zeta = 1 alone; the median is farther still for temperatures below 1 only.
     a = np.linspace(0.01, 8, 200)
-    mean, test, median = kind.mean(a), kind.test_gate(a), kind.quantile(0.5, a)
+    mean, test, median = kind.mean(a), kind.deterministic(a), kind.quantile(0.5, a)
     assert (mean < test).all()
     assert (test <= median).all() == (kind.temperature < 1)
 

@@ -91,7 +91,7 @@ def test_gates_have_the_distribution_in_closed_form(midpoints):
     np.testing.assert_allclose(z.mean(0), exact.mean(LOGITS), atol=5e-8)
     np.testing.assert_allclose(z.var(0, correction=0), exact.variance(LOGITS), atol=5e-8)
     np.testing.assert_allclose(gates.open_probability(loga), exact.open_probability(LOGITS), rtol=1e-14)
-    np.testing.assert_allclose(gates.deterministic(loga), exact.test_gate(LOGITS), rtol=1e-14)
+    np.testing.assert_allclose(gates.deterministic(loga), exact.deterministic(LOGITS), rtol=1e-14)
 
 
 def test_gates_by_hand():

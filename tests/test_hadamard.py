@@ -12,14 +12,7 @@ from torch.nn.utils import parametrize  # noqa: E402
 from linreg_mirror.networks.hadamard import Hadamard, apply_hadamard, factors_of, remove_hadamard  # noqa: E402
 from sketching import apply_masks, prunable  # noqa: E402
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Threads of tests that run side by side are in each other's way."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def generator(seed):

@@ -12,7 +12,7 @@ from linreg_mirror.hard_concrete import HardConcrete
 
 KINDS = [HardConcrete(), HardConcrete(-0.3, 1.05, 0.5), HardConcrete(-0.05, 1.2, 1.5), HardConcrete(-1e-3, 1.001, 0.1)]
 LOGITS = np.array([-12.0, -4.0, -2.4, -0.7, 0.0, 0.3, 1.6, 3.0, 9.0])
-METHODS = ["open_probability", "full_probability", "mean", "variance", "test_gate"]
+METHODS = ["open_probability", "full_probability", "mean", "variance", "deterministic"]
 
 
 def gate(kind, log_alpha, noise):
@@ -83,7 +83,7 @@ def test_symmetry(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_far_away_logits(kind):
     far = np.array([-1e3, 1e3])
-    for method in ("open_probability", "full_probability", "mean", "test_gate"):
+    for method in ("open_probability", "full_probability", "mean", "deterministic"):
         np.testing.assert_array_equal(getattr(kind, method)(far), [0, 1])
     np.testing.assert_array_equal(kind.variance(far), 0)
     np.testing.assert_array_equal(kind.cdf(0.5, far), [1, 0])
@@ -132,9 +132,9 @@ def test_samples_repeat():
 
 def test_the_gate_of_tests():
     kind, edge = HardConcrete(), math.log(11)
-    np.testing.assert_allclose(kind.test_gate([-1.0, 0.0, 1.0]), [1.2 * expit(-1) - 0.1, 0.5, 1.2 * expit(1) - 0.1])
-    np.testing.assert_array_equal(kind.test_gate([-edge - 1e-9, edge + 1e-9]), [0, 1])
-    assert kind.test_gate(-edge + 1e-3) > 0
+    np.testing.assert_allclose(kind.deterministic([-1.0, 0.0, 1.0]), [1.2 * expit(-1) - 0.1, 0.5, 1.2 * expit(1) - 0.1])
+    np.testing.assert_array_equal(kind.deterministic([-edge - 1e-9, edge + 1e-9]), [0, 1])
+    assert kind.deterministic(-edge + 1e-3) > 0
     # What its docstring says of a gate that tests have just closed.
     assert kind.open_probability(-edge) == pytest.approx(1 / (1 + 11 ** (1 / 3)), rel=1e-14)
     assert kind.open_probability(-edge) == pytest.approx(0.31, abs=0.005)

@@ -327,7 +327,7 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     "hard_concrete.HardConcrete": gate,
     **{
         f"hard_concrete.HardConcrete.{name}": lambda h, name=name: getattr(gate(h), name)(h.array("log_alpha", (4,)))
-        for name in ("open_probability", "full_probability", "mean", "variance", "test_gate")
+        for name in ("open_probability", "full_probability", "mean", "variance", "deterministic")
     },
     "hard_concrete.HardConcrete.cdf": lambda h: gate(h).cdf(h.array("t", (4,)), h.array("log_alpha", (4,))),
     "hard_concrete.HardConcrete.quantile": lambda h: gate(h).quantile(

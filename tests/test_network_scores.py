@@ -26,16 +26,9 @@ from sketching.network_scores import (  # noqa: E402
 )
 from sketching.signed import absolute, positive_part  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 N, D = 4, 3
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Networks are so small that threads only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def rng(seed=0):

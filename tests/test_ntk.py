@@ -12,14 +12,7 @@ from torch import nn  # noqa: E402
 from sketching.network_scores import jacobian_norm  # noqa: E402
 from sketching.ntk import LinearisationGap, LinearisedError, expected_error, linearisation_gap  # noqa: E402
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Networks are so small that threads only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def tensor(*shape, seed=0):

@@ -1,13 +1,11 @@
 """Tables of stored comparisons: mean accuracies with their 95 % intervals, pasted into the page on experiments."""
 
 import json
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from docs.extension.rst import table
-from linreg_mirror.claims.effect import paired
 
 _RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 COMPARISONS = ("fashion_lenet", "fashion_lenet_beta", "fashion_lenet_masks", "fashion_lenet_cycles", "fashion_resnet")
@@ -33,13 +31,17 @@ def accuracies(name: str, shares: Sequence[float] | None = None) -> tuple[tuple[
     shares : sequence of float, optional
         Those that are shown. Default: all.
     """
+    from linreg_mirror.networks.compare import intervals  # which needs torch
+
     rows = json.loads((_RESULTS / f"{name}.json").read_text(encoding="utf-8"))["rows"]
-    shown = [keep for keep in dict.fromkeys(row["keep"] for row in rows) if shares is None or keep in shares]
+    found = {(one["label"], one["keep"]): one for one in intervals(rows)}
+    labels, kept = (list(dict.fromkeys(key[k] for key in found)) for k in (0, 1))
+    shown = [keep for keep in kept if shares is None or keep in shares]
     clock = any(row["decay"] for row in rows)
     columns = ("kept", *(f"{100 * keep:.3g} %" for keep in shown), *["A"] * clock)
     return columns, [
-        (label, *(_cell(rows, label, keep) for keep in shown), *_clock(rows, label, clock))
-        for label in dict.fromkeys(row["label"] for row in rows)
+        (label, *(_cell(found.get((label, keep))) for keep in shown), *[_clock(rows, label)] * clock)
+        for label in labels
     ]
 
 
@@ -49,17 +51,13 @@ def as_markdown(name: str, shares: Sequence[float] | None = None) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (columns, ["---"] * len(columns), *rows))
 
 
-def _cell(rows: Sequence[dict[str, Any]], label: str, keep: float) -> str:
-    found = [row["accuracy"] for row in rows if row["label"] == label and row["keep"] == keep]
-    trained = [accuracy for accuracy in found if accuracy is not None]
-    if not trained:
+def _cell(found: Mapping[str, Any] | None) -> str:
+    if found is None or not found["runs"]:
         return ""
-    effect = paired(trained, [0.0] * len(trained))
-    half = effect.high - effect.mean
-    return f"{100 * effect.mean:.1f}" + (f" ± {100 * half:.1f}" if math.isfinite(half) else "")
+    half = f" ± {100 * found['half']:.1f}" if found["runs"] > 1 else ""
+    return f"{100 * found['accuracy']:.1f}{half}"
 
 
-def _clock(rows: Sequence[dict[str, Any]], label: str, clock: bool) -> Iterator[str]:
-    if clock:
-        spent = [row["decay"] for row in rows if row["label"] == label and row["accuracy"] is not None]
-        yield f"{sum(spent) / len(spent):.2f}" if spent else ""
+def _clock(rows: Sequence[dict[str, Any]], label: str) -> str:
+    spent = [row["decay"] for row in rows if row["label"] == label and row["accuracy"] is not None]
+    return f"{sum(spent) / len(spent):.2f}" if spent else ""

@@ -72,9 +72,10 @@ def compare(
 
 def _run(folder: Path, entries: Sequence[Entry], data_directory: Path | None, device: str) -> list[Row]:
     """Train once for all entries that have the same recipe."""
-    torch.set_num_threads(1)
     recipe = entries[0].recipe
     shares = list(dict.fromkeys(keep for entry in entries for keep in entry.keep))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
         run = train(recipe, folder=folder, data_directory=data_directory, device=device)
     except Diverged as error:
@@ -84,6 +85,8 @@ def _run(folder: Path, entries: Sequence[Entry], data_directory: Path | None, de
     else:
         last = {name: run.history[-1][name] for name in ("loss", "l1_norm", "alpha", "decay", "log_scale")}
         message, measured = "", {record["keep"]: _measured(record) for record in run.prune(shares)}
+    finally:
+        torch.set_num_threads(threads)
     return [
         {
             "method": entry.method, "label": entry.label, "seed": recipe.seed, "keep": keep,

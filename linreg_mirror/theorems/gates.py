@@ -111,7 +111,7 @@ def test_median(it: Instance, own: bool) -> Evidence:
         for temperature in (kind.temperature,) if own else (1.0, kind.temperature):
             warm = HardConcrete(kind.gamma, kind.zeta, temperature)
             median = np.median(gate(warm, a, u), axis=0)
-            found += [kind.test_gate(a if own else a / temperature) - median, warm.quantile(0.5, a) - median]
+            found += [kind.deterministic(a if own else a / temperature) - median, warm.quantile(0.5, a) - median]
     return identity(found, 1e-14)
 
 
@@ -125,7 +125,7 @@ def test_median(it: Instance, own: bool) -> Evidence:
     constants={"nearest": "mean"},
     control=Control("the test gate no farther than the mean, as if it were the mean", _WITNESS, {"nearest": "test"}),
 )
-def test_gate(it: Instance, nearest: str) -> Evidence:
+def deterministic(it: Instance, nearest: str) -> Evidence:
     """Compare; gates in tests are more decided than in training on average.
 
     Proof. Let a = loga > 0; the median is the test gate of a/T > a. The slope of E z is (zeta - gamma) E[p(a - TM);
@@ -136,7 +136,7 @@ def test_gate(it: Instance, nearest: str) -> Evidence:
     """
     a, left, right = np.concatenate([log_alphas(it), np.linspace(-3, 3, 13)]), [], []
     for kind in (HardConcrete(), HardConcrete(-0.25, 1.25, 0.4), HardConcrete(-0.01, 1.01, 0.95)):
-        mean, test, median = np.abs(np.array([kind.mean(a), kind.test_gate(a), kind.quantile(0.5, a)]) - 0.5)
+        mean, test, median = np.abs(np.array([kind.mean(a), kind.deterministic(a), kind.quantile(0.5, a)]) - 0.5)
         left += [mean if nearest == "mean" else test, test]
         right += [test if nearest == "mean" else mean, median]
     return inequality(left, right)

@@ -1,5 +1,6 @@
 """Methods that train towards sparse weights, for any torch model and training loop."""
 
+from linreg_mirror.networks.methods.base import BaseMethod
 from linreg_mirror.networks.methods.continuous_sparsification import ContinuousSparsification
 from linreg_mirror.networks.methods.dense import Dense
 from linreg_mirror.networks.methods.dep_l0 import DepL0
@@ -22,6 +23,7 @@ __all__ = [
     "L1",
     "METHODS",
     "STR",
+    "BaseMethod",
     "ContinuousSparsification",
     "Dense",
     "DepL0",

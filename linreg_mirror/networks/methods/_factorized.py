@@ -6,10 +6,10 @@ import torch
 
 from linreg_mirror.networks._arguments import check_nonnegative
 from linreg_mirror.networks.hadamard import apply_hadamard, factors_of, remove_hadamard
-from linreg_mirror.networks.methods._attached import Attached
+from linreg_mirror.networks.methods.base import BaseMethod
 
 
-class Factorized(Attached):
+class Factorized(BaseMethod):
     """Weights x = m*w with penalty alpha (|m|^2 + |w|^2).
 
     Parameters

@@ -9,7 +9,7 @@ import torch
 from linreg_mirror._arguments import check_integer
 from linreg_mirror.networks._arguments import check_range
 from linreg_mirror.networks._pairs import pairs_of
-from linreg_mirror.networks.methods._attached import Attached
+from linreg_mirror.networks.methods.base import BaseMethod
 from sketching.removable import Removable, register, registered, remove
 from sketching.weights import prunable
 
@@ -42,7 +42,7 @@ class SoftGate(Removable):
         return x / (self.beta * s).sigmoid(), s
 
 
-class ContinuousSparsification(Attached):
+class ContinuousSparsification(BaseMethod):
     """Weights x = w sigmoid(beta s) with penalty alpha |sigmoid(beta s)|_1; in the end x = w where s > 0, else 0.
 
     beta is 1 in the first epoch and grows by a factor after each, up to the last. Weight decay acts on w as in dense
@@ -100,8 +100,8 @@ class ContinuousSparsification(Attached):
     @torch.no_grad()
     def before_step(self, lr: float) -> None:
         """Add the gradient of the penalty to those of s."""
-        gates, gradients = self._with_gradients()
-        self._count(lr)
+        gates, gradients = self.theta_and_gradients()
+        self.count_penalty(lr)
         for s, gradient in zip(gates, gradients, strict=True):
             open_ = (self.beta * s).sigmoid()
             gradient.add_(open_ * (1 - open_), alpha=self.alpha * self.beta)

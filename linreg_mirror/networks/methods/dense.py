@@ -4,10 +4,10 @@ from typing import Any
 
 import torch
 
-from linreg_mirror.networks.methods._attached import Attached
+from linreg_mirror.networks.methods.base import BaseMethod
 
 
-class Dense(Attached):
+class Dense(BaseMethod):
     """One-shot magnitude pruning: train the weights as they are, with weight decay, and keep the largest at the end."""
 
     def __init__(self) -> None:

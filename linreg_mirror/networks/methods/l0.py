@@ -23,10 +23,10 @@ from linreg_mirror.networks.gates import (
     gates_of,
     open_probability,
 )
-from linreg_mirror.networks.methods._attached import Attached
+from linreg_mirror.networks.methods.base import BaseMethod
 
 
-class L0(Attached):
+class L0(BaseMethod):
     """Weights or channels times gates that are drawn anew in each step, and a penalty on the expected open ones.
 
     Weights are trained by SGD, with weight decay, and the logits of the gates by Adam. In the end the gates for testing
@@ -113,7 +113,7 @@ class L0(Attached):
 
     def before_step(self, lr: float) -> None:
         """Add the gradient of the penalty to those of the logits; while gates are frozen, drop these."""
-        logits, gradients = self._with_gradients()
+        logits, gradients = self.theta_and_gradients()
         if self._epoch >= self._frozen_after:
             for parameter in logits:
                 parameter.grad = None

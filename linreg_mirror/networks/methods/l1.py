@@ -3,10 +3,10 @@
 import torch
 
 from linreg_mirror.networks._lists import lists
-from linreg_mirror.networks.methods._attached import Attached
+from linreg_mirror.networks.methods.base import BaseMethod
 
 
-class L1(Attached):
+class L1(BaseMethod):
     """Penalty alpha |x|_1 on the weights x: by its subgradient, or by a proximal step, which makes weights zero.
 
     Parameters
@@ -33,16 +33,16 @@ class L1(Attached):
     @torch.no_grad()
     def before_step(self, lr: float) -> None:
         """Add alpha sign(x) to the gradients, unless the step is proximal."""
-        x, gradients = self._with_gradients()
+        x, gradients = self.theta_and_gradients()
         if not self.proximal:
-            self._count(lr)
+            self.count_penalty(lr)
             lists._foreach_add_(gradients, lists._foreach_sign(x), alpha=self.alpha)
 
     @torch.no_grad()
     def after_step(self, lr: float) -> None:
         """Move every weight towards zero, if the step is proximal."""
         if self.proximal:
-            threshold = self._count(lr)
+            threshold = self.count_penalty(lr)
             near = lists._foreach_clamp_min(self._theta, -threshold)
             lists._foreach_clamp_max_(near, threshold)
             lists._foreach_sub_(self._theta, near)

@@ -57,8 +57,8 @@ class MirrorPILoT(PILoT):
         RuntimeError
             If the optimiser is not one of this method.
         """
-        self._with_gradients()
+        self.theta_and_gradients()
         if self._optimizer is None:
             raise RuntimeError("the optimiser has the penalty: make it by method.optimizer(model, lr=..., ...)")
-        self._count(lr)
+        self.count_penalty(lr)
         self._optimizer.param_groups[0]["alpha"] = self.alpha

@@ -1,4 +1,4 @@
-"""What the methods have in common: the weights they act on, and the account of the penalty."""
+"""What methods have in common: the weights they act on, and the account of the penalty."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,8 +14,10 @@ from linreg_mirror.networks.pruning import largest
 from sketching.weights import prunable
 
 
-class Attached:
+class BaseMethod:
     """A method with penalty alpha |theta|^2 on the parameters theta behind the weights; here these are the weights.
+
+    Methods derive from it and say what is different; masks, groups of the optimiser, resuming and pruning come with it.
 
     Parameters
     ----------
@@ -98,8 +100,8 @@ class Attached:
     @torch.no_grad()
     def before_step(self, lr: float) -> None:
         """Add 2 alpha theta to the gradients of theta."""
-        theta, gradients = self._with_gradients()
-        self._count(lr)
+        theta, gradients = self.theta_and_gradients()
+        self.count_penalty(lr)
         if self.alpha:
             lists._foreach_add_(gradients, theta, alpha=2 * self.alpha)
 
@@ -170,10 +172,20 @@ class Attached:
         model = self._attached()
         return {name: getattr(*layer_of(model, name)).detach() for name in self._names}
 
-    def _with_gradients(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    def theta_and_gradients(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Return the parameters that have a gradient, as optimisers move no others, and the gradients.
 
         Behind weights that are masked gradients are now 0.
+
+        Returns
+        -------
+        theta, gradients : list of torch.Tensor
+            As many of one as of the other; to be changed in place.
+
+        Raises
+        ------
+        RuntimeError
+            If no model is attached, or no weight has a gradient.
         """
         silence(self._attached(), self._held)
         theta = [parameter for parameter in self._theta if parameter.grad is not None]
@@ -184,8 +196,24 @@ class Attached:
             )
         return theta, [parameter.grad for parameter in theta if parameter.grad is not None]
 
-    def _count(self, lr: float) -> float:
-        """Return lr/(1 - momentum) alpha, once it has been added to the decay."""
+    def count_penalty(self, lr: float) -> float:
+        """Return lr/(1 - momentum) alpha, once it has been added to the decay.
+
+        Parameters
+        ----------
+        lr : float
+            That of the step.
+
+        Returns
+        -------
+        float
+            What the step adds to A, the clock of the penalty.
+
+        Raises
+        ------
+        ValueError
+            If lr is negative or not finite.
+        """
         check_nonnegative("lr", lr)
         step = lr / (1 - self._momentum) * self.alpha
         self.decay += step
