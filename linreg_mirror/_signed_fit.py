@@ -33,22 +33,22 @@ class SignedFit:
         And their signs.
     residual : array, shape (n,)
         y - Xx, exactly zero where it is no more than rounding.
+    lengths : array, shape (d,)
+        Of all columns.
     """
 
     def __init__(self, X: Array, y: Array) -> None:
         self.X, self.y, self.residual = X, y, y
         self.members = np.arange(0)
         self.x, self.signs = np.zeros(0), np.zeros(0)
-        self._lengths = np.sqrt(_matrices.column_weights(X))
+        self.lengths = np.sqrt(_matrices.column_weights(X))
         self._size = self._scale = self._distance = _length(y)
         self._factors = UpdatedQR(len(y), min(X.shape))
 
-    def slopes(self) -> Array:
-        """Return X'(y - Xx), shape (d,), exactly zero where it is no more than rounding."""
-        slopes = self.X.T @ self.residual
-        slopes[np.abs(slopes) <= (_ORTHOGONAL * self._distance) * self._lengths] = 0
-        slopes[self.members] = 0
-        return slopes
+    @property
+    def rounding(self) -> float:
+        """What rounding may leave of X_i'(y - Xx), relative to |X_i|."""
+        return _ORTHOGONAL * self._distance
 
     def enter(self, i: int, sign: float) -> dict[int, float]:
         """Let x_i be nonzero, which must lower |y - Xx|; return whoever became zero on the way, with their signs."""
@@ -73,7 +73,7 @@ class SignedFit:
             stay[first] = False
             self.members, self.signs, x = self.members[stay], self.signs[stay], x[stay]
         self.x, self.residual, self._distance = target, residual, _length(residual)
-        self._scale = self._size + float(self._lengths[self.members] @ np.abs(target))
+        self._scale = self._size + float(self.lengths[self.members] @ np.abs(target))
         if len(target) == len(self.y) or self._distance <= _ROUNDING * self._scale:
             self.residual, self._distance = np.zeros(len(self.y)), 0.0
         return left
@@ -82,7 +82,7 @@ class SignedFit:
         """Return the coordinates that are not zero, ascending, and their values."""
         order = self.members.argsort()
         members, x = self.members[order], self.x[order]
-        large = np.abs(x) * self._lengths[members] > _ZERO * self._scale
+        large = np.abs(x) * self.lengths[members] > _ZERO * self._scale
         return (members, x) if large.all() else (members[large], x[large])
 
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from linreg_mirror import _matrices
 from linreg_mirror._arguments import as_real_array, real_array
 from linreg_mirror._blas import one_thread
+from linreg_mirror._screening import Screening
 from linreg_mirror._signed_fit import SignedFit
 from linreg_mirror.certificates import l1_certificate, l1_unique, outcome
 from linreg_mirror.losses import Array, Squared
@@ -40,7 +41,7 @@ class SaddlePath:
     status : Status
         How it ended.
     stats : Stats
-        What it cost. `evaluations` counts products with X'.
+        What it cost. `evaluations` counts products with X' or a part of it.
     certificate : Certificate
         That the last point has the least weighted L1 norm.
     problem : Problem
@@ -190,8 +191,9 @@ def saddles(problem: Problem, weights: Any = None) -> SaddlePath:
     Notes
     -----
     Pesme and Flammarion (arXiv 2304.00488), Algorithm 1. A QR factorisation of the active columns is updated, and each
-    jump costs about one product with X'. Duals are as large as the condition number of X, which rounding grows with:
-    beyond about 1e7 the certificate may fail, and the status says so.
+    jump costs about one product with X', or with a part of it: of a large X, columns too far from their thresholds to
+    arrive soon are left out. Duals are as large as the condition number of X, which rounding grows with: beyond about
+    1e7 the certificate may fail, and the status says so.
 
     The limit is unique where no two coordinates arrive at once and active columns are independent. Of several that
     arrive at once the one of largest |X_i'(y - Xx)| enters first, of equal ones the first: of equal (or opposite)
@@ -257,30 +259,30 @@ class _Jump(NamedTuple):
 
 def _jumps(fit: SignedFit, t_plus: Array, t_minus: Array) -> tuple[list[_Jump], int]:
     """Follow the path to its end; return the jumps, and how many products with X' they took."""
-    time, s, sigma = 0.0, np.zeros(len(t_plus)), np.zeros(len(fit.y))
+    time, near = 0.0, Screening(fit, t_plus, t_minus)
     waiting: dict[int, float] = {}  # coordinates at a threshold that are zero, with the sign of the threshold
     jumps: list[_Jump] = []
-    products = 0
     while True:
-        slopes, products = fit.slopes(), products + 1
-        outward = {i: sign * slopes[i] for i, sign in waiting.items() if sign * slopes[i] > 0}
+        slopes = near.slopes()
+        pushed = dict(zip(waiting, slopes[near.places(list(waiting))], strict=True))
+        outward = {i: sign * pushed[i] for i, sign in waiting.items() if sign * pushed[i] > 0}
         if not outward:
-            waiting = {i: sign for i, sign in waiting.items() if slopes[i] == 0}
-            slopes[list(waiting)] = 0
-            step, arrived = _next_arrival(time, s, slopes, t_plus, t_minus)
-            if not arrived.size:
-                return jumps, products
-            time, s, sigma = time + step, s + step * slopes, sigma + step * fit.residual
-            signs = np.sign(slopes[arrived])
-            s[arrived] = np.where(signs > 0, t_plus[arrived], -t_minus[arrived])
-            waiting |= zip(arrived.tolist(), signs.tolist(), strict=True)
-            outward = dict(zip(arrived.tolist(), np.abs(slopes[arrived]).tolist(), strict=True))
+            waiting = {i: sign for i, sign in waiting.items() if pushed[i] == 0}
+            step, arrived = _next_arrival(time, near.s, slopes, near.t_plus, near.t_minus)
+            if not arrived.size and not near.widen():
+                return jumps, near.products
+            coordinates, moved = near.which[arrived].tolist(), slopes[arrived]
+            if not arrived.size or not near.advance(step, slopes, arrived):
+                continue
+            time += step
+            waiting |= zip(coordinates, np.sign(moved).tolist(), strict=True)
+            outward = dict(zip(coordinates, np.abs(moved).tolist(), strict=True))
         steepest = max(outward.values())
         first = min(i for i, slope in outward.items() if slope > (1 - 1e-9) * steepest)
         waiting |= fit.enter(first, waiting.pop(first))
         if jumps and jumps[-1].time == time:  # several arrived at once: one jump
             jumps.pop()
-        jumps.append(_Jump(time, *fit.support(), sigma))
+        jumps.append(_Jump(time, *fit.support(), near.sigma))
 
 
 def _next_arrival(

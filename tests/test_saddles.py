@@ -5,11 +5,13 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog, nnls
 from zoo import BY_NAME, CASES, gaussian
 
+from linreg_mirror import _screening
 from linreg_mirror._factor import UpdatedQR
 from linreg_mirror._signed_fit import SignedFit
 from linreg_mirror.flow import flow
@@ -23,6 +25,15 @@ from linreg_mirror.trajectory import Status
 DETERMINISTIC = settings(
     max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+@pytest.fixture(autouse=True, scope="module", params=["all columns", "near columns"])
+def _columns(request):
+    """Look at all columns at all jumps; or, whatever the size of X, at as few as can be, as long as can be."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_screening, "_WORTH_IT", np.inf if request.param == "all columns" else 0)
+        patch.setattr(_screening, "_AHEAD", 0.0)
+        yield
 
 
 # The rules of the path in rational arithmetic, by trying all supports
@@ -409,10 +420,44 @@ def test_signed_fit_is_non_negative_least_squares(seed):
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((15, 10)), rng.standard_normal(15)
     fit = SignedFit(X, y)
-    while (slopes := fit.slopes()).max() > 0:
+    while (slopes := X.T @ fit.residual).max() > 1e-12:
         fit.enter(int(np.argmax(slopes)), 1.0)
     expected, _ = nnls(X, y)
     x = np.zeros(10)
     x[fit.support()[0]] = fit.support()[1]
     np.testing.assert_allclose(x, expected, atol=1e-13)
     np.testing.assert_allclose(fit.residual, y - X @ x, atol=1e-13)
+
+
+@pytest.mark.parametrize("make", [np.asarray, scipy.sparse.csc_array], ids=["dense", "sparse"])
+def test_columns_out_of_reach_are_not_multiplied(make, monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 600)), rng.standard_normal(30)
+    monkeypatch.setattr(_screening, "_WORTH_IT", np.inf)
+    every = saddles(Problem(make(X), y))
+    monkeypatch.setattr(_screening, "_WORTH_IT", 0)
+    looked_at, narrow = [], _screening.Screening._look_at
+
+    def spying(self, which, s, radius):
+        looked_at.append(len(which))
+        narrow(self, which, s, radius)
+
+    monkeypatch.setattr(_screening.Screening, "_look_at", spying)
+    near = saddles(Problem(make(X), y))
+    assert min(looked_at) <= 600 / 5 + 30
+    np.testing.assert_allclose(near.times, every.times, rtol=1e-12)
+    np.testing.assert_array_equal(near.points != 0, every.points != 0)
+    np.testing.assert_allclose(near.points, every.points, rtol=1e-9, atol=1e-12)
+
+
+def test_a_radius_that_is_too_large_loses_arrivals(monkeypatch):
+    rng = np.random.default_rng(0)
+    problem = Problem(rng.standard_normal((30, 600)), rng.standard_normal(30))
+    monkeypatch.setattr(_screening, "_WORTH_IT", 0)
+    right = saddles(problem)
+    look_at = _screening.Screening._look_at
+    monkeypatch.setattr(
+        _screening.Screening, "_look_at", lambda self, which, s, radius: look_at(self, which, s, 30 * radius)
+    )
+    wrong = saddles(problem)
+    assert len(wrong.times) != len(right.times) or np.abs(wrong.times / right.times - 1).max() > 1e-6
