@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils import validation as sk
 
 from linreg_mirror._arguments import as_real_array, check_integer
+from linreg_mirror._centring import centred
 from linreg_mirror.descent import descent
 from linreg_mirror.limits import limit
 from linreg_mirror.losses import Array
@@ -106,8 +107,8 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
     Notes
     -----
     Woodworth et al. (arXiv 2002.09277) for the scale; Mask in the Mirror (arXiv 2408.09966), Theorem 2.3, for "limit".
-    For several targets wrap it into `sklearn.multioutput.MultiOutputRegressor`. Sparse X stays sparse without
-    intercept; with one, centring makes it dense in `fit`.
+    For several targets wrap it into `sklearn.multioutput.MultiOutputRegressor`. Sparse X stays sparse, but for a dense
+    copy in `fit` where an intercept meets "saddles", batches, or no more than 10^7 entries, zeros included.
 
     Examples
     --------
@@ -194,10 +195,16 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
                 f"sample_weight must be >= 0 and not all zero, got {weights.min():g} to {weights.max():g}: leave out "
                 "the samples that are not to count"
             )
-        X, y, centre, mean = _centred(X, y, weights, self.fit_intercept)
+        mean_X, mean_y = np.zeros(X.shape[1]), 0.0
+        if self.fit_intercept:
+            need_entries = self.solver == "saddles" or self.batch_size is not None
+            X, y, mean_X, mean_y = centred(X, y, weights, need_entries)
+        elif weights is not None:
+            root = np.sqrt(weights)
+            X, y = scipy.sparse.diags_array(root) @ X, root * y
         problem = Problem(X, y)
         self.coef_, solved, steps = self._solve(problem)
-        self.intercept_ = float(mean - centre @ self.coef_)
+        self.intercept_ = float(mean_y - mean_X @ self.coef_)
         self.n_iter_, self.status_, self.certificate_ = steps, solved.status, solved.certificate
         if self.status_ not in (Status.converged, Status.inconsistent, Status.until_reached):
             warnings.warn(f"{self.status_}. {_advice(solved)}", ConvergenceWarning, stacklevel=2)
@@ -307,19 +314,6 @@ def _advice(solved: Any) -> str:
     if solved.status is Status.diverged:
         return f"It is {solved.largest_stable_step:.3g} here; step_size=None chooses a stable one."
     return f"The certificate_ is {solved.certificate}."
-
-
-def _centred(X: Any, y: Array, weights: Array | None, intercept: bool) -> tuple[Any, Array, Array, float]:
-    """Return X and y as the solvers want them, centred and with weighted rows, and what was subtracted."""
-    centre, mean = np.zeros(X.shape[1]), 0.0
-    if intercept:
-        X = X.toarray() if scipy.sparse.issparse(X) else X  # centred it would be dense anyway
-        centre, mean = np.average(X, axis=0, weights=weights), float(np.average(y, weights=weights))
-        X, y = X - centre, y - mean
-    if weights is not None:
-        root = np.sqrt(weights)
-        X, y = scipy.sparse.diags_array(root) @ X, root * y
-    return X, y, centre, mean
 
 
 def _validate_data(estimator: Any, *arguments: Any, **options: Any) -> Any:

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import linreg_mirror
-from linreg_mirror import MirrorRegressor, Status, schedules
+from linreg_mirror import MirrorRegressor, Status, _centring, schedules
 
 CHECKS = parametrize_with_checks(
     [
@@ -150,6 +150,34 @@ def test_sparse_and_dense_data_have_the_same_answer(parameters, weighted):
     dense, sparse = (model.fit(given, y, weights).coef_ for given in (X, scipy.sparse.csr_array(X)))
     np.testing.assert_allclose(sparse, dense, atol=1e-10)
     np.testing.assert_allclose(X @ sparse, y, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"scale": 0.1}, {"depth": 3, "scale": 0.1}, {"solver": "descent", "scale": 0.1}, {"scale": 1e-6}]
+)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n", [6, 60])
+def test_a_large_sparse_matrix_stays_sparse_with_an_intercept(parameters, weighted, n, monkeypatch):
+    X, y = data(n=n)
+    X[np.abs(X) < 1] = 0
+    weights = np.random.default_rng(4).integers(0, 3, n).astype(float) if weighted else None
+    dense = MirrorRegressor(**parameters).fit(X, y + 3, weights)
+    given = scipy.sparse.csr_array(X)
+    monkeypatch.setattr(_centring, "_DENSE", 0)
+    monkeypatch.setattr(scipy.sparse.csr_array, "toarray", None)  # whoever asks for it fails
+    sparse = MirrorRegressor(**parameters).fit(given, y + 3, weights)
+    np.testing.assert_allclose(sparse.coef_, dense.coef_, atol=1e-7)
+    assert sparse.intercept_ == pytest.approx(dense.intercept_, abs=1e-7)
+    assert sparse.status_ is dense.status_
+    assert sparse.certificate_.valid
+
+
+@pytest.mark.parametrize("parameters", [{"solver": "saddles"}, {"solver": "descent", "batch_size": 4, "scale": 0.1}])
+def test_solvers_that_read_entries_get_them(parameters, monkeypatch):
+    X, y = data()
+    monkeypatch.setattr(_centring, "_DENSE", 0)
+    model = MirrorRegressor(random_state=0, **parameters).fit(scipy.sparse.csr_array(X), y)
+    np.testing.assert_allclose(model.predict(X), y, atol=1e-6)
 
 
 def test_weights_do_not_matter_where_all_is_fitted():
