@@ -96,7 +96,7 @@ def gumbel_top_k(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool
 
     def race(flat: Flat, k: int) -> tuple[Mask, Flat | float]:
         times = rng.standard_exponential(flat.size)
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             times /= flat
         np.abs(times, out=times)  # zeros arrive never, whatever their sign
         if k == flat.size:

@@ -12,6 +12,7 @@ from zoo import BY_NAME, CASES, gaussian
 
 from linreg_mirror.certificates import certify_limit
 from linreg_mirror.dual_newton import DualNewton
+from linreg_mirror.instances import coherent, planted_sparse
 from linreg_mirror.limits import continuation_path, limit
 from linreg_mirror.losses import Huber
 from linreg_mirror.mirrors import Hyperbolic
@@ -276,6 +277,28 @@ def test_a_penalty_beyond_all_measure_is_not_certified():
     problem = gaussian(3, 6, seed=0)
     found = limit(problem, Hadamard.at(x0=0.0, beta=1.0, d=problem.d), decay=1e300)
     assert found.status is Status.not_certified
+    assert found.stats.notes == ()  # what these say is about sparse X
+
+
+@pytest.mark.parametrize(("make", "seed"), [(planted_sparse, 412), (coherent, 269), (planted_sparse, 12544)])
+def test_where_rough_steps_lead_astray_finer_ones_arrive(make, seed):
+    """At log b = -1e5 the way there is taken once more, with residuals of 1e-6 instead of 1e-2 on it."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 15))
+    d = int(rng.integers(n, 5 * n + 3))
+    difficulty = {"coherence": 0.99} if make is coherent else {}
+    problem = make(n=n, d=d, nonzeros=int(rng.integers(1, n + 1)), rng=rng, **difficulty)
+    for log_b in (-1e3, -1e5):
+        found = limit(problem, Hadamard.from_scale(log_b=log_b, d=d))
+        assert found.status is Status.converged
+        assert found.stats.method.startswith("Newton on the dual")
+
+
+@pytest.mark.parametrize("name", ["decay", "tolerance"])
+def test_what_must_be_a_number_is_named(name):
+    problem = gaussian(3, 6, seed=0)
+    with pytest.raises(TypeError, match=rf"^{name} must be a number, got str"):
+        limit(problem, Hadamard.from_scale(1.0, d=6), **{name: "1"})
 
 
 # The way there

@@ -16,7 +16,8 @@ from sketching import bernoulli, gumbel_top_k, inclusion_probabilities, systemat
 
 EXACT = [top_k, gumbel_top_k, systematic]
 SAMPLING = [gumbel_top_k, systematic, bernoulli, with_replacement]
-LEFT_OUT_ZERO = np.array([2.0, 0.0, 1.0, 5.0, 0.5])
+LEFT_OUT_ZERO = np.array([2.0, 0.0, 1.0, 5.0, 0.5])  # the largest is kept for certain where k > 1
+NEARLY_LEVEL = np.array([3.0, 1.0, 2.0, 2.5, 1.5])  # no entry is, for k = 3 neither
 
 
 def name(function):
@@ -112,19 +113,21 @@ ENUMERATED = {bernoulli: all_of_bernoulli, systematic: all_of_systematic, with_r
 
 @pytest.mark.parametrize("k", [1, 2, 3])
 @pytest.mark.parametrize("select", ENUMERATED, ids=name)
-def test_factors_are_unbiased(select, k):
-    everything = list(ENUMERATED[select](LEFT_OUT_ZERO, k))
+@pytest.mark.parametrize("scores", [LEFT_OUT_ZERO, NEARLY_LEVEL], ids=["left out", "level"])
+def test_factors_are_unbiased(scores, select, k):
+    everything = list(ENUMERATED[select](scores, k))
     assert sum(p for p, _, _ in everything) == pytest.approx(1, abs=1e-14)
     expected = sum(p * factors for p, factors, _ in everything)
-    np.testing.assert_allclose(expected, LEFT_OUT_ZERO > 0, atol=1e-14)
+    np.testing.assert_allclose(expected, scores > 0, atol=1e-14)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
-def test_masks_have_the_probabilities_that_add_up_to_k(k):
-    q = inclusion_probabilities(LEFT_OUT_ZERO, k)
-    np.testing.assert_allclose(q, water_level(LEFT_OUT_ZERO, k), atol=1e-14)
+@pytest.mark.parametrize("scores", [LEFT_OUT_ZERO, NEARLY_LEVEL], ids=["left out", "level"])
+def test_masks_have_the_probabilities_that_add_up_to_k(scores, k):
+    q = inclusion_probabilities(scores, k)
+    np.testing.assert_allclose(q, water_level(scores, k), atol=1e-14)
     for everything in (all_of_bernoulli, all_of_systematic):
-        np.testing.assert_allclose(sum(p * mask for p, _, mask in everything(LEFT_OUT_ZERO, k)), q, atol=1e-14)
+        np.testing.assert_allclose(sum(p * mask for p, _, mask in everything(scores, k)), q, atol=1e-14)
 
 
 def test_masks_of_draws_with_replacement_miss_as_often_as_all_draws_do():
@@ -147,10 +150,15 @@ def test_the_race_is_unbiased_and_draws_one_after_the_other(k):
     np.testing.assert_allclose(inclusion, one_by_one, atol=1e-12)
 
 
-def test_the_race_by_chance_agrees_with_the_race_by_integrals():
+@pytest.mark.parametrize("scores", [LEFT_OUT_ZERO, NEARLY_LEVEL], ids=["left out", "level"])
+@pytest.mark.parametrize("select", SAMPLING, ids=name)
+def test_chance_agrees_with_what_is_enumerated(select, scores):
     generator = rng()
-    kept = np.mean([gumbel_top_k(LEFT_OUT_ZERO, 2, generator) for _ in range(20_000)], axis=0)
-    _, inclusion = race(LEFT_OUT_ZERO, 2)
+    kept = np.mean([select(scores, 2, generator) for _ in range(20_000)], axis=0)
+    if select is gumbel_top_k:
+        _, inclusion = race(scores, 2)
+    else:
+        inclusion = sum(p * mask for p, _, mask in ENUMERATED[select](scores, 2))
     assert np.max(np.abs(kept - inclusion)) < 5 * 0.5 / math.sqrt(20_000)  # five standard errors
 
 
@@ -217,6 +225,21 @@ def test_what_is_kept_for_certain_is_not_rescaled():
         assert factors[[0, 3]].tolist() == [1, 1]
         assert factors[[1, 2]].max() > 1
         np.testing.assert_array_equal(select(scores, 4, rng(), rescale=True), 1)
+
+
+def test_of_those_that_arrive_at_the_same_time_as_many_are_kept_as_there_is_room_for():
+    scores = np.array([2.0, 1.0, 1.0, 1.0, 0.5])
+    times = np.array([1.0, 3.0, 3.0, 3.0, 4.0]) * scores
+    assert gumbel_top_k(scores, 3, Scripted(times)).tolist() == [True, True, True, False, False]
+
+
+@pytest.mark.filterwarnings("error")
+def test_scores_that_divide_beyond_float64_are_no_warning():
+    scores = np.array([5e-324, 0.0, 1.0, -0.0])
+    assert gumbel_top_k(scores, 1, rng()).tolist() == [False, False, True, False]
+    assert gumbel_top_k(scores, 2, rng()).tolist() == [True, False, True, False]
+    assert gumbel_top_k(scores, 3, rng())[[0, 2]].all()
+    assert gumbel_top_k(scores, 1, Scripted(np.zeros(4))).sum() == 1
 
 
 def test_teeth_that_rounding_leads_to_one_entry_or_beyond_the_line_take_neighbours():

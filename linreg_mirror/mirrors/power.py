@@ -14,7 +14,7 @@ from linreg_mirror.mirrors.protocol import Potential, at_most, namespace
 # As for the hyperbolic entropy: a trial step out of the dual domain meets weights of e^300, and is backed away from.
 _TALLEST_TRIAL = 300.0
 _COARSEST = 1e-10  # the relative change of dual variables that must still be resolved
-_NEWTON_STEPS = 6  # five reach rounding at depths up to 100
+_NEWTON_STEPS = 5  # four reach rounding at depths up to 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,10 +161,8 @@ class Power:
         entropy = Hyperbolic(math.log(2) + D * self.log_scale_at(A), 0.0)
         target = 2 * xp.abs(entropy.dual(x, 0.0))
         r = target / D
-        if D > 2:
-            r = xp.minimum(r, (target + math.log(2) * D / (D - 2)) / (2 * D))
-            for _ in range(_NEWTON_STEPS):
-                r = r - self._step(xp, r, target)
+        for _ in range(_NEWTON_STEPS if D > 2 else 0):
+            r = r - self._step(xp, r, target)
         return xp.copysign(r, x)
 
     @cached_property
