@@ -89,7 +89,8 @@ def as_real_array(name: str, value: Any) -> np.ndarray:
 def check_real(name: str, dtype: Any) -> None:
     """Raise TypeError unless arrays of this dtype hold real numbers."""
     if np.dtype(dtype).kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, got dtype {dtype}: convert it first, {name}.astype(float)")
+        instead = f"write {name}.real" if np.dtype(dtype).kind == "c" else f"convert it first, {name}.astype(float)"
+        raise TypeError(f"{name} must hold real numbers, got dtype {dtype}: {instead}")
 
 
 def refuse_entry(name: str, entry: Any, where: tuple[int, ...]) -> NoReturn:

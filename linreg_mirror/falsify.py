@@ -13,7 +13,7 @@ from rich.table import Table
 from linreg_mirror.store import Store
 from linreg_mirror.theorems.evaluation import Record, Task, evaluate
 from linreg_mirror.theorems.evidence import Evidence
-from linreg_mirror.theorems.ledger import REGISTRY, Theorem, Verdict
+from linreg_mirror.theorems.ledger import REGISTRY, Theorem, Verdict, unknown
 from linreg_mirror.theorems.space import Search, applicable
 
 # How many instances are evaluated at once, whatever the number of processes, so that it does not change the search. It
@@ -121,7 +121,7 @@ def falsify(
         If there is no such theorem, or no budget.
     """
     if theorem not in REGISTRY:
-        raise ValueError(f"no theorem is called {theorem!r}; there are: {', '.join(REGISTRY)}")
+        raise unknown(theorem)
     if seconds is None and evaluations is None:
         raise ValueError("a search needs a budget: write seconds=20 or evaluations=200")
     if not ((seconds is None or seconds > 0) and (evaluations is None or evaluations > 0)):

@@ -1,7 +1,7 @@
 """Losses l(r) of the residual r = Xx - y; a problem's objective is f(x) = l(Xx - y)."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from linreg_mirror._arguments import check_positive
 Array = NDArray[np.floating[Any]]  # float64 wherever it is stored
 
 
+@runtime_checkable
 class Loss(Protocol):
     """A differentiable function of the residual, smallest (zero) at r = 0.
 

@@ -9,7 +9,7 @@ import scipy.linalg
 from scipy.sparse.linalg import lsqr
 
 from linreg_mirror import _matrices
-from linreg_mirror._arguments import as_real_array
+from linreg_mirror._arguments import as_real_array, is_number
 from linreg_mirror._matrices import Matrix
 from linreg_mirror.losses import Array, Loss, Squared
 
@@ -43,7 +43,7 @@ class Problem:
         or if the largest of X or y is beyond 1e152 or, but for zeros alone, below 1e-152, or if an operator's two
         products do not belong to one matrix.
     TypeError
-        If X or y is not real and numeric, or X an operator without rmatvec.
+        If X or y is not real and numeric, X an operator without rmatvec, or the loss none.
 
     Examples
     --------
@@ -63,15 +63,18 @@ class Problem:
     def __post_init__(self) -> None:
         X, y = _matrices.as_matrix("X", self.X), as_real_array("y", self.y)
         if X.ndim != 2 or 0 in X.shape:
+            remedy = "Problem(X, y), X first" if y.ndim == 2 else "Problem(np.atleast_2d(X), y) for a single sample"
             raise ValueError(
-                f"X must be a matrix (n samples, d features) with n, d >= 1, got shape {X.shape}: "
-                "write Problem(np.atleast_2d(X), y) for a single sample"
+                f"X must be a matrix (n samples, d features) with n, d >= 1, got shape {X.shape}: write {remedy}"
             )
         if y.shape != (X.shape[0],):
             raise ValueError(
                 f"y must have shape ({X.shape[0]},), one target for each row of X, got {y.shape}: "
-                "write Problem(X, np.ravel(y)) if y is a column"
+                f"{_remedy(X.shape, y.shape)}"
             )
+        if isinstance(self.loss, type) or not isinstance(self.loss, Loss):
+            got = f"the class {self.loss.__name__}" if isinstance(self.loss, type) else repr(self.loss)
+            raise TypeError(f"loss must be one of linreg_mirror.losses, got {got}: write loss=losses.Huber(1.0)")
         for name, array in (("X", X), ("y", y)):
             largest = _matrices.largest_entry(array)
             if largest and not _SMALLEST <= largest <= _LARGEST:
@@ -109,7 +112,14 @@ class Problem:
         ------
         ValueError
             If X has another number of columns.
+        TypeError
+            If d is no number, as that of a class of networks.
         """
+        if not is_number(d):
+            raise TypeError(
+                f"the network has d = {d!r} effective weights for {self.d} features: give one with a start, such as "
+                "Hadamard.at(0.0, d=problem.d), not a class"
+            )
         if d != self.d:
             raise ValueError(
                 f"the network has {d} effective weights, the problem {self.d} features: build the network with "
@@ -221,6 +231,15 @@ class Problem:
             return np.zeros(self.n) if basis is None else self.y - basis @ (basis.T @ self.y)
         x, found, *_ = lsqr(self.X, self.y, atol=1e-13, btol=1e-13, conlim=0, iter_lim=4 * min(self.n, self.d))
         return self.y - self.X @ x if found in (0, 2) else np.zeros(self.n)  # X'y = 0, or X'r = 0 but not r
+
+
+def _remedy(X: tuple[int, ...], y: tuple[int, ...]) -> str:
+    """Return what to do about targets of shape y for an X of another number of rows."""
+    if np.prod(y) == X[0]:
+        return "write Problem(X, np.ravel(y))"
+    if y == (X[1],):
+        return "write Problem(X.T, y) if samples are its columns"
+    return "X has samples in rows, features in columns"
 
 
 def independent(columns: Array, tolerance: float = 1e-12) -> bool:

@@ -69,6 +69,7 @@ def _entry(finding: Finding) -> dict[str, Any]:
             "description": theorem.control.description,
             "witness": theorem.control.witness,
             "failed": finding.control_failed,
+            "missing": control is None,
             "error": bool(control and control.error),
             "detail": control.error or str(control.evidence and control.evidence.detail) if control else "not run",
         },
@@ -93,6 +94,8 @@ def _entry(finding: Finding) -> dict[str, Any]:
 def _control(control: Mapping[str, Any]) -> str:
     if control["failed"]:
         return "fails"
+    if control["missing"]:
+        return "-"
     return "[bold red]error[/]" if control["error"] else "[bold red]passes[/]"
 
 

@@ -36,6 +36,7 @@ case $step in
         exit 2
         ;;
     *)
+        command -v sbatch > /dev/null || { echo "sbatch is not here: submit from a login node of a SLURM cluster" >&2; exit 1; }
         array=$(sbatch --parsable --array="1-$step" "$0" shard "$step" "$@")
         array=${array%%;*}  # of several clusters, ID;CLUSTER
         # Also after a shard that was killed: what it has not stored is computed here.

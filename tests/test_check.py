@@ -12,7 +12,6 @@ from linreg_mirror.theorems import (
     FAMILIES,
     REGISTRY,
     SETTINGS,
-    SPECIAL,
     Citation,
     Control,
     Evidence,
@@ -266,19 +265,26 @@ def test_patterns_are_ids_or_beginnings_at_a_dot():
     assert [t.id for t in both] == [i for i in REGISTRY if i.startswith("signs.") or i == "mirror.flow.printed"]
 
 
-@pytest.mark.parametrize("pattern", ["mirror.flo", "mirror.", "", "Mirror", "nonsense"])
-def test_unknown_patterns_raise_with_the_list(pattern):
-    with pytest.raises(ValueError, match="no theorem is called") as caught:
+@pytest.mark.parametrize(
+    ("pattern", "near"),
+    [
+        ("mirror.flo", "near are .*mirror.flow"),
+        ("mirror.", "near are .*mirror"),
+        ("Mirror", "near are .*mirror"),
+        ("saddle", "near are .*saddles"),
+        ("", "groups of theorems are convergence, .*gates"),
+        ("nonsense", "groups of theorems are convergence, .*gates"),
+    ],
+)
+def test_unknown_patterns_raise_with_names_that_are_near(pattern, near):
+    with pytest.raises(ValueError, match=rf"no theorem is called {pattern!r} or begins so: {near}.* lists all"):
         check(["mirror.flow", pattern])
-    assert repr(pattern) in str(caught.value)
-    assert all(name in str(caught.value) for name in REGISTRY)
 
 
-def test_unknown_instances_raise_with_the_list(enter):
+def test_unknown_instances_raise(enter):
     calls = enter(good)
-    with pytest.raises(ValueError, match="there is no instance 'planted/nope/0'") as caught:
+    with pytest.raises(ValueError, match="there is no instance 'planted/nope/0'"):
         check(["test.temporary"], instances=["special/crossing", "planted/nope/0"])
-    assert all(name in str(caught.value) for name in (*FAMILIES, *SPECIAL))
     assert calls == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from linreg_mirror import citation, cli
-from linreg_mirror.theorems import REGISTRY, SPECIAL, Evidence
+from linreg_mirror.theorems import REGISTRY, Evidence
 
 DATA = np.random.default_rng(0)
 X = DATA.standard_normal((8, 20))
@@ -154,10 +154,10 @@ def test_an_erratum_that_is_refuted_passes(tmp_path):
 def test_unknown_theorems_and_instances_are_refused(tmp_path):
     line = refused("check", "mirror.nonsense", "--output", tmp_path)
     assert "'mirror.nonsense'" in line
-    assert all(name in line for name in REGISTRY)
+    assert "`linreg-mirror theorems` lists all" in line
     line = refused("check", "mirror.flow", "--instance", "planted/nope/0", "--output", tmp_path)
     assert "'planted/nope/0'" in line
-    assert all(name in line for name in SPECIAL)
+    assert "no setting is called 'nope'" in line
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from zoo import CASES, gaussian
 
+import linreg_mirror as lm
 from linreg_mirror._arguments import as_real_array
 from linreg_mirror.losses import EntrywiseCauchy, Huber, JointCauchy, LogCosh, Squared
 from linreg_mirror.problem import Problem
@@ -83,10 +84,37 @@ def test_shape_of_X(shape):
         Problem(np.ones(shape), np.ones(shape[:1]))
 
 
-@pytest.mark.parametrize("shape", [(), (1,), (3,), (2, 1), (1, 2)])
-def test_shape_of_y(shape):
-    with pytest.raises(ValueError, match=r"y must have shape \(2,\), one target for each row of X, got .*np.ravel"):
+@pytest.mark.parametrize(
+    ("shape", "remedy"),
+    [
+        ((2, 1), r"write Problem\(X, np.ravel\(y\)\)"),
+        ((1, 2), r"write Problem\(X, np.ravel\(y\)\)"),
+        ((3,), r"write Problem\(X.T, y\)"),
+        ((), "samples in rows"),
+        ((1,), "samples in rows"),
+    ],
+)
+def test_shape_of_y(shape, remedy):
+    with pytest.raises(ValueError, match=rf"y must have shape \(2,\), one target for each row of X, got .*{remedy}"):
         Problem(np.ones((2, 3)), np.ones(shape))
+
+
+def test_X_and_y_exchanged():
+    with pytest.raises(ValueError, match=r"got shape \(2,\): write Problem\(X, y\), X first"):
+        Problem(np.ones(2), np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("loss", ["huber", Huber, None, 1.0])
+def test_a_loss_that_is_none(loss):
+    with pytest.raises(TypeError, match=r"loss must be one of linreg_mirror.losses, got .*: write loss="):
+        Problem(np.ones((2, 3)), np.ones(2), loss)
+
+
+def test_a_class_in_place_of_a_network():
+    problem = Problem(np.ones((2, 3)), np.ones(2))
+    for solve in (lm.limit, lm.flow):
+        with pytest.raises(TypeError, match=r"the network has d = <property .* give one with a start"):
+            solve(problem, lm.Hadamard)
 
 
 def test_shape_of_truth():
@@ -96,7 +124,8 @@ def test_shape_of_truth():
 
 @pytest.mark.parametrize("values", [[1j, 2], ["1", "2"], [None, 1.0], np.array(["2020-01-01"], dtype="datetime64[D]")])
 def test_values_that_are_not_real_numbers(values):
-    with pytest.raises(TypeError, match=r"name must hold real numbers, got dtype .*: convert it first"):
+    remedy = r"write name\.real" if np.iscomplexobj(values) else "convert it first"
+    with pytest.raises(TypeError, match=rf"name must hold real numbers, got dtype .*: {remedy}"):
         as_real_array("name", values)
 
 

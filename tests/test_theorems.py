@@ -302,15 +302,25 @@ def test_grid_names_all_families_in_all_settings():
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["", "planted", "planted/plain", "planted/plain/x", "planted/plain/-1", "planted/nope/0", "nope/plain/0",
-     "special/nope", "special/crossing/0"],
-)  # fmt: skip
-def test_unknown_instances_raise_with_the_list(name):
+    ("name", "wrong", "known"),
+    [
+        ("", "write family/setting/seed", ()),
+        ("planted", "write family/setting/seed", ()),
+        ("planted/plain", "write family/setting/seed", ()),
+        ("planted/plain/x", "the seed must be 0, 1, 2, ..., got 'x'", ()),
+        ("planted/plain/-1", "the seed must be 0, 1, 2, ..., got '-1'", ()),
+        ("planted/nope/0", "no setting is called 'nope'", SETTINGS),
+        ("nope/plain/0", "no family is called 'nope'", FAMILIES),
+        ("special/nope", "write special/ and one of", SPECIAL),
+        ("special/crossing/0", "write special/ and one of", SPECIAL),
+        ("special/crossing:d=3", "special ones have no parameters", SPECIAL),
+    ],
+)
+def test_unknown_instances_raise_with_what_is_wrong(name, wrong, known):
     with pytest.raises(ValueError, match="there is no instance") as caught:
         instance(name)
-    for known in (*FAMILIES, *SETTINGS, *SPECIAL, repr(name)):
-        assert known in str(caught.value)
+    for words in (repr(name), wrong, *known):
+        assert words in str(caught.value)
 
 
 def test_instances_that_miss_a_hypothesis_are_passed_over():

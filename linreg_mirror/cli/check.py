@@ -56,13 +56,13 @@ def check(
     from linreg_mirror import report as reports
     from linreg_mirror.store import results_directory
     from linreg_mirror.sweeps import Shard
-    from linreg_mirror.theorems import FAMILIES, SETTINGS
     from linreg_mirror.theorems.check import check as check_ledger
+    from linreg_mirror.theorems.instance import WHOLE_GRID
 
     started = clock.perf_counter()
     if sum(option is not None for option in (instance or None, instances, seeds)) > 1:
         raise Refused("--instance, --instances and --seeds each say what to check on: give one of them")
-    whole = not theorems and not instance and not shard
+    whole = not theorems and not instance and not shard and (instances or WHOLE_GRID) >= WHOLE_GRID
     # A check of a part must not take the place of the report on the whole.
     part = "" if whole else "selected" if not shard else f"shard-{shard.replace('/', '-of-')}"
     base = output or results_directory() / "check"
@@ -86,7 +86,7 @@ def check(
             )
             bar.update(line, description="pictures")
             pictures = _pictures(findings) if whole else {}
-        grids = math.ceil(instances / (len(FAMILIES) * len(SETTINGS))) if instances else seeds or 1
+        grids = math.ceil(instances / WHOLE_GRID) if instances else seeds or 1
         run = {
             "theorems": list(theorems or ()),
             "instances": list(instance or ()),

@@ -45,6 +45,7 @@ def check_options(name: str, factory: Callable[..., Any], options: Mapping[str, 
     """Raise TypeError unless the factory of that name takes these options, and has all that it needs."""
     signature = inspect.signature(factory)
     try:
+        signature.bind_partial(**options)  # of an option that is misspelt, not of the one that is then missing
         signature.bind(**options)
     except TypeError as error:
         takes = ", ".join(map(str, signature.parameters.values())) or "no options"

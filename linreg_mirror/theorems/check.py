@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from linreg_mirror.store import Store
 from linreg_mirror.sweeps import Shard
 from linreg_mirror.theorems.evaluation import Record, Task, evaluate
-from linreg_mirror.theorems.instance import FAMILIES, SETTINGS, grid, instance, spread
-from linreg_mirror.theorems.ledger import REGISTRY, Theorem, Verdict
+from linreg_mirror.theorems.instance import WHOLE_GRID, grid, instance, spread
+from linreg_mirror.theorems.ledger import REGISTRY, Theorem, Verdict, unknown
 
 
 def _ordered(margin: float) -> float:
@@ -89,7 +89,7 @@ def select(patterns: Sequence[str]) -> list[Theorem]:
     chosen = [t for t in REGISTRY.values() if not patterns or any(f"{t.id}.".startswith(f"{p}.") for p in patterns)]
     for pattern in patterns:
         if not any(f"{t.id}.".startswith(f"{pattern}.") for t in chosen):
-            raise ValueError(f"no theorem is called {pattern!r} or begins so; there are: {', '.join(REGISTRY)}")
+            raise unknown(pattern)
     return chosen
 
 
@@ -152,7 +152,7 @@ def check(
         If a pattern or an instance does not exist.
     """
     theorems = select(patterns)
-    partial = isinstance(instances, int) and instances < len(FAMILIES) * len(SETTINGS)
+    partial = isinstance(instances, int) and instances < WHOLE_GRID
     if instances is not None and not isinstance(instances, int):
         partial = True
         # An unknown name is the caller's error, not a failing theorem; and one instance has one name.

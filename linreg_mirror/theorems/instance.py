@@ -1,7 +1,7 @@
 """What theorems are checked on: a problem, a network and a penalty schedule, all made from a name."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -143,6 +143,9 @@ def _commuting(seed: int):
     return problem, Factorized.symmetric(1e-2 * np.eye(5)), None
 
 
+# Instances in a grid of one seed.
+WHOLE_GRID = len(FAMILIES) * len(SETTINGS)
+
 # Instances on which a bound is attained, or on which a control must fail.
 SPECIAL: Mapping[str, Callable[[], tuple[Problem, Parametrization, Schedule | float | None]]] = {
     # x stays near 0, so that m^2 + w^2 stays at its lower bound and the rate of convergence too.
@@ -229,11 +232,23 @@ def instance(name: str) -> Instance:
         name = str(full)
         problem, network, schedule = full.make()
     else:
-        raise ValueError(
-            f"there is no instance {name!r}: write family/setting/seed with family in {', '.join(FAMILIES)}, setting "
-            f"in {', '.join(SETTINGS)} and seed 0, 1, ..., or special/ and one of {', '.join(SPECIAL)}"
-        )
+        raise ValueError(f"there is no instance {name!r}: {_what_is_wrong(parts, colon)}")
     return Instance(name, problem, network, schedules.as_schedule(schedule))
+
+
+def _what_is_wrong(parts: Sequence[str], colon: str) -> str:
+    """Return what to write in place of the first part of a name that stands for nothing."""
+    if parts[0] == "special":
+        known = f"write special/ and one of {', '.join(SPECIAL)}"
+        return f"special ones have no parameters; {known}" if colon and parts[-1] in SPECIAL else known
+    if len(parts) != 3:
+        return 'write family/setting/seed, such as "planted/geometric/3"'
+    for what, part, known in (("family", parts[0], FAMILIES), ("setting", parts[1], SETTINGS)):
+        if part not in known:
+            return f"no {what} is called {part!r}; write one of {', '.join(known)}" + (
+                ", or special/NAME" if what == "family" else ""
+            )
+    return f"the seed must be 0, 1, 2, ..., got {parts[2]!r}"
 
 
 def grid(seeds: int, first: int = 0) -> list[str]:

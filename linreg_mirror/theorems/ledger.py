@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import Enum
 from typing import Any, Literal
 
@@ -166,6 +167,20 @@ class Theorem:
 
 
 REGISTRY: dict[str, Theorem] = {}
+
+
+def unknown(name: str) -> ValueError:
+    """Return the error that there is no theorem of this name, with names that are near.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    """
+    groups = dict.fromkeys(id.partition(".")[0] for id in REGISTRY)
+    near = get_close_matches(name, [*REGISTRY, *groups], n=5)
+    hint = f"near are {', '.join(near)}" if near else f"groups of theorems are {', '.join(groups)}"
+    return ValueError(f"no theorem is called {name!r} or begins so: {hint}; `linreg-mirror theorems` lists all")
 
 
 def theorem(
