@@ -161,6 +161,26 @@ def test_unknown_theorems_and_instances_are_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_theorems_as_json():
+    result = run("theorems", "mirror", "--json")
+    assert result.exit_code == 0
+    entries = json.loads(result.output)
+    assert [entry["id"] for entry in entries] == [id for id in REGISTRY if id.startswith("mirror.")]
+    one = next(entry for entry in entries if entry["id"] == "mirror.flow.printed")
+    assert one["statement"] == REGISTRY["mirror.flow.printed"].statement
+    assert one["expected"] == "refuted"
+    assert one["hypotheses"] == ["x = m*w", "|w0| < m0"]
+
+
+def test_a_check_of_a_few_instances_leaves_the_report_on_the_whole_alone(monkeypatch, tmp_path):
+    monkeypatch.setenv("LINREG_MIRROR_RESULTS", str(tmp_path))
+    (tmp_path / "check").mkdir()
+    (tmp_path / "check" / "report.json").write_text("of the whole", encoding="utf-8")
+    assert run("check", "--instances", 1).exit_code == 0
+    assert (tmp_path / "check" / "report.json").read_text(encoding="utf-8") == "of the whole"
+    assert (tmp_path / "check" / "selected" / "report.json").exists()
+
+
 def test_a_report_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     command = "check", "mirror.conservation", "--instance", "special/crossing", "--jobs", 1

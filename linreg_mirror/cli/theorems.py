@@ -1,5 +1,6 @@
 """The command `theorems`."""
 
+import json
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ def list_theorems(
     theorems: Annotated[
         list[str] | None, typer.Argument(help="Ids or beginnings of ids; default: the whole ledger.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, a list with an object for each.")] = False,
 ) -> None:
     """List the ledger: ids, statements, sources, controls."""
     from linreg_mirror.theorems.check import select
@@ -22,6 +24,21 @@ def list_theorems(
     except ValueError as error:
         raise Refused(error) from None
 
+    if as_json:
+        entries = [
+            {
+                "id": theorem.id,
+                "statement": theorem.statement,
+                "source": str(theorem.source),
+                "kind": theorem.kind,
+                "hypotheses": [hypothesis.name for hypothesis in theorem.hypotheses],
+                "control": theorem.control.description,
+                "expected": theorem.expected.name,
+            }
+            for theorem in chosen
+        ]
+        typer.echo(json.dumps(entries, indent=1))  # not by the console, which would break and colour the lines
+        return
     table = Table(pad_edge=False, show_lines=True)
     for name in ("theorem", "statement", "source", "control"):
         table.add_column(name, overflow="fold")

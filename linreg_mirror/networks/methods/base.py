@@ -83,7 +83,13 @@ class BaseMethod:
         return torch.optim.SGD(self.groups(model, momentum=momentum, weight_decay=weight_decay), lr, momentum)
 
     def groups(self, model: torch.nn.Module, *, momentum: float, weight_decay: float) -> list[dict[str, Any]]:
-        """Return the parameters behind the weights without weight decay, and the others with it."""
+        """Return the parameters behind the weights without weight decay, and the others with it.
+
+        Raises
+        ------
+        ValueError
+            If a number is out of range, or this is another model than the one that the method is attached to.
+        """
         check_momentum(momentum)
         check_nonnegative("weight_decay", weight_decay)
         self._attached()
@@ -179,7 +185,7 @@ class BaseMethod:
 
         Returns
         -------
-        theta, gradients : list of torch.Tensor
+        (list of torch.Tensor, list of torch.Tensor)
             As many of one as of the other; to be changed in place.
 
         Raises
