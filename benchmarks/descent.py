@@ -100,9 +100,7 @@ class _Run:
         return _judge(answer, self.expected)
 
     def _ours(self) -> Answer:
-        run = descent(
-            Problem(self.X, self.y), self.network, self.eta, steps=self.steps, tolerance=0.0, keep=()
-        )  # fmt: skip
+        run = descent(Problem(self.X, self.y), self.network, self.eta, steps=self.steps, tolerance=0.0, keep=())
         return Answer(run.x[-1], True)
 
     def _numpy(self) -> Answer:

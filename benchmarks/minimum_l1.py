@@ -30,9 +30,8 @@ _LIMIT = f"limit at b={_SCALE:g} (ours)"
 def measure(settings: Settings, progress: Callable[[str], None]) -> dict[str, Any]:
     sizes = [(10, 60)] if settings.quick else [(100, 2000), (200, 10000), (500, 5000)]
     rows, bounds = [], []
-    for competitor in _competitors(
-        _problem(5, 20, "planted"), settings.budget
-    ):  # warm-up of what the first call imports
+    tiny = _problem(5, 20, "planted")
+    for competitor in _competitors(tiny, settings.budget):  # warm-up of what the first call imports
         competitor.solve()
     for n, d in sizes:
         progress(f"n={n}, d={d}: what the machine can do")
