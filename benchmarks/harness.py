@@ -145,7 +145,8 @@ def _row(
 def stopped_after(seconds: float, solve: Callable[[], Answer]) -> Answer:
     """Return what `solve` returns in a process of its own, which is killed when its time is up.
 
-    For solvers whose own limit is only looked at between long phases. Raise OverBudget for one that was killed.
+    For solvers whose own limit is only looked at between long phases. Raise OverBudget for one that was killed, and
+    RuntimeError with the words of what it raised.
     """
     forked = multiprocessing.get_context("fork")
     here, there = forked.Pipe(duplex=False)
@@ -153,8 +154,8 @@ def stopped_after(seconds: float, solve: Callable[[], Answer]) -> Answer:
     def work() -> None:
         try:
             there.send(solve())
-        except Exception as error:
-            there.send(error)
+        except Exception as error:  # itself, it might not survive the journey
+            there.send(f"{type(error).__name__}: {error}")
 
     process = forked.Process(target=work)
     process.start()
@@ -168,8 +169,8 @@ def stopped_after(seconds: float, solve: Callable[[], Answer]) -> Answer:
     finally:
         process.kill()
         process.join()
-    if isinstance(answer, Exception):
-        raise answer
+    if isinstance(answer, str):
+        raise RuntimeError(answer)
     return answer
 
 

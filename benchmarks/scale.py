@@ -177,7 +177,8 @@ def whole_run(everything: Sequence[Task], folder: Path, progress: Callable[[str]
     store, started, records, whole = Store(folder), time.perf_counter(), 0, []
     for done, (task, found, _) in enumerate(evaluate(everything, jobs=2, store=store), start=1):
         records += len(found)
-        whole += [len(found) + 1] if task.theorems == everything[0].theorems else []
+        if task.theorems == everything[0].theorems:
+            whole.append(len(found) + len({id.partition(".")[0] for id in task.theorems}))
         if done % max(1, len(everything) // 20) == 0:
             progress(f"{done} of {len(everything)} instances, {time.perf_counter() - started:.0f} s")
     seconds = time.perf_counter() - started

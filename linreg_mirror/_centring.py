@@ -1,4 +1,7 @@
-"""Least squares with an intercept that is not penalised, written as least squares without one."""
+"""Least squares with an intercept that is not penalised, written as least squares without one.
+
+With r the roots of the weights, the best intercept takes from diag(r) X and diag(r) y what is along r.
+"""
 
 from typing import Any
 
@@ -8,41 +11,54 @@ from scipy.sparse.linalg import LinearOperator
 
 from linreg_mirror.losses import Array
 
-_DENSE = 10**7  # entries up to which a sparse X is made dense
 
-
-def centred(X: Any, y: Array, weights: Array | None, need_entries: bool) -> tuple[Any, Array, Array, float]:
-    """Return X and y without what the intercept takes, rows times the roots of their weights, and the means of both.
-
-    A large sparse X becomes an operator, unless its entries are needed.
-    """
-    n, d = X.shape
-    root = np.ones(n) if weights is None else np.sqrt(weights)
-    mean_y = float(np.average(y, weights=weights))
-    if scipy.sparse.issparse(X) and not need_entries and n * d > _DENSE and n > 1:
-        return *_reflected(X, y, root), np.asarray(X.T @ (root**2 / np.sum(root**2))).ravel(), mean_y
+def centred(X: Any, y: Array, weights: Array | None) -> tuple[Array, Array, Array, float]:
+    """Return X and y without their weighted means, rows times the roots of the weights, and the means. X is dense."""
     X = X.toarray() if scipy.sparse.issparse(X) else X
-    mean_X = np.average(X, axis=0, weights=weights)  # of equal numbers exactly the same
+    mean_X, mean_y = np.average(X, axis=0, weights=weights), float(np.average(y, weights=weights))
+    constant = np.ptp(X, axis=0) == 0
+    mean_X[constant] = X[0, constant]  # to the last bit
+    root = np.ones(len(y)) if weights is None else np.sqrt(weights)
     return root[:, None] * (X - mean_X), root * (y - mean_y), mean_X, mean_y
 
 
-def _reflected(X: Any, y: Array, root: Array) -> tuple[Any, Array]:
-    """Return diag(root) X as an operator, and root * y, without their parts along root, which the best intercept takes.
+def reflected(X: Any, y: Array, weights: Array | None) -> tuple[Any, Array, Array, float]:
+    """Return the same for a sparse X with two positive weights or more, as an operator that keeps X as it is.
 
-    A reflection takes root to the first axis, whose row is left out.
+    A reflection takes r to an axis, and the row of that axis is left out; rows of weight 0 are left out, too.
     """
+    if weights is not None:
+        X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
+    X = _without_constants(X)
     n, d = X.shape
-    axis = root / np.linalg.norm(root) + np.eye(1, n)[0]  # of a root that is not negative: nothing cancels
+    root = np.ones(n) if weights is None else np.sqrt(weights)
+    share = root**2 / np.sum(root**2)
+    k = int(np.argmax(root))
+    axis = root / np.linalg.norm(root)
+    axis[k] += 1.0
     axis /= np.linalg.norm(axis)
 
     def reflect(v: Array) -> Array:
         return v - 2 * (axis @ v) * axis
 
     def forward(x: Array) -> Array:
-        return reflect(root * (X @ x.ravel()))[1:]
+        return np.delete(reflect(root * (X @ x.ravel())), k)
 
     def backward(s: Array) -> Array:
-        return X.T @ (root * reflect(np.append(0.0, s)))
+        return X.T @ (root * reflect(np.insert(s.ravel(), k, 0.0)))
 
     operator = LinearOperator((n - 1, d), matvec=forward, rmatvec=backward, dtype=float)  # pyright: ignore[reportCallIssue]
-    return operator, reflect(root * y)[1:]
+    return operator, np.delete(reflect(root * y), k), np.asarray(X.T @ share).ravel(), float(share @ y)
+
+
+def _without_constants(X: Any) -> Any:
+    """Return X with zeros in place of columns that hold one number throughout: reflecting would leave its rounding."""
+    X = scipy.sparse.csc_array(X)
+    full = np.flatnonzero(np.diff(X.indptr) == X.shape[0])
+    entries = X[:, full].toarray()
+    constant = full[np.ptp(entries, axis=0) == 0] if full.size else full
+    if not constant.size:
+        return X
+    keep = np.ones(X.shape[1])
+    keep[constant] = 0.0
+    return X @ scipy.sparse.diags_array(keep)

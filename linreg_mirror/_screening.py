@@ -84,7 +84,7 @@ class Screening:
         self.sigma, self.s = sigma, self.s + step * slopes
         self.s[arrived] = np.where(slopes[arrived] > 0, self.t_plus[arrived], -self.t_minus[arrived])
         self._pace = _FADING * self._pace + (1 - _FADING) * float(np.linalg.norm(move))
-        if self._radius == np.inf and np.prod(self._fit.X.shape) > _WORTH_IT:
+        if self._radius == np.inf and self._fit.X.size > _WORTH_IT:  # of a sparse X, its entries
             self._narrow()
         return True
 

@@ -1,6 +1,7 @@
 """The scikit-learn face: linear regression by a mirror flow, with `fit`, `predict` and `score`."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils import validation as sk
 
 from linreg_mirror._arguments import as_real_array, check_integer
-from linreg_mirror._centring import centred
+from linreg_mirror._centring import centred, reflected
 from linreg_mirror.descent import descent
 from linreg_mirror.limits import limit
 from linreg_mirror.losses import Array
@@ -23,6 +24,7 @@ from linreg_mirror.stability import largest_stable_step
 from linreg_mirror.trajectory import Status
 
 _SCALE = 1e-6  # as of the command `solve`
+_SMALL, _LARGE = 10**7, 25 * 10**7  # entries of a sparse X up to which it is made dense at once, and at all
 
 # Parameters that not every solver uses: their defaults, which all of them take, and who does.
 _USED_BY = {
@@ -107,8 +109,10 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
     Notes
     -----
     Woodworth et al. (arXiv 2002.09277) for the scale; Mask in the Mirror (arXiv 2408.09966), Theorem 2.3, for "limit".
-    For several targets wrap it into `sklearn.multioutput.MultiOutputRegressor`. Sparse X stays sparse, but for a dense
-    copy in `fit` where an intercept meets "saddles", batches, or no more than 10^7 entries, zeros included.
+    For several targets wrap it into `sklearn.multioutput.MultiOutputRegressor`. Sparse X stays sparse without
+    intercept. With one, X of up to 10^7 entries, zeros included, is made dense in `fit`, as it is for "saddles" and for
+    batches; larger ones stay sparse, but for those of up to 25 10^7 entries that have no fewer samples than features,
+    or dependent samples.
 
     Examples
     --------
@@ -195,17 +199,11 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
                 f"sample_weight must be >= 0 and not all zero, got {weights.min():g} to {weights.max():g}: leave out "
                 "the samples that are not to count"
             )
-        mean_X, mean_y = np.zeros(X.shape[1]), 0.0
-        if self.fit_intercept:
-            need_entries = self.solver == "saddles" or self.batch_size is not None
-            X, y, mean_X, mean_y = centred(X, y, weights, need_entries)
-        elif weights is not None:
-            root = np.sqrt(weights)
-            X, y = scipy.sparse.diags_array(root) @ X, root * y
-        problem = Problem(X, y)
-        self.coef_, solved, steps = self._solve(problem)
-        self.intercept_ = float(mean_y - mean_X @ self.coef_)
-        self.n_iter_, self.status_, self.certificate_ = steps, solved.status, solved.certificate
+        form, *others = self._forms(X, weights)
+        solved = self._solve_as(form, X, y, weights)
+        if solved.status is Status.not_certified and others:
+            solved = self._solve_as(others[0], X, y, weights)
+        self.n_iter_, self.status_, self.certificate_ = solved.stats.steps, solved.status, solved.certificate
         if self.status_ not in (Status.converged, Status.inconsistent, Status.until_reached):
             warnings.warn(f"{self.status_}. {_advice(solved)}", ConvergenceWarning, stacklevel=2)
         return self
@@ -252,11 +250,31 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
                     f'{name} out, or write solver="{solvers[0]}"'
                 )
 
-    def _solve(self, problem: Problem) -> tuple[Array, Any, int]:
-        """Return the coefficients, what the solver returned, and how many steps it took."""
+    def _forms(self, X: Any, weights: Array | None) -> list[Callable[..., tuple[Any, Array, Array, float]]]:
+        """Return how to write the data without an intercept, and how else if what is found so is no answer."""
+        if not self.fit_intercept:
+            return [_weighted]
+        n, d = X.shape
+        reads_entries = self.solver == "saddles" or self.batch_size is not None
+        samples = n if weights is None else np.count_nonzero(weights)
+        if not scipy.sparse.issparse(X) or reads_entries or n * d <= _SMALL or samples < 2:
+            return [centred]
+        if n * d > _LARGE:
+            return [reflected]
+        return [reflected, centred] if n < d else [centred]
+
+    def _solve_as(self, form: Callable[..., Any], X: Any, y: Array, weights: Array | None) -> Any:
+        """Set the coefficients, and return what the solver returned."""
+        A, b, mean_X, mean_y = form(X, y, weights)
+        self.coef_, solved = self._solve(Problem(A, b))
+        self.intercept_ = float(mean_y - mean_X @ self.coef_)
+        return solved
+
+    def _solve(self, problem: Problem) -> tuple[Array, Any]:
+        """Return the coefficients, and what the solver returned."""
         if self.solver == "saddles":
             path = saddles(problem)
-            return path.solution.x, path, path.stats.steps
+            return path.solution.x, path
         network, schedule = self._network(problem.d), as_schedule(self.schedule)
         tolerance: dict[str, Any] = {} if self.tol is None else {"tolerance": self.tol}
         if self.solver == "limit":
@@ -267,7 +285,7 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
                     f'schedules.SwitchedOff({schedule!r}, at=10.0), or solver="descent"'
                 )
             solution = limit(problem, network, float(schedule.integral(0, np.inf)), **tolerance)
-            return solution.x, solution, solution.stats.steps
+            return solution.x, solution
         budget: dict[str, Any] = {} if self.max_iter is None else {"steps": self.max_iter}
         step_size = self._stable_step(problem, network, schedule) if self.step_size is None else self.step_size
         rng = None
@@ -277,7 +295,7 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
             problem, network, step_size, schedule, batch_size=self.batch_size, momentum=self.momentum, rng=rng,
             **tolerance, **budget,
         )  # fmt: skip
-        return run.x[-1], run, run.stats.steps
+        return run.x[-1], run
 
     def _network(self, d: int) -> Hadamard | Power:
         check_integer("depth", self.depth, least=2)
@@ -314,6 +332,12 @@ def _advice(solved: Any) -> str:
     if solved.status is Status.diverged:
         return f"It is {solved.largest_stable_step:.3g} here; step_size=None chooses a stable one."
     return f"The certificate_ is {solved.certificate}."
+
+
+def _weighted(X: Any, y: Array, weights: Array | None) -> tuple[Any, Array, Array, float]:
+    root = np.ones(len(y)) if weights is None else np.sqrt(weights)
+    X = X if weights is None else scipy.sparse.diags_array(root) @ X
+    return X, root * y, np.zeros(X.shape[1]), 0.0
 
 
 def _validate_data(estimator: Any, *arguments: Any, **options: Any) -> Any:

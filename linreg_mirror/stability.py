@@ -129,6 +129,8 @@ class _Weighted:
         if n <= 2:
             return float(np.linalg.eigvals(np.stack([times(row) for row in np.eye(n)], axis=1)).real.max())
         start = np.random.default_rng(0).standard_normal(n)
+        if not times(start).any():
+            return 0.0
         kernel = LinearOperator((n, n), matvec=times, dtype=float)  # pyright: ignore[reportCallIssue]
         return float(np.max(eigsh(kernel, k=1, which="LA", v0=start, return_eigenvectors=False)))
 

@@ -83,7 +83,7 @@ def test_a_solver_in_its_own_process_answers_or_says_why_not():
     answer = stopped_after(60, lambda: Answer(np.arange(3.0), True, counts={"process": os.getpid()}))
     assert answer.x.tolist() == [0, 1, 2]
     assert answer.counts["process"] != os.getpid()
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(RuntimeError, match=r"^ZeroDivisionError: "):
         stopped_after(60, lambda: Answer(np.full(1, 1 // 0), True))
     with pytest.raises(ChildProcessError, match="died without an answer"):
         stopped_after(60, lambda: Answer(np.full(1, os._exit(9)), True))
@@ -104,7 +104,7 @@ def test_scale_counts_right_and_says_what_it_assumes(tmp_path):
     tables = result["tables"]
     all_of_them = {line[""]: line["value"] for line in tables["All 6 instances, two processes"]}
     evaluated = all_of_them["of these the hypotheses hold"]
-    assert all_of_them["files"] == evaluated + 6 < all_of_them["pairs of theorem and instance"]
+    assert evaluated < all_of_them["files"] < all_of_them["pairs of theorem and instance"]
     seconds = {row["competitor"]: row["seconds"] for row in result["rows"]}
     for line, one in zip(tables["Efficiency"], ("this process", "Dask workers, 1"), strict=True):
         speedup = seconds[one] / seconds[f"{line['engine']}, 2"]

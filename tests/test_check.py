@@ -406,26 +406,45 @@ def test_a_shard_tells_what_fails_in_it(enter, tmp_path):
     assert sum(finding.control is not None for finding in findings) == 1
 
 
-def test_what_hypotheses_rule_out_has_one_file_an_instance(tmp_path):
+def test_what_hypotheses_rule_out_has_one_file_an_instance_and_group(tmp_path):
     names = ["planted/plain/0", "planted/constant/0"]
     first = check(["mirror", "spred"], instances=names, store=Store(tmp_path))
     kept = [settings for settings, _ in Store(tmp_path).records() if settings["what"] == "check"]
     evaluated = sum(len(finding.records) + (finding.control is not None) for finding in first)
     assert len(kept) == evaluated
-    lists = {s["instance"]: record["unmet"] for s, record in Store(tmp_path).records() if s["what"] == "hypotheses"}
-    assert set(names) <= set(lists)
-    for name in names:
+    lists = {
+        (settings["instance"], settings["group"]): record["unmet"]
+        for settings, record in Store(tmp_path).records()
+        if settings["what"] == "hypotheses"
+    }
+    assert set(lists) == {(name, group) for name in names for group in ("mirror", "spred")}
+    for (name, group), unmet in lists.items():
         subject = instance(name)
-        assert set(lists[name]) == {t.id for t in REGISTRY.values() if not t.applies_to(subject)}
+        of_group = [t for t in REGISTRY.values() if t.id.startswith(f"{group}.")]
+        assert set(unmet) == {t.id for t in of_group if not t.applies_to(subject)}
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert without_seconds(check(["mirror", "spred"], instances=names, store=Store(tmp_path))) == without_seconds(first)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
 
 
 def test_a_theorem_that_is_new_since_the_hypotheses_were_listed_is_evaluated(enter, tmp_path):
-    check(["mirror"], instances=HERE, store=Store(tmp_path))
+    enter(good, "test.older")
+    check(["test"], instances=HERE, store=Store(tmp_path))
     enter(good)
+    check(["test"], instances=HERE, store=Store(tmp_path))
     for _ in range(2):
-        findings = check(["mirror", "test.temporary"], instances=HERE, store=Store(tmp_path))
-        (new,) = (finding for finding in findings if finding.theorem.id == "test.temporary")
-        assert [record.instance for record in new.records] == sorted(HERE)
+        findings = {finding.theorem.id: finding for finding in check(["test"], instances=HERE, store=Store(tmp_path))}
+        assert [record.instance for record in findings["test.temporary"].records] == sorted(HERE)
+
+
+def test_a_fresh_check_forgets_what_hypotheses_once_ruled_out(enter, tmp_path):
+    enter(good, "test.other")
+    enter(good, hypotheses=(Hypothesis("never", lambda it: False),))
+    both = ["test.temporary", "test.other"]
+    found = {finding.theorem.id: finding for finding in check(both, instances=HERE, store=Store(tmp_path))}
+    assert not found["test.temporary"].records
+    enter(good)  # the same theorem, its hypothesis mended, which no fingerprint of the package's code tells
+    (mended,) = check(["test.temporary"], instances=HERE, store=Store(tmp_path), fresh=True)
+    assert len(mended.records) == len(HERE)
+    (again,) = check(["test.temporary"], instances=HERE, store=Store(tmp_path))
+    assert without_seconds([again]) == without_seconds([mended])

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import linreg_mirror
-from linreg_mirror import MirrorRegressor, Status, _centring, schedules
+from linreg_mirror import MirrorRegressor, Status, estimator, schedules
 
 CHECKS = parametrize_with_checks(
     [
@@ -152,30 +152,71 @@ def test_sparse_and_dense_data_have_the_same_answer(parameters, weighted):
     np.testing.assert_allclose(X @ sparse, y, rtol=1e-6)
 
 
+def weights_of(kind, n):
+    """No weights, some of them 0, the first 0, one that is next to nothing, or only one."""
+    rng = np.random.default_rng(4)
+    return {
+        "none": None,
+        "some 0": rng.integers(0, 3, n).astype(float),
+        "first 0": np.append(0.0, rng.uniform(0.5, 2, n - 1)),
+        "first vanishing": np.append(1e-20, rng.uniform(0.5, 2, n - 1)),
+        "only one": np.eye(1, n, 3)[0],
+    }[kind]
+
+
 @pytest.mark.parametrize(
     "parameters", [{"scale": 0.1}, {"depth": 3, "scale": 0.1}, {"solver": "descent", "scale": 0.1}, {"scale": 1e-6}]
 )
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("n", [6, 60])
-def test_a_large_sparse_matrix_stays_sparse_with_an_intercept(parameters, weighted, n, monkeypatch):
-    X, y = data(n=n)
+@pytest.mark.parametrize("kind", ["none", "some 0", "first 0", "only one"])
+@pytest.mark.parametrize("form", [scipy.sparse.csr_array, scipy.sparse.csc_matrix])
+def test_a_large_sparse_matrix_stays_sparse_with_an_intercept(parameters, kind, form, monkeypatch):
+    X, y = data()
     X[np.abs(X) < 1] = 0
-    weights = np.random.default_rng(4).integers(0, 3, n).astype(float) if weighted else None
+    X[:, 4] = 0.1  # constant
+    weights = weights_of(kind, len(y))
     dense = MirrorRegressor(**parameters).fit(X, y + 3, weights)
-    given = scipy.sparse.csr_array(X)
-    monkeypatch.setattr(_centring, "_DENSE", 0)
-    monkeypatch.setattr(scipy.sparse.csr_array, "toarray", None)  # whoever asks for it fails
+    given = form(X)
+    monkeypatch.setattr(estimator, "_SMALL", 0)
+    if kind != "only one":
+        monkeypatch.setattr(estimator, "centred", None)  # whoever asks for it fails
     sparse = MirrorRegressor(**parameters).fit(given, y + 3, weights)
     np.testing.assert_allclose(sparse.coef_, dense.coef_, atol=1e-7)
+    assert sparse.coef_[4] == 0
     assert sparse.intercept_ == pytest.approx(dense.intercept_, abs=1e-7)
     assert sparse.status_ is dense.status_
     assert sparse.certificate_.valid
+    np.testing.assert_array_equal(given.toarray(), X)
+
+
+@pytest.mark.parametrize("case", ["dependent samples", "first vanishing", "more samples than features"])
+def test_what_only_a_dense_copy_solves_gets_one(case, monkeypatch):
+    rng = np.random.default_rng(5)
+    X, y = rng.standard_normal((12, 30)), rng.standard_normal(12)
+    if case == "dependent samples":
+        X = rng.standard_normal((12, 3)) @ rng.standard_normal((3, 30))
+    if case == "more samples than features":
+        X = rng.standard_normal((12, 5)) * np.exp(3 * rng.standard_normal(5))
+    weights = weights_of(case if case == "first vanishing" else "none", 12)
+    dense = MirrorRegressor().fit(X, y, weights)
+    monkeypatch.setattr(estimator, "_SMALL", 0)
+    sparse = MirrorRegressor().fit(scipy.sparse.csr_array(X), y, weights)
+    np.testing.assert_allclose(sparse.coef_, dense.coef_, atol=1e-9)
+    assert sparse.status_ is dense.status_
+    assert sparse.certificate_.valid
+
+
+def test_columns_that_are_all_constant_leave_the_mean(monkeypatch):
+    monkeypatch.setattr(estimator, "_SMALL", 0)
+    for solver in ({}, {"solver": "descent", "scale": 0.1}):
+        model = MirrorRegressor(**solver).fit(scipy.sparse.csr_array(np.full((4, 6), 0.1)), [1.0, 2.0, 3.0, 4.0])
+        assert not model.coef_.any()
+        assert model.intercept_ == 2.5
 
 
 @pytest.mark.parametrize("parameters", [{"solver": "saddles"}, {"solver": "descent", "batch_size": 4, "scale": 0.1}])
 def test_solvers_that_read_entries_get_them(parameters, monkeypatch):
     X, y = data()
-    monkeypatch.setattr(_centring, "_DENSE", 0)
+    monkeypatch.setattr(estimator, "_SMALL", 0)
     model = MirrorRegressor(random_state=0, **parameters).fit(scipy.sparse.csr_array(X), y)
     np.testing.assert_allclose(model.predict(X), y, atol=1e-6)
 

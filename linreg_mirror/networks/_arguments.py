@@ -5,13 +5,12 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
+from linreg_mirror._arguments import is_number
 
 
 def check_range(name: str, value: Any, least: float, most: float, instead: str) -> None:
     """Raise ValueError unless `value` is a finite number from `least` to `most`, and say what to write instead."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not (number and math.isfinite(value) and least <= value <= most):
+    if not (is_number(value) and math.isfinite(value) and least <= value <= most):
         bounds = [f">= {least:g}"] * (least > -math.inf) + [f"<= {most:g}"] * (most < math.inf)
         expected = " ".join(["a finite number", " and ".join(bounds)]).strip()
         raise ValueError(f"{name} must be {expected}, got {value!r}: write {name}={instead}")
@@ -35,7 +34,7 @@ def check_keep(share: Any) -> None:
     ValueError
         If it is none.
     """
-    if isinstance(share, bool) or not (isinstance(share, int | float | np.number) and 0 < share <= 1):
+    if not (is_number(share) and 0 < share <= 1):
         raise ValueError(
             f"keep is a share of the weights, above 0 and at most 1, got {share!r}: for a sparsity of 95 % write 0.05"
         )

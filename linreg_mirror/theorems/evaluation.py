@@ -1,6 +1,7 @@
 """Evaluates theorems on many instances, several processes at once, and keeps what each of them gave."""
 
 import time as clock
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from linreg_mirror._blas import one_thread
 from linreg_mirror.store import Store
 from linreg_mirror.sweeps import Failure, Settings, Shard, sweep
-from linreg_mirror.theorems.instance import instance
+from linreg_mirror.theorems.instance import Instance, instance
 from linreg_mirror.theorems.ledger import REGISTRY, Evidence
 
 _HYPOTHESES = "hypotheses"
@@ -35,10 +36,9 @@ class Task:
 
     @property
     def settings(self) -> list[Settings]:
-        """What identifies each evaluation, and before them that of hypotheses where several are tested."""
+        """What identifies each evaluation."""
         asked = [(name, False) for name in self.theorems] + [(name, True) for name in self.controls]
-        hypotheses = [_hypotheses(self.instance)] if len(self.theorems) > 1 else []
-        return hypotheses + [
+        return [
             {"what": "check", "theorem": name, "instance": self.instance, "control": control} for name, control in asked
         ]
 
@@ -83,8 +83,9 @@ def evaluate(
     raises becomes a record with the error, and the others go on.
     """
     by_name = {task.instance: task for task in tasks}
-    groups = {task.instance: task.settings for task in tasks}
-    store = None if store is None else _Evaluations(store.root)
+    listed = store is not None
+    groups = {task.instance: [*(_hypotheses(task, fresh) if listed else ()), *task.settings] for task in tasks}
+    store = _Evaluations(store) if store is not None else None
     for name, results in sweep(_evaluated, groups, jobs=jobs, store=store, fresh=fresh, shard=shard):
         records, missing = [], []
         for part, result in zip(groups[name], results, strict=True):
@@ -108,8 +109,7 @@ def _evaluated(parts: Sequence[Settings]) -> list[dict | Failure]:
     with one_thread():
         for part in parts:
             if part["what"] == _HYPOTHESES:
-                unmet = [name for name, theorem in REGISTRY.items() if not theorem.may_apply_to(subject)]
-                results.append({"unmet": unmet})
+                results.append({"unmet": _unmet(part["group"], subject)})
                 continue
             theorem = REGISTRY[part["theorem"]]
             started = clock.perf_counter()
@@ -127,36 +127,51 @@ def _evaluated(parts: Sequence[Settings]) -> list[dict | Failure]:
     return results
 
 
-def _hypotheses(name: str) -> Settings:
-    """Identify which hypotheses an instance does not meet: those of all theorems, in one result."""
-    return {"what": _HYPOTHESES, "instance": name}
+# Most theorems do not apply to most instances, and a file for each such pair would be four files of five. So one file
+# for each instance and group of theorems lists those whose hypotheses it does not meet.
+
+
+def _group(theorem: str) -> str:
+    return theorem.partition(".")[0]
+
+
+def _hypotheses(task: Task, fresh: bool) -> Iterator[Settings]:
+    """Identify the lists that are wanted: of groups of which several theorems are asked for; if `fresh`, of all."""
+    for group, count in Counter(map(_group, task.theorems)).items():
+        if count > 1 or fresh:
+            yield {"what": _HYPOTHESES, "instance": task.instance, "group": group}
+
+
+def _unmet(group: str, subject: Instance) -> list[str]:
+    return [name for name, theorem in REGISTRY.items() if _group(name) == group and not theorem.may_apply_to(subject)]
 
 
 class _Evaluations(Store):
-    """Results of single evaluations, but for those that hypotheses rule out: one file an instance lists them.
+    """A store of evaluations that takes what hypotheses rule out from such lists, and keeps no files of it."""
 
-    Most theorems do not apply to most instances, and a file for each such pair would be four files of five.
-    """
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
+    def __init__(self, store: Store) -> None:
+        super().__init__(store.root)
+        self._store = store
         self._latest: tuple[Settings, frozenset[str]] = {}, frozenset()
 
     def load(self, settings: Mapping[str, Any]) -> dict[str, Any] | None:
-        return {"evidence": None, "seconds": 0.0} if self._ruled_out(settings) else super().load(settings)
+        return {"evidence": None, "seconds": 0.0} if self._ruled_out(settings) else self._store.load(settings)
 
     def save(self, settings: Mapping[str, Any], record: Mapping[str, Any]) -> Path:
         if settings["what"] == _HYPOTHESES:
             self._latest = settings, frozenset(record["unmet"])
         elif record["evidence"] is None and self._ruled_out(settings):
-            return self.path(self._latest[0])
-        return super().save(settings, record)
+            return self._store.path(self._latest[0])
+        return self._store.save(settings, record)
 
     def _ruled_out(self, settings: Mapping[str, Any]) -> bool:
         if settings["what"] == _HYPOTHESES or settings["control"]:
             return False
-        wanted = {**_hypotheses(settings["instance"]), "code": settings["code"]}
-        if self._latest[0] != wanted:  # results of an instance come one after the other
-            record = super().load(wanted)
+        theorem = settings["theorem"]
+        wanted = {
+            "what": _HYPOTHESES, "instance": settings["instance"], "group": _group(theorem), "code": settings["code"]
+        }  # fmt: skip
+        if self._latest[0] != wanted:  # results of an instance, and of a group, come one after the other
+            record = self._store.load(wanted)
             self._latest = wanted, frozenset(record["unmet"] if record else ())
-        return settings["theorem"] in self._latest[1]
+        return theorem in self._latest[1]
