@@ -151,7 +151,7 @@ def test_weight_decay_is_on_all_but_gates(name, free):
         ("powerprop", {"exponent": 0.5}, "exponent must be a finite number >= 1 and <= 100, got 0.5: write exponent=2"),
         ("powerprop", {"exponent": math.inf}, "exponent must be a finite number >= 1 and <= 100, got inf"),
         ("cs", {"alpha": -1}, "alpha must be a finite number >= 0, got -1"),
-        ("cs", {"s_init": -50}, "s_init must be a finite number >= -10, got -50"),
+        ("cs", {"s_init": -50}, "s_init must be a finite number >= -10 and <= 10000, got -50"),
         ("cs", {"steepness": 0.5}, "steepness must be a finite number >= 1, got 0.5"),
         ("cs", {"epochs": 0}, "epochs must be an integer >= 1"),
         ("str", {"s_init": -math.inf}, "s_init must be a finite number, got -inf: write s_init=-10"),

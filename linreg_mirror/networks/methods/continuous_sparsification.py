@@ -55,7 +55,7 @@ class ContinuousSparsification(BaseMethod):
     alpha : float
         Strength of the penalty.
     s_init : float
-        s at the start, at least -10. Where sigmoid(s) rounds to 1, training is dense.
+        s at the start, from -10 to 10^4. Where sigmoid(s) rounds to 1, training is dense.
     steepness : float
         beta in the last epoch, at least 1.
 
@@ -81,7 +81,7 @@ class ContinuousSparsification(BaseMethod):
     def __init__(self, *, epochs: int, alpha: float, s_init: float = 0.0, steepness: float = 200.0) -> None:
         super().__init__(alpha)
         check_integer("epochs", epochs, 1)
-        check_range("s_init", s_init, -10, math.inf, "0 or the like")
+        check_range("s_init", s_init, -10, 1e4, "0 or the like")  # half precision holds no more
         check_range("steepness", steepness, 1, math.inf, "200 or the like")
         self.epochs, self.s_init, self.steepness = epochs, float(s_init), float(steepness)
         self.epoch = 0
