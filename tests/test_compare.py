@@ -9,6 +9,8 @@ from scipy import stats
 
 torch = pytest.importorskip("torch")
 
+from filelock import FileLock  # noqa: E402
+
 from linreg_mirror.networks import compare as module  # noqa: E402
 from linreg_mirror.networks.compare import as_table, best, compare, draw, intervals  # noqa: E402
 from linreg_mirror.networks.recipes import Comparison, Entry, Recipe  # noqa: E402
@@ -128,3 +130,23 @@ def test_the_command_says_that_there_is_nothing_to_compare(command):
     result = command("compare", "dense-digits")
     assert result.exit_code == 2, result.output
     assert "has no methods" in result.output
+
+
+def test_a_run_that_another_process_has_under_way_is_waited_for(compared, tmp_path, monkeypatch):
+    comparison, _, rows = compared
+    one = Comparison(comparison.entries[:1])
+    folder = run_folder(one.entries[0].recipe, tmp_path)
+    folder.mkdir(parents=True)
+    theirs = FileLock(folder / ".lock")
+    theirs.acquire()
+    waited = []
+
+    def patience(seconds):
+        waited.append(seconds)
+        if len(waited) == 3:
+            theirs.release()
+
+    monkeypatch.setattr(module.time, "sleep", patience)
+    found = compare(one, results=tmp_path)
+    assert found == [row for row in rows if (row["label"], row["seed"]) == (found[0]["label"], found[0]["seed"])]
+    assert len(waited) == 3

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,11 +18,13 @@ from scipy import stats
 
 from linreg_mirror.doctor import environment
 from linreg_mirror.networks.checkpoints import write_text
-from linreg_mirror.networks.recipes import Comparison, Entry
-from linreg_mirror.networks.runs import Record, run_folder
+from linreg_mirror.networks.recipes import Comparison, Entry, Recipe
+from linreg_mirror.networks.runs import Record, Run, run_folder
 from linreg_mirror.networks.train import Diverged, train
 
 Row = dict[str, Any]
+
+_PATIENCE = 1.0  # seconds between two looks at whether another process has finished
 
 
 def compare(
@@ -48,7 +51,7 @@ def compare(
     device : str
         Of all runs.
     progress : callable
-        Called with (done, total, label) after each run.
+        Called with (done, total, label) after each run. Runs that another process has under way are waited for.
 
     Returns
     -------
@@ -77,7 +80,7 @@ def _run(folder: Path, entries: Sequence[Entry], data_directory: Path | None, de
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        run = train(recipe, folder=folder, data_directory=data_directory, device=device)
+        run = _trained(recipe, folder=folder, data_directory=data_directory, device=device)
     except Diverged as error:
         # The whole path means nothing to those who read the table on another machine.
         message = str(error).replace(str(folder), folder.name)
@@ -95,6 +98,15 @@ def _run(folder: Path, entries: Sequence[Entry], data_directory: Path | None, de
         for entry in entries
         for keep in entry.keep
     ]  # fmt: skip
+
+
+def _trained(recipe: Recipe, **options: Any) -> Run:
+    """Train, once no other process has the run under way: another comparison may want it, too."""
+    while True:
+        try:
+            return train(recipe, **options)
+        except BlockingIOError:
+            time.sleep(_PATIENCE)
 
 
 def _measured(record: Record) -> Row:
