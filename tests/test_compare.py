@@ -146,7 +146,7 @@ def test_a_run_that_another_process_has_under_way_is_waited_for(compared, tmp_pa
         if len(waited) == 3:
             theirs.release()
 
-    monkeypatch.setattr(module.time, "sleep", patience)
+    monkeypatch.setattr(module, "sleep", patience)
     found = compare(one, results=tmp_path)
     assert found == [row for row in rows if (row["label"], row["seed"]) == (found[0]["label"], found[0]["seed"])]
     assert len(waited) == 3

@@ -2,10 +2,10 @@
 
 import json
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -106,7 +106,7 @@ def _trained(recipe: Recipe, **options: Any) -> Run:
         try:
             return train(recipe, **options)
         except BlockingIOError:
-            time.sleep(_PATIENCE)
+            sleep(_PATIENCE)
 
 
 def _measured(record: Record) -> Row:
