@@ -53,12 +53,6 @@ def reflected(X: Any, y: Array, weights: Array | None) -> tuple[Any, Array, Arra
 
 def _without_constants(X: Any) -> Any:
     """Return X with zeros in place of columns that hold one number throughout: reflecting would leave its rounding."""
-    X = scipy.sparse.csc_array(X)
-    full = np.flatnonzero(np.diff(X.indptr) == X.shape[0])
-    entries = X[:, full].toarray()
-    constant = full[np.ptp(entries, axis=0) == 0] if full.size else full
-    if not constant.size:
-        return X
-    keep = np.ones(X.shape[1])
-    keep[constant] = 0.0
-    return X @ scipy.sparse.diags_array(keep)
+    high, low = (np.ravel(extreme(axis=0).toarray()) for extreme in (X.max, X.min))
+    constant = (high == low) & (high != 0)
+    return X @ scipy.sparse.diags_array(1.0 - constant) if constant.any() else X

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
-from training import whole_and_parts  # noqa: E402
+from training import trained, whole_and_parts  # noqa: E402
 
 from linreg_mirror.networks import gates, methods  # noqa: E402
 from linreg_mirror.networks.methods import L0, Dense, DepL0  # noqa: E402
@@ -59,17 +59,7 @@ def examples(count=20):
 
 
 def steps(method, model, optimizer, count, lr=0.05):
-    """Take steps with all examples; three steps are an epoch."""
-    x, y = examples()
-    for step in range(count):
-        optimizer.zero_grad()
-        outputs = model(x)
-        cross_entropy(outputs, y).backward()
-        method.before_step(lr)
-        optimizer.step()
-        method.after_step(lr)
-        if step % 3 == 2:
-            method.after_epoch((outputs.argmax(1) == y).double().mean().item())
+    trained(method, model, count, lr, optimizer=optimizer, data=examples())
 
 
 def attached(method, model, lr=0.05, momentum=0.9, weight_decay=0.01):

@@ -36,9 +36,9 @@ def examples(dtype=torch.float32, count=20):
     return torch.tensor(rng.standard_normal((count, 6)), dtype=dtype), torch.tensor(rng.integers(3, size=count))
 
 
-def trained(method, model, steps=20, lr=0.05, weight_decay=0.01, optimizer=None, each=lambda: None):
+def trained(method, model, steps=20, lr=0.05, weight_decay=0.01, optimizer=None, each=lambda: None, data=None):
     """Attach, unless there is an optimiser, and take steps with all examples; three steps are an epoch."""
-    x, y = examples(next(model.parameters()).dtype)
+    x, y = examples(next(model.parameters()).dtype) if data is None else data
     if optimizer is None:
         method.attach(model)
         optimizer = method.optimizer(model, lr=lr, momentum=0.9, weight_decay=weight_decay)
