@@ -40,17 +40,17 @@ coverage: $(VENV)/.installed-test  ## run the tests and list what they miss; cor
 	$(BIN)/python -m coverage report --fail-under=90 --include='sketching/*'
 
 mutants: $(VENV)/.installed-test  ## put wrong formulas in place of right ones; each must be caught
-	$(BIN)/python -m tests.mutants $(ARGS)
+	$(BIN)/python -m tools.mutants $(ARGS)
 
 torture: $(VENV)/.installed-test  ## kill commands, fill disks, damage files, feed hostile arrays; ARGS: --rounds 10
-	LINREG_MIRROR_HOSTILE_EXAMPLES=100 $(PYTEST) -q -n 2 tests/test_hostile.py tests/test_hostile_sketching.py tests/test_hostile_networks.py
-	$(BIN)/python -m tests.torture $(ARGS)
+	LINREG_MIRROR_HOSTILE_EXAMPLES=100 $(PYTEST) -q -n 2 tests/product/test_hostile.py tests/sketching/test_hostile.py tests/networks/test_hostile.py
+	$(BIN)/python -m tools.torture $(ARGS)
 
 shuffle: $(VENV)/.installed-test  ## run the tests in random order, in two processes; ARGS: --random-order-seed=7
 	$(PYTEST) -n 2 --random-order $(ARGS)
 
 mutation: $(VENV)/.installed-mutation  ## change operators and constants; tests must notice 90 %; ARGS=--all for every change
-	$(BIN)/python -m tests.mutation $(ARGS)
+	$(BIN)/python -m tools.mutation $(ARGS)
 
 bench: $(VENV)/.installed-test  ## measure against peers; ARGS go to `python -m benchmarks`
 	$(BIN)/python -m benchmarks $(ARGS)

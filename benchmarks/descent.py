@@ -15,12 +15,11 @@ import numba
 import numpy as np
 
 from benchmarks.harness import Answer, Array, Competitor, Judgement, Settings, compare, fastest
-from linreg_mirror._kernels import residual_and_gradient
-from linreg_mirror.descent import descent
-from linreg_mirror.descents import descents
 from linreg_mirror.parametrizations import Hadamard
-from linreg_mirror.problem import Problem
-from linreg_mirror.stepping import aligned
+from linreg_mirror.problems import Problem
+from linreg_mirror.solvers.discrete import descent, descents
+from linreg_mirror.solvers.discrete.kernels import residual_and_gradient
+from linreg_mirror.solvers.discrete.steppers import aligned
 
 _SCALE = 0.1
 _ERROR = 1e-10

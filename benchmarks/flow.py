@@ -15,12 +15,11 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from benchmarks.harness import Answer, Array, Competitor, Judgement, OverBudget, Settings, compare
-from linreg_mirror.flow import flow
-from linreg_mirror.instances import planted_sparse
-from linreg_mirror.limits import limit
 from linreg_mirror.parametrizations import Hadamard
-from linreg_mirror.problem import Problem
-from linreg_mirror.trajectory import Status
+from linreg_mirror.problems import Problem, planted_sparse
+from linreg_mirror.solvers import Status
+from linreg_mirror.solvers.continuous import flow
+from linreg_mirror.solvers.limit import limit
 
 _STATIONARITY = 1e-9
 _NEVER = 1e15

@@ -24,7 +24,7 @@ from rich.markup import escape
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from linreg_mirror.doctor import environment
+from linreg_mirror.runtime.environment import environment
 
 Array = np.ndarray
 

@@ -22,11 +22,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 
 from benchmarks.harness import Answer, Array, Competitor, Judgement, OverBudget, Settings, compare, stopped_after
-from linreg_mirror.descent import descent
-from linreg_mirror.limits import limit
 from linreg_mirror.parametrizations import Hadamard
-from linreg_mirror.problem import Problem
-from linreg_mirror.trajectory import Status
+from linreg_mirror.problems import Problem
+from linreg_mirror.solvers import Status
+from linreg_mirror.solvers.discrete import descent
+from linreg_mirror.solvers.limit import limit
 
 _SCALES = (1e-2, 1e-5, 1e-8)
 _WEIGHT = 1e-3  # of lambda_max

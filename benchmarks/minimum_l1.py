@@ -13,13 +13,11 @@ import numpy as np
 from scipy.optimize import linprog
 
 from benchmarks.harness import Answer, Array, Competitor, Judgement, OverBudget, Settings, compare, fastest
-from linreg_mirror.certificates import l1_certificate
-from linreg_mirror.instances import planted_sparse
-from linreg_mirror.limits import limit
-from linreg_mirror.minimum_l1 import minimum_l1
 from linreg_mirror.parametrizations import Hadamard
-from linreg_mirror.problem import Problem
-from linreg_mirror.trajectory import Solution, Status
+from linreg_mirror.problems import Problem, planted_sparse
+from linreg_mirror.solvers import Solution, Status
+from linreg_mirror.solvers.certificates import l1_certificate
+from linreg_mirror.solvers.limit import limit, minimum_l1
 
 _GAP = 1e-10
 _SCALE = 1e-10

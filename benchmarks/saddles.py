@@ -17,12 +17,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import lars_path
 
 from benchmarks.harness import Answer, Array, Competitor, Judgement, OverBudget, Settings, compare
-from linreg_mirror.certificates import feasibility
-from linreg_mirror.instances import planted_sparse
-from linreg_mirror.minimum_l1 import minimum_l1
-from linreg_mirror.problem import Problem
-from linreg_mirror.saddles import saddles
-from linreg_mirror.trajectory import Status
+from linreg_mirror.problems import Problem, planted_sparse
+from linreg_mirror.solvers import Status
+from linreg_mirror.solvers.certificates import feasibility
+from linreg_mirror.solvers.limit import minimum_l1
+from linreg_mirror.solvers.saddles import saddles
 
 _TOLERANCE = 1e-10
 _SMALLEST = 1e-2  # of lambda_max: where celer's path ends; to 1e-3 it took minutes

@@ -28,11 +28,11 @@ import numpy as np
 
 from benchmarks import harness
 from benchmarks.harness import Answer, Competitor, Judgement, Settings
-from linreg_mirror import sweeps
-from linreg_mirror.store import Store
-from linreg_mirror.theorems.check import select
-from linreg_mirror.theorems.evaluation import Record, Task, evaluate
-from linreg_mirror.theorems.instance import spread
+from linreg_mirror.ledger import spread
+from linreg_mirror.runtime import sweeps
+from linreg_mirror.runtime.store import Store
+from linreg_mirror.verification import select
+from linreg_mirror.verification.evaluation import Record, Task, evaluate
 
 CHEAP = ("masks", "gates", "saddles", "networks")
 WHOLE_IN = 20  # one instance in so many is checked for the whole ledger

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from linreg_mirror.report import summary
-from linreg_mirror.store import results_directory
+from linreg_mirror.runtime.store import results_directory
+from linreg_mirror.verification.report import summary
 
 FILE = Path(__file__).parent / "results" / "ledger.json"
 _KEPT = ("statement", "verdict", "expected", "instances", "worst_margin", "detail", "repeat")

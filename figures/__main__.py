@@ -11,7 +11,7 @@ import matplotlib as mpl
 from rich.console import Console
 
 from figures import stored, style, tables
-from linreg_mirror.store import Store, results_directory
+from linreg_mirror.runtime.store import Store, results_directory
 
 PICTURES: dict[str, ModuleType] = {
     name: import_module(f"figures.{name}")

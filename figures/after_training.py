@@ -38,7 +38,7 @@ def _relative(cell, seed):
     n, d = 40, 100
     k = round(cell["keep"] * d)
     rng = np.random.default_rng(seed)
-    problem = lm.instances.planted_sparse(n=n, d=d, nonzeros=10, rng=rng)
+    problem = lm.problems.planted_sparse(n=n, d=d, nonzeros=10, rng=rng)
     w0 = rng.standard_normal(d)
     change = training.trained_from(problem.X, problem.y, w0) - w0
     # The same change times c is where training ends for targets c times as far from the initial outputs.

@@ -30,7 +30,7 @@ def compute(cell: tables.Row) -> tables.Row:
     scales, depth = 10.0 ** np.array(cell["log10_scales"]), cell["depth"]
     if cell["kind"] == "sparse":
         rng = np.random.default_rng(cell["seed"])
-        problem = lm.instances.planted_sparse(n=20, d=60, nonzeros=6, rng=rng)
+        problem = lm.problems.planted_sparse(n=20, d=60, nonzeros=6, rng=rng)
         excess, x1 = _excess(problem, scales, depth), lm.minimum_l1(problem).x
     else:
         gaps = np.geomspace(1e-8, 0.99, cell["gaps"])

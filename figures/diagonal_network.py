@@ -66,7 +66,7 @@ def cells(quick: bool) -> tables.Table:
 
 
 def compute(cell: tables.Row) -> tables.Row:
-    problem = lm.instances.planted_sparse(n=40, d=100, nonzeros=5, rng=np.random.default_rng(0))
+    problem = lm.problems.planted_sparse(n=40, d=100, nonzeros=5, rng=np.random.default_rng(0))
     rng = np.random.default_rng([1, cell["init"]])
     x0 = rng.standard_normal(problem.d)
     keep = np.unique(np.geomspace(1, cell["steps"], 120).astype(int))

@@ -28,7 +28,7 @@ def cells(quick: bool) -> tables.Table:
 def compute(cell: tables.Row) -> tables.Row:
     # Here, so that all other pictures can be drawn without torch.
     from linreg_mirror.networks.recipes import Recipe
-    from linreg_mirror.networks.train import train
+    from linreg_mirror.networks.training import train
 
     model = {"name": "mlp", "widths": list(_WIDTHS)}
     recipe = Recipe(model=model, method=_METHODS[cell["method"]], epochs=cell["epochs"], seed=cell["seed"])

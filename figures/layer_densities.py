@@ -32,7 +32,8 @@ def cells(quick: bool) -> tables.Table:
 def compute(cell: tables.Row) -> tables.Row:
     # Here, so that all other pictures can be drawn without torch.
     import sketching
-    from linreg_mirror.networks import masking, models
+    from linreg_mirror.networks import models
+    from linreg_mirror.networks.pruning import masking
 
     densities, effective, collapsed = [], [], []
     for seed in range(cell["seeds"]):

@@ -67,7 +67,7 @@ def compute(cell: tables.Row) -> tables.Row:
 
 
 def _problem(seed):
-    return lm.instances.planted_sparse(n=20, d=60, nonzeros=3, rng=np.random.default_rng(seed))
+    return lm.problems.planted_sparse(n=20, d=60, nonzeros=3, rng=np.random.default_rng(seed))
 
 
 def _relative_excess(cell, seed):

@@ -48,7 +48,7 @@ def compute(cell: tables.Row) -> tables.Row:
 
 def _recovers(case, n, d, k, trial):
     rng = np.random.default_rng([n, d, k, trial])  # the same problems in every panel
-    problem = lm.instances.planted_sparse(n=n, d=d, nonzeros=k, rng=rng)
+    problem = lm.problems.planted_sparse(n=n, d=d, nonzeros=k, rng=rng)
     if case in _SCALES:
         end = lm.limit(problem, lm.Hadamard.from_scale(_SCALES[case], d=d))
     else:

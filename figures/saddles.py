@@ -27,7 +27,7 @@ def cells(quick: bool) -> tables.Table:
 
 def compute(cell: tables.Row) -> tables.Row:
     rng = np.random.default_rng(cell["seed"])
-    problem = lm.instances.planted_sparse(n=5, d=10, nonzeros=3, noise=0.5, rng=rng)
+    problem = lm.problems.planted_sparse(n=5, d=10, nonzeros=3, noise=0.5, rng=rng)
     path = lm.saddles(problem)
     unit, end = cell["exponent"] / 2, 1.3 * path.times[-1]
     run = lm.flow(problem, lm.Hadamard.from_scale(log_b=-cell["exponent"], d=problem.d), until=end * unit)

@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 
 import sketching
 from figures import style, tables
-from linreg_mirror import instances
+from linreg_mirror import problems
 from sketching import mask_moments, moments
 
 _SCORES = "|X_i||w_i|"
@@ -66,7 +66,7 @@ def _features(name):
     if name == "digits":
         pixels = load_digits().data / 16
         return pixels[:, pixels.any(axis=0)]
-    return instances.diabetes(degree=2, rows=40, rng=np.random.default_rng(0)).X
+    return problems.diabetes(degree=2, rows=40, rng=np.random.default_rng(0)).X
 
 
 def draw(table: tables.Table) -> Figure:

@@ -29,7 +29,7 @@ def cells(quick: bool) -> tables.Table:
 
 def compute(cell: tables.Row) -> tables.Row:
     # Here, so that all other pictures can be drawn without torch.
-    from linreg_mirror.networks.compare import intervals
+    from linreg_mirror.networks.training import intervals
 
     rows = comparisons.rows(cell["file"])
     wanted = ("label", "keep", "accuracy", "half", "runs")

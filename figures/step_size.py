@@ -33,7 +33,7 @@ def cells(quick: bool) -> tables.Table:
 
 
 def compute(cell: tables.Row) -> tables.Row:
-    problem = lm.instances.planted_sparse(n=20, d=60, nonzeros=3, rng=np.random.default_rng(0))
+    problem = lm.problems.planted_sparse(n=20, d=60, nonzeros=3, rng=np.random.default_rng(0))
     network = lm.Hadamard.from_scale(_SCALE, d=problem.d)
     least = np.abs(lm.minimum_l1(problem).x).sum()
     batch = cell["batch"] or None

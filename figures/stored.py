@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from figures import tables
-from linreg_mirror.doctor import environment
+from linreg_mirror.runtime.environment import environment
 
 RESULTS = Path(__file__).parent / "results"
 _DIGITS = 6  # more than a picture shows, and a third of the size

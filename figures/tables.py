@@ -10,8 +10,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from linreg_mirror.store import Store
-from linreg_mirror.sweeps import Failure, Record, sweep
+from linreg_mirror.runtime.store import Store
+from linreg_mirror.runtime.sweeps import Failure, Record, sweep
 
 Row = dict[str, Any]
 Table = list[Row]

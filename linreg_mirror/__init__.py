@@ -2,14 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from linreg_mirror import instances, losses, mirrors, schedules
+from linreg_mirror import mirrors, problems, schedules
 from linreg_mirror.citations import citation
-from linreg_mirror.descent import Descent, descent
-from linreg_mirror.descents import Descents, descents
-from linreg_mirror.flow import flow
-from linreg_mirror.implicit import ImplicitBias
-from linreg_mirror.limits import limit
-from linreg_mirror.minimum_l1 import minimum_l1
 from linreg_mirror.parametrizations import (
     DeepLinear,
     Direct,
@@ -20,11 +14,13 @@ from linreg_mirror.parametrizations import (
     Power,
     SharedHadamard,
 )
-from linreg_mirror.problem import Problem
-from linreg_mirror.references import lasso, minimum_l2
-from linreg_mirror.saddles import SaddlePath, saddles
-from linreg_mirror.stability import largest_stable_step
-from linreg_mirror.trajectory import Certificate, Check, Solution, Stats, Status, Trajectory
+from linreg_mirror.problems import Problem, losses
+from linreg_mirror.solvers import Certificate, Check, Solution, Stats, Status, Trajectory
+from linreg_mirror.solvers.continuous import flow
+from linreg_mirror.solvers.discrete import Descent, Descents, ImplicitBias, descent, descents, largest_stable_step
+from linreg_mirror.solvers.independent import lasso, minimum_l2
+from linreg_mirror.solvers.limit import limit, minimum_l1
+from linreg_mirror.solvers.saddles import SaddlePath, saddles
 
 if TYPE_CHECKING:
     from linreg_mirror.estimator import MirrorRegressor
@@ -56,7 +52,6 @@ __all__ = [
     "descent",
     "descents",
     "flow",
-    "instances",
     "largest_stable_step",
     "lasso",
     "limit",
@@ -64,6 +59,7 @@ __all__ = [
     "minimum_l1",
     "minimum_l2",
     "mirrors",
+    "problems",
     "saddles",
     "schedules",
 ]

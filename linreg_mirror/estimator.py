@@ -11,17 +11,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils import validation as sk
 
-from linreg_mirror._arguments import as_real_array, check_integer
-from linreg_mirror._centring import centred, reflected
-from linreg_mirror.descent import descent
-from linreg_mirror.limits import limit
-from linreg_mirror.losses import Array
+from linreg_mirror._tools.arguments import as_real_array, check_integer
+from linreg_mirror._tools.centring import centred, reflected
+from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Hadamard, Power
-from linreg_mirror.problem import Problem
-from linreg_mirror.saddles import saddles
+from linreg_mirror.problems import Problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
-from linreg_mirror.stability import largest_stable_step
-from linreg_mirror.trajectory import Status
+from linreg_mirror.solvers import Status
+from linreg_mirror.solvers.discrete import descent, largest_stable_step
+from linreg_mirror.solvers.limit import limit
+from linreg_mirror.solvers.saddles import saddles
 
 _SCALE = 1e-6  # as of the command `solve`
 _SMALL, _LARGE = 10**7, 25 * 10**7  # entries of a sparse X up to which it is made dense at once, and at all

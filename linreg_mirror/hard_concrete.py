@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
-from linreg_mirror._arguments import as_real_array, check_number, check_rng
-from linreg_mirror.losses import Array
+from linreg_mirror._tools.arguments import as_real_array, check_number, check_rng
+from linreg_mirror._types import Array
 
 _HOTTEST = 100.0  # the number of nodes that integrals need grows with the temperature
 

@@ -1,11 +1,15 @@
 """What tests of any part may ask for."""
 
+from importlib.util import find_spec
+
 import pytest
 from typer.testing import CliRunner
 
 from linreg_mirror import cli
 
-pytest.register_assert_rewrite("training")  # whose helpers assert, as tests do
+pytest.register_assert_rewrite("tests.helpers.training")  # whose helpers assert, as tests do
+
+collect_ignore = [] if find_spec("torch") else ["networks", "sketching/networks"]
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,9 @@ import inspect
 from docs.extension.ledger import outcome
 from docs.extension.rst import escape, heading, prose
 from docs.ledger import read
-from linreg_mirror.theorems import REGISTRY, Theorem, Verdict
-from linreg_mirror.theorems.papers import PAPERS
+from linreg_mirror.ledger import Theorem, Verdict
+from linreg_mirror.ledger.papers import PAPERS
+from linreg_mirror.theorems import REGISTRY
 
 
 def pages() -> dict[str, str]:

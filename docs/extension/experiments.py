@@ -31,7 +31,7 @@ def accuracies(name: str, shares: Sequence[float] | None = None) -> tuple[tuple[
     shares : sequence of float, optional
         Those that are shown. Default: all.
     """
-    from linreg_mirror.networks.compare import intervals  # which needs torch
+    from linreg_mirror.networks.training import intervals  # which needs torch
 
     rows = json.loads((_RESULTS / f"{name}.json").read_text(encoding="utf-8"))["rows"]
     found = {(one["label"], one["keep"]): one for one in intervals(rows)}

@@ -7,8 +7,9 @@ from typing import Any
 from docs.extension.links import TONES, label
 from docs.extension.rst import escape, heading, prose, table
 from docs.ledger import read
-from linreg_mirror.theorems import REGISTRY, Theorem
-from linreg_mirror.theorems.papers import PAPERS
+from linreg_mirror.ledger import Theorem
+from linreg_mirror.ledger.papers import PAPERS
+from linreg_mirror.theorems import REGISTRY
 
 GROUPS = {
     "mirror": "The flow of x = m*w and its potential",

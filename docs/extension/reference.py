@@ -10,14 +10,15 @@ from docs.extension.rst import heading, plain, prose, table
 
 PACKAGES = (
     "linreg_mirror",
+    "linreg_mirror.problems",
     "linreg_mirror.parametrizations",
     "linreg_mirror.mirrors",
+    "linreg_mirror.solvers",
     "linreg_mirror.hard_concrete",
+    "linreg_mirror.ledger",
     "linreg_mirror.theorems",
-    "linreg_mirror.theorems.check",
-    "linreg_mirror.theorems.evaluation",
-    "linreg_mirror.sweeps",
-    "linreg_mirror.store",
+    "linreg_mirror.verification",
+    "linreg_mirror.runtime",
     "linreg_mirror.claims",
     "linreg_mirror.networks",
     "linreg_mirror.networks.models",
@@ -25,6 +26,7 @@ PACKAGES = (
     "linreg_mirror.networks.methods",
     "linreg_mirror.networks.gates",
     "linreg_mirror.networks.recipes",
+    "linreg_mirror.networks.training",
     "sketching",
     "sketching.network_scores",
 )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
+from importlib import metadata, resources
 
 PACKAGE = "linreg_mirror"  # the key of the package itself
 
@@ -29,10 +29,12 @@ def package_entry() -> str:
     str
         BibTeX.
     """
-    from linreg_mirror import __version__
-
+    try:
+        version = metadata.version("linreg-mirror")
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        version = "not released"
     return f"""@misc{{{PACKAGE},
   author = {{{{The linreg-mirror authors}}}},
   title = {{linreg-mirror}},
-  note = {{Version {__version__}}}
+  note = {{Version {version}}}
 }}"""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from linreg_mirror.theorems.papers import Citation
+from linreg_mirror.ledger import Citation
 
 
 @dataclass(frozen=True)

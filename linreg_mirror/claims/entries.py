@@ -1,7 +1,7 @@
 """What three papers claim of experiments: Mask in the Mirror, the sketching perspective, Dep-L0."""
 
 from linreg_mirror.claims.claim import Claim, Pair
-from linreg_mirror.theorems.papers import Citation
+from linreg_mirror.ledger import Citation
 
 _ONE_SHOT = ("fashion-lenet", "fashion-resnet", "pilot-cifar10", "pilot-cifar100")
 _CIFAR = "ResNet-20 on CIFAR-10 and ResNet-18 on CIFAR-100, 150 epochs"

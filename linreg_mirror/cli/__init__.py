@@ -2,16 +2,8 @@
 
 import typer
 
+from linreg_mirror.cli import check, cite, claims, doctor, falsify, masks, solve, theorems, train
 from linreg_mirror.cli._shared import console
-from linreg_mirror.cli.check import check
-from linreg_mirror.cli.cite import cite
-from linreg_mirror.cli.claims import list_claims
-from linreg_mirror.cli.doctor import doctor
-from linreg_mirror.cli.falsify import falsify
-from linreg_mirror.cli.masks import masks
-from linreg_mirror.cli.solve import solve
-from linreg_mirror.cli.theorems import list_theorems
-from linreg_mirror.cli.train import compare, train
 
 __all__ = ["app", "console"]
 
@@ -21,13 +13,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(check)
-app.command()(falsify)
-app.command()(solve)
-app.command()(masks)
-app.command()(train)
-app.command()(compare)
-app.command(name="theorems")(list_theorems)
-app.command(name="claims")(list_claims)
-app.command()(cite)
-app.command()(doctor)
+app.command()(check.check)
+app.command()(falsify.falsify)
+app.command()(solve.solve)
+app.command()(masks.masks)
+app.command()(train.train)
+app.command()(train.compare)
+app.command(name="theorems")(theorems.list_theorems)
+app.command(name="claims")(claims.list_claims)
+app.command()(cite.cite)
+app.command()(doctor.doctor)

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
-    from linreg_mirror.store import Store
+    from linreg_mirror.runtime.store import Store
 
 console = Console()
 if not console.is_terminal:
@@ -36,13 +36,13 @@ COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), 
 
 
 def store(output: Path | None = None) -> "Store":
-    from linreg_mirror.store import Store, results_directory
+    from linreg_mirror.runtime.store import Store, results_directory
 
     return Store((output or results_directory() / "check") / "instances")
 
 
 def workers(address: str | None) -> AbstractContextManager[None]:
-    from linreg_mirror.sweeps import cluster
+    from linreg_mirror.runtime.sweeps import cluster
 
     return cluster(address) if address else nullcontext()
 

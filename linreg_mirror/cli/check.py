@@ -53,11 +53,11 @@ def check(
     """
     # Everything heavy is imported late, so that --help answers at once.
     from linreg_mirror import claims
-    from linreg_mirror import report as reports
-    from linreg_mirror.store import results_directory
-    from linreg_mirror.sweeps import Shard
-    from linreg_mirror.theorems.check import check as check_ledger
-    from linreg_mirror.theorems.instance import WHOLE_GRID
+    from linreg_mirror.ledger import WHOLE_GRID
+    from linreg_mirror.runtime.store import results_directory
+    from linreg_mirror.runtime.sweeps import Shard
+    from linreg_mirror.verification import check as check_ledger
+    from linreg_mirror.verification import report as reports
 
     started = clock.perf_counter()
     if sum(option is not None for option in (instance or None, instances, seeds)) > 1:
@@ -112,7 +112,7 @@ def check(
 
 
 def _pictures(findings: list) -> dict[str, bytes]:
-    from linreg_mirror.pictures import draw_all
+    from linreg_mirror.verification.pictures import draw_all
 
     return draw_all(findings)
 

@@ -9,7 +9,7 @@ from linreg_mirror.cli._shared import console
 
 def doctor() -> None:
     """Show versions, BLAS threads, GPU, and what is missing and how to get it."""
-    from linreg_mirror.doctor import examine
+    from linreg_mirror.runtime.environment import examine
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("part", no_wrap=True)

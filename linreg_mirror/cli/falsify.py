@@ -28,9 +28,9 @@ def falsify(
     budget. Exit code 0 only if misprinted statements are refuted and all others survive; 1 otherwise; 2 for bad
     arguments.
     """
-    from linreg_mirror.falsify import as_table, as_text
-    from linreg_mirror.falsify import falsify as search
-    from linreg_mirror.theorems.check import select
+    from linreg_mirror.verification import falsify as search
+    from linreg_mirror.verification import select
+    from linreg_mirror.verification._falsify import as_table, as_text
 
     if seconds is None and evaluations is None:
         seconds = 20.0

@@ -50,12 +50,13 @@ def masks(
     The file holds a tensor of true and false for each weight, or of factors, under its name, and the settings as
     metadata. Exit code 2 for bad arguments.
     """
-    from linreg_mirror.store import results_directory
+    from linreg_mirror.runtime.store import results_directory
 
     try:
         import numpy as np
 
-        from linreg_mirror.networks import masking, models, recipes
+        from linreg_mirror.networks import models, recipes
+        from linreg_mirror.networks.pruning import masking
         from sketching import diagnosis
 
         if output is not None and output.suffix != ".safetensors":

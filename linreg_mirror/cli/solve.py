@@ -22,10 +22,10 @@ def solve(
     ] = None,
 ) -> None:
     """Solve Xx = y: mirror limit at a scale, minimum-L1, minimum-L2, each with its certificate."""
-    from linreg_mirror import instances, references
-    from linreg_mirror.limits import limit
-    from linreg_mirror.minimum_l1 import minimum_l1
+    from linreg_mirror import problems
     from linreg_mirror.parametrizations import Hadamard
+    from linreg_mirror.solvers import independent
+    from linreg_mirror.solvers.limit import limit, minimum_l1
 
     if output is not None and output.suffix not in (".npz", ".json"):
         raise Refused(f"--output must end in .npz or .json, got {output}")
@@ -40,11 +40,11 @@ def solve(
     else:
         name, scale = f"log b = {log_scale:g}", float(np.exp(log_scale))
     try:
-        problem = instances.from_file(data, targets)
+        problem = problems.from_file(data, targets)
         solutions = {
             f"mirror limit, {name}": limit(problem, Hadamard.from_scale(log_b=log_scale, d=problem.d)),
             "minimum L1": minimum_l1(problem),
-            "minimum L2": references.minimum_l2(problem),
+            "minimum L2": independent.minimum_l2(problem),
         }
     except (ValueError, TypeError, OSError) as error:
         raise Refused(error) from None

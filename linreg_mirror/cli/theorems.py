@@ -17,7 +17,7 @@ def list_theorems(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, a list with an object for each.")] = False,
 ) -> None:
     """List the ledger: ids, statements, sources, controls."""
-    from linreg_mirror.theorems.check import select
+    from linreg_mirror.verification import select
 
     try:
         chosen = select(theorems or ())

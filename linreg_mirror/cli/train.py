@@ -13,7 +13,7 @@ from rich.table import Table
 from linreg_mirror.cli._shared import Jobs, Refused, console, interrupted
 
 if TYPE_CHECKING:
-    from linreg_mirror.networks.train import Run
+    from linreg_mirror.networks.training import Run
 
 _Recipe = Annotated[str, typer.Argument(help="A recipe of the package, such as pilot-digits, or a TOML file.")]
 _Changes = Annotated[
@@ -51,7 +51,7 @@ def train(
     """
     try:
         from linreg_mirror.networks import recipes
-        from linreg_mirror.networks.train import train as run
+        from linreg_mirror.networks.training import train as run
 
         settings = recipes.read(recipe, changes or (), allow_code=allow_code)
         for share in keep or ():
@@ -126,9 +126,9 @@ def compare(
     """
     try:
         from linreg_mirror.networks import recipes
-        from linreg_mirror.networks.compare import as_table, write
-        from linreg_mirror.networks.compare import compare as run_all
-        from linreg_mirror.store import key, results_directory
+        from linreg_mirror.networks.training import as_table, write
+        from linreg_mirror.networks.training import compare as run_all
+        from linreg_mirror.runtime.store import key, results_directory
 
         comparison = recipes.read_comparison(recipe, changes or (), allow_code=allow_code)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -5,6 +5,6 @@ from importlib.util import find_spec
 if find_spec("torch") is None:
     raise ModuleNotFoundError('networks need torch: pip install "linreg-mirror[torch]"', name="torch")
 
-from linreg_mirror.networks import data, gates, hadamard, masking, methods, models, optim
+from linreg_mirror.networks import data, gates, methods, models, optimizers, parametrizations, pruning
 
-__all__ = ["data", "gates", "hadamard", "masking", "methods", "models", "optim"]
+__all__ = ["data", "gates", "methods", "models", "optimizers", "parametrizations", "pruning"]

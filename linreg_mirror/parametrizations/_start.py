@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from linreg_mirror._arguments import as_real_array, check_integer
-from linreg_mirror.losses import Array
+from linreg_mirror._tools.arguments import as_real_array, check_integer
+from linreg_mirror._types import Array
 
 
 def broadcast_start(x0: Any, log_scale: Array, d: int | None, instead: str) -> tuple[Array, Array]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from linreg_mirror.losses import Array
+from linreg_mirror._types import Array
 
 if TYPE_CHECKING:
     from linreg_mirror.parametrizations.protocol import Parametrization

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from linreg_mirror._arguments import as_real_array, check_integer, check_positive, check_rng, is_whole
-from linreg_mirror.losses import Array
+from linreg_mirror._tools.arguments import as_real_array, check_integer, check_positive, check_rng, is_whole
+from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Euclidean, Hyperbolic
 from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
 

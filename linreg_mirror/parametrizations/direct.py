@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from linreg_mirror._arguments import as_real_array, check_integer
-from linreg_mirror.losses import Array
+from linreg_mirror._tools.arguments import as_real_array, check_integer
+from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Euclidean
 
 

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from linreg_mirror._arguments import as_real_array
-from linreg_mirror.losses import Array
+from linreg_mirror._tools.arguments import as_real_array
+from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.parametrizations._start import broadcast_start
 from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from linreg_mirror.losses import Array
+from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Mirror
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from linreg_mirror._arguments import as_real_array
-from linreg_mirror.losses import Array
+from linreg_mirror._tools.arguments import as_real_array
+from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
 from linreg_mirror.parametrizations.hadamard import Hadamard

@@ -7,8 +7,8 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from linreg_mirror._arguments import check_number, real_array
-from linreg_mirror.losses import Array
+from linreg_mirror._tools.arguments import check_number, real_array
+from linreg_mirror._types import Array
 from linreg_mirror.schedules.protocol import Clock
 
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from linreg_mirror.losses import Array
+from linreg_mirror._types import Array
 from linreg_mirror.schedules._shared import Checked, as_clock, as_number, set_fields
 from linreg_mirror.schedules.constant import as_schedule
 from linreg_mirror.schedules.protocol import Clock, Schedule, require_clock

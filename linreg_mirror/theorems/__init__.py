@@ -1,62 +1,6 @@
 """The ledger: what the papers claim, checked on instances, each claim with a control that must fail."""
 
-from linreg_mirror.theorems import (
-    convergence,
-    depth,
-    gate_couplings,
-    gate_training,
-    gates,
-    linear_networks,
-    low_rank,
-    mask_scores,
-    mask_selections,
-    mask_tails,
-    masks,
-    mirror,
-    penalty,
-    regimes,
-    saddles,
-    steps,
-)
-from linreg_mirror.theorems.evidence import Evidence, certified, identity, inequality, relative, slope
-from linreg_mirror.theorems.instance import FAMILIES, SETTINGS, SPECIAL, Instance, grid, instance
-from linreg_mirror.theorems.ledger import REGISTRY, Control, Hypothesis, Theorem, Verdict, theorem
-from linreg_mirror.theorems.papers import Citation
+from linreg_mirror.ledger import REGISTRY
+from linreg_mirror.theorems import flows, gates, masks, matrices
 
-__all__ = [
-    "FAMILIES",
-    "REGISTRY",
-    "SETTINGS",
-    "SPECIAL",
-    "Citation",
-    "Control",
-    "Evidence",
-    "Hypothesis",
-    "Instance",
-    "Theorem",
-    "Verdict",
-    "certified",
-    "convergence",
-    "depth",
-    "gate_couplings",
-    "gate_training",
-    "gates",
-    "grid",
-    "identity",
-    "inequality",
-    "instance",
-    "linear_networks",
-    "low_rank",
-    "mask_scores",
-    "mask_selections",
-    "mask_tails",
-    "masks",
-    "mirror",
-    "penalty",
-    "regimes",
-    "relative",
-    "saddles",
-    "slope",
-    "steps",
-    "theorem",
-]
+__all__ = ["REGISTRY", "flows", "gates", "masks", "matrices"]

@@ -1,7 +1,7 @@
 import numpy as np
 from benchopt import BaseDataset
 
-from linreg_mirror import instances
+from linreg_mirror import problems
 
 
 class Dataset(BaseDataset):
@@ -13,5 +13,5 @@ class Dataset(BaseDataset):
 
     def get_data(self):
         rng = np.random.default_rng(self.seed)
-        problem = instances.correlated(n=self.n, d=self.d, nonzeros=max(2, self.n // 10), rng=rng)
+        problem = problems.correlated(n=self.n, d=self.d, nonzeros=max(2, self.n // 10), rng=rng)
         return {"X": problem.X, "y": problem.y}

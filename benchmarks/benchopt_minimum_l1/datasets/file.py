@@ -1,6 +1,6 @@
 from benchopt import BaseDataset
 
-from linreg_mirror import instances
+from linreg_mirror import problems
 
 
 class Dataset(BaseDataset):
@@ -14,5 +14,5 @@ class Dataset(BaseDataset):
         return self.path is None, 'no file was named: -d "file[path=/absolute/data.npz]"'
 
     def get_data(self):
-        problem = instances.from_file(self.path)
+        problem = problems.from_file(self.path)
         return {"X": problem.X, "y": problem.y}

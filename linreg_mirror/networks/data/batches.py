@@ -10,7 +10,7 @@ import torch
 from joblib import cpu_count
 from numpy.typing import NDArray
 
-from linreg_mirror._arguments import check_integer, is_whole
+from linreg_mirror._tools.arguments import check_integer, is_whole
 from linreg_mirror.networks.data.crops import ResizedCrop
 from linreg_mirror.networks.data.dataset import Split
 from linreg_mirror.networks.data.prefetch import prefetched

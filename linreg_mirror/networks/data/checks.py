@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from linreg_mirror._arguments import check_integer
+from linreg_mirror._tools.arguments import check_integer
 from sketching._arrays import real
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from linreg_mirror._arguments import check_integer, check_rng
+from linreg_mirror._tools.arguments import check_integer, check_rng
 from linreg_mirror.networks.data.augment import CropFlip
 from linreg_mirror.networks.data.checks import checked_arrays, checked_device
 from linreg_mirror.networks.data.crops import ResizedCrop

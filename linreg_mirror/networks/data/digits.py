@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from linreg_mirror._arguments import check_integer
+from linreg_mirror._tools.arguments import check_integer
 from linreg_mirror.networks.data.dataset import Data, stratified
 
 _TEST = 360

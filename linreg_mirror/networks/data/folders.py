@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from linreg_mirror._arguments import check_integer
+from linreg_mirror._tools.arguments import check_integer
 from linreg_mirror.networks.data.dataset import Data, Split
 from linreg_mirror.networks.data.images import ImageFiles, cut, middle, opened
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from linreg_mirror.networks._arguments import check_options
+from linreg_mirror.networks._tools.arguments import check_options
 from linreg_mirror.networks.data.cifar import cifar10, cifar100
 from linreg_mirror.networks.data.dataset import Data
 from linreg_mirror.networks.data.digits import digits

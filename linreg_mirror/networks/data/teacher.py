@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 import sketching
-from linreg_mirror._arguments import check_integer
+from linreg_mirror._tools.arguments import check_integer
 from linreg_mirror.networks.data.dataset import Data
 from linreg_mirror.networks.models import create, input_shape
 from sketching import network_scores

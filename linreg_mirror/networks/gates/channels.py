@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from linreg_mirror._arguments import check_rng
+from linreg_mirror._tools.arguments import check_rng
 from linreg_mirror.networks.gates.gate import Gate, first_logits, gateable, gates_of
 from linreg_mirror.networks.gates.generator import Direction, Generator, generate_no_more, generate_once
 from linreg_mirror.networks.gates.sites import Site, sites_of

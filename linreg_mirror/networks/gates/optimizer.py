@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
-from linreg_mirror._arguments import check_momentum
-from linreg_mirror.networks._arguments import check_nonnegative
-from linreg_mirror.networks._lists import lists
+from linreg_mirror._tools.arguments import check_momentum
+from linreg_mirror.networks._tools.arguments import check_nonnegative
+from linreg_mirror.networks._tools.lists import lists
 
 _FIRST, _SECOND, _EPSILON = 0.9, 0.999, 1e-8
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from linreg_mirror._arguments import check_rng
+from linreg_mirror._tools.arguments import check_rng
 from linreg_mirror.networks.gates.gate import Gate, first_logits, gateable
 from sketching.removable import Removable, chains, register
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import torch
 
-from linreg_mirror._arguments import check_momentum
-from linreg_mirror.networks._arguments import check_nonnegative
-from linreg_mirror.networks._lists import lists
+from linreg_mirror._tools.arguments import check_momentum
+from linreg_mirror.networks._tools.arguments import check_nonnegative
+from linreg_mirror.networks._tools.lists import lists
 from linreg_mirror.networks.methods._ends import check_end
 from linreg_mirror.networks.methods._held import behind, hold, layer_of, release, silence
-from linreg_mirror.networks.pruning import largest
+from linreg_mirror.networks.pruning.magnitude import largest
 from sketching.weights import prunable
 
 

@@ -2,9 +2,9 @@
 
 import torch
 
-from linreg_mirror.networks._arguments import check_nonnegative
-from linreg_mirror.networks.ham import add_hyperbolic_steps
+from linreg_mirror.networks._tools.arguments import check_nonnegative
 from linreg_mirror.networks.methods.dense import Dense
+from linreg_mirror.networks.optimizers.ham import add_hyperbolic_steps
 
 
 class HAM(Dense):

@@ -2,7 +2,7 @@
 
 import torch
 
-from linreg_mirror.networks._lists import lists
+from linreg_mirror.networks._tools.lists import lists
 from linreg_mirror.networks.methods.base import BaseMethod
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from linreg_mirror._arguments import check_integer
-from linreg_mirror.networks._arguments import check_keep
-from linreg_mirror.networks.masking import BLIND, Batch, masks_at_initialization, random_batch
+from linreg_mirror._tools.arguments import check_integer
+from linreg_mirror.networks._tools.arguments import check_keep
 from linreg_mirror.networks.methods.dense import Dense
+from linreg_mirror.networks.pruning.masking import BLIND, Batch, masks_at_initialization, random_batch
 from sketching import diagnosis
 from sketching.allocation import places
 

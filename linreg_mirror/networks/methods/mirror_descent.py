@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from linreg_mirror.networks.methods.pilot import PILoT
-from linreg_mirror.networks.optim import MirrorDescent
+from linreg_mirror.networks.optimizers.mirror_descent import MirrorDescent
 from sketching.weights import prunable
 
 

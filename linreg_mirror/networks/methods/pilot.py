@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from linreg_mirror.networks.controllers import AlphaRule
 from linreg_mirror.networks.methods._factorized import Factorized
+from linreg_mirror.networks.methods.controllers import AlphaRule
 
 
 class PILoT(Factorized):

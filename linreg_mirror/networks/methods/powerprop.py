@@ -3,7 +3,7 @@
 import torch
 
 from linreg_mirror.networks.methods.dense import Dense
-from linreg_mirror.networks.power import Power
+from linreg_mirror.networks.parametrizations.power import Power
 from sketching.removable import register, remove
 from sketching.weights import prunable
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from linreg_mirror.networks._arguments import check_options
+from linreg_mirror.networks._tools.arguments import check_options
 from linreg_mirror.networks.methods.continuous_sparsification import ContinuousSparsification
 from linreg_mirror.networks.methods.dense import Dense
 from linreg_mirror.networks.methods.dep_l0 import DepL0

@@ -4,8 +4,8 @@ import math
 
 import torch
 
-from linreg_mirror.networks._arguments import check_range
-from linreg_mirror.networks._pairs import pairs_of
+from linreg_mirror.networks._tools.arguments import check_range
+from linreg_mirror.networks._tools.pairs import pairs_of
 from linreg_mirror.networks.methods.dense import Dense
 from sketching.removable import Removable, register, remove
 from sketching.weights import prunable

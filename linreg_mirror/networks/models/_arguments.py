@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from linreg_mirror._arguments import check_integer
+from linreg_mirror._tools.arguments import check_integer
 
 
 def check_images(classes: Any, channels: Any, small_images: Any = False) -> None:

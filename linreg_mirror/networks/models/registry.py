@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from linreg_mirror._arguments import check_integer, is_whole
-from linreg_mirror.networks._arguments import check_options, names_code
+from linreg_mirror._tools.arguments import check_integer, is_whole
+from linreg_mirror.networks._tools.arguments import check_options, names_code
 from linreg_mirror.networks.models.plain import deep_linear, lenet_5, lenet_300_100, mlp
 from linreg_mirror.networks.models.resnets import cifar_resnet, imagenet_resnet
 from linreg_mirror.networks.models.vgg import vgg_bn

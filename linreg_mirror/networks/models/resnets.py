@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from linreg_mirror._arguments import check_integer
+from linreg_mirror._tools.arguments import check_integer
 from linreg_mirror.networks.models._arguments import check_images
 from linreg_mirror.networks.models.initialisation import initialised
 

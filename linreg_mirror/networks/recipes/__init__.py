@@ -1,6 +1,6 @@
 """Recipes: everything that a training run depends on, and what is compared, read from TOML files."""
 
-from linreg_mirror.networks._arguments import check_keep
+from linreg_mirror.networks._tools.arguments import check_keep
 from linreg_mirror.networks.recipes.comparison import Comparison, Entry, read_comparison
 from linreg_mirror.networks.recipes.iterative import Iterative
 from linreg_mirror.networks.recipes.reading import changed, names, read

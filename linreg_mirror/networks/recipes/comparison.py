@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from linreg_mirror.networks._arguments import check_keep
+from linreg_mirror.networks._tools.arguments import check_keep
 from linreg_mirror.networks.recipes.reading import changed, made, merged, put, settings_in
 from linreg_mirror.networks.recipes.recipe import Recipe
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
-from linreg_mirror._arguments import check_integer
-from linreg_mirror.networks._arguments import check_keep
+from linreg_mirror._tools.arguments import check_integer
+from linreg_mirror.networks._tools.arguments import check_keep
 
 _Rewind = Literal["initialisation", "weights", "learning-rate"]
 

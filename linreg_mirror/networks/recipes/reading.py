@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from linreg_mirror.networks._arguments import names_code
+from linreg_mirror.networks._tools.arguments import names_code
 from linreg_mirror.networks.recipes.iterative import iterative
 from linreg_mirror.networks.recipes.recipe import Recipe
 

@@ -1,0 +1,294 @@
+"""What theorems are checked on: a problem, a network and a penalty schedule, all made from a name."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+
+from linreg_mirror import problems, schedules
+from linreg_mirror._types import Array
+from linreg_mirror.ledger.names import FAMILIES, SETTINGS, Name, read_parameters
+from linreg_mirror.parametrizations import Factorized, Hadamard, Parametrization, SharedHadamard
+from linreg_mirror.problems import Problem
+from linreg_mirror.problems.losses import EntrywiseCauchy, Huber, Loss, Squared
+from linreg_mirror.schedules import Schedule
+from linreg_mirror.solvers import Solution, Trajectory, independent
+from linreg_mirror.solvers.continuous import flow
+from linreg_mirror.solvers.limit import limit
+
+# Loose enough for a second per run, and three orders below what the ledger asks of an identity.
+_STATIONARITY = 1e-10
+_ACCURACY = 1e-11
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """A problem, a network, a schedule and, once asked for, what was computed from them.
+
+    Attributes
+    ----------
+    name : str
+        "family/setting/seed", perhaps with parameters, or "special/name"; `instance(name)` makes the same one again.
+    problem : Problem
+        What is minimised.
+    network : Parametrization
+        How x is built, and where it starts.
+    schedule : Schedule
+        The penalty, on clock "time".
+    """
+
+    name: str
+    problem: Problem
+    network: Parametrization
+    schedule: Schedule
+
+    @cached_property
+    def path(self) -> Trajectory:
+        """The flow of the parameters: evidence that knows nothing of mirrors."""
+        # |m| = |w| is kept to the last bit only by explicit methods; rounding would otherwise let x cross zero.
+        balanced = isinstance(self.network, Hadamard) and bool(np.isneginf(self.network.log_scale).any())
+        return flow(
+            self.problem,
+            self.network,
+            self.schedule,
+            method="parameters",
+            tolerance=_STATIONARITY,
+            accuracy=_ACCURACY,
+            max_steps=3_000 if balanced else 20_000,
+            integrators=("DOP853",) if balanced else ("LSODA", "BDF", "Radau"),
+        )
+
+    @cached_property
+    def dual_path(self) -> Trajectory:
+        """The flow in n dual dimensions, up to the time at which `path` ended."""
+        end = float(self.path.t[-1]) or None  # a flow that starts at its end is over at once
+        return flow(self.problem, self.network, self.schedule, until=end, accuracy=_ACCURACY)
+
+    @cached_property
+    def limit(self) -> Solution:
+        """The Bregman projection for the whole penalty."""
+        return limit(self.problem, self.network, self.total_decay)
+
+    @cached_property
+    def least_l1(self) -> Solution:
+        """A minimum-L1 interpolator, by HiGHS."""
+        return independent.minimum_l1_highs(self.problem)
+
+    @cached_property
+    def least_l2(self) -> Solution:
+        """The minimum-L2 interpolator."""
+        return independent.minimum_l2(self.problem)
+
+    @cached_property
+    def lasso(self) -> Solution:
+        """The LASSO solution with weight 2 alpha for the penalty that remains for ever."""
+        return independent.lasso(self.problem, 2 * self.schedule.limit)
+
+    @cached_property
+    def minimum(self) -> float:
+        """The least value of f: zero where Xx = y can be solved; for one feature, by search on a grid."""
+        if self.problem.inconsistency <= 1e-10:
+            return 0.0
+        if self.problem.d > 1:
+            raise ValueError("the least value of f is known only where Xx = y has a solution, or for d = 1")
+        reach = 2 * np.abs(self.problem.y).max() / np.abs(self.problem.X).max()
+        return min(self.problem.value(np.array([x])) for x in np.linspace(-reach, reach, 20_001))
+
+    @property
+    def total_decay(self) -> float:
+        """The integral of alpha over all time."""
+        return float(self.schedule.integral(0.0, np.inf))
+
+    @property
+    def hadamard(self) -> Hadamard:
+        """The network, known to be x = m*w.
+
+        Raises
+        ------
+        TypeError
+            If it is another network.
+        """
+        if not isinstance(self.network, Hadamard):
+            raise TypeError(f"instance {self.name} has a {type(self.network).__name__} network, not Hadamard")
+        return self.network
+
+    @property
+    def scale0(self) -> Array:
+        """The initial scale b_0 = (m0^2 - w0^2)/2, shape (d,), from the parameters."""
+        return 0.5 * (self.hadamard.m0**2 - self.hadamard.w0**2)
+
+    @property
+    def tilt(self) -> Array:
+        """log(u0/v0), shape (d,), from the parameters."""
+        return np.log((self.hadamard.m0 + self.hadamard.w0) / (self.hadamard.m0 - self.hadamard.w0))
+
+    def factors(self) -> tuple[Array, Array]:
+        """Return m and w along `path`, each of shape (T, d)."""
+        theta = self.path.parameters
+        assert theta is not None
+        return theta[:, : self.problem.d], theta[:, self.problem.d :]
+
+    def gradients(self) -> Array:
+        """Return grad f along `path`, shape (T, d)."""
+        return np.stack([self.problem.gradient(x) for x in self.path.x])
+
+
+def _scalar(y: float, network: Parametrization, schedule: Schedule | float | None = None, loss: Loss | None = None):
+    return Problem(np.ones((1, 1)), np.array([y]), loss or Squared()), network, schedule
+
+
+def _commuting(seed: int):
+    problem = problems.matrix_sensing(n=2, shape=(5, 5), rank=1, rng=np.random.default_rng(seed), commuting=True)
+    return problem, Factorized.symmetric(1e-2 * np.eye(5)), None
+
+
+# Instances in a grid of one seed.
+WHOLE_GRID = len(FAMILIES) * len(SETTINGS)
+
+# Instances on which a bound is attained, or on which a control must fail.
+SPECIAL: Mapping[str, Callable[[], tuple[Problem, Parametrization, Schedule | float | None]]] = {
+    # x stays near 0, so that m^2 + w^2 stays at its lower bound and the rate of convergence too.
+    "tight-rate": lambda: _scalar(1e-4, Hadamard(np.array([1.0]), np.array([0.0]))),
+    # Starts at the solution: f(x_0) = 0, and the penalty moves x away.
+    "start-at-solution": lambda: _scalar(
+        1.0, Hadamard(np.array([1.25]), np.array([0.8])), schedules.SwitchedOff(schedules.Constant(0.5), at=1.0)),
+    # A long plateau of constant slope, then the solution: the global rate is attained.
+    "plateau": lambda: _scalar(1.0, Hadamard.from_scale(log_b=-40.0, d=1), None, Huber(0.02)),
+    # Two valleys; the flow starts in the shallow one.
+    "two-valleys": lambda: (
+        Problem(np.ones((3, 1)), np.array([0.0, 0.0, 10.0]), EntrywiseCauchy()), Hadamard.at(9.5, d=1), None,
+    ),
+    # Has to cross zero to reach the solution: possible from m0^2 - w0^2 = 1, impossible from a balanced start.
+    "crossing": lambda: _scalar(-1.0, Hadamard.at(0.5, d=1)),
+    "crossing-balanced": lambda: _scalar(-1.0, Hadamard.balanced([0.5])),
+    # Steps at the edge of stability are so long that factors change their signs and the scale grows.
+    "long-steps": lambda: _scalar(10.0, Hadamard.at(0.0, d=1)),
+    # Small targets: x ln x is negative, and the slack of the explicit L1 bound is in its d/e.
+    "small-targets": lambda: _rescaled("planted/plain/0", 1e-3),
+    # One column that is best alone, by little, beside many equal ones: at depth 4 and alpha^2 = 1e-3 these get half.
+    "many-copies": lambda: (
+        Problem(np.append(np.ones(300), 1 + 1e-3 * (600**0.5 - 2**0.5))[None], np.ones(1)),
+        Hadamard.at(0.0, d=301), None,
+    ),
+    "shared-mask": lambda: (
+        Problem(np.eye(2, 3), np.ones(2)),
+        SharedHadamard(np.array([1.0, 0.7]), np.array([0.3, -0.4, 0.5]), np.array([0, 0, 1])),
+        None,
+    ),
+    "decay-on-m": lambda: (
+        Problem(np.eye(2, 3), np.ones(2)),
+        Hadamard(np.array([1.0, 0.7, 0.9]), np.array([0.3, -0.4, 0.5]), "m"),
+        None,
+    ),
+    # Column lengths 1 and 4 with weights 4 and 1: sampling without a look at the data is as bad as it can be.
+    "two-lengths": lambda: (Problem(np.diag([1.0, 4.0]), np.ones(2)), Hadamard.at(np.array([4.0, 1.0])), None),
+    # Two features that cancel: with one of them kept the error is the same whichever it is.
+    "opposite": lambda: (Problem(np.ones((1, 2)), np.ones(1)), Hadamard.at(np.array([1.0, -1.0])), None),
+    # Matrix sensing by matrices that commute, and by three that do not: vv' with v = (1, 1, -2) interpolates, but so
+    # does [[1, 2, -1], [2, 4, -2], [-1, -2, 15]] / 5, whose trace is 4.
+    **{f"commuting-{seed}": partial(_commuting, seed) for seed in (1, 6, 11, 31)},
+    "not-commuting": lambda: (
+        Problem(
+            np.array([[1, -1, -1, -1, 0, 1, -1, 1, 0], [-1, 1, -1, 1, 1, 1, -1, 1, -1], [-1, 0, 0, 0, -1, 0, 0, 0, 1]]),
+            np.array([-1, -2, 2]),
+        ),
+        Factorized.symmetric(1e-2 * np.eye(3)),
+        None,
+    ),
+}  # fmt: skip
+
+
+def _rescaled(name: str, factor: float) -> tuple[Problem, Parametrization, Schedule]:
+    base = instance(name)
+    return Problem(base.problem.X, factor * base.problem.y), base.network, base.schedule
+
+
+def instance(name: str) -> Instance:
+    """Make the instance of a name, the same one every time.
+
+    Parameters
+    ----------
+    name : str
+        "family/setting/seed", such as "planted/geometric/3", with parameters if need be, such as
+        "planted/geometric/3:d=20,log_b=-7.5" (`names.defaults` lists them), or "special/name".
+
+    Returns
+    -------
+    Instance
+        Problem, network and penalty; flows and solutions are computed when they are first asked for.
+
+    Raises
+    ------
+    ValueError
+        If there is no such family, setting, parameter or special instance, or a parameter is out of range.
+    """
+    head, colon, parameters = name.partition(":")
+    parts = head.split("/")
+    if len(parts) == 2 and parts[0] == "special" and parts[1] in SPECIAL and not colon:
+        problem, network, schedule = SPECIAL[parts[1]]()
+    elif len(parts) == 3 and parts[0] in FAMILIES and parts[1] in SETTINGS and _is_seed(parts[2]):
+        full = Name(parts[0], parts[1], int(parts[2]), read_parameters(parameters) if colon else {})
+        name = str(full)
+        problem, network, schedule = full.make()
+    else:
+        raise ValueError(f"there is no instance {name!r}: {_what_is_wrong(parts, colon)}")
+    return Instance(name, problem, network, schedules.as_schedule(schedule))
+
+
+def _what_is_wrong(parts: Sequence[str], colon: str) -> str:
+    """Return what to write in place of the first part of a name that stands for nothing."""
+    if parts[0] == "special":
+        known = f"write special/ and one of {', '.join(SPECIAL)}"
+        return f"special ones have no parameters; {known}" if colon and parts[-1] in SPECIAL else known
+    if len(parts) != 3:
+        return 'write family/setting/seed, such as "planted/geometric/3"'
+    for what, part, known in (("family", parts[0], FAMILIES), ("setting", parts[1], SETTINGS)):
+        if part not in known:
+            return f"no {what} is called {part!r}; write one of {', '.join(known)}" + (
+                ", or special/NAME" if what == "family" else ""
+            )
+    return f"the seed must be 0, 1, 2, ..., got {parts[2]!r}"
+
+
+def grid(seeds: int, first: int = 0) -> list[str]:
+    """Return the names of all families in all settings, for `seeds` seeds.
+
+    Parameters
+    ----------
+    seeds : int
+        How many seeds each family in each setting gets.
+    first : int
+        The first of them.
+
+    Returns
+    -------
+    list of str
+        "family/setting/seed", one seed after the other.
+    """
+    return [
+        f"{family}/{setting}/{seed}"
+        for seed in range(first, first + seeds)
+        for family in FAMILIES
+        for setting in SETTINGS
+    ]
+
+
+def spread(count: int) -> list[str]:
+    """Return the names of `count` instances of the grid: seed after seed, families and settings in turn.
+
+    Any part of a seed is spread over families and settings as evenly as can be.
+    """
+    families, settings = list(FAMILIES), list(SETTINGS)
+    whole, turn = len(families) * len(settings), math.lcm(len(families), len(settings))
+    names = []
+    for k in range(count):
+        seed, cell = divmod(k, whole)
+        # Both lists go round together; after each turn one of them is a step ahead, so that no pair comes twice.
+        names.append(f"{families[cell % len(families)]}/{settings[(cell + cell // turn) % len(settings)]}/{seed}")
+    return names
+
+
+def _is_seed(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and str(int(text)) == text

@@ -1,0 +1,158 @@
+"""What an instance says about a statement: a margin, and how it is measured."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from linreg_mirror._types import Array
+from linreg_mirror.solvers import Solution
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one instance says about a statement.
+
+    Attributes
+    ----------
+    margin : float
+        At least 0 where the statement holds; how far it is from failing. NaN never holds.
+    detail : str
+        The same in words and numbers.
+    tightness : float or None
+        For inequalities, the largest left side as a share of its right side.
+    """
+
+    margin: float
+    detail: str
+    tightness: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the margin is at least 0."""
+        return bool(self.margin >= 0)
+
+    @property
+    def fails(self) -> bool:
+        """Whether the margin is below 0; NaN was not measured, and neither holds nor fails."""
+        return bool(self.margin < 0)
+
+
+def identity(residual: ArrayLike, tolerance: float) -> Evidence:
+    """Return evidence for an equation: the largest relative residual against its tolerance.
+
+    Parameters
+    ----------
+    residual : array_like
+        Relative residuals.
+    tolerance : float
+        What the largest of their absolute values must not exceed.
+
+    Returns
+    -------
+    Evidence
+        Whose margin is the tolerance minus that value.
+    """
+    worst = float(np.max(np.abs(residual)))
+    return Evidence(tolerance - worst, f"residual {worst:.1e} of {tolerance:.0e}")
+
+
+def inequality(left: ArrayLike, right: ArrayLike, scale: float = 1.0, rounding: float = 1e-9) -> Evidence:
+    """Return evidence for left <= right, entry by entry, in units of `scale`.
+
+    Parameters
+    ----------
+    left, right : array_like
+        Both sides.
+    scale : float
+        What a violation is compared with, such as the initial objective.
+    rounding : float
+        What numerical error may contribute, in the same units.
+
+    Returns
+    -------
+    Evidence
+        Whose margin is the least slack plus `rounding`, and whose tightness the largest share of the right side.
+
+    Raises
+    ------
+    ValueError
+        If the scale is not positive.
+    """
+    if scale <= 0:
+        raise ValueError(f"scale must be positive, got {scale!r}: pass what a violation is to be compared with")
+    left, right = np.broadcast_arrays(np.asarray(left, float), np.asarray(right, float))
+    slack = (right - left) / scale
+    # An entry where both sides are rounding says nothing about how tight the bound is.
+    telling = left > 10 * rounding * scale
+    shares = left[telling] / np.maximum(right[telling], 1e-3 * left[telling])  # beyond 1000, more says nothing
+    tightness = float(np.max(shares, initial=0.0))
+    worst = float(np.min(slack)) + rounding
+    used = f"{tightness:.3g} of the bound used" if tightness < 1000 else "far beyond the bound"
+    return Evidence(worst, f"slack {worst:.1e}, {used}", tightness)
+
+
+def slope(x: ArrayLike, y: ArrayLike, expected: float, tolerance: float) -> Evidence:
+    """Return evidence for y ~ x^expected as x grows or falls: the fitted exponent over a ladder.
+
+    Parameters
+    ----------
+    x, y : array_like, shape (m,)
+        The ladder, and what was measured on it; positive.
+    expected : float
+        The exponent that is claimed.
+    tolerance : float
+        How far the fitted one may be from it.
+
+    Returns
+    -------
+    Evidence
+        Whose margin is the tolerance minus the distance of the two.
+    """
+    fitted = float(np.polyfit(np.log(x), np.log(np.maximum(y, 1e-300)), 1)[0])
+    return Evidence(tolerance - abs(fitted - expected), f"exponent {fitted:.3f}, expected {expected:g}")
+
+
+def certified(solution: Solution) -> Array:
+    """Return the point of a reference solution.
+
+    Parameters
+    ----------
+    solution : Solution
+        From a solver.
+
+    Returns
+    -------
+    array, shape (d,)
+        Its x.
+
+    Raises
+    ------
+    ArithmeticError
+        If its certificate does not hold: nothing can be compared with it.
+    """
+    if not solution.certificate.valid:
+        raise ArithmeticError(f"reference not certified: {solution.certificate}")
+    return solution.x
+
+
+def relative(residual: ArrayLike, scale: ArrayLike) -> float:
+    """Return the largest |residual| divided by the largest |scale|, 0/0 being 0.
+
+    Parameters
+    ----------
+    residual : array_like
+        What should be zero.
+    scale : array_like
+        What it is compared with.
+
+    Returns
+    -------
+    float
+        At least 0; inf where only the scale is 0.
+    """
+    size, residue = float(np.max(np.abs(scale))), float(np.max(np.abs(residual)))
+    if size > 0:
+        return residue / size
+    return 0.0 if size == residue == 0 else math.inf

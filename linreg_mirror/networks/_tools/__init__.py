@@ -1,0 +1,1 @@
+"""What methods, models and recipes share."""

@@ -1,0 +1,6 @@
+"""Masks of a network: at initialisation by scores, after training by magnitude."""
+
+from linreg_mirror.networks.pruning.magnitude import largest
+from linreg_mirror.networks.pruning.masking import Batch, masks_at_initialization, random_batch, read_batch
+
+__all__ = ["Batch", "largest", "masks_at_initialization", "random_batch", "read_batch"]

@@ -1,0 +1,21 @@
+"""Whole runs: training, cycles of pruning, comparisons, checkpoints, several processes."""
+
+from linreg_mirror.networks.training._compare import as_table, best, compare, draw, intervals, write
+from linreg_mirror.networks.training._train import Diverged, train
+from linreg_mirror.networks.training.cycles import Cycles, train_cycles
+from linreg_mirror.networks.training.runs import Run, run_folder
+
+__all__ = [
+    "Cycles",
+    "Diverged",
+    "Run",
+    "as_table",
+    "best",
+    "compare",
+    "draw",
+    "intervals",
+    "run_folder",
+    "train",
+    "train_cycles",
+    "write",
+]

@@ -1,0 +1,307 @@
+"""The training loop: a run from a recipe, which can be killed at any moment and goes on from its last epoch."""
+
+import inspect
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+
+from linreg_mirror.networks import data, methods, models
+from linreg_mirror.networks.data.checks import checked_device
+from linreg_mirror.networks.pruning.masking import Batch
+from linreg_mirror.networks.recipes import Recipe
+from linreg_mirror.networks.training import checkpoints
+from linreg_mirror.networks.training.checkpoints import write_text
+from linreg_mirror.networks.training.checks import check_fit, check_settings, settings_of
+from linreg_mirror.networks.training.cycles import EARLY, FINAL, Start, train_cycles
+from linreg_mirror.networks.training.distributed import Team, team
+from linreg_mirror.networks.training.precision import autocast, dtype_of
+from linreg_mirror.networks.training.runs import Record, Run, accuracy, run_folder
+from linreg_mirror.runtime.environment import environment
+
+
+class Diverged(ArithmeticError):
+    """The loss or a parameter is not finite; the last good checkpoint is kept."""
+
+
+def train(
+    recipe: Recipe,
+    *,
+    folder: Path | None = None,
+    data_directory: Path | None = None,
+    device: str | torch.device = "cpu",
+    progress: Callable[[Record], None] = lambda record: None,
+) -> Run:
+    """Train a network by a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        All settings.
+    folder : Path, optional
+        Where the run keeps its files. Default: `run_folder(recipe)`. If there is a run, it goes on from its last epoch,
+        or is read if it is finished.
+    data_directory : Path, optional
+        Where datasets are that do not come with a package.
+    device : str or torch.device
+        Such as "cpu" or "cuda".
+    progress : callable
+        Called after every epoch with what was measured, and the number of the cycle under "cycle" if there are any.
+
+    Returns
+    -------
+    Run
+        Of a recipe with `iterative` all cycles: `linreg_mirror.networks.training.cycles.Cycles`.
+
+    Raises
+    ------
+    Diverged
+        If the loss or a parameter is not finite.
+    ValueError
+        If a part of the recipe is unknown or out of range, model and data do not go together, the folder holds a run
+        with other settings, or the device is not there. Then nothing has been written.
+    TypeError
+        If data, model or method take no option of that name, or lack one. Then nothing has been written either.
+    OSError
+        If files of the data set are missing, or the run's cannot be written, or another process is at it.
+    """
+    device = checked_device(device)
+    folder = folder or run_folder(recipe)
+    with team(device) as processes:
+
+        def run(folder: Path, start: Start, **note: int) -> Run:
+            loop = _Loop(recipe, folder, data_directory, processes.own(device), processes, start)
+            with loop.opened():
+                for record in loop.epochs():
+                    if processes.leads:
+                        progress({**note, **record})
+                return loop.finished()
+
+        if recipe.iterative is None:
+            return run(folder, Start())
+        return train_cycles(recipe, folder, lambda own, start, cycle: run(own, start, cycle=cycle))
+
+
+class _Loop:
+    """A run on its way."""
+
+    def __init__(
+        self, recipe: Recipe, folder: Path, directory: Path | None, device: torch.device, processes: Team, start: Start
+    ) -> None:
+        self.recipe, self.folder, self.device, self.team, self.start = recipe, folder, device, processes, start
+        whole = data.load(directory=directory, **recipe.data)
+        if recipe.validation:
+            # The same examples for all seeds, so that runs can be compared.
+            whole = data.hold_out(whole, recipe.validation, np.random.default_rng(0))
+        self.data = whole.to(device)
+        self.batches = data.Batches(
+            self.data.train,
+            recipe.batch,
+            seed=recipe.seed,
+            augment=_augmentation(recipe, self.data.train),
+            dtype=dtype_of(recipe),
+            channels_last=recipe.channels_last,
+            part=(processes.rank, processes.size),
+        )
+        layout = torch.channels_last if recipe.channels_last else torch.preserve_format
+        options = {"seed": recipe.seed, **recipe.model}
+        model: Any = models.create(options.pop("name"), **options)
+        model = model.to(device, dtype_of(recipe)).to(memory_format=layout)
+        example = data.Batches(self.data.test, 1, dtype=self.batches.dtype, channels_last=recipe.channels_last)
+        check_fit(model, next(iter(example))[0], self.data, recipe.model["name"])
+        self.settings = settings_of(recipe, whole)
+        self.model: torch.nn.Module = processes.joined(model)
+        self.history: list[Record] = []
+        self.checkpoint, self.final = folder / "checkpoint.safetensors", folder / FINAL
+        self.done = self.final.exists()
+        if not self.done:
+            self._attach()
+
+    def _attach(self) -> None:
+        recipe, start = self.recipe, self.start
+        if start.state is not None:
+            self.model.load_state_dict(start.state)
+        self.names = list(self.model.state_dict())
+        self.method = methods.create(recipe.method["name"], **self._options())
+        self.method.attach(self.model, start.masks)
+        self.optimizer = self.method.optimizer(
+            self.model, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+        )
+        forward = self.team.wrapped(self.model)
+        self.forward = torch.compile(forward) if recipe.compile else forward
+
+    def _options(self) -> dict[str, Any]:
+        """Return the options of the method, and what it takes of the run: epochs, seed, a function for a batch."""
+        recipe = self.recipe
+        options = {name: value for name, value in recipe.method.items() if name != "name"}
+        method = methods.METHODS.get(recipe.method["name"])
+        taken = {} if method is None else inspect.signature(method).parameters
+        own = {"epochs": recipe.epochs, "seed": recipe.seed, "batch": self._first}
+        return {name: value for name, value in own.items() if name in taken} | options
+
+    def _first(self, examples: int) -> Batch:
+        """Return the examples that training begins with, not augmented."""
+        batches = replace(self.batches, size=examples, augment=None, part=(0, 1))
+        return Batch(*next(iter(batches)), cross_entropy)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Go on from what the folder holds, and keep other processes from it."""
+        if self.done:
+            check_settings(self.folder, self.settings)
+            tensors, state = checkpoints.load(self.final)
+            self.model.load_state_dict(tensors)
+            self.history = state["history"]
+            yield
+            return
+        with checkpoints.alone(self.folder) if self.team.leads else nullcontext():
+            check_settings(self.folder, self.settings)
+            if self.final.exists():
+                raise BlockingIOError(f"another process has just finished {self.folder}: start again to read it")
+            if self.checkpoint.exists():
+                self._restore()
+            if self.team.leads:
+                checkpoints.clear(self.folder)
+                write_text(self.folder / "recipe.json", json.dumps(self.settings, indent=1) + "\n")
+                with (self.folder / "environment.jsonl").open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(environment() | {"device": str(self.device)}) + "\n")
+            yield
+
+    def _restore(self) -> None:
+        tensors, state = checkpoints.load(self.checkpoint)
+        parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimizer": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = tensor
+        self.model.load_state_dict(parts["model"])
+        checkpoints.restore_optimizer(self.optimizer, parts["optimizer"], state["optimizer"])
+        self.method.load_state_dict(state["method"])
+        self.history = state["history"]
+
+    def epochs(self) -> Iterator[Record]:
+        """Train, and yield what was measured after every epoch."""
+        while len(self.history) < self.recipe.epochs:
+            record = self._epoch(len(self.history))
+            self.history.append(record)
+            self._save()
+            yield record
+
+    def _epoch(self, epoch: int) -> Record:
+        started = time.perf_counter()
+        with _seeded((self.recipe.seed, epoch, self.team.rank), self.device):
+            loss, answered, lr = self._steps(epoch)
+        # The last step can break weights whose loss nobody has seen, and m*w can overflow where m and w do not.
+        numbers = (*self.model.parameters(), *self.method.weights().values())
+        finite = all(one.isfinite().all() for one in numbers)
+        if not (finite and math.isfinite(loss)):
+            raise Diverged(
+                f"the loss of epoch {epoch + 1} is {loss:g}{'' if finite else ', and weights are not finite'}; the run "
+                f"is kept as it was before, in {self.folder}: take a smaller lr than {self.recipe.lr:g}, or a weaker "
+                "penalty"
+            )
+        self.method.after_epoch(answered)
+        return {
+            "epoch": epoch + 1,
+            "loss": loss,
+            "accuracy": answered,
+            "test_accuracy": accuracy(self.model, self.data.test, self.recipe),
+            "l1_norm": self.method.l1_norm(),
+            "near_zero": _near_zero(self.method.weights()),
+            "alpha": self.method.alpha,
+            "decay": self.method.decay,
+            "log_scale": self.method.log_scale,
+            "lr": lr,
+            "seconds": time.perf_counter() - started,
+            **self.method.report(),
+        }
+
+    def _steps(self, epoch: int) -> tuple[float, float, float]:
+        """Go through the training examples; return loss and accuracy on the way, and the last learning rate."""
+        recipe = self.recipe
+        self.model.train()
+        sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # of the loss, and of right answers
+        lr = 0.0
+        for step, (inputs, labels) in enumerate(self.batches.epoch(epoch)):
+            joint = min(recipe.batch, len(self.data.train) - step * recipe.batch)
+            lr = recipe.learning_rate(epoch + step / len(self.batches))
+            for group in self.optimizer.param_groups:
+                group["lr"] = lr
+            with autocast(recipe, self.device):
+                outputs = self.forward(inputs)
+                # Gradients are averaged over the processes: so these become those of the mean over the joint batch.
+                loss = cross_entropy(outputs, labels, reduction="sum") / joint * self.team.size
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.method.before_step(lr)
+            self.optimizer.step()
+            self.method.after_step(lr)
+            with torch.no_grad():
+                sums[0] += loss.detach() * joint / self.team.size
+                sums[1] += (outputs.argmax(1) == labels).sum()
+        loss, answered = (self.team.total(sums) / len(self.data.train)).tolist()
+        return loss, answered, lr
+
+    def _save(self) -> None:
+        """Keep what the next epoch needs. A run that is killed while this is done goes on from the epoch before."""
+        if not self.team.leads:
+            return
+        # Before the checkpoint, so that a finished run lacks no record. One whose checkpoint is not written any more is
+        # measured again when the run goes on.
+        write_text(self.folder / "metrics.jsonl", "".join(json.dumps(record) + "\n" for record in self.history))
+        if len(self.history) == self.start.early:
+            checkpoints.save(self.folder / EARLY, self._plain_state(), {})
+        tensors, state = checkpoints.optimizer_state(self.optimizer)
+        named = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        named |= {f"optimizer.{name}": tensor for name, tensor in tensors.items()}
+        checkpoints.save(
+            self.checkpoint, named, {"optimizer": state, "method": self.method.state_dict(), "history": self.history}
+        )
+
+    def _plain_state(self) -> dict[str, torch.Tensor]:
+        """Return the state of the model as if its weights were plain parameters."""
+        state = {**self.model.state_dict(), **self.method.weights()}
+        return {name: state[name] for name in self.names}
+
+    def finished(self) -> Run:
+        """Make the weights plain, and keep them in place of the last checkpoint."""
+        if not self.done:
+            self.method.finish()
+            if self.team.leads:
+                checkpoints.save(self.final, self.model.state_dict(), {"history": self.history})
+        if self.team.leads and self.checkpoint.exists():
+            self.checkpoint.unlink(missing_ok=True)
+        self.team.wait()
+        self.model.eval()
+        return Run(self.recipe, self.folder, self.model, self.data, self.history, self.team.leads)
+
+
+def _near_zero(weights: Mapping[str, torch.Tensor]) -> float:
+    """Return the share of the weights that are at most a thousandth of the largest one of their layer."""
+    small = sum(int((weight.abs() <= 1e-3 * weight.abs().max()).sum()) for weight in weights.values())
+    return small / sum(weight.numel() for weight in weights.values())
+
+
+def _augmentation(recipe: Recipe, split: data.Split) -> data.Augmentation | data.ResizedCrop | None:
+    if recipe.augment is False:
+        return None
+    return split.augmentation(**({} if recipe.augment is True else recipe.augment))
+
+
+@contextmanager
+def _seeded(seed: tuple[int, ...], device: torch.device) -> Iterator[None]:
+    """Let what layers draw, as dropout does, follow from the seed; torch's own generators are left as they are."""
+    number = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
+    others = [] if device.type == "cpu" else [device]
+    with torch.random.fork_rng(others, device_type=device.type):
+        torch.default_generator.manual_seed(number)
+        if others:
+            torch.get_device_module(device).manual_seed(number)
+        yield

@@ -1,0 +1,115 @@
+"""A finished run, and what is left of it once it is pruned."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from linreg_mirror.networks import data
+from linreg_mirror.networks.pruning.magnitude import largest
+from linreg_mirror.networks.recipes import Recipe
+from linreg_mirror.networks.training.checkpoints import write_text
+from linreg_mirror.networks.training.precision import autocast, dtype_of
+from linreg_mirror.runtime.store import key, results_directory
+from sketching import diagnosis, prunable
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        What was run.
+    folder : Path
+        Where its files are.
+    model : torch.nn.Module
+        With plain weights, nothing pruned.
+    data : Data
+        What it was trained on.
+    history : list of dict
+        What was measured after every epoch.
+    leads : bool
+        Whether this process is the one that writes.
+    """
+
+    recipe: Recipe
+    folder: Path
+    model: torch.nn.Module
+    data: data.Data
+    history: list[Record]
+    leads: bool = True
+
+    @property
+    def shares(self) -> list[float]:
+        """Shares of the weights that the end is pruned to where none are asked for."""
+        return [1.0, 0.1, 0.05, 0.02, 0.01, 0.005]
+
+    def pruned(self, keep: float) -> Record:
+        """Return test accuracy, and what is left of the network, once all but this share of the weights is zero.
+
+        The smallest weights go, wherever they are; exactly `sketching.allocation.places` stay. Statistics of batch
+        norm stay as they were.
+
+        Parameters
+        ----------
+        keep : float
+            Share of all prunable weights, in [0, 1].
+
+        Returns
+        -------
+        dict
+            keep; accuracy; kept, by layer, and nonzero, those of them all that are not 0 by themselves; weights, how
+            many there are; effective, weights on a path from input to output of such, or None if that cannot be
+            counted; flops of the dense network for one example, and flops_kept, what is left if zeros cost nothing.
+        """
+        weights = {name: weight.detach() for name, weight in prunable(self.model).items()}
+        masks = largest(weights, keep)
+        tensors = {name: weight * masks[name] for name, weight in weights.items()}
+        example, _ = next(iter(data.Batches(self.data.test, 1)))
+        # What a method has made zero costs no operations either.
+        found = diagnosis(self.model, {name: tensor != 0 for name, tensor in tensors.items()}, inputs=example)
+        return {
+            "keep": keep,
+            "accuracy": accuracy(self.model, self.data.test, self.recipe, tensors),
+            "kept": {name: int(mask.sum()) for name, mask in masks.items()},
+            "nonzero": found.kept,
+            "weights": found.weights,
+            "effective": found.effective,
+            "flops": found.flops,
+            "flops_kept": found.flops_kept,
+        }
+
+    def prune(self, shares: Iterable[float]) -> list[Record]:
+        """Return what `pruned` does for every share, and keep it beside the run, in pruned.json."""
+        records = [self.pruned(keep) for keep in shares]
+        if self.leads:
+            write_text(self.folder / "pruned.json", json.dumps(records, indent=1) + "\n")
+        return records
+
+
+def run_folder(recipe: Recipe, results: Path | None = None) -> Path:
+    """Return where a run goes: named after the settings that are not as usual."""
+    parts = (recipe.method["name"], recipe.data["name"], recipe.model["name"], key(recipe.unusual)[:12])
+    return (results or results_directory()) / "runs" / "-".join(parts).replace("/", "-").replace(":", "-")
+
+
+@torch.no_grad()
+def accuracy(
+    model: torch.nn.Module, split: data.Split, recipe: Recipe, weights: Mapping[str, torch.Tensor] | None = None
+) -> float:
+    """Return the share of right answers, with other weights in place if they are given."""
+    model.eval()
+    right = torch.zeros((), dtype=torch.int64, device=split.labels.device)
+    size = min(4 * recipe.batch, 1000, len(split))
+    for inputs, labels in data.Batches(split, size, dtype=dtype_of(recipe), channels_last=recipe.channels_last):
+        with autocast(recipe, labels.device):
+            outputs = torch.func.functional_call(model, dict(weights or {}), inputs)
+        right += (outputs.argmax(1) == labels).sum()
+    return right.item() / len(split)

@@ -1,0 +1,241 @@
+"""Continuous time: the mirror flow as an ODE in n dimensions, and the gradient flow of the parameters."""
+
+import time as clock
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from linreg_mirror._tools import matrices
+from linreg_mirror._tools.arguments import check_positive, check_until
+from linreg_mirror._tools.blas import one_thread
+from linreg_mirror._types import Array
+from linreg_mirror.mirrors import Euclidean
+from linreg_mirror.parametrizations import Parametrization
+from linreg_mirror.problems import Problem
+from linreg_mirror.schedules import Schedule, as_schedule, require_clock
+from linreg_mirror.solvers.continuous.integration import INTEGRATORS, History, System, integrate, penalty_to_come
+from linreg_mirror.solvers.results import Certificate, Check, Stats, Status, Trajectory
+from linreg_mirror.solvers.stationarity import require_motion, stationarity
+
+_EPS = float(np.finfo(float).eps)
+_SMALLEST_RTOL = 100 * _EPS  # SciPy's integrators accept no less
+_FINEST = 1e-8  # below this relative change of dual variables, errors of that size stall them
+
+
+@np.errstate(all="ignore")  # what overflows fails the certificate
+def flow(
+    problem: Problem,
+    network: Parametrization,
+    schedule: Schedule | float | None = None,
+    *,
+    until: float | None = None,
+    method: Literal["dual", "parameters"] = "dual",
+    tolerance: float = 1e-9,
+    accuracy: float = 1e-8,
+    max_steps: int = 200_000,
+    integrators: Sequence[str] = ("LSODA", "BDF", "Radau"),
+) -> Trajectory:
+    r"""Follow theta' = -grad[f(x(theta)) + alpha_t h(theta)] until it is over.
+
+    The default does not touch the parameters: with L_t = X's_t and s' = kappa(A) l'(Xx - y), x = primal(z_0 - X's, A),
+    the whole flow is an ODE for s in R^n with the analytic Jacobian -kappa H_l X diag(metric) X'. Scales are handled
+    as logarithms, so that b = exp(-1e5) costs about what b = 1e-8 does.
+
+    Parameters
+    ----------
+    problem : Problem
+        X is (n, d). An operator, and a sparse X with more than 5000 rows, needs method="parameters".
+    network : Parametrization
+        How x depends on parameters, and where they start; d must match.
+    schedule : Schedule or float, optional
+        The penalty alpha_t on clock "time". Default: none.
+    until : float, optional
+        Stop at this time. Default: go on until the flow is over, that is until x is stationary for the penalty that
+        remains at the end *and* the penalty still to come is below `tolerance`. A schedule that neither is constant in
+        the end nor has a finite integral never is over and needs `until`.
+    method : {"dual", "parameters"}
+        "dual" integrates s; it needs a mirror. "parameters" integrates the parameters themselves, without using
+        that there is a mirror: slower, impossible at tiny scales, and the only evidence for claims about mirrors.
+    tolerance : float
+        Relative stationarity at which a flow counts as over; relative to the largest entry of grad f(0). Near
+        log b = -1e5 the exponents of x carry no more than about 1e-11; it is then raised to 4 eps log(1/b).
+    accuracy : float
+        Local error per step of the exponents of x ("dual"), or relative to the parameters ("parameters"). The error
+        of a path was about half of it at most, measured from b = 0.1 to 1e-8.
+    max_steps : int
+        Step budget; when it is spent the status is `horizon_reached`.
+    integrators : sequence of str
+        Names of SciPy's integrators, each taking over where the one before gave up. Explicit ones ("DOP853", "RK45")
+        keep exact symmetries such as |m| = |w|, which implicit ones with approximate Jacobians break.
+
+    Returns
+    -------
+    Trajectory
+        With `dual` = s_t, `decay` = A_t, and the stationarity at the end as certificate. Long histories are thinned to
+        at most 4096 points by doubling the stride; the last point is always kept.
+
+    Raises
+    ------
+    NoMirror
+        If method="dual" and the network has none.
+    ValueError
+        If shapes do not match, the schedule's clock is not "time", or it needs `until`; for networks of depth D >= 3
+        also if alpha^(D-2) is below about 1e-8 (write method="parameters"), or if method="dual" and the penalty stays.
+
+    Notes
+    -----
+    Mask in the Mirror (arXiv 2408.09966), Theorem 2.1; the reduction to n dimensions is the gradient flow of the
+    convex dual of the Bregman projection that `limit` solves.
+
+    Examples
+    --------
+    The flow of x = m*w from b = 1/2 ends where theory says that it does:
+
+    >>> import linreg_mirror as lm
+    >>> problem = lm.Problem([[1, 2]], [2])
+    >>> network = lm.Hadamard.at(x0=0.0, beta=1.0, d=2)
+    >>> run = lm.flow(problem, network)
+    >>> bool(abs(run.x[-1] - lm.limit(problem, network).x).max() < 1e-6)
+    True
+    """
+    started = clock.perf_counter()
+    schedule = as_schedule(schedule)
+    require_clock(schedule, "time")
+    problem.require_width(network.d)
+    for name, value in (("tolerance", tolerance), ("accuracy", accuracy)):
+        check_positive(name, value, f"write {name}=1e-9")
+    if not integrators or not set(integrators) <= set(INTEGRATORS):
+        raise ValueError(
+            f"integrators must be one or more of {', '.join(INTEGRATORS)}, got {tuple(integrators)}: leave it out"
+        )
+    check_until(until)
+    if until is None and not schedule.integrable and schedule.limit == 0:
+        raise ValueError(
+            f"{schedule!r} has an infinite integral and no constant tail: its flow is never over; write "
+            "flow(..., until=T), or use Quadratic or Geometric"
+        )
+    if method == "dual":
+        system = _dual_system(problem, network, schedule, accuracy, tolerance)
+    elif method == "parameters":
+        system = _parameter_system(problem, network, schedule, accuracy)
+    else:
+        raise ValueError(f'method must be "dual" or "parameters", got {method!r}')
+    floor = 4 * _EPS * system.exponent_size
+    history = History(system.start)
+    with one_thread():
+        status, stats = integrate(system, schedule, until, max(tolerance, floor), max_steps, history, integrators)
+    t, states = history.arrays()
+    decay = schedule.integral(0.0, t)
+    x, dual, parameters = system.unpack(states, decay)
+    violation = system.violation(t[-1], states[-1])
+    if status is Status.converged and problem.inconsistency > 1e-8:
+        status = Status.inconsistent
+    return Trajectory(
+        t=t,
+        x=x,
+        decay=decay,
+        dual=dual,
+        source=method,
+        status=status,
+        stats=Stats(
+            method=f"{method}: {stats['method']}",
+            steps=stats["steps"],
+            evaluations=stats["evaluations"],
+            factorizations=stats["factorizations"],
+            seconds=clock.perf_counter() - started,
+            notes=tuple(stats["notes"]),
+        ),
+        certificate=Certificate(
+            (
+                Check("relative stationarity", violation, max(tolerance, floor)),
+                Check("penalty to come", penalty_to_come(schedule, t[-1]), tolerance),
+            )
+        ),
+        parameters=parameters,
+    )
+
+
+def _dual_system(
+    problem: Problem, network: Parametrization, schedule: Schedule, accuracy: float, tolerance: float
+) -> System:
+    mirror = network.mirror()
+    instead = "limit(problem, network), descent(problem, network, step_size), or flow(..., method='parameters')"
+    matrices.require_entries(problem.X, "flow with its Jacobian", instead)
+    matrices.require_gram(problem.X, "flow with its Jacobian", instead)
+    X, Xt, y, loss, z0 = problem.X, problem.X.T, problem.y, problem.loss, mirror.initial_dual
+    basis = problem.range_basis if problem.inconsistency else None
+    gradient_scale = problem.gradient_scale or 1.0
+    decay = _decay(schedule)
+
+    def in_range(r: Array) -> Array:
+        # Outside the range of X, s has no effect on x but would grow for ever and drown the rest in rounding.
+        return r if basis is None else basis @ (basis.T @ r)
+
+    def field(t: float, s: Array) -> Array:
+        A = decay(t)
+        return mirror.dual_rate(A) * in_range(loss.gradient(X @ mirror.primal(z0 - Xt @ s, A) - y))
+
+    def jacobian(t: float, s: Array) -> Array:
+        A = decay(t)
+        z = z0 - Xt @ s
+        r = X @ mirror.primal(z, A) - y
+        return -mirror.dual_rate(A) * in_range(loss.hessian_product(r, matrices.gram(X, mirror.metric(z, A))))
+
+    def violation(t: float, s: Array) -> float:
+        x = mirror.primal(z0 - Xt @ s, decay(t))
+        if schedule.limit == 0:  # the common case of `stationarity`, which is asked after every step
+            return float(np.abs(Xt @ loss.gradient(X @ x - y)).max()) / gradient_scale
+        return stationarity(problem, network, x, schedule.limit)
+
+    def unpack(states: Array, decays: Array) -> tuple[Array, Array, None]:
+        return mirror.primal(z0 - states @ X, decays[:, None]), states, None
+
+    if isinstance(mirror, Euclidean):
+        # x is proportional to the dual here, and so is its error: f's slope cannot be smaller than that.
+        accuracy = min(accuracy, 0.1 * tolerance)
+    longest = matrices.longest_column(X) or 1.0
+    size = float(np.abs(y).max()) / longest or 1.0  # of the weights that fit y, in order of magnitude
+    relative, absolute = mirror.resolution(size, schedule.integral(0.0, np.inf) if schedule.integrable else 0.0)
+    if relative < _FINEST:
+        raise ValueError(
+            f"duals of weights of about {size:.2g} are too close to their bound for an integrator in float64, by "
+            f"{relative:.1g} of what they are: write flow(..., method='parameters') or limit(problem, network)"
+        )
+    # An error of `accuracy` in units of what the mirror resolves is a relative one in x.
+    return System(
+        np.zeros(problem.n), field, jacobian, violation, unpack,
+        rtol=max(accuracy * relative, _SMALLEST_RTOL), atol=accuracy * absolute / max(1.0, longest),
+        exponent_size=1 / relative,
+    )  # fmt: skip
+
+
+def _parameter_system(problem: Problem, network: Parametrization, schedule: Schedule, accuracy: float) -> System:
+    theta0 = network.theta0
+    p = theta0.size
+    require_motion(problem, network)
+
+    def field(t: float, state: Array) -> Array:
+        theta = state[:p]
+        slope = problem.loss.gradient(problem.residual(network.effective(theta)))
+        force = network.pullback(theta, problem.X.T @ slope) + schedule(t) * network.penalty_gradient(theta)
+        return np.concatenate([-force, slope])
+
+    def violation(_: float, state: Array) -> float:
+        return stationarity(problem, network, network.effective(state[:p]), schedule.limit, theta=state[:p])
+
+    def unpack(states: Array, _: Array) -> tuple[Array, Array, Array]:
+        return np.stack([network.effective(state[:p]) for state in states]), states[:, p:], states[:, :p]
+
+    typical = float(np.abs(theta0).max())
+    return System(
+        np.concatenate([theta0, np.zeros(problem.n)]), field, None, violation, unpack,
+        rtol=max(accuracy, _SMALLEST_RTOL), atol=accuracy * min(typical, 1.0) * 1e-2, exponent_size=1.0,
+    )  # fmt: skip
+
+
+def _decay(schedule: Schedule) -> Callable[[float], float]:
+    """Return t -> A_t, which is asked several times a step and mostly for no penalty at all."""
+    if schedule.integrable and schedule.integral(0.0, np.inf) == 0:
+        return lambda _: 0.0
+    return lambda t: float(schedule.integral(0.0, t))

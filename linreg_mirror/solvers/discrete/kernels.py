@@ -1,0 +1,135 @@
+"""Compiled gradient descent on x = m*w with squared loss, in the factors u = (m+w)/sqrt 2 and v = (m-w)/sqrt 2.
+
+Both factors are multiplied, u by 1 - eta(2 alpha + g) and v by 1 - eta(2 alpha - g), and x = (u - v)(u + v)/2: no
+cancellation, however small the scale, and the log-products that the implicit bias is made of are log|u| and log|v|.
+Importing this module takes as long as importing numba does; `descent` does so when it first needs to.
+"""
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from linreg_mirror._types import Array
+from linreg_mirror.solvers.discrete.minibatches import Rows
+
+# Sums may be reordered, so that they run in vector registers; NaN and infinities keep their meaning.
+_FAST = {"reassoc", "contract", "nsz", "arcp"}
+
+
+@numba.njit(fastmath=_FAST, inline="always")
+def residual_and_gradient(X: Array, y: Array, x: Array, r: Array, g: Array) -> None:  # pragma: no cover - compiled
+    """Write r = Xx - y and g = X'r; four rows at a time, each used twice while it is in the cache."""
+    n, d = X.shape
+    whole = n - n % 4
+    if not whole:
+        g[:] = 0.0
+    for i in range(0, whole, 4):
+        r0 = r1 = r2 = r3 = 0.0
+        for j in range(d):
+            r0 += X[i, j] * x[j]
+            r1 += X[i + 1, j] * x[j]
+            r2 += X[i + 2, j] * x[j]
+            r3 += X[i + 3, j] * x[j]
+        r0, r1, r2, r3 = r0 - y[i], r1 - y[i + 1], r2 - y[i + 2], r3 - y[i + 3]
+        r[i], r[i + 1], r[i + 2], r[i + 3] = r0, r1, r2, r3
+        if i == 0:
+            for j in range(d):
+                g[j] = r0 * X[i, j] + r1 * X[i + 1, j] + r2 * X[i + 2, j] + r3 * X[i + 3, j]
+        else:
+            for j in range(d):
+                g[j] += r0 * X[i, j] + r1 * X[i + 1, j] + r2 * X[i + 2, j] + r3 * X[i + 3, j]
+    for i in range(whole, n):
+        r0 = 0.0
+        for j in range(d):
+            r0 += X[i, j] * x[j]
+        r0 -= y[i]
+        r[i] = r0
+        for j in range(d):
+            g[j] += r0 * X[i, j]
+
+
+@numba.njit(fastmath=_FAST, cache=True)
+def take_steps(
+    X: Array, y: Array, u: Array, v: Array, u_before: Array, v_before: Array, dual: Array,
+    eta: Array, alpha: Array, momentum: float, keep: NDArray[np.bool_], kept: Array, rows: Rows, sizes: Rows,
+) -> None:  # fmt: skip  # pragma: no cover - compiled
+    """Take one step for each entry of eta, in place; after steps with keep[k] write (u, v, dual) to the next row.
+
+    Step k sees the first sizes[k] samples of rows[k], counted n / sizes[k] times each, or all if there are no rows.
+    Loops are written out: a call in this loop, inlined or not, costs as much as half of them.
+    """
+    n, d = X.shape
+    r, g = np.empty(n), np.empty(d)
+    x = 0.5 * (u - v) * (u + v)
+    full_batch = rows.shape[0] == 0
+    row = 0
+    for k in range(eta.size):
+        step = eta[k]
+        if full_batch:
+            residual_and_gradient(X, y, x, r, g)
+            for i in range(n):
+                dual[i] += step * r[i]
+        else:
+            for j in range(d):
+                g[j] = 0.0
+            for l in range(sizes[k]):
+                i = rows[k, l]
+                slope = 0.0
+                for j in range(d):
+                    slope += X[i, j] * x[j]
+                slope = (slope - y[i]) * (n / sizes[k])
+                dual[i] += step * slope
+                for j in range(d):
+                    g[j] += slope * X[i, j]
+        stay = 1.0 - 2.0 * step * alpha[k]
+        if momentum == 0.0:
+            for j in range(d):
+                move = step * g[j]
+                u_next, v_next = u[j] * (stay - move), v[j] * (stay + move)
+                u[j], v[j] = u_next, v_next
+                x[j] = 0.5 * (u_next - v_next) * (u_next + v_next)
+        else:
+            for j in range(d):
+                move = step * g[j]
+                u_next = u[j] * (stay - move) + momentum * (u[j] - u_before[j])
+                v_next = v[j] * (stay + move) + momentum * (v[j] - v_before[j])
+                u_before[j], v_before[j] = u[j], v[j]
+                u[j], v[j] = u_next, v_next
+                x[j] = 0.5 * (u_next - v_next) * (u_next + v_next)
+        if keep[k]:
+            for j in range(d):
+                kept[row, j], kept[row, d + j] = u[j], v[j]
+            for i in range(n):
+                kept[row, 2 * d + i] = dual[i]
+            row += 1
+
+
+@numba.njit(fastmath=_FAST, cache=True)
+def update_runs(
+    u: Array,
+    v: Array,
+    u_before: Array,
+    v_before: Array,
+    g: Array,
+    eta: Array,
+    stay: Array,
+    momentum: Array,
+    heavy: bool,
+) -> None:  # pragma: no cover - compiled
+    """Take one step of each run, a row each, and put x in the place of the gradient g."""
+    for run in range(u.shape[0]):
+        if heavy:
+            beta = momentum[run]
+            for j in range(u.shape[1]):
+                f = eta[run] * g[run, j]
+                u_next = u[run, j] * (stay[run] - f) + beta * (u[run, j] - u_before[run, j])
+                v_next = v[run, j] * (stay[run] + f) + beta * (v[run, j] - v_before[run, j])
+                u_before[run, j], v_before[run, j] = u[run, j], v[run, j]
+                u[run, j], v[run, j] = u_next, v_next
+                g[run, j] = 0.5 * (u_next - v_next) * (u_next + v_next)
+        else:
+            for j in range(u.shape[1]):
+                f = eta[run] * g[run, j]
+                u_next, v_next = u[run, j] * (stay[run] - f), v[run, j] * (stay[run] + f)
+                u[run, j], v[run, j] = u_next, v_next
+                g[run, j] = 0.5 * (u_next - v_next) * (u_next + v_next)

@@ -1,0 +1,260 @@
+"""Independent answers: well-kept solvers of other people, imported only here and only when used."""
+
+import time as clock
+import warnings
+from contextlib import suppress
+
+import numpy as np
+from scipy.optimize import linprog
+from scipy.sparse.linalg import lsqr
+
+from linreg_mirror._tools import matrices
+from linreg_mirror._tools.arguments import check_number
+from linreg_mirror._types import Array
+from linreg_mirror.problems import Problem
+from linreg_mirror.solvers.certificates import (
+    feasibility,
+    l1_certificate,
+    l1_unique,
+    lasso_certificate,
+    nuclear_certificate,
+    outcome,
+)
+from linreg_mirror.solvers.results import Certificate, Check, Solution, Stats, Status
+
+_OPERATOR = "limit(problem, Hadamard.from_scale(1e-6, d=problem.d))"  # what to ask instead of it
+
+
+def minimum_l1_highs(problem: Problem, method: str = "highs-ds") -> Solution:
+    """Return the minimum-L1 interpolator found by HiGHS, as the linear programme in (x+, x-)."""
+    started = clock.perf_counter()
+    matrices.require_entries(problem.X, "HiGHS", _OPERATOR)
+    reduced, lift = problem.reduced()
+    programme = matrices.mirrored(reduced.X)
+    answer = linprog(np.ones(2 * problem.d), A_eq=programme, b_eq=reduced.y, method=method)
+    if answer.status != 0:
+        raise ArithmeticError(f"HiGHS gave up on the minimum-L1 programme of these X and y: {answer.message}")
+    x = answer.x[: problem.d] - answer.x[problem.d :]
+    return _l1_solution(problem, x, lift(answer.eqlin.marginals), f"HiGHS {method}", started, answer.nit)
+
+
+def minimum_l1_cvxpy(problem: Problem) -> Solution:
+    """Return the minimum-L1 interpolator found by Clarabel through cvxpy."""
+    import cvxpy as cp
+
+    started = clock.perf_counter()
+    matrices.require_entries(problem.X, "cvxpy", _OPERATOR)
+    reduced, lift = problem.reduced()
+    X, y = matrices.as_sparse_matrix(reduced.X), reduced.y
+    if not y.any():
+        return _l1_solution(problem, np.zeros(problem.d), np.zeros(problem.n), "cvxpy with Clarabel", started)
+    x = cp.Variable(problem.d)
+    constraint = X @ x == y
+    programme = cp.Problem(cp.Minimize(cp.norm1(x)), [constraint])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # "may be inaccurate": the certificate says by how much
+        with suppress(cp.SolverError):  # it says no more than that there is no value
+            programme.solve(solver=cp.CLARABEL, tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12)
+    if x.value is None or constraint.dual_value is None:
+        raise ArithmeticError(f"Clarabel gave up on the minimum-L1 programme of these X and y: {programme.status}")
+    return _l1_solution(
+        problem,
+        np.asarray(x.value),
+        lift(-np.asarray(constraint.dual_value)),
+        "cvxpy with Clarabel",
+        started,
+    )
+
+
+def minimum_nuclear(problem: Problem, shape: tuple[int, int], *, positive: bool = False) -> Solution:
+    """Return an interpolator whose matrix has the least nuclear norm, found by Clarabel through cvxpy.
+
+    Parameters
+    ----------
+    problem : Problem
+        X is (n, rows * columns); row i holds the entries of a matrix A_i, row by row, in y_i = <A_i, M>.
+    shape : (int, int)
+        (rows, columns) of M.
+    positive : bool
+        Among the symmetric positive semidefinite matrices, where the nuclear norm is the trace.
+
+    Returns
+    -------
+    Solution
+        With the entries of M as x; its dual s bounds the norm from below, for the largest singular value
+        (`positive`: eigenvalue of the symmetric part) of sum s_i A_i is at most 1.
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit the features, or is not square where it must be.
+    ArithmeticError
+        If the solver gives up, as it does where there is no such interpolator.
+    """
+    import cvxpy as cp
+
+    started = clock.perf_counter()
+    rows, columns = shape
+    if rows * columns != problem.d or (positive and rows != columns):
+        raise ValueError(
+            f"shape must be {'square' if positive else '(rows, columns)'} with {problem.d} entries, one a feature, got "
+            f"{shape}"
+        )
+    X = matrices.dense(problem.X, "minimum_nuclear", "Problem(X.toarray(), y)")
+    reduced, lift = Problem(X, problem.y).reduced()
+    X, y = reduced.X, reduced.y
+    x, s = np.zeros(problem.d), np.zeros(problem.n)
+    if y.any():
+        M = cp.Variable((rows, columns), PSD=True) if positive else cp.Variable((rows, columns))
+        constraint = X @ cp.vec(M, order="C") == y
+        programme = cp.Problem(cp.Minimize(cp.trace(M) if positive else cp.normNuc(M)), [constraint])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # "may be inaccurate": the certificate says by how much
+            programme.solve(solver=cp.CLARABEL, tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12)
+        if M.value is None or constraint.dual_value is None:
+            raise ArithmeticError(f"Clarabel gave up on the nuclear norm: {programme.status}")
+        x, s = np.asarray(M.value).ravel(), lift(-np.asarray(constraint.dual_value))
+        x -= np.linalg.lstsq(X, X @ x - y)[0]
+    certificate = nuclear_certificate(problem, shape, x, s, positive)
+    return Solution(
+        x=x,
+        dual=s,
+        log_scale=None,
+        status=outcome(certificate, problem, x),
+        stats=Stats(method="cvxpy with Clarabel", seconds=clock.perf_counter() - started),
+        certificate=certificate,
+    )
+
+
+@np.errstate(all="ignore")  # what overflows fails the certificate
+def minimum_l2(problem: Problem) -> Solution:
+    """Return the minimum-L2 interpolator X^+ y, or the smallest least-squares solution where there is none.
+
+    Parameters
+    ----------
+    problem : Problem
+        X is (n, d), of any rank; the loss does not matter.
+
+    Returns
+    -------
+    Solution
+        The status is `inconsistent` where Xx = y has no solution.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> lm.minimum_l2(lm.Problem([[1, 2]], [2])).x.round(6).tolist()
+    [0.4, 0.8]
+    """
+    started = clock.perf_counter()
+    if matrices.is_dense(problem.X):
+        x, *_ = np.linalg.lstsq(problem.X, problem.y)
+        dual, method = np.linalg.lstsq(problem.X.T, x)[0], "numpy lstsq"
+    else:
+        x, method = _golub_kahan(problem.X, problem.y), "scipy lsqr"
+        dual = _golub_kahan(problem.X.T, x)
+    off_range = np.abs(x - problem.X.T @ dual).max() / (np.abs(x).max() or 1.0)
+    certificate = Certificate(
+        (
+            Check("feasibility", feasibility(problem, x), 1e-10),
+            Check("distance from row space", float(off_range), 1e-10),
+        )
+    )
+    return Solution(
+        x=x,
+        dual=dual,
+        log_scale=None,
+        status=outcome(certificate, problem, x),
+        stats=Stats(method=method, seconds=clock.perf_counter() - started),
+        certificate=certificate,
+        unique=True,
+    )
+
+
+def _golub_kahan(X: matrices.Matrix, y: Array) -> Array:
+    x = np.zeros(X.shape[1])
+    for _ in range(3):  # anew from the residual: its own stopping rules are relative to what rounding has left
+        x = x + lsqr(X, y - X @ x, atol=1e-15, btol=1e-15, conlim=0, iter_lim=20 * min(X.shape))[0]
+    return x
+
+
+@np.errstate(all="ignore")  # what overflows fails the certificate
+def lasso(problem: Problem, weight: float) -> Solution:
+    """Return argmin |Xx - y|^2/2 + weight |x|_1 by scikit-learn's coordinate descent, polished on its support.
+
+    Parameters
+    ----------
+    problem : Problem
+        X is (n, d). The loss is taken to be the squared one.
+    weight : float
+        Positive. Not divided by n, unlike scikit-learn's alpha.
+
+    Returns
+    -------
+    Solution
+        `dual` is y - Xx, shape (n,); the certificate holds what optimality demands of it.
+
+    Raises
+    ------
+    ValueError
+        If the weight is not positive.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> lm.lasso(lm.Problem([[1, 2]], [2]), weight=1.0).x.round(6).tolist()
+    [0.0, 0.75]
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import Lasso
+
+    started = clock.perf_counter()
+    check_number("weight", weight)
+    matrices.require_entries(problem.X, "lasso", "descent(problem, network, step_size, weight / 2)")
+    if not 0 < weight / problem.n < np.inf:
+        raise ValueError(
+            f"weight must be finite and positive, got {weight!r}: for weight 0 ask minimum_l1 or minimum_l2"
+        )
+    model = Lasso(weight / problem.n, fit_intercept=False, tol=1e-15, max_iter=20_000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the certificate says whether it is good enough
+        x = np.array(model.fit(problem.X, problem.y).coef_)
+    support = np.flatnonzero(x)
+    if support.size:
+        columns = matrices.columns(problem.X, support)
+        values = np.linalg.lstsq(columns.T @ columns, columns.T @ problem.y - weight * np.sign(x[support]))[0]
+        if (values * x[support] > 0).all():
+            x[support] = values
+    certificate = lasso_certificate(problem, x, weight)
+    return Solution(
+        x=x,
+        dual=-problem.residual(x),
+        log_scale=None,
+        status=Status.converged if certificate.valid else Status.not_certified,
+        stats=Stats(method="scikit-learn Lasso", seconds=clock.perf_counter() - started),
+        certificate=certificate,
+    )
+
+
+def weighted_l1_cost(problem: Problem, weights: Array) -> float:
+    """Return min sum (1 - weights_i) x_i^+ + (1 + weights_i) x_i^- over Xx = y by HiGHS: |x|_1 - <weights, x>."""
+    matrices.require_entries(problem.X, "HiGHS", _OPERATOR)
+    reduced, _ = problem.reduced()
+    costs, programme = np.concatenate([1 - weights, 1 + weights]), matrices.mirrored(reduced.X)
+    answer = linprog(costs, A_eq=programme, b_eq=reduced.y, method="highs-ds")
+    if answer.status != 0:
+        raise ArithmeticError(f"HiGHS gave up on the weighted L1 programme: {answer.message}")
+    return float(answer.fun)
+
+
+def _l1_solution(problem: Problem, x: Array, s: Array, method: str, started: float, steps: int = 0) -> Solution:
+    certificate = l1_certificate(problem, x, s)
+    return Solution(
+        x=x,
+        dual=s,
+        log_scale=None,
+        status=outcome(certificate, problem, x),
+        stats=Stats(method=method, steps=steps, seconds=clock.perf_counter() - started),
+        certificate=certificate,
+        unique=l1_unique(problem, x, s) if certificate.valid else None,
+    )

@@ -1,0 +1,200 @@
+"""Where a mirror flow ends, solved for instead of simulated."""
+
+import time as clock
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from linreg_mirror._tools import matrices
+from linreg_mirror._tools.arguments import check_number
+from linreg_mirror._tools.blas import one_thread
+from linreg_mirror._types import Array
+from linreg_mirror.mirrors import Hyperbolic, Mirror, Potential, Power
+from linreg_mirror.parametrizations import Parametrization
+from linreg_mirror.problems import Problem
+from linreg_mirror.problems.losses import Squared
+from linreg_mirror.solvers.certificates import certify_limit, outcome
+from linreg_mirror.solvers.limit.dual_newton import DualNewton
+from linreg_mirror.solvers.results import Solution, Stats
+
+# Residual, relative to y, that is good enough on the way; and where that has led astray, as in nearly degenerate
+# problems at tiny scales.
+_COARSE, _FINE = 1e-2, 1e-6
+_BUDGET = 1000  # Newton steps after which stages are no longer halved; 15 are usual, and 100 rare
+_UNRESOLVED = (
+    "conjugate gradients did not resolve the dual of this X: ask for a larger scale, divide rows of X and y by the "
+    "norms of the rows, or give X as a dense array"
+)
+
+
+@one_thread()
+@np.errstate(all="ignore")  # what overflows fails the certificate
+def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tolerance: float = 1e-12) -> Solution:
+    """Return argmin{R_A(x) - <z_0, x> : Xx = y}, the end of the flow with total penalty A.
+
+    Newton's method on the dual, continued from a scale at which the potential is nearly quadratic down to the one
+    asked for. Works in log b throughout: log b = -1e5 is fine. The scale may differ between entries.
+
+    Parameters
+    ----------
+    problem : Problem
+        X is (n, d). Rank-deficient X is reduced to its range first. If Xx = y has no solution, the limit is taken over
+        the minimisers of |Xx - y|, and the status is `inconsistent`; for a loss other than squares that set differs,
+        and ValueError is raised.
+    network : Parametrization
+        Must have a mirror.
+    decay : float
+        Accumulated penalty A, the integral of alpha over the whole flow; finite and not negative.
+    tolerance : float
+        Largest |Xx - y| relative to |y|, or as close as rounding in exponents of size log(1/b) lets one come.
+
+    Returns
+    -------
+    Solution
+        `dual` is s with x = primal(z_0 - X's, A). Entries of x below rounding, about 1e-16 |x|, are right in order of
+        magnitude only: no float64 residual can tell them apart.
+
+    Raises
+    ------
+    NoMirror
+        If the network has none.
+    ValueError
+        If shapes do not match, decay is negative or infinite, or the potential is one of depth D >= 3 at a scale alpha
+        so small that float64 cannot tell duals from their bound: alpha^(D-2) below about 1e-10.
+
+    Notes
+    -----
+    Of an operator, and of a sparse X with n d > 10^7, the Hessian is known by its products only, which conjugate
+    gradients take; where those are slow to converge and n <= 5000, they are preconditioned by the heaviest columns,
+    which an operator yields by products with unit vectors. What they do not resolve is `not_certified`, and
+    `stats.notes` says what to try.
+
+    Mask in the Mirror (arXiv 2408.09966), Theorem 2.3. `linreg_mirror.minimum_l1` is the limit of scale 0.
+
+    Examples
+    --------
+    From a large scale to the least L2 norm, from a small one to the least L1 norm:
+
+    >>> import linreg_mirror as lm
+    >>> problem = lm.Problem([[1, 2]], [2])
+    >>> for log_b in (10, -10_000):
+    ...     print(lm.limit(problem, lm.Hadamard.from_scale(log_b=log_b, d=2)).x.round(6).tolist())
+    [0.4, 0.8]
+    [0.0, 1.0]
+    """
+    started = clock.perf_counter()
+    problem.require_width(network.d)
+    check_number("decay", decay)
+    check_number("tolerance", tolerance)
+    if not (np.isfinite(decay) and decay >= 0):
+        raise ValueError(
+            f"decay must be a finite number >= 0, the integral of alpha, got {decay!r}: for infinite decay of x = m*w "
+            "ask minimum_l1(problem)"
+        )
+    if not isinstance(problem.loss, Squared) and problem.inconsistency > 1e-10:
+        raise ValueError(
+            "Xx = y has no solution, and what the flow then converges to depends on the loss: write "
+            "flow(problem, network) instead, or Problem(X, y) for least squares"
+        )
+    mirror = network.mirror()
+    reduced, lift = problem.reduced()
+    newton = DualNewton.of(reduced)
+    for on_the_way in (_COARSE, _FINE):
+        nu = follow(newton, mirror, decay, tolerance, on_the_way)
+        x = _polished(newton, mirror, decay, nu)
+        s = -lift(nu)
+        certificate = certify_limit(problem, mirror, decay, x, s)
+        if certificate.valid or newton.exhausted:
+            break
+    return Solution(
+        x=x,
+        dual=s,
+        log_scale=mirror.log_scale_at(decay) if isinstance(mirror, Hyperbolic | Power) else None,
+        status=outcome(certificate, problem, x),
+        stats=Stats(
+            method="Newton on the dual, continued in the scale",
+            steps=newton.iterations,
+            evaluations=newton.products,
+            factorizations=newton.factorizations,
+            seconds=clock.perf_counter() - started,
+            notes=() if certificate.valid or matrices.is_dense(problem.X) else (_UNRESOLVED,),
+        ),
+        certificate=certificate,
+        unique=True,  # R is strictly convex
+    )
+
+
+def follow(newton: DualNewton, mirror: Mirror, A: float, tolerance: float, on_the_way: float = _COARSE) -> Array:
+    """Continue Newton's method through the mirror's continuation down to the accumulated penalty A; return nu."""
+    *_, last = continuation_path(newton, mirror, A, tolerance, on_the_way)
+    return last.nu
+
+
+class Stage(NamedTuple):
+    """A potential on the way, the dual nu that solves it, and the residual that was left."""
+
+    potential: Potential
+    nu: Array
+    residual: float
+
+
+def continuation_path(
+    newton: DualNewton, mirror: Mirror, A: float, tolerance: float, on_the_way: float = _COARSE
+) -> Iterator[Stage]:
+    """Yield a `Stage` for each potential of the mirror's continuation, solved one from the other."""
+    X, y = newton.X, newton.y
+    start = mirror.primal(mirror.initial_dual, A)
+    # Not relative to the start, which may be astronomically large, as some are that finite steps leave behind.
+    scale = float(np.abs(y).max() or np.abs(X @ start).max() or np.finfo(float).tiny)
+    nu, move = newton.minimum_norm(y - X @ start)
+    size = max(float(np.abs(move).max()), 1e-8 * scale, np.finfo(float).tiny)
+    stage: Stage | None = None
+    for potential in mirror.continuation(A, size):
+        required = (tolerance if potential.last else on_the_way) * scale
+        if stage is None:
+            nu = nu / mirror.metric(potential.z0, potential.A).max()
+            stage = Stage(potential, *newton.solve(mirror, potential.z0, potential.A, nu, required))
+        else:
+            stage = _advance(newton, mirror, stage, potential, required, on_the_way * scale)
+        yield stage
+
+
+def _advance(
+    newton: DualNewton,
+    mirror: Mirror,
+    stage: Stage,
+    potential: Potential,
+    required: float,
+    coarse: float,
+    halvings: int = 4,
+) -> Stage:
+    """Solve the next potential from the one before; where that fails, go there in two steps."""
+    before = stage.potential
+    z = before.z0 + newton.X.T @ stage.nu
+    guess = (potential.growth - 1) * stage.nu
+    change = newton.predict(mirror, z, before.A, potential.z0 - before.z0, potential.A - before.A, guess)
+    nu = newton.towards(mirror, potential.z0, potential.A, stage.nu + guess, change - guess)
+    reached = Stage(potential, *newton.solve(mirror, potential.z0, potential.A, nu, required))
+    if (
+        reached.residual <= max(required, 1e-6 * coarse)
+        or halvings == 0
+        or newton.iterations > _BUDGET
+        or newton.exhausted
+    ):
+        return reached
+    middle = Potential(
+        0.5 * (before.z0 + potential.z0), 0.5 * (before.A + potential.A), potential.growth**0.5, last=False
+    )
+    stage = _advance(newton, mirror, stage, middle, coarse, coarse, halvings - 1)
+    rest = potential._replace(growth=middle.growth)
+    return _advance(newton, mirror, stage, rest, required, coarse, halvings - 1)
+
+
+def _polished(newton: DualNewton, mirror: Mirror, A: float, nu: Array) -> Array:
+    """Take the last Newton step in x: rounding in exponents of size log(1/b) leaves Xx = y less exact than x can be."""
+    z = mirror.initial_dual + newton.X.T @ nu
+    x, metric = mirror.primal(z, A), mirror.metric(z, A)
+    for _ in range(2):
+        x = x + metric * (newton.X.T @ newton.inverse(metric)(newton.y - newton.X @ x))
+    return x

@@ -1,0 +1,180 @@
+"""The limit of vanishing scale: the interpolator of least L1 norm, exactly."""
+
+import time as clock
+from typing import Literal, NamedTuple
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from linreg_mirror._tools import matrices
+from linreg_mirror._tools.blas import one_thread
+from linreg_mirror._types import Array
+from linreg_mirror.mirrors import Hyperbolic
+from linreg_mirror.problems import Problem
+from linreg_mirror.problems.problem import independent
+from linreg_mirror.solvers.certificates import l1_certificate, l1_unique, outcome
+from linreg_mirror.solvers.limit._limit import Stage, continuation_path
+from linreg_mirror.solvers.limit.crossover import pivot_to_optimum
+from linreg_mirror.solvers.limit.dual_newton import DualNewton
+from linreg_mirror.solvers.results import Certificate, Solution, Stats
+
+# Off the support x_i is about exp(-L (1 - |X_i's|)), L = log(1/b): at this L it vanishes for any slack over 1e-4.
+_LARGEST_L = 4e5
+_DENSE = 10**7  # entries of a sparse X that are made dense at once
+_ZERO = 1e-11  # of the largest entry: what a linear solve leaves of an entry that is zero
+
+
+@np.errstate(all="ignore")  # what overflows fails the certificate
+def minimum_l1(problem: Problem, method: Literal["mirror", "highs", "cvxpy"] = "mirror") -> Solution:
+    """Return argmin{|x|_1 : Xx = y} with exact zeros, a dual vector and a verdict on uniqueness.
+
+    Parameters
+    ----------
+    problem : Problem
+        X is (n, d). If Xx = y has no solution, the minimum is taken over the least-squares solutions and the status is
+        `inconsistent`.
+    method : {"mirror", "highs", "cvxpy"}
+        "mirror": follow the mirror limit as its scale b falls; its dual divided by log(1/b) tends to the dual of the
+        linear programme, from which a vertex is read off and certified. "highs" (scipy's dual simplex) and "cvxpy"
+        (Clarabel) are independent routes for comparison.
+
+    Returns
+    -------
+    Solution
+        `dual` is s with |X's| <= 1 and X_i's = sign x_i on the support, so that <y, s> = |x|_1. `certificate` holds
+        the duality gap, relative to |x|_1. `unique` says whether another solution exists. A vertex is returned, so at
+        most rank(X) entries are not zero; with "cvxpy" an interior point of the set of solutions may be.
+
+    Raises
+    ------
+    ValueError
+        If there is no such method.
+    ArithmeticError
+        If HiGHS or Clarabel gives up on X and y.
+
+    Notes
+    -----
+    The scale -> 0 limit of Woodworth et al. (2020) and Mask in the Mirror (arXiv 2408.09966).
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> solution = lm.minimum_l1(lm.Problem([[1, 2]], [2]))
+    >>> solution.x.round(6).tolist(), solution.dual.round(6).tolist(), solution.unique
+    ([0.0, 1.0], [0.5], True)
+    """
+    if method == "mirror":
+        return _through_the_mirror(problem)
+    from linreg_mirror.solvers import independent
+
+    if method == "highs":
+        return independent.minimum_l1_highs(problem)
+    if method == "cvxpy":
+        return independent.minimum_l1_cvxpy(problem)
+    raise ValueError(f'method must be "mirror", "highs" or "cvxpy", got {method!r}')
+
+
+class _Vertex(NamedTuple):
+    x: Array
+    s: Array
+    certificate: Certificate
+
+
+@one_thread()
+def _through_the_mirror(problem: Problem) -> Solution:
+    started = clock.perf_counter()
+    matrices.require_entries(problem.X, "minimum_l1", "limit(problem, Hadamard.from_scale(1e-6, d=problem.d))")
+    matrices.require_gram(problem.X, "minimum_l1", 'minimum_l1(problem, method="highs")')
+    reduced, lift = problem.reduced()
+    newton = DualNewton.of(reduced)
+    best = _certified(reduced, np.arange(0), np.zeros(0), np.zeros(reduced.n))  # x = 0, the answer for y = 0
+    if not best.certificate.valid:
+        # Scales are relative to the size of the minimum-norm interpolator.
+        size = float(np.abs(newton.minimum_norm(reduced.y)[1]).max())
+        mirror = Hyperbolic(np.full(problem.d, np.log(size) - _LARGEST_L), np.zeros(problem.d))
+        for stage in continuation_path(newton, mirror, 0.0, 1e-9):
+            vertex = _vertex(reduced, mirror, stage)
+            best = best if vertex is None else min(best, vertex, key=_gap)
+            if best.certificate.valid:
+                break
+    x, s, _ = best
+    s = lift(s)
+    certificate = l1_certificate(problem, x, s)
+    return Solution(
+        x=x,
+        dual=s,
+        log_scale=None,
+        status=outcome(certificate, problem, x),
+        stats=Stats(
+            method="mirror limit as b -> 0, then a vertex",
+            steps=newton.iterations,
+            evaluations=newton.products,
+            factorizations=newton.factorizations,
+            seconds=clock.perf_counter() - started,
+        ),
+        certificate=certificate,
+        unique=l1_unique(problem, x, s) if certificate.valid else None,
+    )
+
+
+def _vertex(problem: Problem, mirror: Hyperbolic, stage: Stage) -> _Vertex | None:
+    """Read a vertex off the mirror limit at this scale, with a dual vector, and certify it; None if it is too early."""
+    X, y, n = problem.X, problem.y, problem.n
+    z0, A, _, last = stage.potential
+    z = z0 + X.T @ stage.nu
+    x = mirror.primal(z, A)
+    basis = _basis(X, np.abs(x))
+    chosen = matrices.columns(X, basis)
+    values = np.linalg.lstsq(chosen, y)[0] if len(basis) < n else np.linalg.solve(chosen, y)
+    large = np.abs(values) > _ZERO * np.abs(values).max()
+    wrong = np.count_nonzero(values[large] * x[basis[large]] < 0)
+    if large.all() and len(basis) == n:
+        # Many weights with the wrong sign would take many pivots; a smaller scale costs less.
+        if wrong > 1 + n // 50 and not last:
+            return None
+        return _certified(problem, *pivot_to_optimum(X, y, basis, pivots=5 * n if last else 20 + n // 4))
+    # Fewer weights than samples: the dual is not unique, and the limit's own, divided by the exponent of a weight of
+    # size one, is one of them up to terms of order 1/L. Least squares on the support removes those.
+    support, chosen = basis[large], chosen[:, large]
+    values = np.linalg.lstsq(chosen, y)[0]
+    s = 2 * stage.nu / max(float(np.abs(2 * (z - z0)).max()), np.finfo(float).tiny)
+    s = s + np.linalg.lstsq(chosen.T, np.sign(values) - chosen.T @ s)[0]
+    vertex = _certified(problem, support, values, s)
+    if last and len(basis) == n and not vertex.certificate.valid:
+        return _certified(problem, *pivot_to_optimum(X, y, basis, pivots=5 * n))
+    return vertex
+
+
+def _certified(problem: Problem, basis: NDArray[np.intp], values: Array, s: Array) -> _Vertex:
+    large = np.abs(values) > _ZERO * np.abs(values).max(initial=0.0)
+    if not large.all():
+        basis = basis[large]
+        values = np.linalg.lstsq(matrices.columns(problem.X, basis), problem.y)[0]
+    x = np.zeros(problem.d)
+    x[basis] = values
+    return _Vertex(x, s, l1_certificate(problem, x, s))
+
+
+def _gap(vertex: _Vertex) -> float:
+    return sum(max(0.0, check.value / check.tolerance) for check in vertex.certificate.checks)
+
+
+def _basis(X: matrices.Matrix, size: Array) -> NDArray[np.intp]:
+    """Return linearly independent columns, heavy ones first; of equal columns only one."""
+    n, d = X.shape
+    by_size = np.argsort(-size)
+    if independent(matrices.columns(X, by_size[:n])):
+        return by_size[:n]
+    basis = by_size[:0]
+    # All of them only if copies crowd the heavy ones; of a sparse X as many as are easily made dense.
+    most = d if matrices.is_dense(X) else max(2 * n, _DENSE // n)
+    for heavy in (by_size[: 2 * n], by_size[:most]):
+        # Weights below rounding still have an order, and tell which columns are next to enter.
+        weight = np.maximum(size[heavy] / size[heavy[0]], 1e-8)
+        factors = scipy.linalg.qr(matrices.columns(X, heavy) * weight, mode="r", pivoting=True, check_finite=False)
+        pivots, order = np.abs(np.diag(factors[0])), factors[-1]
+        basis = heavy[order[: np.count_nonzero(pivots > 1e-14 * pivots[0])]]
+        if len(basis) == min(n, d):
+            break
+    return basis

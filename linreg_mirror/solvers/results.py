@@ -1,0 +1,217 @@
+"""What solvers return: a point or a path, how it ended, and a certificate."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+from linreg_mirror._types import Array
+
+
+class Status(Enum):
+    """How a solver ended; the value says what that means and what to do about it."""
+
+    converged = "stationary to the tolerance asked for, and no penalty is left to come"
+    until_reached = "went as far as asked for (until=, or all steps= with tolerance=0); stationarity was not required"
+    horizon_reached = (
+        "the budget was spent before stationarity: this is a point on the way, not a limit; raise max_steps= "
+        "(steps= of descent), loosen tolerance=, or ask limit() for the end point itself"
+    )
+    diverged = (
+        "the steps were too long, and residuals grew a million times or beyond float64: choose a step_size below the "
+        ".largest_stable_step that descent() returns"
+    )
+    inconsistent = "no x satisfies Xx = y; this is the limit of the least-squares problem, where X'(Xx - y) = 0"
+    not_certified = "the certificate's checks do not all pass; see .certificate for the one that fails, and by how much"
+    integrator_failed = (
+        "every integrator gave up (see .stats); the problem may be badly scaled: divide X and y by their largest "
+        "entries"
+    )
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.value}"
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What a solver spent.
+
+    Attributes
+    ----------
+    method : str
+        The algorithm that gave the answer.
+    steps : int
+        Accepted steps, or Newton iterations.
+    evaluations : int
+        Evaluations of the vector field, or of the dual's gradient.
+    factorizations : int
+        Jacobians or Hessians formed.
+    seconds : float
+        Wall time.
+    notes : tuple of str
+        What else happened on the way, such as an integrator that was given up.
+    """
+
+    method: str
+    steps: int = 0
+    evaluations: int = 0
+    factorizations: int = 0
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number that was recomputed, and what it must not exceed.
+
+    Attributes
+    ----------
+    name : str
+        What was measured.
+    value : float
+        What came out; NaN never passes.
+    tolerance : float
+        The largest value that passes.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> print(lm.Check("duality gap", 2e-16, 1e-9))
+    duality gap 2.0e-16 <= 1e-09
+    """
+
+    name: str
+    value: float
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether value <= tolerance."""
+        return bool(self.value <= self.tolerance)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value:.1e} {'<=' if self.passed else '>'} {self.tolerance:.0e}"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Checks of an answer, recomputed by code that the solver does not share.
+
+    Attributes
+    ----------
+    checks : tuple of Check
+        What was checked.
+    """
+
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        """Whether there are checks and all of them pass."""
+        return bool(self.checks) and all(check.passed for check in self.checks)
+
+    def __getitem__(self, name: str) -> Check:
+        for check in self.checks:
+            if check.name == name:
+                return check
+        raise KeyError(f"no check named {name!r}; there are: {', '.join(check.name for check in self.checks)}")
+
+    def __str__(self) -> str:
+        return f"{'valid' if self.valid else 'NOT valid'} ({'; '.join(map(str, self.checks))})"
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """A path of the effective weights.
+
+    Attributes
+    ----------
+    t : array, shape (T,)
+        Times, in the units of the gradient flow.
+    x : array, shape (T, d)
+        Effective weights.
+    decay : array, shape (T,)
+        Accumulated penalty A_t, the integral of alpha from 0 to t.
+    dual : array, shape (T, n)
+        The loss gradient accumulated along the path, s_t, so that the integral of grad f is X's_t (weighted by
+        the mirror's dual rate where that is not 1).
+    source : {"dual", "parameters", "descent"}
+        What was integrated. Claims about the flow accept only the last two as evidence.
+    status : Status
+        How it ended.
+    stats : Stats
+        What it cost.
+    certificate : Certificate
+        Stationarity and remaining penalty at the last point.
+    parameters : array, shape (T, p), or None
+        The parameters themselves, where they were integrated.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> run = lm.flow(lm.Problem([[1, 2]], [2]), lm.Direct.at(0.0, d=2))
+    >>> run.x[-1].round(6).tolist()
+    [0.4, 0.8]
+    >>> run.status.name, run.source
+    ('converged', 'dual')
+    """
+
+    t: Array
+    x: Array
+    decay: Array
+    dual: Array
+    source: Literal["dual", "parameters", "descent"]
+    status: Status
+    stats: Stats
+    certificate: Certificate = field(default_factory=Certificate)
+    parameters: Array | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"Trajectory({len(self.t)} points to t={self.t[-1]:.4g}, d={self.x.shape[1]}, source={self.source!r}, "
+            f"status={self.status.name}, decay={self.decay[-1]:.4g})"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A point with a certificate.
+
+    Attributes
+    ----------
+    x : array, shape (d,)
+        Effective weights.
+    dual : array, shape (n,)
+        Dual vector s: for a mirror limit, z0 - X's is the dual point; for minimum-L1, X's is a subgradient of |x|_1.
+    log_scale : array, shape (d,), or None
+        log b of the potential that was minimised, where there is one; log a for depth D.
+    status : Status
+        How it ended.
+    stats : Stats
+        What it cost.
+    certificate : Certificate
+        Checks recomputed from x, dual and log_scale together.
+    unique : bool or None
+        Whether the solution was proved unique; None where it could not be decided.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> solution = lm.minimum_l1(lm.Problem([[1, 2]], [2]))
+    >>> solution.x.round(6).tolist()
+    [0.0, 1.0]
+    >>> solution.unique, solution.certificate.valid
+    (True, True)
+    >>> print(solution.status.name)
+    converged
+    """
+
+    x: Array
+    dual: Array
+    log_scale: Array | None
+    status: Status
+    stats: Stats
+    certificate: Certificate
+    unique: bool | None = None
+
+    def __repr__(self) -> str:
+        return f"Solution(d={self.x.size}, status={self.status.name}, certificate={self.certificate})"

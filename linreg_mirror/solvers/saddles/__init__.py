@@ -1,0 +1,5 @@
+"""The path from saddle to saddle, left as the initial scale vanishes."""
+
+from linreg_mirror.solvers.saddles._saddles import SaddlePath, saddles
+
+__all__ = ["SaddlePath", "saddles"]

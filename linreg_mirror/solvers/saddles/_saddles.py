@@ -1,0 +1,338 @@
+"""The path of vanishing initialisation: from saddle to saddle to the least L1 norm, exactly."""
+
+import time as clock
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from linreg_mirror._tools import matrices
+from linreg_mirror._tools.arguments import as_real_array, real_array
+from linreg_mirror._tools.blas import one_thread
+from linreg_mirror._types import Array
+from linreg_mirror.problems import Problem
+from linreg_mirror.problems.losses import Squared
+from linreg_mirror.solvers.certificates import l1_certificate, l1_unique, outcome
+from linreg_mirror.solvers.results import Certificate, Solution, Stats, Status
+from linreg_mirror.solvers.saddles.screening import Screening
+from linreg_mirror.solvers.saddles.signed_fit import SignedFit
+
+_TIE = 1e-14  # of the time: coordinates that arrive within it arrive at once
+
+
+@dataclass(frozen=True, eq=False)
+class SaddlePath:
+    """A path that rests at saddles and jumps from one to the next, K times; before the first jump x = 0.
+
+    Time is that of the flow at scale b divided by log(1/b)/2, in the limit b -> 0.
+
+    Attributes
+    ----------
+    times : array, shape (K,)
+        When it jumps, increasing. Empty where X'y = 0.
+    active : tuple of K arrays of int
+        The coordinates that are not zero after each jump, ascending.
+    values : tuple of K arrays
+        x on them.
+    dual : array, shape (K, n)
+        At each jump, sigma, the integral of y - Xx so far (of its projection, where X has not full row rank). All along
+        -t_minus <= X'sigma <= t_plus, with X_i'sigma = t_plus_i where x_i > 0 and -t_minus_i where x_i < 0.
+    status : Status
+        How it ended.
+    stats : Stats
+        What it cost. `evaluations` counts products with X' or a part of it.
+    certificate : Certificate
+        That the last point has the least weighted L1 norm.
+    problem : Problem
+        What was solved.
+    thresholds : (array, array), each of shape (d,)
+        t_plus and t_minus.
+
+    Notes
+    -----
+    Pesme and Flammarion (arXiv 2304.00488), Algorithm 1.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> path = lm.saddles(lm.Problem([[1, 2]], [2]))
+    >>> path.times.round(6).tolist(), path.at([0.1, 1.0]).round(6).tolist()
+    ([0.25], [[0.0, 0.0], [0.0, 1.0]])
+    >>> path.solution.unique
+    True
+    """
+
+    times: Array
+    active: tuple[NDArray[np.intp], ...]
+    values: tuple[Array, ...]
+    dual: Array
+    status: Status
+    stats: Stats
+    certificate: Certificate
+    problem: Problem = field(repr=False)
+    thresholds: tuple[Array, Array] = field(repr=False)
+
+    @property
+    def signs(self) -> tuple[Array, ...]:
+        """The signs of `values`."""
+        return tuple(np.sign(values) for values in self.values)
+
+    @cached_property
+    def points(self) -> Array:
+        """The saddles, x after each jump, shape (K, d)."""
+        points = np.zeros((len(self.times), self.problem.d))
+        for x, active, values in zip(points, self.active, self.values, strict=True):
+            x[active] = values
+        return points
+
+    @cached_property
+    def solution(self) -> Solution:
+        """The end of the path, with a verdict on uniqueness."""
+        x, s = _end(self.problem.d, self.active, self.values), _last(self.dual)
+        return Solution(
+            x=x,
+            dual=s,
+            log_scale=None,
+            status=self.status,
+            stats=self.stats,
+            certificate=self.certificate,
+            unique=l1_unique(self.problem, x, s, self.thresholds) if self.certificate.valid else None,
+        )
+
+    def at(self, tau: ArrayLike) -> Array:
+        """Return x at rescaled times, after the jump where there is one.
+
+        Parameters
+        ----------
+        tau : float or array_like, shape (m,)
+            Times >= 0; inf is the end.
+
+        Returns
+        -------
+        array, shape (d,) or (m, d)
+            Effective weights.
+        """
+        jumps = np.searchsorted(self.times, _times(tau), side="right")
+        return np.vstack([np.zeros(self.problem.d), self.points])[jumps]
+
+    def dual_at(self, tau: ArrayLike) -> Array:
+        """Return sigma at rescaled times, shape (n,) or (m, n); between jumps it moves along straight lines.
+
+        Parameters
+        ----------
+        tau : float or array_like, shape (m,)
+            Times >= 0; inf is the end.
+        """
+        knots, sigma = np.append(0.0, self.times), np.vstack([np.zeros(self.problem.n), self.dual])
+        tau = np.minimum(_times(tau), knots[-1])
+        k = np.searchsorted(knots, tau)
+        before = np.maximum(k - 1, 0)
+        share = (knots[k] - tau) / np.where(k > 0, knots[k] - knots[before], 1.0)
+        return sigma[k] - share[..., None] * (sigma[k] - sigma[before])
+
+    def average(self, tau: ArrayLike) -> Array:
+        """Return the mean of x from time 0 to tau, shape (d,) or (m, d); at 0 it is 0.
+
+        It is the LASSO solution of weight 1/tau where no coordinate that was nonzero has left its threshold.
+
+        Parameters
+        ----------
+        tau : float or array_like, shape (m,)
+            Finite times >= 0.
+
+        Raises
+        ------
+        ValueError
+            If a time is negative, NaN or inf.
+        """
+        tau = _times(tau)
+        if np.isinf(tau).any():
+            raise ValueError("tau must be finite for an average, got inf: write path.at(np.inf), to which it tends")
+        spent = np.clip(tau[..., None] - self.times, 0, np.diff(self.times, append=np.inf))
+        return spent @ self.points / np.where(tau > 0, tau, 1.0)[..., None]
+
+    def __repr__(self) -> str:
+        return (
+            f"SaddlePath(n={self.problem.n}, d={self.problem.d}, jumps={len(self.times)}, status={self.status.name}, "
+            f"certificate={self.certificate})"
+        )
+
+
+@one_thread()
+@np.errstate(all="ignore")  # what overflows fails the certificate
+def saddles(problem: Problem, weights: Any = None) -> SaddlePath:
+    """Return the limit of the flow of x = m*w as its initial scale b -> 0, time divided by log(1/b)/2.
+
+    While x rests at a saddle, X'sigma moves along X'(y - Xx), sigma being the integral of y - Xx. Where an entry of it
+    reaches a threshold, x jumps to the least-squares fit on all coordinates at their thresholds, each with the sign of
+    its threshold; some may return to zero. The last point has the least weighted L1 norm of all interpolators.
+
+    Parameters
+    ----------
+    problem : Problem
+        X is (n, d); the loss must be the squared one. Where Xx = y has no solution, y is in effect replaced by its
+        projection onto the range of X, and the status is `inconsistent`.
+    weights : array_like, shape (d,), or a tuple (t_plus, t_minus) of two, optional
+        Thresholds, positive; default 1. They stand for unequal initial sizes: u = (m+w)/sqrt 2 starts at
+        |u0_i|^2 = b^t_plus_i, v = (m-w)/sqrt 2 at |v0_i|^2 = b^t_minus_i. The end has the least
+        sum t_plus x^+ + t_minus x^-.
+
+    Returns
+    -------
+    SaddlePath
+        Jump times, saddles and duals, and a certificate of the end.
+
+    Raises
+    ------
+    ValueError
+        If the loss is not the squared one, or weights are not positive or have the wrong shape.
+
+    Notes
+    -----
+    Pesme and Flammarion (arXiv 2304.00488), Algorithm 1. A QR factorisation of the active columns is updated, and each
+    jump costs about one product with X', or with a part of it: of a large X, columns too far from their thresholds to
+    arrive soon are left out. Duals are as large as the condition number of X, which rounding grows with: beyond about
+    1e7 the certificate may fail, and the status says so.
+
+    The limit is unique where no two coordinates arrive at once and active columns are independent. Of several that
+    arrive at once the one of largest |X_i'(y - Xx)| enters first, of equal ones the first: of equal (or opposite)
+    columns the others stay zero, while the flow would share the weight among them in proportion to the prefactors of
+    their initial sizes. Columns that depend on active ones never enter. Xx, sigma and the L1 norm of the end do not
+    depend on any of these choices.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> path = lm.saddles(lm.Problem([[1, 0, 1], [0, 1, 1]], [1, 3]))
+    >>> path.times.round(6).tolist()
+    [0.25, 0.5]
+    >>> path.points.round(6).tolist()
+    [[0.0, 0.0, 2.0], [0.0, 2.0, 1.0]]
+    """
+    started = clock.perf_counter()
+    if not isinstance(problem.loss, Squared):
+        raise ValueError(
+            f"the path from saddle to saddle is known for the squared loss only, got {problem.loss!r}: write "
+            "saddles(Problem(problem.X, problem.y)), or flow(problem, network) at a small scale"
+        )
+    matrices.require_entries(problem.X, "saddles", "limit(problem, Hadamard.from_scale(1e-6, d=problem.d))")
+    thresholds = _thresholds(weights, problem.d)
+    unit = float(np.abs(problem.y).max()) or 1.0
+    fit = SignedFit(problem.X, problem.y / unit)
+    jumps, products = _jumps(fit, *thresholds)
+    dual = [jump.dual for jump in jumps]
+    interpolates = not fit.residual.any()
+    if not interpolates and problem.rank < problem.n:
+        # y is out of the range of X: sigma would grow across it without bound, and drown the rest in rounding.
+        reduced, lift = problem.reduced()
+        jumps, more = _jumps(SignedFit(reduced.X, reduced.y / unit), *thresholds)
+        dual, products = [lift(jump.dual) for jump in jumps], products + more
+    active, values = tuple(jump.active for jump in jumps), tuple(unit * jump.values for jump in jumps)
+    sigma = np.array(dual).reshape(-1, problem.n)
+    end = _end(problem.d, active, values)
+    certificate = l1_certificate(problem, end, _last(sigma), thresholds)
+    return SaddlePath(
+        times=np.array([jump.time / unit for jump in jumps]),
+        active=active,
+        values=values,
+        dual=sigma,
+        status=Status.converged if certificate.valid and interpolates else outcome(certificate, problem, end),
+        stats=Stats(
+            method="saddle to saddle, with an updated QR factorisation",
+            steps=len(jumps),
+            evaluations=products,
+            seconds=clock.perf_counter() - started,
+        ),
+        certificate=certificate,
+        problem=problem,
+        thresholds=thresholds,
+    )
+
+
+class _Jump(NamedTuple):
+    time: float
+    active: NDArray[np.intp]
+    values: Array
+    dual: Array
+
+
+def _jumps(fit: SignedFit, t_plus: Array, t_minus: Array) -> tuple[list[_Jump], int]:
+    """Follow the path to its end; return the jumps, and how many products with X' they took."""
+    time, near = 0.0, Screening(fit, t_plus, t_minus)
+    waiting: dict[int, float] = {}  # coordinates at a threshold that are zero, with the sign of the threshold
+    jumps: list[_Jump] = []
+    while True:
+        slopes = near.slopes()
+        pushed = dict(zip(waiting, slopes[near.places(list(waiting))], strict=True))
+        outward = {i: sign * pushed[i] for i, sign in waiting.items() if sign * pushed[i] > 0}
+        if not outward:
+            waiting = {i: sign for i, sign in waiting.items() if pushed[i] == 0}
+            step, arrived = _next_arrival(time, near.s, slopes, near.t_plus, near.t_minus)
+            if not arrived.size and not near.widen():
+                return jumps, near.products
+            coordinates, moved = near.which[arrived].tolist(), slopes[arrived]
+            if not arrived.size or not near.advance(step, slopes, arrived):
+                continue
+            time += step
+            waiting |= zip(coordinates, np.sign(moved).tolist(), strict=True)
+            outward = dict(zip(coordinates, np.abs(moved).tolist(), strict=True))
+        steepest = max(outward.values())
+        first = min(i for i, slope in outward.items() if slope > (1 - 1e-9) * steepest)
+        waiting |= fit.enter(first, waiting.pop(first))
+        if jumps and jumps[-1].time == time:  # several arrived at once: one jump
+            jumps.pop()
+        jumps.append(_Jump(time, *fit.support(), near.sigma))
+
+
+def _next_arrival(
+    time: float, s: Array, slopes: Array, t_plus: Array, t_minus: Array
+) -> tuple[float, NDArray[np.intp]]:
+    """Return how long s + step * slopes stays within its thresholds, and who reaches them then."""
+    goals = np.where(slopes > 0, t_plus, -t_minus)
+    steps = np.divide(goals - s, slopes, out=np.full(len(s), np.inf), where=slopes != 0)
+    step = max(float(steps.min()), 0.0)
+    if np.isinf(step):
+        return step, np.arange(0)
+    return step, np.flatnonzero(steps <= step + _TIE * (time + step))
+
+
+def _thresholds(weights: Any, d: int) -> tuple[Array, Array]:
+    if weights is None:
+        return np.ones(d), np.ones(d)
+    pair = weights if isinstance(weights, tuple) else (weights, weights)
+    if len(pair) != 2:
+        raise ValueError(
+            f"weights must be one array or a pair of them, got a tuple of {len(pair)}: write (t_plus, t_minus)"
+        )
+    t_plus, t_minus = (as_real_array("weights", side) for side in pair)
+    for side in (t_plus, t_minus):
+        if side.shape != (d,):
+            raise ValueError(
+                f"weights must have shape ({d},), one threshold a feature, got {side.shape}: write "
+                "weights=np.full(problem.d, t), or a tuple (t_plus, t_minus)"
+            )
+        if not (side > 0).all():
+            raise ValueError(
+                f"weights must be positive, got {side.min():g}: a threshold of 0 would be reached before the start"
+            )
+    return t_plus, t_minus
+
+
+def _times(tau: ArrayLike) -> Array:
+    times = real_array("tau", tau)
+    if not (times >= 0).all():
+        raise ValueError(f"tau, rescaled times, must be >= 0, got {tau!r}: the path begins at 0")
+    return times
+
+
+def _end(d: int, active: tuple[NDArray[np.intp], ...], values: tuple[Array, ...]) -> Array:
+    x = np.zeros(d)
+    if active:
+        x[active[-1]] = values[-1]
+    return x
+
+
+def _last(dual: Array) -> Array:
+    return dual[-1] if len(dual) else np.zeros(dual.shape[1])

@@ -1,0 +1,134 @@
+"""To where and how fast the flow of m*w converges."""
+
+import numpy as np
+
+from linreg_mirror._types import Array
+from linreg_mirror.ledger import Citation, Control, Evidence, Instance, Verdict, certified, inequality, theorem
+from linreg_mirror.ledger import hypotheses as h
+
+
+def _excess(it: Instance) -> Array:
+    """f(x_t) - min f along the path, shape (T,)."""
+    return np.array([it.problem.value(x) for x in it.path.x]) - it.minimum
+
+
+@theorem(
+    "convergence.minimiser",
+    source=Citation("MM", "Thm 2.2"),
+    statement="f quasi-convex with PL inequality, int alpha finite: the flow ends in a minimiser of f",
+    kind="inequality",
+    hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.quasi_convex, h.solvable),
+    control=Control("a sum of Cauchy losses, which is not quasi-convex", "special/two-valleys"),
+)
+def minimiser(it: Instance) -> Evidence:
+    excess = _excess(it)
+    # Not of the initial excess alone: the start may be the solution, and the penalty move x away.
+    end = excess[-1] / (excess.max() or 1.0)
+    return Evidence(1e-8 - end, f"ends at {end:.1e} of the largest excess")
+
+
+@theorem(
+    "convergence.rate",
+    source=Citation("MM", "Thm 2.2, alpha = 0"),
+    statement="f_t - f* <= (f_0 - f*) exp(-mu t min(m_0^2 - w_0^2)), |grad f|^2 >= mu (f - f*)",
+    kind="inequality",
+    hypotheses=(h.hadamard, h.unbalanced, h.no_penalty, h.squared, h.solvable),
+    constants={"speed": 1.0},
+    extremal=("special/tight-rate",),
+    control=Control("twice the rate", "special/tight-rate", {"speed": 2.0}),
+)
+def rate(it: Instance, speed: float) -> Evidence:
+    excess = _excess(it)
+    bound = excess[0] * np.exp(-speed * _pl_constant(it) * it.path.t * 2 * it.scale0.min())
+    return inequality(excess[1:], bound[1:], excess[0], rounding=1e-8)
+
+
+def _pl_constant(it: Instance) -> float:
+    """mu with |grad f|^2 >= mu (f - f*) for squares: twice the smallest nonzero eigenvalue of XX'."""
+    return 2 * float(np.linalg.svd(it.problem.X, compute_uv=False)[it.problem.rank - 1]) ** 2
+
+
+@theorem(
+    "convergence.rate.penalty",
+    source=Citation("MM", "Thm 2.2, corrected"),
+    statement="f_t - f* <= exp(-ct) (f_0 - f*) + 4 int_0^t exp(-c(t-s)) alpha_s |<grad f, x>| ds, c = 2 mu min b_inf",
+    kind="inequality",
+    hypotheses=(h.hadamard, h.unbalanced, h.decaying, h.squared, h.solvable),
+    constants={"drift": 4.0},
+    extremal=("special/start-at-solution",),
+    control=Control("without the integral", "special/start-at-solution", {"drift": 0.0}),
+)
+def rate_with_penalty(it: Instance, drift: float) -> Evidence:
+    excess, t = _excess(it), it.path.t
+    c = _pl_constant(it) * 2 * it.scale0.min() * np.exp(-4 * it.total_decay)
+    alpha = np.array([it.schedule(at) for at in t])
+    push = alpha * np.abs((it.gradients() * it.path.x).sum(axis=1))
+    # The integral I solves I' = -cI + push; step by step, so that exp(ct) never appears.
+    integral = np.zeros_like(t)
+    for k in range(1, len(t)):
+        fade = np.exp(-c * (t[k] - t[k - 1]))
+        integral[k] = fade * integral[k - 1] + 0.5 * (t[k] - t[k - 1]) * (fade * push[k - 1] + push[k])
+    bound = excess[0] * np.exp(-c * t) + drift * integral
+    # The trapezoidal rule on the integrator's own steps is good to about 1e-6 of the integral.
+    return inequality(excess[1:], bound[1:], float(np.max(excess)), rounding=1e-5)
+
+
+@theorem(
+    "convergence.rate.printed",
+    source=Citation("MM v1", "convergence rate", printed=True),
+    statement="f_t - f* <= (f_0 - f*) exp(C |x*| int alpha) exp(-mu a_inf t) for some C",
+    kind="inequality",
+    hypotheses=(h.hadamard, h.unbalanced, h.decaying, h.squared, h.solvable),
+    extremal=("special/start-at-solution",),
+    expected=Verdict.refuted,
+    corrected=("convergence.rate", "convergence.rate.penalty"),
+    # With f_0 = f* the right side is zero whatever C is: one C stands for all.
+    constants={"C": 1e3},
+    control=Control("the printed statement itself, for every C", "special/start-at-solution"),
+)
+def rate_printed(it: Instance, C: float) -> Evidence:
+    excess = _excess(it)
+    slowest = 2 * it.scale0.min() * np.exp(-4 * it.total_decay)
+    growth = C * np.linalg.norm(it.least_l2.x) * it.path.decay - _pl_constant(it) * slowest * it.path.t
+    # f_0 = f* is exact on the witness; elsewhere the huge C makes the statement empty, not false.
+    start = excess[0] if excess[0] > 1e-12 else 0.0
+    return inequality(excess, start * np.exp(np.minimum(growth, 600)), max(excess[0], float(np.max(excess))))
+
+
+@theorem(
+    "convergence.global",
+    source=Citation("ours", "global rate"),
+    statement="f(mw) + alpha(|m|^2+|w|^2) - min[f + 2 alpha |.|_1] <= [KL(x*_+, U_0) + KL(x*_-, V_0)]/(2t), "
+    "U = (m+w)^2/4, V = (m-w)^2/4",
+    kind="inequality",
+    hypotheses=(h.hadamard, h.unbalanced, h.constant_or_none, h.convex, h.solvable),
+    constants={"speed": 1.0},
+    extremal=("special/plateau",),
+    control=Control("half the bound", "special/plateau", {"speed": 2.0}),
+)
+def global_rate(it: Instance, speed: float) -> Evidence:
+    """Compare the regularised objective with the bound at every time.
+
+    Proof. U' = -2U(2 alpha + g) and V' = -2V(2 alpha - g): with F(U, V) = f(U - V) + 2 alpha sum(U + V) this is
+    (log U)' = -2 dF/dU, (log V)' = -2 dF/dV, an entropic mirror flow of F, which is convex and has the least value of
+    f + 2 alpha |.|_1. So D_t = KL(U*, U_t) + KL(V*, V_t) has D' = -2 <grad F, (U, V) - (U*, V*)> <= -2(F_t - F*), and F
+    never increases: 2t(F_t - F*) <= int_0^t 2(F_s - F*) ds <= D_0.
+    """
+    m, w = it.factors()
+    alpha = float(it.schedule.limit)
+    objective = np.array([it.problem.value(x) for x in it.path.x]) + alpha * (m**2 + w**2).sum(axis=1)
+    if alpha > 0:
+        solution = it.lasso
+        least = it.problem.value(solution.x) + 2 * alpha * np.abs(solution.x).sum()
+    else:
+        solution, least = it.least_l1, it.minimum
+    x = certified(solution)
+    divergence = _kl(np.maximum(x, 0), (m[0] + w[0]) ** 2 / 4) + _kl(np.maximum(-x, 0), (m[0] - w[0]) ** 2 / 4)
+    bound = divergence / (2 * speed * it.path.t[1:])
+    return inequality(objective[1:] - least, bound, objective[0])
+
+
+def _kl(p: Array, q: Array) -> float:
+    """Generalised Kullback-Leibler divergence, sum p log(p/q) - p + q."""
+    positive = p > 0
+    return float(np.sum(p[positive] * np.log(p[positive] / q[positive])) - p.sum() + q.sum())

@@ -1,0 +1,183 @@
+"""From the kernel to the rich regime: which interpolator the limit is, as the scale changes."""
+
+import numpy as np
+
+from linreg_mirror._types import Array
+from linreg_mirror.ledger import (
+    Citation,
+    Control,
+    Evidence,
+    Instance,
+    Verdict,
+    certified,
+    identity,
+    inequality,
+    relative,
+    slope,
+    theorem,
+)
+from linreg_mirror.ledger import hypotheses as h
+from linreg_mirror.parametrizations import Hadamard
+from linreg_mirror.solvers.independent import weighted_l1_cost
+from linreg_mirror.solvers.limit import limit
+
+_ONCE = (h.hadamard, h.unbalanced, h.no_penalty, h.squared, h.solvable)
+
+
+def _limit_at(it: Instance, log_b: float | Array) -> Array:
+    return certified(limit(it.problem, Hadamard.from_scale(log_b=log_b, d=it.problem.d)))
+
+
+@theorem(
+    "regimes.l1.bound",
+    source=Citation("ours", "explicit form of MM Thm 2.3"),
+    statement="x_0 = 0, b < 2/e: |x_b|_1 - |x1|_1 <= [sum |x1_i| ln(|x1_i| + b/2) + d/e + db] / (ln(2/b) - 1)",
+    kind="inequality",
+    hypotheses=(*_ONCE, h.starts_at_zero, h.equal_scales),
+    constants={"per_feature": 1 / np.e},
+    extremal=("special/small-targets",),
+    control=Control("without d/e", "special/small-targets", {"per_feature": 0.0}),
+)
+def l1_bound(it: Instance, per_feature: float) -> Evidence:
+    """Compare the excess of the L1 norm with the bound on a ladder of scales down to log b = -1e5.
+
+    Proof. Let h(x) = x arcsinh(x/b) - sqrt(x^2 + b^2) and L = ln(2/b). From x <= sqrt(x^2 + b^2) <= x + b for x >= 0
+    and x ln x >= -1/e follow h(x) >= |x|(L - 1) - 1/e - b and h(x) <= |x|(L - 1) + |x| ln(|x| + b/2). The limit x_b
+    minimises sum h over Xx = y, so sum h(x_b) <= sum h(x1); divide by L - 1.
+    """
+    least = certified(it.least_l1)
+    norm, d = np.abs(least).sum(), it.problem.d
+    left, right = [], []
+    for log_b in (-1.0, -3.0, -10.0, -30.0, -1e3, -1e5):
+        b = np.exp(log_b)
+        support = np.abs(least[least != 0])
+        numerator = np.sum(support * np.log(support + b / 2)) + per_feature * d + d * b
+        left.append(np.abs(_limit_at(it, log_b)).sum() - norm)
+        right.append(numerator / (np.log(2) - log_b - 1))
+    return inequality(left, right, norm)
+
+
+@theorem(
+    "regimes.l1.decay",
+    source=Citation("MM", "Thm 2.3, vanishing scale"),
+    statement="fixed b_0 and x_0, total penalty A -> inf: the limit tends to the minimum-L1 interpolator",
+    kind="asymptotic",
+    hypotheses=(*_ONCE, h.biased),
+    constants={"fixed": "tilt"},
+    control=Control("b_0 -> 0 at fixed x_0 != 0 instead", "planted/biased/0", {"fixed": "start"}),
+)
+def l1_by_decay(it: Instance, fixed: str) -> Evidence:
+    norm = np.abs(certified(it.least_l1)).sum()
+    end = _excess_l1(it, fixed, norm, 2e4)
+    return Evidence(1e-4 - end, f"L1 excess {end:.1e} of the norm at log(1/b) = 2e4")
+
+
+def _excess_l1(it: Instance, fixed: str, norm: float, L: float) -> float:
+    if fixed == "tilt":  # decay moves the scale and leaves log(u0/v0) where it is
+        end = limit(it.problem, it.network, decay=L / 4)
+    else:
+        x0 = it.network.effective(it.network.theta0)
+        end = limit(it.problem, Hadamard.from_scale(log_b=-L, x0=x0))
+    return float(np.abs(certified(end)).sum() - norm) / norm
+
+
+@theorem(
+    "regimes.biased",
+    source=Citation("ours", "vanishing scale, x_0 != 0"),
+    statement="b_0 -> 0 at fixed x_0 != 0: the limit minimises |x|_1 - <x, sign x_0>",
+    kind="asymptotic",
+    hypotheses=(*_ONCE, h.biased),
+    constants={"weight": 1.0},
+    control=Control("it minimises |x|_1", "planted/biased/0", {"weight": 0.0}),
+)
+def biased_limit(it: Instance, weight: float) -> Evidence:
+    """Compare the cost of the limit at log b = -1e5 with the least cost, by HiGHS.
+
+    Proof. As b -> 0, arcsinh(x/b) / log(1/b) tends to sign x, and the tilt arcsinh(x_0/b) / log(1/b) to sign x_0: the
+    potential divided by log(1/b)/2 tends to |x|_1 - <x, sign x_0>.
+    """
+    x0 = it.network.effective(it.network.theta0)
+    x = certified(limit(it.problem, Hadamard.from_scale(log_b=-1e5, x0=x0)))
+    signs = weight * np.sign(x0)
+    excess = float(np.abs(x).sum() - x @ signs - weighted_l1_cost(it.problem, signs)) / float(np.abs(x).sum())
+    return Evidence(1e-4 - excess, f"cost {excess:.1e} of |x|_1 above the least at log(1/b) = 1e5")
+
+
+@theorem(
+    "regimes.l2.rate",
+    source=Citation("W20", "Thm 2; rate: ours"),
+    statement="x_0 = 0, equal b -> inf: |x_b - x2| falls like b^-2, x2 the minimum-L2 interpolator",
+    kind="asymptotic",
+    hypotheses=(*_ONCE, h.starts_at_zero, h.equal_scales, h.underdetermined),
+    constants={"spread": 0.0},
+    control=Control("scales that differ between entries", "planted/plain/0", {"spread": 1.0}),
+)
+def l2_rate(it: Instance, spread: float) -> Evidence:
+    x2 = certified(it.least_l2)
+    ladder = np.abs(x2).max() * np.array([30.0, 100.0, 300.0, 1000.0])
+    uneven = spread * np.linspace(-1, 1, it.problem.d)
+    distance = np.array([np.abs(_limit_at(it, np.log(b) + uneven) - x2).max() for b in ladder])
+    if distance.max() <= 1e-12 * np.abs(x2).max():
+        return Evidence(0.0, "x_b = x2 at every b")
+    return slope(ladder, distance, expected=-2.0, tolerance=0.02)
+
+
+@theorem(
+    "regimes.l2.unequal",
+    source=Citation("ours", "unequal scales"),
+    statement="x_0 = 0, unequal b -> inf: the limit minimises sum x_i^2 / b_i",
+    kind="asymptotic",
+    hypotheses=(*_ONCE, h.starts_at_zero),
+    constants={"power": 1.0},
+    control=Control("it minimises sum x_i^2", "planted/plain/0", {"power": 0.0}),
+)
+def l2_unequal(it: Instance, power: float) -> Evidence:
+    """Compare the limit at large unequal scales with weighted least squares.
+
+    Proof. For b -> inf, [x arcsinh(x/b) - sqrt(x^2 + b^2)]/2 = -b/2 + x^2/(4b) + O(x^4/b^3).
+    """
+    b = np.exp(np.linspace(-1, 1, it.problem.d))
+    x = _limit_at(it, np.log(1e5 * np.abs(certified(it.least_l2)).max() * b))
+    root = b ** (power / 2)
+    expected = root * np.linalg.lstsq(it.problem.X * root, it.problem.y)[0]
+    return identity(relative(x - expected, expected), 1e-7)
+
+
+@theorem(
+    "regimes.woodworth.rich",
+    source=Citation("W20", "Thm 2"),
+    statement="alpha <= min{(2(1+e)|x1|_1)^-((2+e)/2e), exp(-d/(e|x1|_1))} => "
+    "|x_alpha|_1 <= (1+e)|x1|_1, b = 2 alpha^2",
+    kind="inequality",
+    hypotheses=(*_ONCE, h.starts_at_zero, h.equal_scales),
+    constants={"strength": 1.0},
+    control=Control("no condition on alpha but alpha <= 1", "planted/plain/0", {"strength": 0.0}),
+)
+def woodworth_rich(it: Instance, strength: float) -> Evidence:
+    norm, d = float(np.abs(certified(it.least_l1)).sum()), it.problem.d
+    left, right = [], []
+    for eps in (0.1, 0.5, 1.0):
+        log_alpha = min(-(2 + eps) / (2 * eps) * np.log(2 * (1 + eps) * norm), -d / (eps * norm), 0.0)
+        left.append(np.abs(_limit_at(it, np.log(2) + 2 * strength * log_alpha)).sum() - norm)
+        right.append(eps * norm)
+    return inequality(left, right, norm)
+
+
+@theorem(
+    "regimes.woodworth.kernel",
+    source=Citation("W20", "Thm 2"),
+    statement="alpha >= sqrt(2(1+e)(1+2/e)|x2|_2) => |x_alpha|_2^2 <= (1+e)|x2|_2^2, b = 2 alpha^2",
+    kind="inequality",
+    hypotheses=(*_ONCE, h.starts_at_zero, h.equal_scales),
+    constants={"factor": 1.0},
+    expected=Verdict.vacuous,
+    control=Control("a hundredth of the threshold on alpha", "planted/plain/0", {"factor": 0.01}),
+)
+def woodworth_kernel(it: Instance, factor: float) -> Evidence:
+    norm = float(np.linalg.norm(certified(it.least_l2)))
+    left, right = [], []
+    for eps in (0.01, 0.1, 1.0):
+        alpha = factor * np.sqrt(2 * (1 + eps) * (1 + 2 / eps) * norm)
+        left.append(np.linalg.norm(_limit_at(it, np.log(2) + 2 * np.log(alpha))) ** 2 - norm**2)
+        right.append(eps * norm**2)
+    return inequality(left, right, norm**2)

@@ -1,0 +1,327 @@
+"""Vanishing initialisation: from saddle to saddle to the least L1 norm, and what its average has to do with LASSO.
+
+Paths are those of `saddles`; what they are compared with is the flow at small scales, HiGHS, LASSO by coordinate
+descent, and the rules of the path carried out afresh at each jump.
+"""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from linreg_mirror._types import Array
+from linreg_mirror.ledger import (
+    Citation,
+    Control,
+    Evidence,
+    Hypothesis,
+    Instance,
+    certified,
+    identity,
+    relative,
+    slope,
+    theorem,
+)
+from linreg_mirror.ledger import hypotheses as h
+from linreg_mirror.parametrizations import Hadamard
+from linreg_mirror.problems import Problem
+from linreg_mirror.solvers.continuous import flow
+from linreg_mirror.solvers.independent import lasso, weighted_l1_cost
+from linreg_mirror.solvers.saddles import SaddlePath, saddles
+
+_SAME = 1e-9  # weights, or slopes, that differ by less, relative to the largest, are the same
+_LASSO = 5e-12  # how far the reference may be from the average where they agree; 5e-13 was measured
+
+
+def _pairwise_independent(problem: Problem) -> bool:
+    lengths = np.sqrt((problem.X**2).sum(axis=0))
+    columns = problem.X[:, lengths > 0] / lengths[lengths > 0]
+    cosines = np.abs(columns.T @ columns)
+    np.fill_diagonal(cosines, 0.0)
+    return bool(cosines.max() < 1 - 1e-9)
+
+
+vanishing = Hypothesis(
+    "x_0 = 0 and one small b", lambda it: not it.hadamard.w0.any() and bool((it.hadamard.log_scale < -5).all())
+)
+general_position = Hypothesis("no column is a multiple of another", lambda it: _pairwise_independent(it.problem))
+_ONCE = (h.hadamard, h.unbalanced, vanishing, h.equal_scales, h.no_penalty, h.squared, h.solvable)
+_GENERIC = (*_ONCE, general_position)
+_several_jumps = Hypothesis("more than one jump", lambda it: len(saddles(it.problem).times) > 1)
+
+
+# The path itself
+
+
+@theorem(
+    "saddles.rules",
+    source=Citation("PF23", "Algorithm 1"),
+    statement="at each jump the coordinate next to reach |X_i'sigma| = 1 joins, x becomes the least-squares fit on "
+    "those at +-1, with their signs, and whoever is zero and pushed inwards leaves",
+    kind="identity",
+    hypotheses=_GENERIC,
+    constants={"leaving": True},
+    extremal=("planted/small/2",),
+    control=Control("nobody leaves", "planted/small/2", {"leaving": False}),
+)
+def rules(it: Instance, leaving: bool) -> Evidence:
+    path, slow = saddles(it.problem), _by_the_rules(it.problem, leaving=leaving)
+    if len(slow) != len(path.times):
+        return Evidence(-1.0, f"{len(path.times)} jumps, {len(slow)} by the rules")
+    times = relative(path.times / np.array([jump.time for jump in slow]) - 1, 1.0)
+    points = relative(path.points - np.array([jump.x for jump in slow]), path.points)
+    return identity(max(times, points), 3e-9)  # the rules, carried out afresh, lose most of this
+
+
+@theorem(
+    "saddles.end",
+    source=Citation("PF23", "Thm 2"),
+    statement="the path ends in an interpolator of least L1 norm",
+    kind="identity",
+    hypotheses=_ONCE,
+    constants={"signed": True},
+    extremal=("dense/small/1",),
+    control=Control("fits without regard to signs", "dense/small/1", {"signed": False}),
+)
+def end(it: Instance, signed: bool) -> Evidence:
+    x = saddles(it.problem).solution.x if signed else _by_the_rules(it.problem, signed=False)[-1].x
+    least = float(np.abs(certified(it.least_l1)).sum())
+    excess = relative(np.abs(x).sum() - least, least)
+    return identity(max(excess, relative(it.problem.residual(x), it.problem.y)), 1e-11)
+
+
+@theorem(
+    "saddles.weights",
+    source=Citation("ours", "unequal initial sizes"),
+    statement="from |u0|^2 = b^t_plus, |v0|^2 = b^t_minus the path ends in an interpolator of least "
+    "sum t_plus x^+ + t_minus x^-",
+    kind="identity",
+    hypotheses=_ONCE,
+    constants={"exchanged": False},
+    extremal=("dense/small/0",),
+    control=Control("t_plus and t_minus exchanged", "dense/small/0", {"exchanged": True}),
+)
+def unequal_weights(it: Instance, exchanged: bool) -> Evidence:
+    """Compare the cost of the end with the least one, by HiGHS.
+
+    Proof. At the end sigma lies between the thresholds and x is zero but on them, with their signs, so that
+    <y, sigma> = <x, X'sigma> is the cost of x; for any other z with Xz = y, <y, sigma> = <z, X'sigma> is at most its
+    cost.
+    """
+    rng = np.random.default_rng(0)
+    size, tilt = rng.uniform(0.5, 2, it.problem.d), rng.uniform(-0.5, 0.5, it.problem.d)
+    t_plus, t_minus = size * (1 - tilt), size * (1 + tilt)
+    x = saddles(it.problem, (t_minus, t_plus) if exchanged else (t_plus, t_minus)).solution.x
+    cost = float(t_plus @ np.maximum(x, 0) + t_minus @ np.maximum(-x, 0))
+    least = weighted_l1_cost(Problem(it.problem.X / size, it.problem.y), tilt)
+    return identity(relative(cost - least, least), 1e-12)
+
+
+# The flow
+
+
+@theorem(
+    "saddles.flow",
+    source=Citation("PF23", "Thm 2; rate: ours"),
+    statement="the flow of scale b at time tau log(1/b)/2: the integral of y - Xx, divided by log(1/b)/2, tends to "
+    "sigma like 1/log(1/b)",
+    kind="asymptotic",
+    hypotheses=(*_ONCE, _several_jumps),
+    constants={"unit": 0.5},
+    extremal=("planted/small/0",),
+    control=Control("time in units of log(1/b)", "planted/small/0", {"unit": 1.0}),
+)
+def flow_to_path(it: Instance, unit: float) -> Evidence:
+    path = saddles(it.problem)
+    tau = _between_jumps(path)
+    expected = it.problem.X.T @ path.dual_at(tau)
+    ladder = np.array([6.4e4, 2.56e5, 1.024e6])
+    found = [_flow_at(it, tau, L, unit)[1] for L in ladder]
+    return slope(ladder, [np.abs(one - expected).max() for one in found], expected=-1.0, tolerance=1e-3)
+
+
+@theorem(
+    "saddles.flow.points",
+    source=Citation("PF23", "Thm 2"),
+    statement="between two jumps x of the flow of scale b, at time tau log(1/b)/2, tends to the saddle as b -> 0",
+    kind="asymptotic",
+    hypotheses=(*_GENERIC, _several_jumps),
+    extremal=("planted/small/0",),
+    control=Control("equal columns, among which the flow shares the weight", "duplicated/small/0"),
+)
+def flow_to_points(it: Instance) -> Evidence:
+    path = saddles(it.problem)
+    tau = _between_jumps(path)
+    distance = relative(_flow_at(it, tau, 6.4e4, 0.5)[0] - path.at(tau), path.at(tau))
+    return Evidence(1e-9 - distance, f"{distance:.1e} of the largest weight at log(1/b) = 6.4e4")
+
+
+def _between_jumps(path: SaddlePath) -> float:
+    """Return the middle of the widest interval between the first jumps, widths and middle in log time.
+
+    After the last jump, where y = Xx, a weight may be on its way to zero with nothing to push it.
+    """
+    times = path.times[:7]
+    widest = int(np.argmax(times[1:] / times[:-1]))
+    return float(np.sqrt(times[widest] * times[widest + 1]))
+
+
+def _flow_at(it: Instance, tau: float, L: float, unit: float) -> tuple[Array, Array]:
+    """Return x, and X' times the rescaled integral of y - Xx, of the flow of scale exp(-L) at time tau * unit * L."""
+    run = flow(it.problem, Hadamard.from_scale(log_b=-L, d=it.problem.d), until=tau * unit * L, accuracy=1e-8)
+    return run.x[-1], -it.problem.X.T @ run.dual[-1] / (unit * L)
+
+
+# The average, and LASSO
+
+
+@theorem(
+    "saddles.average",
+    source=Citation("ours", "exact form of B25"),
+    statement="the average of x up to tau is the LASSO solution of weight 1/tau for all tau iff no coordinate that was "
+    "nonzero ever leaves its threshold iff |x_lasso(weight)|/weight never falls as the weight falls",
+    kind="identity",
+    hypotheses=_GENERIC,
+    constants={"condition": True},
+    extremal=("planted/small/0", "coherent/small/0", "planted/small/2"),
+    control=Control("for all tau, whether one leaves or not", "planted/small/2", {"condition": False}),
+)
+def average(it: Instance, condition: bool) -> Evidence:
+    """Compare average and LASSO between the jumps, up to the first interval after a coordinate left.
+
+    Proof. sigma(tau) = tau (y - X average), so that the average is the LASSO solution exactly if |X'sigma| <= 1, which
+    holds, and X_i'sigma = sign(average_i) wherever that is not zero. Coordinates at their thresholds have an integral
+    of |x_i| that never falls, and tau |average_i| is that integral. If x_i was nonzero and its threshold is left, it
+    keeps its average, off the threshold; the LASSO solution, unique in general position, is then another one.
+    """
+    path = saddles(it.problem)
+    departure = _first_departure(path)
+    taus = _between(path, len(path.times) if departure is None else departure + 1)
+    least = _lasso_path(it, taus)
+    apart = np.abs(least - path.average(taus)).max(axis=1) / np.abs(least).max(axis=1)
+    integrals = np.abs(least) * taus[:, None]
+    falls = float((integrals[:-1] - integrals[1:]).max(initial=0.0) / integrals.max())
+    if departure is None or not condition:
+        return identity(max(apart.max(), falls if condition else 0.0), _LASSO)
+    before, after = float(apart[: 2 * departure].max(initial=0.0)), float(apart[-1])
+    detail = f"{before:.1e} apart before a coordinate leaves, {after:.1e} after, where LASSO falls by {falls:.1e}"
+    return Evidence(min(_LASSO - before, after - _SAME, falls - _SAME), detail)
+
+
+@theorem(
+    "saddles.average.monotone",
+    source=Citation("B25", "Thm 2.1"),
+    statement="where no |x_lasso(weight)| ever falls as the weight falls, the average of x up to tau is the LASSO "
+    "solution of weight 1/tau",
+    kind="identity",
+    hypotheses=(*_GENERIC, Hypothesis("LASSO path monotone", lambda it: _is_monotone(it))),
+    constants={"necessary": False},
+    extremal=("planted/small/0", "planted/small/7", "correlated/small/29"),
+    control=Control("and only there", "coherent/small/0", {"necessary": True}),
+)
+def monotone(it: Instance, necessary: bool) -> Evidence:
+    path = saddles(it.problem)
+    taus = _between(path, len(path.times))
+    least = _lasso_path(it, taus)
+    apart = relative(path.average(taus) - least, least)
+    if necessary and apart <= _LASSO:
+        return identity(_falls(least), _SAME)
+    return identity(apart, _LASSO)
+
+
+@theorem(
+    "saddles.average.pointwise",
+    source=Citation("ours", "exact form of B25, one time"),
+    statement="the average of x up to tau is the LASSO solution of weight 1/tau iff X_i'sigma(tau) = sign of the "
+    "average wherever that is not zero",
+    kind="identity",
+    hypotheses=_GENERIC,
+    constants={"nonzero": "average"},
+    extremal=("planted/small/2",),
+    control=Control("wherever x(tau) is not zero", "planted/small/2", {"nonzero": "now"}),
+)
+def pointwise(it: Instance, nonzero: str) -> Evidence:
+    path = saddles(it.problem)
+    taus = _between(path, min(len(path.times), (_first_departure(path) or 0) + 3))
+    margin, counts = np.inf, [0, 0]
+    for tau, one in zip(taus, _lasso_path(it, taus), strict=True):
+        mean = path.average(tau)
+        where = (mean if nonzero == "average" else path.at(tau)) != 0
+        at_threshold = relative((it.problem.X.T @ path.dual_at(tau) - np.sign(mean))[where], 1.0) <= _SAME
+        apart = relative(one - mean, one)
+        margin = min(margin, _LASSO - apart if at_threshold else apart - _SAME)
+        counts[at_threshold] += 1
+    return Evidence(margin, f"of {sum(counts)} times {counts[1]} are at the threshold")
+
+
+def _first_departure(path: SaddlePath) -> int | None:
+    """Return after which jump a coordinate that was nonzero first moves away from its threshold.
+
+    That x_i returns to zero is not enough: at the end of the path, where y = Xx, its slope stays where it is. By the
+    time of a jump it may have gone all the way to the threshold on the other side.
+    """
+    slopes, means = path.dual @ path.problem.X, path.average(path.times)
+    gone = ((means != 0) & (np.sign(means) * slopes < 1 - _SAME)).any(axis=1)
+    return int(np.argmax(gone)) - 1 if gone.any() else None
+
+
+def _between(path: SaddlePath, jumps: int) -> Array:
+    """Return two times after each of the first jumps and before the next, soon after it and in the middle."""
+    ends = np.append(path.times, 4 * path.times[-1])[: jumps + 1]
+    return (ends[:-1, None] ** [0.9, 0.5] * ends[1:, None] ** [0.1, 0.5]).ravel()
+
+
+def _lasso_path(it: Instance, taus: Iterable[float]) -> Array:
+    """Return the LASSO solutions of weight 1/tau, shape (m, d), each certified."""
+    return np.array([certified(lasso(it.problem, 1 / tau)) for tau in taus])
+
+
+def _is_monotone(it: Instance) -> bool:
+    path = saddles(it.problem)
+    taus = _between(path, len(path.times))
+    # Mostly an early fall decides, long before small weights make LASSO expensive.
+    return all(_falls(_lasso_path(it, pair)) <= _SAME for pair in pairwise(taus))
+
+
+def _falls(points: Array) -> float:
+    """Return by how much an entry ever falls from one point to the next, relative to the largest entry."""
+    return float((np.abs(points[:-1]) - np.abs(points[1:])).max(initial=0.0) / np.abs(points).max())
+
+
+# The rules, carried out afresh at each jump
+
+
+class _Jump(NamedTuple):
+    time: float
+    x: Array
+
+
+def _by_the_rules(problem: Problem, signed: bool = True, leaving: bool = True) -> list[_Jump]:
+    """Follow the path with SciPy's non-negative least squares (Lawson and Hanson), or with one rule left out."""
+    X, y = problem.X, problem.y
+    s, time, signs, x, jumps = np.zeros(problem.d), 0.0, np.zeros(problem.d), np.zeros(problem.d), []
+    while True:
+        c = X.T @ (y - X @ x)
+        c[np.abs(c) <= 1e-10 * problem.gradient_scale] = 0
+        if leaving:
+            signs[signs * c < 0] = 0
+        moving = np.flatnonzero((c != 0) & (signs == 0))
+        if not moving.size:
+            return jumps
+        steps = (np.sign(c[moving]) - s[moving]) / c[moving]
+        first = moving[np.argmin(steps)]
+        time, s = time + steps.min(), s + steps.min() * c
+        signs[first] = np.sign(c[first])
+        x = _fit(X, y, signs, signed)
+        jumps.append(_Jump(time, x))
+
+
+def _fit(X: Array, y: Array, signs: Array, signed: bool) -> Array:
+    x = np.zeros(len(signs))
+    on: NDArray[np.intp] = np.flatnonzero(signs)
+    columns = X[:, on] * signs[on]
+    x[on] = signs[on] * (nnls(columns, y)[0] if signed else np.linalg.lstsq(columns, y)[0])
+    return x

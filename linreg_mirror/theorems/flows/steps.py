@@ -1,0 +1,345 @@
+"""Finite steps: what gradient descent, SGD and heavy ball on x = m*w minimise, exactly.
+
+Runs take their steps in m and w by the network's own pullback. The compiled ones are in u and v and satisfy most of
+these statements by construction.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from linreg_mirror._types import Array
+from linreg_mirror.ledger import (
+    Citation,
+    Control,
+    Evidence,
+    Hypothesis,
+    Instance,
+    certified,
+    identity,
+    inequality,
+    relative,
+    theorem,
+)
+from linreg_mirror.ledger import hypotheses as h
+from linreg_mirror.parametrizations import Hadamard
+from linreg_mirror.problems import Problem
+from linreg_mirror.schedules import Quadratic
+from linreg_mirror.solvers import Status
+from linreg_mirror.solvers.discrete import Descent, descent, largest_stable_step
+from linreg_mirror.solvers.independent import minimum_l1_highs
+from linreg_mirror.solvers.limit import limit
+
+_SHORT = 100  # steps of a run that need not converge
+_LONG = 40_000
+_TOLERANCE = 1e-9
+
+_STEPS = (h.hadamard, h.unbalanced, h.squared, h.solvable, h.integrable)
+# Runs in m and w take about condition^2 steps, and log(1/b) times as many: these say where the budget suffices.
+_conditioned = Hypothesis("condition of X below 15", lambda it: bool(np.linalg.cond(it.problem.X) < 15))
+_well_conditioned = Hypothesis("condition of X below 5", lambda it: bool(np.linalg.cond(it.problem.X) < 5))
+_moderate = Hypothesis("b >= 0.1", lambda it: bool(it.hadamard.log_scale.min() > np.log(0.1)))
+_ends_soon = Hypothesis("alpha falls geometrically or ends", lambda it: not isinstance(it.schedule, Quadratic))
+_CONVERGENT = (*_STEPS, _moderate, _ends_soon)
+
+
+class _Factors(NamedTuple):
+    """A run in u = (m+w)/sqrt 2 and v = (m-w)/sqrt 2, all steps; gradients are those at all but the last point."""
+
+    run: Descent
+    u: Array
+    v: Array
+    g: Array
+    eta: Array
+    alpha: Array
+
+
+def _factors(it: Instance, run: Descent) -> _Factors:
+    assert run.parameters is not None
+    m, w = np.split(run.parameters, 2, axis=1)
+    u, v = (m + w) / np.sqrt(2), (m - w) / np.sqrt(2)
+    g = np.stack([it.problem.gradient(x) for x in run.x[:-1]])
+    eta = np.diff(run.t)[:, None]
+    return _Factors(run, u, v, g, eta, np.diff(run.decay)[:, None] / eta)
+
+
+def _stable(it: Instance, momentum: float = 0.0, batch_size: int | None = None) -> float:
+    """Return a step that is safe all the way, as short as momentum asks for."""
+    return (1 - momentum) * largest_stable_step(it.problem, it.network, 0.0, batch_size)
+
+
+@lru_cache(maxsize=2)
+def _short_runs(it: Instance) -> tuple[_Factors, ...]:
+    """Return runs below, at and beyond the edge of stability; factors change their signs in the last."""
+    runs = (
+        descent(
+            it.problem, it.network, factor * _stable(it), it.schedule,
+            steps=_SHORT, keep=range(_SHORT), tolerance=0.0, method="numpy",
+        )
+        for factor in (0.5, 1.0, 1.6)
+    )  # fmt: skip
+    return tuple(_factors(it, run) for run in runs if run.status is not Status.diverged)
+
+
+def _converged(it: Instance, factor: float, momentum: float = 0.0, batch_size: int | None = None) -> Descent:
+    run = descent(
+        it.problem, it.network, factor * _stable(it, momentum, batch_size), it.schedule,
+        batch_size=batch_size, momentum=momentum, rng=np.random.default_rng(0), steps=_LONG, tolerance=1e-12,
+        keep=() if batch_size or not momentum else range(_LONG), method="numpy",
+    )  # fmt: skip
+    if run.status is not Status.converged:
+        raise ArithmeticError(f"the run did not converge: {run.status}")
+    return run
+
+
+@theorem(
+    "steps.scale",
+    source=Citation("E23", "Thm 1, one step"),
+    statement="each step multiplies b = |m^2 - w^2|/2 by |(1 - 2 eta alpha)^2 - eta^2 g^2|, entry by entry",
+    kind="identity",
+    hypotheses=_STEPS,
+    constants={"cross": 1.0},
+    control=Control("(1 - 4 eta alpha) - eta^2 g^2", "planted/geometric/0", {"cross": 0.0}),
+)
+def scale(it: Instance, cross: float) -> Evidence:
+    worst = 0.0
+    for _, u, v, g, eta, alpha in _short_runs(it):
+        gain = np.abs(1 - 4 * eta * alpha + cross * 4 * (eta * alpha) ** 2 - (eta * g) ** 2)
+        b = np.abs(u * v)
+        # What rounding of m and w leaves of b is relative to their squares, before the step and after.
+        size = u**2 + v**2
+        worst = max(worst, float(np.max(np.abs(b[1:] - gain * b[:-1]) / np.maximum(size[1:], gain * size[:-1]))))
+    return identity(worst, 5e-14)
+
+
+@theorem(
+    "steps.closed_form",
+    source=Citation("E23", "Thm 1; with penalty: ours"),
+    statement="x_k = b_k sinh(Z_k) with Z_k = log(u0/v0) + sum log|(1 - eta(2 alpha + g))/(1 - eta(2 alpha - g))|, "
+    "b_k = b_0 prod |(1 - 2 eta alpha)^2 - eta^2 g^2|, also where a factor changes its sign",
+    kind="identity",
+    hypotheses=_STEPS,
+    constants={"signed": False},
+    control=Control("(m^2 - w^2)/2 in place of its absolute value", "special/long-steps", {"signed": True}),
+)
+def closed_form(it: Instance, signed: bool) -> Evidence:
+    worst = 0.0
+    for run, _, _, g, eta, alpha in _short_runs(it):
+        plus, minus = 1 - eta * (2 * alpha + g), 1 - eta * (2 * alpha - g)
+        log_b = it.hadamard.log_scale + np.cumsum(np.log(np.abs(plus * minus)), axis=0)
+        Z = it.hadamard.tilt + np.cumsum(np.log(np.abs(plus / minus)), axis=0)
+        sign = np.sign(np.cumprod(np.sign(plus * minus), axis=0)) if signed else 1.0
+        expected = sign * 0.5 * (np.exp(log_b + Z) - np.exp(log_b - Z))
+        worst = max(worst, relative(run.x[1:] - expected, run.x[1:]))
+    # A factor that passes close to zero loses digits for good.
+    return identity(worst, 1e-10)
+
+
+@theorem(
+    "steps.growth",
+    source=Citation("ours", "scale after one step"),
+    statement="without penalty b_i grows in a step if and only if |eta g_i| > sqrt 2",
+    kind="identity",
+    hypotheses=(*_STEPS, h.no_penalty),
+    constants={"threshold": float(np.sqrt(2))},
+    extremal=("special/long-steps",),
+    control=Control("|eta g_i| > 1", "special/long-steps", {"threshold": 1.0}),
+)
+def growth(it: Instance, threshold: float) -> Evidence:
+    """Count the entries and steps at which this is wrong.
+
+    Proof. |1 - q^2| > 1 if and only if q^2 > 2.
+    """
+    wrong = seen = 0
+    for _, u, v, g, eta, _ in _short_runs(it):
+        change = np.diff(np.abs(u * v), axis=0)
+        beyond = np.abs(eta * g) > threshold
+        clear = np.abs(change) > 1e-12 * (u**2 + v**2)[1:]  # above rounding of m and w
+        wrong += int(np.sum(clear & (beyond != (change > 0))))
+        seen += int(np.sum(clear & beyond))
+    return Evidence(0.0 - wrong, f"{wrong} entries wrong, {seen} steps beyond the threshold")
+
+
+def _falls(steps: ArrayLike, errors: ArrayLike, power: int) -> Evidence:
+    """Return evidence that errors fall at least like step^power, to within 0.3 in the fitted exponent."""
+    fitted = float(np.polyfit(np.log(steps), np.log(np.maximum(errors, 1e-300)), 1)[0])
+    return Evidence(fitted - power + 0.3, f"the error falls like step^{fitted:.2f}, {power} or more is claimed")
+
+
+def _solves(it: Instance, run: Descent, tilted: bool = True) -> Evidence:
+    assert run.implicit is not None
+    network = run.implicit.network
+    if not tilted:
+        network = Hadamard.from_tilt(network.log_scale, it.hadamard.tilt)
+    end = certified(limit(it.problem, network))
+    return identity(relative(run.x[-1] - end, end), _TOLERANCE)
+
+
+@theorem(
+    "steps.limit",
+    source=Citation("E23", "Thm 1"),
+    statement="gradient descent ends in argmin{R_b(x) : Xx = y} at b = b_inf, tilted by Z_inf + 2X' sum eta r",
+    kind="identity",
+    hypotheses=(*_CONVERGENT, _conditioned),
+    constants={"tilted": True},
+    control=Control("tilted by log(u0/v0), as the flow is", "planted/biased/0", {"tilted": False}),
+)
+def ends_in_limit(it: Instance, tilted: bool) -> Evidence:
+    """Compare the end of m and w with Newton's method on the problem that the log-products of the gradients define.
+
+    On Xx = y the row-space part 2X' sum eta r of the tilt has no effect; what it is for, `steps.tilt` says.
+    """
+    return _solves(it, _converged(it, 0.95), tilted)
+
+
+@theorem(
+    "steps.tilt",
+    source=Citation("E23", "Thm 1"),
+    statement="without penalty the tilt Z_inf + 2X' sum eta r / (1 - beta) that finite steps leave behind differs from "
+    "log(u0/v0) by O(eta^2)",
+    kind="asymptotic",
+    hypotheses=(*_CONVERGENT, h.no_penalty, h.starts_at_zero, _well_conditioned),
+    constants={"both_factors": 2.0},
+    control=Control("X' sum eta r once: one factor's share", "planted/plain/0", {"both_factors": 1.0}),
+)
+def tilt(it: Instance, both_factors: float) -> Evidence:
+    """Fit the exponent of the difference over a ladder of step sizes, for gradient descent and for heavy ball.
+
+    Proof. log(1 - q) - log(1 + q) = -2q + O(q^3) with q = eta g: what is left of a step is O(eta^3), and of all of
+    them, about 1/eta, O(eta^2). With momentum phi(1 + delta) - phi(1 - delta) is O(delta^3) too.
+    """
+    found = []
+    for beta in (0.0, 0.5):
+        ladder = np.array([0.1, 0.05, 0.025]) * _stable(it, beta)
+        left = []
+        for eta in ladder:
+            run = descent(it.problem, it.network, eta, momentum=beta, steps=_LONG, tolerance=1e-11, method="numpy")
+            if run.status is not Status.converged or run.implicit is None:
+                raise ArithmeticError(f"the run did not converge: {run.status}")
+            Z = run.implicit.tilt - 2 * it.problem.X.T @ run.implicit.dual
+            left.append(np.abs(Z + both_factors * it.problem.X.T @ run.implicit.dual - it.hadamard.tilt).max())
+        rounding = max(left) < 1e-9  # of hundreds of logarithms
+        found.append(Evidence(0.0, "no difference above rounding") if rounding else _falls(ladder, left, 2))
+    return min(found, key=lambda one: one.margin)
+
+
+@theorem(
+    "steps.limit.sgd",
+    source=Citation("E23", "Thm 1"),
+    statement="SGD that ends where Xx = y ends in argmin{R_b(x) : Xx = y} with the b and the tilt of its own batches",
+    kind="identity",
+    hypotheses=(*_CONVERGENT, h.no_penalty, _well_conditioned),
+    constants={"tilted": True},
+    control=Control("tilted by log(u0/v0), as the flow is", "planted/biased/0", {"tilted": False}),
+)
+def sgd_ends_in_limit(it: Instance, tilted: bool) -> Evidence:
+    return _solves(it, _converged(it, 0.95, batch_size=max(1, it.problem.n // 2)), tilted)
+
+
+@theorem(
+    "steps.momentum",
+    source=Citation("P24", "exact form for finite steps: ours"),
+    statement="heavy ball ends in argmin{R_b(x) : Xx = y} with b = b_0 exp(-sum[phi(rho+) + phi(rho-)]), tilted by "
+    "log(u0/v0) - sum[phi(rho+) - phi(rho-)]; rho+ = u_{k+1}/u_k, rho- = v_{k+1}/v_k, "
+    "phi(rho) = [(rho - 1) - beta(1 - 1/rho)]/(1 - beta) - ln|rho|",
+    kind="identity",
+    hypotheses=(*_CONVERGENT, h.no_penalty, _well_conditioned),
+    constants={"memory": 1.0},
+    control=Control("phi without beta(1 - 1/rho)", "planted/plain/0", {"memory": 0.0}),
+)
+def momentum(it: Instance, memory: float) -> Evidence:
+    """Take rho from m and w alone: compare sum phi with what the proof says it is, then the end with Newton's method.
+
+    The first is needed: on Xx = y what lies in the row space of X, as a wrong phi may, has no effect on the end.
+
+    Proof. Divided by u_k, a step reads rho_k - 1 = beta (1 - 1/rho_{k-1}) - eta g_k. Summed over k, where the end is at
+    rest, sum[(rho - 1) - beta (1 - 1/rho)] = -sum eta g, which is in the row space of X; and sum ln|rho| is
+    ln|u_inf/u_0|: sum phi(rho+) = -ln|u_inf/u_0| - sum eta g / (1 - beta). The same holds for v with -g; add and
+    subtract.
+    """
+    worst = 0.0
+    for beta in (0.5, 0.9):
+        run, u, v, *_ = _factors(it, _converged(it, 0.9, momentum=beta))
+        along = it.problem.X.T @ run.dual[-1] / (1 - beta)
+        gains = []
+        for factor, sign in ((u, 1.0), (v, -1.0)):
+            rho = factor[1:] / factor[:-1]
+            phi = ((rho - 1) - memory * beta * (1 - 1 / rho)) / (1 - beta) - np.log(np.abs(rho))
+            gains.append(phi.sum(axis=0))
+            expected = -np.log(np.abs(factor[-1] / factor[0])) - sign * along
+            worst = max(worst, relative(gains[-1] - expected, along))
+        if worst > _TOLERANCE:
+            continue  # what a wrong phi defines may be no problem at all
+        log_b, tilt = it.hadamard.log_scale - gains[0] - gains[1], it.hadamard.tilt - gains[0] + gains[1]
+        end = certified(limit(it.problem, Hadamard.from_tilt(log_b, tilt)))
+        worst = max(worst, relative(0.5 * (u**2 - v**2)[-1] - end, end))
+    return identity(worst, _TOLERANCE)
+
+
+@theorem(
+    "steps.momentum.scale",
+    source=Citation("P24", "lambda for the discrete iteration: ours"),
+    statement="log(b_0/b_inf) = lambda int (p+^2 + p-^2) dt (1 + O(gamma)), lambda = gamma(1+beta) / (2(1-beta)^2), "
+    "p+ = (log|u|)', p- = (log|v|)', along the flow",
+    kind="asymptotic",
+    hypotheses=(*_CONVERGENT, h.no_penalty, h.starts_at_zero, _well_conditioned),
+    constants={"as_flow": False},
+    control=Control(
+        "lambda = gamma/(1-beta)^2, right for the flow with momentum", "planted/plain/0", {"as_flow": True}
+    ),
+)
+def momentum_scale(it: Instance, as_flow: bool) -> Evidence:
+    """Measure the relative error of the formula over a ladder of step sizes; it must fall as fast as they do.
+
+    Proof. phi(1 + delta) = (1 + beta) delta^2 / (2(1 - beta)) + O(delta^3), and delta = p gamma / (1 - beta).
+    """
+    beta, errors = 0.5, []
+    ladder = np.array([0.3, 0.15, 0.075]) * _stable(it, beta)
+    integral = 2 * _integral_of_squares(it)
+    for gamma in ladder:
+        run = descent(it.problem, it.network, gamma, momentum=beta, steps=_LONG, method="numpy")
+        if run.status is not Status.converged:
+            raise ArithmeticError(f"the run did not converge: {run.status}")
+        assert run.implicit is not None
+        lost = it.hadamard.log_scale - run.implicit.log_scale
+        rate = gamma / (1 - beta) ** 2 * (1.0 if as_flow else (1 + beta) / 2)
+        errors.append(relative(lost - rate * integral, lost))
+    return _falls(ladder, errors, 1)
+
+
+def _integral_of_squares(it: Instance) -> Array:
+    """Return the integral of g^2 over the flow, entry by entry, on the integrator's own points."""
+    t, g2 = it.path.t, it.gradients() ** 2
+    return 0.5 * np.diff(t) @ (g2[1:] + g2[:-1])
+
+
+@theorem(
+    "steps.l1_bound",
+    source=Citation("ours", "weak duality"),
+    statement="GD, SGD, heavy ball, any start, any stopping time, L = X' sum eta r: "
+    "min{|x|_1 : Xx = Xx_T} >= |<L, x_T>| / |L|_inf",
+    kind="inequality",
+    hypotheses=(*_STEPS, h.no_penalty),
+    constants={"norm": np.inf},
+    control=Control("|L|_2 / sqrt d in place of |L|_inf", "planted/small/0", {"norm": 2.0}),
+)
+def l1_lower_bound(it: Instance, norm: float) -> Evidence:
+    """Compare with HiGHS at two stopping times.
+
+    Proof. Xx = Xx_T gives <L, x> = <L, x_T>, for L is in the row space of X, and |<L, x>| <= |L|_inf |x|_1.
+    """
+    left, right = [], []
+    for beta, batch in ((0.0, None), (0.0, max(1, it.problem.n // 2)), (0.9, None)):
+        run = descent(
+            it.problem, it.network, 0.5 * _stable(it, beta, batch), momentum=beta, batch_size=batch,
+            rng=np.random.default_rng(0), steps=1000, keep=(30,), tolerance=0.0, method="numpy",
+        )  # fmt: skip
+        for dual, x in zip(run.dual[1:], run.x[1:], strict=True):
+            L = it.problem.X.T @ dual
+            size = np.linalg.norm(L, norm) / (1.0 if np.isinf(norm) else np.sqrt(L.size))
+            left.append(abs(L @ x) / size)
+            reached = Problem(it.problem.X, it.problem.X @ x)
+            right.append(float(np.abs(minimum_l1_highs(reached).x).sum()))
+    return inequality(left, right, max(right), rounding=1e-8)

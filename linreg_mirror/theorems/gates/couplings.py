@@ -1,0 +1,193 @@
+"""Independent gates against dependent ones, for the linear model X(z*w): what dependence costs, what it can buy.
+
+Gates z are 0 or 1. X, w and y are those of the first features of the instance's problem and start; expectations are
+sums over all patterns of gates.
+"""
+
+from itertools import combinations, product
+
+import numpy as np
+from scipy.special import expit
+
+from linreg_mirror._types import Array
+from linreg_mirror.ledger import Citation, Control, Evidence, Instance, identity, inequality, relative, theorem
+from linreg_mirror.theorems.gates.hard_concrete import log_alphas
+from linreg_mirror.theorems.masks.draws import PAIRED, Ensemble, by_tosses, linear_model
+
+_WITNESS = "planted/biased/0"
+
+
+def _model(it: Instance) -> tuple[Array, Array, Array, Array]:
+    """Return X, w, y and the probability of each gate to be open."""
+    X, w, _ = linear_model(it)
+    return X, w, it.problem.y, expit(log_alphas(it) / 2)
+
+
+def _mean_error(X: Array, w: Array, y: Array, gates: Ensemble) -> float:
+    """Return E|X(z*w) - y|^2."""
+    return float(gates[0] @ ((gates[1] * w @ X.T - y) ** 2).sum(axis=1))
+
+
+def _moments(gates: Ensemble) -> tuple[Array, Array]:
+    """Return E z and Cov z."""
+    p, patterns = gates
+    mean = p @ patterns
+    return mean, (patterns - mean).T @ (p[:, None] * (patterns - mean))
+
+
+def _given(probabilities: Array, shares: Array) -> Ensemble:
+    """Return gates that are independent given a latent value, each with its share and its row of probabilities."""
+    tossed = [by_tosses(q) for q in probabilities]
+    return shares @ [p for p, _ in tossed], tossed[0][1]
+
+
+def _arbitrary(size: int, count: int) -> list[Array]:
+    """Return probabilities of all patterns, drawn at random, some concentrated on few of them."""
+    rng = np.random.default_rng(0)
+    return [rng.dirichlet(np.full(2**size, concentration)) for _ in range(count) for concentration in (0.02, 1.0)]
+
+
+@theorem(
+    "gates.error",
+    source=Citation("ours", "variance and bias"),
+    statement="any gates, q = E z: E|X(z*w) - y|^2 = |X(q*w) - y|^2 + sum_ij Cov(z_i, z_j) w_i w_j X_i'X_j; all that "
+    "dependence adds is i != j",
+    kind="identity",
+    hypotheses=PAIRED,
+    constants={"pairs": True},
+    control=Control("i = j alone, as if gates were independent", _WITNESS, {"pairs": False}),
+)
+def error(it: Instance, pairs: bool) -> Evidence:
+    X, w, y, q = _model(it)
+    patterns = by_tosses(q)[1]
+    exact, stated = [], []
+    for gates in (by_tosses(q), *((p, patterns) for p in _arbitrary(q.size, 2))):
+        mean, covariance = _moments(gates)
+        exact.append(_mean_error(X, w, y, gates))
+        weighted = covariance * np.outer(w, w) * (X.T @ X)
+        stated.append(np.sum((X @ (mean * w) - y) ** 2) + (weighted.sum() if pairs else np.trace(weighted)))
+    return identity(relative(np.subtract(stated, exact), exact), 1e-14)
+
+
+@theorem(
+    "gates.generator",
+    source=Citation("DL", "published code; law of total covariance"),
+    statement="logits log(100) tanh(W h + c) made from h, gates independent given h: Cov(z_i, z_j) = Cov_h(P_i, P_j), "
+    "P_i = P(z_i = 1 | h); nothing if h is fixed, as in the published code, where h is a vector of ones",
+    kind="identity",
+    hypotheses=PAIRED,
+    constants={"drawn": True},
+    control=Control("as if h were fixed where it is drawn", _WITNESS, {"drawn": False}),
+)
+def generator(it: Instance, drawn: bool) -> Evidence:
+    """Compare; a generator with a fixed start ties the parameters of gates together, and no gates."""
+    c = log_alphas(it)
+    W = np.cos(np.outer(np.arange(1, c.size + 1), np.arange(1, 4)))
+    starts, apart, found = np.array(list(product([1.0, -1.0], repeat=3))), ~np.eye(c.size, dtype=bool), []
+    for h in (starts, starts[:1]):
+        probabilities, shares = expit(np.log(100) * np.tanh(h @ W.T + c)), np.full(len(h), 1 / len(h))
+        deviations = probabilities - shares @ probabilities
+        stated = deviations.T @ (shares[:, None] * deviations) * drawn
+        found.append((_moments(_given(probabilities, shares))[1] - stated)[apart])
+    return identity(np.concatenate(found), 1e-14)
+
+
+@theorem(
+    "gates.pair",
+    source=Citation("ours", "by the Frechet bounds"),
+    statement="two gates, open with given probabilities: agreement, P(both) = min(q_i, q_j), has the least "
+    "E|X(z*w) - y|^2 where w_i w_j X_i'X_j < 0, avoidance, max(0, q_i + q_j - 1), where > 0; independent gates are off "
+    "by 2 w_i w_j X_i'X_j (q_i q_j - P(both))",
+    kind="identity",
+    hypotheses=PAIRED,
+    constants={"look": True},
+    control=Control("agreement always", _WITNESS, {"look": False}),
+)
+def pair(it: Instance, look: bool) -> Evidence:
+    """Compare with the least over all joint distributions, a segment in P(both), attained at one of its ends."""
+    X, w, y, q = _model(it)
+    patterns, exact, stated = np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), [], []
+    for two in map(list, combinations(range(w.size), 2)):
+        (a, b), inner = q[two], np.prod(w[two]) * np.prod(X[:, two], axis=1).sum()
+        joint = [np.array([both, a - both, b - both, 1 - a - b + both]) for both in (0.0, a, b, a + b - 1)]
+        possible = [p for p in joint if p.min() >= -1e-15]
+        exact.append(min(_mean_error(X[:, two], w[two], y, (p, patterns)) for p in possible))
+        both = min(a, b) if inner < 0 or not look else max(0.0, a + b - 1)
+        stated.append(_mean_error(X[:, two], w[two], y, by_tosses(q[two])) + 2 * inner * (both - a * b))
+    return identity(relative(np.subtract(stated, exact), exact), 1e-14)
+
+
+@theorem(
+    "gates.copies",
+    source=Citation("ours", "variance of the number of open gates"),
+    statement="m copies of a feature with one weight, y what a single one makes, each gate open with probability 1/m: "
+    "E|X(z*w) - y|^2 is 0 if exactly one is open, (1 - 1/m)|y|^2 if they are independent, (m - 1)|y|^2 if they agree",
+    kind="identity",
+    hypotheses=PAIRED,
+    constants={"together": 1.0},
+    control=Control("no error if they agree", _WITNESS, {"together": 0.0}),
+)
+def copies(it: Instance, together: float) -> Evidence:
+    """Compare for several m; all three have the same expected penalty."""
+    X, w, _, _ = _model(it)
+    y, found = X[:, 0] * w[0], []
+    for m in (2, 3, 6):
+        ways = [
+            (np.full(m, 1 / m), np.eye(m)),
+            by_tosses(np.full(m, 1 / m)),
+            (np.array([1 / m, 1 - 1 / m]), np.array([np.ones(m), np.zeros(m)])),
+        ]
+        exact = [_mean_error(np.outer(X[:, 0], np.ones(m)), np.full(m, w[0]), y, way) for way in ways]
+        found.append(np.subtract(exact, np.array([0, 1 - 1 / m, together * (m - 1)]) * np.sum(y**2)))
+    return identity(relative(np.concatenate(found), np.sum(y**2)), 1e-14)
+
+
+def _least(X: Array, y: Array, gates: Ensemble, weight: float) -> float:
+    """Return the least of E|X(z*w) - y|^2 + weight E|z|_0 over w."""
+    p, patterns = gates
+    quadratic = (patterns.T @ (p[:, None] * patterns)) * (X.T @ X)
+    linear = (p @ patterns) * (X.T @ y)
+    w = np.linalg.lstsq(quadratic, linear, rcond=1e-12)[0]
+    return float(y @ y - linear @ w + weight * (p @ patterns).sum())
+
+
+def _couplings(q: Array) -> list[Ensemble]:
+    """Return gates with probabilities q that share one uniform u: open for u < q_i, or for u > 1 - q_i."""
+    ways = []
+    for signs in product([False, True], repeat=q.size):
+        ends = np.unique(np.concatenate([[0.0, 1.0], np.where(signs, 1 - q, q)]))
+        u = ((ends[1:] + ends[:-1]) / 2)[:, None]
+        ways.append((np.diff(ends), np.where(signs, u > 1 - q, u < q).astype(float)))
+    return ways
+
+
+@theorem(
+    "gates.optimum",
+    source=Citation("ours", "a linear function of the distribution is least at a vertex"),
+    statement="over w and all distributions of gates, E|X(z*w) - y|^2 + lambda E|z|_0 is least, and is L0-penalised "
+    "least squares, for gates that are not random: independent gates reach it, dependence buys nothing",
+    kind="inequality",
+    hypotheses=PAIRED,
+    constants={"free": True},
+    control=Control("where probabilities of single gates are given", _WITNESS, {"free": False}),
+)
+def optimum(it: Instance, free: bool) -> Evidence:
+    """Compare L0-penalised least squares, by enumeration of supports, with distributions of all kinds, w free.
+
+    The first features come twice. Proof. For given w the objective is linear in the probabilities of patterns, so that
+    one pattern does no worse than any mixture; with w free, that pattern does no worse either.
+    """
+    X, _, y, q = _model(it)
+    X, q = np.hstack([X[:, :3]] * 2), np.concatenate([q[:3], q[:3][::-1]])
+    weight, patterns = 0.02 * float(y @ y), by_tosses(q)[1]
+    if not free:
+        independent = _least(X, y, by_tosses(q), weight)
+        return inequality(independent, [_least(X, y, gates, weight) for gates in _couplings(q)], float(y @ y))
+    penalised = []
+    for kept in (np.flatnonzero(one) for one in patterns):
+        w = np.linalg.lstsq(X[:, kept], y)[0]
+        penalised.append(np.sum((X[:, kept] @ w - y) ** 2) + weight * kept.size)
+    random = ((p, patterns) for p in _arbitrary(q.size, 10))
+    certain = ((np.ones(1), one[None]) for one in patterns)
+    ways = [by_tosses(q), *_couplings(q), *random, *certain]
+    return inequality(min(penalised), [_least(X, y, gates, weight) for gates in ways], float(y @ y))

@@ -1,0 +1,205 @@
+"""What the selections of `sketching` return, all their randomness enumerated: unbiased, of exact size, as described.
+
+Scores are |X_i||w_i| for the first features of the instance's problem and start.
+"""
+
+from collections.abc import Callable
+from itertools import combinations, permutations
+
+import numpy as np
+from scipy.special import digamma
+
+from linreg_mirror._types import Array
+from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, identity, relative, theorem
+from linreg_mirror.theorems.masks.draws import (
+    MASKED,
+    Ensemble,
+    Scripted,
+    by_succession,
+    code_comb,
+    code_draws,
+    code_tosses,
+    filled,
+    lengths,
+    linear_model,
+    mean_error,
+)
+from sketching import mask_moments, moments, selection
+
+_WITNESS = "planted/biased/0"
+_CODE: dict[str, Callable[[Array, int, bool], Ensemble]] = {
+    "with_replacement": code_draws,
+    "bernoulli": code_tosses,
+    "systematic": code_comb,
+}
+_two = Hypothesis("two or more are kept", lambda it: linear_model(it)[2] >= 2)
+
+
+def _model(it: Instance) -> tuple[Array, Array, int, Array]:
+    """Return X, w, k and scores, all of which count: what has almost no chance would have large rounding errors."""
+    X, w, k = linear_model(it)
+    a = lengths(X, w)
+    return X, w, k, 0.9 * a + 0.1 * a.mean()
+
+
+def _moments(ensemble: Ensemble) -> tuple[Array, Array]:
+    p, masks = ensemble
+    mean = p @ masks
+    return mean, (masks - mean).T @ (p[:, None] * (masks - mean))
+
+
+@theorem(
+    "masks.unbiased",
+    source=Citation("DKM06", "basic algorithm, in our notation; tosses and comb: ours"),
+    statement="rescaled masks of with_replacement, bernoulli and systematic: E m = 1, so that E X(w*m) = Xw",
+    kind="identity",
+    hypotheses=MASKED,
+    constants={"rescale": True},
+    control=Control("masks of 0 and 1", _WITNESS, {"rescale": False}),
+)
+def unbiased(it: Instance, rescale: bool) -> Evidence:
+    _, _, k, scores = _model(it)
+    means = [_moments(outcomes(scores, k, rescale))[0] for outcomes in _CODE.values()]
+    return identity(np.array(means) - 1, 1e-14)
+
+
+@theorem(
+    "masks.described",
+    source=Citation("ours", "moments of each selection"),
+    statement="with_replacement, bernoulli and systematic, 0/1 and rescaled, have the covariance that mask_moments "
+    "gives",
+    kind="identity",
+    hypotheses=MASKED,
+    constants={"pairs": True},
+    control=Control("as if entries were independent", _WITNESS, {"pairs": False}),
+)
+def described(it: Instance, pairs: bool) -> Evidence:
+    _, _, k, scores = _model(it)
+    found = []
+    for name, outcomes in _CODE.items():
+        for rescale in (False, True):
+            mean, exact = _moments(outcomes(scores, k, rescale))
+            stated = getattr(mask_moments, name)(scores, k, rescale=rescale)
+            covariance = stated.covariance if pairs else np.diag(np.diag(stated.covariance))
+            found += [np.abs(stated.mean - mean).max(), relative(covariance - exact, exact)]
+    return identity(found, 1e-13)
+
+
+@theorem(
+    "masks.systematic",
+    source=Citation("ours", "one uniform number"),
+    statement="systematic keeps exactly k, entry i with probability min(1, c s_i), whatever the uniform number",
+    kind="identity",
+    hypotheses=MASKED,
+    constants={"filled": True},
+    control=Control("with probability k s_i / sum s", "dense/biased/0", {"filled": False}),
+)
+def comb(it: Instance, filled: bool) -> Evidence:
+    _, _, k, given = _model(it)
+    found = []
+    for scores in (given, given**3):  # the sharper, the more is cut off
+        p, masks = code_comb(scores, k, False)
+        q = selection.inclusion_probabilities(scores, k) if filled else k * scores / scores.sum()
+        found += [np.abs(masks.sum(axis=1) - k).max(), np.abs(p @ masks - q).max()]
+    return identity(found, 1e-14)
+
+
+@theorem(
+    "masks.gumbel",
+    source=Citation("Kool19", "Gumbel top-k is sampling without replacement"),
+    statement="the k first of an exponential race with rates s_i are k draws without replacement: probabilities of "
+    "entries and pairs, and E|X(w*m) - Xw|^2",
+    kind="identity",
+    hypotheses=MASKED,
+    constants={"proportional": False},
+    control=Control("entries kept with probability min(1, c s_i)", _WITNESS, {"proportional": True}),
+)
+def race(it: Instance, proportional: bool) -> Evidence:
+    X, w, k, scores = _model(it)
+    ensemble = by_succession(scores, k)
+    mean, covariance = _moments(ensemble)
+    stated = mask_moments.gumbel_top_k(scores, k)
+    entries = filled(scores, k) if proportional else stated.mean
+    error = moments.sketch_error(X, w, stated).second_moment - mean_error(X, w, ensemble)
+    found = [np.abs(entries - mean).max(), np.abs(stated.covariance - covariance).max(), error / scores.sum() ** 2]
+    return identity(found, 1e-13)
+
+
+def _arrivals(size: int) -> list[Array]:
+    """Return a few sets of exponential variables, spread out."""
+    golden = (np.sqrt(5) - 1) / 2
+    return [-np.log((golden * np.arange(1, size + 1) * step) % 1) for step in (1, 2, 3)]
+
+
+@theorem(
+    "masks.gumbel.unbiased",
+    source=Citation("DLT07", "zero covariance, there for other priorities"),
+    statement="gumbel_top_k, 1 over the probability to arrive before the (k+1)-th: given all other arrivals each "
+    "factor has mean 1, and, for k >= 2, the product of any two too, so that they are uncorrelated",
+    kind="identity",
+    hypotheses=(*MASKED, _two),
+    constants={"threshold": True},
+    control=Control("divided by min(1, c s_i)", _WITNESS, {"threshold": False}),
+)
+def race_unbiased(it: Instance, threshold: bool) -> Evidence:
+    """Let the code meet arrivals before and after the threshold, which are all that matters of one entry, or of two.
+
+    Given the others, entry i is kept if it arrives before the k-th of them, and two entries if both arrive before the
+    (k-1)-th of the rest; that arrival is then the (k+1)-th of all.
+    """
+    _, _, k, scores = _model(it)
+    found = []
+
+    def factors(times: Array) -> Array:
+        script = Scripted(times * scores)
+        if threshold:
+            return selection.gumbel_top_k(scores, k, script, rescale=True)
+        return selection.gumbel_top_k(scores, k, script) / filled(scores, k)
+
+    for exponentials in _arrivals(scores.size):
+        for few in (1, 2):
+            for chosen in map(list, combinations(range(scores.size), few)):
+                times = exponentials / scores
+                tau = np.sort(np.delete(times, chosen))[k - few]
+                before = -np.expm1(-scores[chosen] * tau)
+                mean = 0.0
+                for early in np.ndindex(*[2] * few):
+                    times[chosen] = np.where(early, 0.5, 1.5) * tau
+                    probability = np.where(early, before, 1 - before).prod()
+                    mean += probability * factors(times)[chosen].prod()
+                found.append(mean - 1)
+    return identity(found, 1e-14)
+
+
+@theorem(
+    "masks.gumbel.variance",
+    source=Citation("ours", "digamma form"),
+    statement="gumbel_top_k rescaled, k >= 2: Var m_i = E 1/(exp(s_i tau) - 1), tau the k-th arrival among the others, "
+    "and E|X(w*m) - Xw|^2 = sum |X_i|^2 w_i^2 Var m_i",
+    kind="identity",
+    hypotheses=(*MASKED, _two),
+    constants={"threshold": True},
+    control=Control("1/pi_i - 1, as if divided by the probability pi_i to be kept", _WITNESS, {"threshold": False}),
+)
+def race_variance(it: Instance, threshold: bool) -> Evidence:
+    """Compare the integrals of mask_moments with sums over orders of arrival.
+
+    Given the order of the others, their k-th arrival is a sum of exponential variables with the falling rates R_j of
+    those that are left, of density sum c_j R_j exp(-R_j t), c_j = prod_(l != j) R_l/(R_l - R_j). The expectation of
+    1/(exp(st) - 1), a geometric series, is then -(1/s) sum c_j R_j digamma(1 + R_j/s), as sum c_j R_j = 0.
+    """
+    X, w, k, scores = _model(it)
+    exact = np.array([_race_variance(np.delete(scores, i), scores[i], k) for i in range(w.size)])
+    stated = mask_moments.gumbel_top_k(scores, k, rescale=True)
+    variances = np.diag(stated.covariance) if threshold else 1 / _moments(by_succession(scores, k))[0] - 1
+    error = moments.sketch_error(X, w, stated).second_moment
+    return identity([*(variances / exact - 1), error / np.sum(lengths(X, w) ** 2 * exact) - 1], 1e-12)
+
+
+def _race_variance(others: Array, s: float, k: int) -> float:
+    total = 0.0
+    for order in permutations(others, k):
+        R = others.sum() - np.concatenate([[0.0], np.cumsum(order[:-1])])
+        ratios = R / (R - R[:, None] + np.diag(R))  # (j, l): R_l/(R_l - R_j), and 1 on the diagonal
+        total -= np.prod(order / R) * np.sum(ratios.prod(axis=1) * R * digamma(1 + R / s)) / s
+    return float(total)

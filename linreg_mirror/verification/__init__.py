@@ -1,0 +1,7 @@
+"""The ledger checked: on instances, by search for counterexamples, in tables and reports."""
+
+from linreg_mirror.verification._check import Finding, check, plan, select
+from linreg_mirror.verification._falsify import Falsification, falsify
+from linreg_mirror.verification.evaluation import Record, Task, evaluate
+
+__all__ = ["Falsification", "Finding", "Record", "Task", "check", "evaluate", "falsify", "plan", "select"]

@@ -1,0 +1,177 @@
+"""Evaluates theorems on many instances, several processes at once, and keeps what each of them gave."""
+
+import time as clock
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from linreg_mirror._tools.blas import one_thread
+from linreg_mirror.ledger import Evidence, Instance, instance
+from linreg_mirror.runtime.store import Store
+from linreg_mirror.runtime.sweeps import Failure, Settings, Shard, sweep
+from linreg_mirror.theorems import REGISTRY
+
+_HYPOTHESES = "hypotheses"
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything to be evaluated on one instance, so that its flow is computed once.
+
+    Attributes
+    ----------
+    instance : str
+        Its name.
+    theorems : tuple of str
+        Ids whose statement is evaluated where the hypotheses hold.
+    controls : tuple of str
+        Ids whose control is evaluated, hypotheses not enforced.
+    """
+
+    instance: str
+    theorems: tuple[str, ...]
+    controls: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> list[Settings]:
+        """What identifies each evaluation."""
+        asked = [(name, False) for name in self.theorems] + [(name, True) for name in self.controls]
+        return [
+            {"what": "check", "theorem": name, "instance": self.instance, "control": control} for name, control in asked
+        ]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one evaluation gave.
+
+    Attributes
+    ----------
+    theorem, instance : str
+        What was evaluated on what.
+    control : bool
+        Whether it was the theorem's control.
+    evidence : Evidence or None
+        None where evaluation failed.
+    error : str
+        The exception, in one line, where it did.
+    seconds : float
+        Wall time; the first evaluation on an instance includes its flow.
+    """
+
+    theorem: str
+    instance: str
+    control: bool
+    evidence: Evidence | None
+    error: str = ""
+    seconds: float = 0.0
+
+
+def evaluate(
+    tasks: Sequence[Task],
+    *,
+    jobs: int = 1,
+    store: Store | None = None,
+    fresh: bool = False,
+    shard: Shard | None = None,
+) -> Iterator[tuple[Task, list[Record], list[str]]]:
+    """Yield each task, as it is complete, with its records and the theorems of which something is missing.
+
+    Where the hypotheses do not hold there is no record. Something is missing only in other shards. An evaluation that
+    raises becomes a record with the error, and the others go on.
+    """
+    by_name = {task.instance: task for task in tasks}
+    listed = store is not None
+    groups = {task.instance: [*(_hypotheses(task, fresh) if listed else ()), *task.settings] for task in tasks}
+    store = _Evaluations(store) if store is not None else None
+    for name, results in sweep(_evaluated, groups, jobs=jobs, store=store, fresh=fresh, shard=shard):
+        records, missing = [], []
+        for part, result in zip(groups[name], results, strict=True):
+            if part["what"] == _HYPOTHESES:
+                continue
+            theorem, control = part["theorem"], part["control"]
+            if result is None:
+                missing.append(theorem)
+            elif isinstance(result, Failure):
+                records.append(Record(theorem, name, control, None, result.error))
+            elif result["evidence"] is not None:
+                evidence = Evidence(**result["evidence"])
+                records.append(Record(theorem, name, control, evidence, seconds=result["seconds"]))
+        yield by_name[name], records, missing
+
+
+def _evaluated(parts: Sequence[Settings]) -> list[dict | Failure]:
+    """Evaluate what is asked of one instance; evidence None stands for hypotheses that do not hold there."""
+    subject = instance(parts[0]["instance"])
+    results: list[dict | Failure] = []
+    with one_thread():
+        for part in parts:
+            if part["what"] == _HYPOTHESES:
+                results.append({"unmet": _unmet(part["group"], subject)})
+                continue
+            theorem = REGISTRY[part["theorem"]]
+            started = clock.perf_counter()
+            evidence = None
+            try:
+                if part["control"]:
+                    evidence = theorem.control_evidence(subject)
+                elif theorem.applies_to(subject):
+                    evidence = theorem.evidence(subject)
+            except Exception as error:
+                results.append(Failure.of(error))
+            else:
+                seconds = clock.perf_counter() - started
+                results.append({"evidence": None if evidence is None else asdict(evidence), "seconds": seconds})
+    return results
+
+
+# Most theorems do not apply to most instances, and a file for each such pair would be four files of five. So one file
+# for each instance and group of theorems lists those whose hypotheses it does not meet.
+
+
+def _group(theorem: str) -> str:
+    return theorem.partition(".")[0]
+
+
+def _hypotheses(task: Task, fresh: bool) -> Iterator[Settings]:
+    """Identify the lists that are wanted: of groups of which several theorems are asked for; if `fresh`, of all."""
+    for group, count in Counter(map(_group, task.theorems)).items():
+        if count > 1 or fresh:
+            yield {"what": _HYPOTHESES, "instance": task.instance, "group": group}
+
+
+def _unmet(group: str, subject: Instance) -> list[str]:
+    return [name for name, theorem in REGISTRY.items() if _group(name) == group and not theorem.may_apply_to(subject)]
+
+
+class _Evaluations(Store):
+    """A store of evaluations that takes what hypotheses rule out from such lists, and keeps no files of it."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store.root)
+        self._store = store
+        self._latest: tuple[Settings, frozenset[str]] = {}, frozenset()
+
+    def load(self, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+        return {"evidence": None, "seconds": 0.0} if self._ruled_out(settings) else self._store.load(settings)
+
+    def save(self, settings: Mapping[str, Any], record: Mapping[str, Any]) -> Path:
+        if settings["what"] == _HYPOTHESES:
+            self._latest = settings, frozenset(record["unmet"])
+        elif record["evidence"] is None and self._ruled_out(settings):
+            return self._store.path(self._latest[0])
+        return self._store.save(settings, record)
+
+    def _ruled_out(self, settings: Mapping[str, Any]) -> bool:
+        if settings["what"] == _HYPOTHESES or settings["control"]:
+            return False
+        theorem = settings["theorem"]
+        wanted = {
+            "what": _HYPOTHESES, "instance": settings["instance"], "group": _group(theorem), "code": settings["code"]
+        }  # fmt: skip
+        if self._latest[0] != wanted:  # results of an instance, and of a group, come one after the other
+            record = self._store.load(wanted)
+            self._latest = wanted, frozenset(record["unmet"] if record else ())
+        return theorem in self._latest[1]

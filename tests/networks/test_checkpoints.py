@@ -1,0 +1,76 @@
+"""Checkpoints: what is saved comes back, and what cannot be saved leaves the old one whole."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from linreg_mirror.networks.training import checkpoints
+
+
+def test_checkpoints_come_back_as_they_were(tmp_path):
+    tensors = {"a": torch.randn(3, 2, generator=torch.Generator().manual_seed(0)), "b": torch.tensor([True, False])}
+    state = {"epoch": 3, "list": [1.5, None]}
+    checkpoints.save(tmp_path / "new" / "x.safetensors", tensors | {"c": tensors["a"]}, state)  # shared memory
+    found, again = checkpoints.load(tmp_path / "new" / "x.safetensors")
+    assert again == state
+    assert all(torch.equal(found[name], tensors[name]) for name in tensors)
+
+
+def test_a_damaged_checkpoint_is_an_error_that_says_what_to_do(tmp_path):
+    path = tmp_path / "x.safetensors"
+    checkpoints.save(path, {"a": torch.ones(100)}, {})
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=r"is no checkpoint, or damaged .*delete it to start again"):
+        checkpoints.load(path)
+
+
+def test_what_cannot_be_written_leaves_the_old_one(tmp_path):
+    path = tmp_path / "x.safetensors"
+    checkpoints.save(path, {"a": torch.ones(2)}, {})
+    with pytest.raises(TypeError):
+        checkpoints.save(path, {"a": torch.zeros(2)}, {"epoch": object()})
+    assert checkpoints.load(path)[0]["a"].tolist() == [1, 1]
+    assert [file.name for file in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+def test_a_full_disk_leaves_the_old_one(tmp_path):
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "x.safetensors"
+    checkpoints.save(path, {"a": torch.ones(2)}, {})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"cannot write .*x\.safetensors .*free some space"):
+            checkpoints.save(path, {"a": torch.zeros(10_000)}, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert checkpoints.load(path)[0]["a"].tolist() == [1, 1]
+    assert [file.name for file in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes cannot be asked for")
+def test_what_the_killed_left_half_written_is_deleted(tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    others = [f".metrics.jsonl.{os.getpid()}", ".x.1.2nd", "checkpoint.safetensors"]
+    for name in (f".checkpoint.safetensors.{gone.pid}", *others):
+        (tmp_path / name).touch()
+    checkpoints.clear(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == set(others)
+
+
+def test_optimisers_come_back_as_they_were():
+    weight = torch.nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.Adam([weight], lr=0.1)
+    weight.sum().backward()
+    optimizer.step()
+    tensors, state = checkpoints.optimizer_state(optimizer)
+    other = torch.optim.Adam([weight], lr=0.7)
+    checkpoints.restore_optimizer(other, tensors, json.loads(json.dumps(state)))
+    found, expected = other.state_dict(), optimizer.state_dict()
+    assert json.dumps(found["param_groups"]) == json.dumps(expected["param_groups"])
+    assert str(found["state"]) == str(expected["state"])

@@ -1,0 +1,149 @@
+"""Methods side by side: every run at every sparsity, means with intervals, the best of several settings."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from filelock import FileLock
+from scipy import stats
+
+from linreg_mirror.networks.recipes import Comparison, Entry, Recipe
+from linreg_mirror.networks.training import _compare as module
+from linreg_mirror.networks.training import as_table, best, compare, draw, intervals, train
+from linreg_mirror.networks.training.runs import run_folder
+
+SMALL = Recipe(model={"name": "mlp", "widths": [64, 16, 10]}, epochs=3, batch=100)
+METHODS = {"dense": {"name": "dense"}, "L1": {"name": "l1", "alpha": 1e-3, "proximal": True}}
+BAD = replace(SMALL, lr=1e30)
+
+
+def entries(label, *recipes, keep=(1.0, 0.2, 0.05)):
+    return tuple(Entry(label, label, recipe, keep) for recipe in recipes)
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compared")
+    runs = [entries(label, *(replace(SMALL, method=METHODS[label], seed=seed) for seed in (0, 1))) for label in METHODS]
+    comparison = Comparison(runs[0] + runs[1])
+    before = torch.get_num_threads()
+    rows = compare(comparison, results=folder)
+    assert torch.get_num_threads() == before  # of this process, in which one run at a time has one
+    return comparison, folder, rows
+
+
+def row(label, keep, accuracy, method=None, **others):
+    return {"method": method or label, "label": label, "seed": 0, "keep": keep, "accuracy": accuracy} | others
+
+
+def test_every_run_at_every_sparsity(compared):
+    comparison, folder, rows = compared
+    assert [(one["label"], one["seed"], one["keep"]) for one in rows] == [
+        (label, seed, keep) for label in METHODS for seed in (0, 1) for keep in (1.0, 0.2, 0.05)
+    ]
+    recipe = comparison.entries[3].recipe
+    alone = train(recipe, folder=run_folder(recipe, folder), progress=lambda record: pytest.fail("it trains again"))
+    assert rows[-1]["accuracy"] == alone.pruned(0.05)["accuracy"]
+    # Of 64*16 + 16*10 weights; each is used once.
+    assert rows[-1]["left"] == rows[-1]["operations"] == 59 / 1184
+    # 15 steps an epoch, and lr/(1 - momentum) = 1 at its height: half of it on average, up to one step.
+    assert rows[-1]["decay"] == pytest.approx(3 * 15 * 0.5 * 1e-3, rel=0.03)
+
+
+def test_intervals_by_hand(compared):
+    _, _, rows = compared
+    a, b = (row["accuracy"] for row in rows if row["label"] == "L1" and row["keep"] == 0.2)
+    (found,) = (row for row in intervals(rows) if row["label"] == "L1" and row["keep"] == 0.2)
+    assert found["accuracy"] == pytest.approx((a + b) / 2)
+    # Two values: standard error |a - b|/2, t quantile of one degree of freedom.
+    assert found["half"] == pytest.approx(stats.cauchy.ppf(0.975) * abs(a - b) / 2)
+    assert as_table(rows).row_count == 2
+    assert [text.get_text() for text in draw(rows).legends[0].get_texts()] == ["dense", "L1"]
+
+
+def test_a_method_that_diverges_does_not_stop_the_others(tmp_path):
+    both = entries("bad", BAD) + entries("good", SMALL) + entries("half", SMALL, replace(BAD, seed=1))
+    rows = compare(Comparison(both), results=tmp_path)
+    assert "the loss of epoch 1" in rows[0]["error"]
+    assert str(tmp_path) not in rows[0]["error"]
+    found = {row["label"]: row for row in intervals(rows) if row["keep"] == 0.2}
+    assert [(row["runs"], row["diverged"]) for row in found.values()] == [(0, 1), (1, 0), (1, 1)]
+    assert math.isnan(found["bad"]["accuracy"])
+    assert found["half"]["accuracy"] == found["good"]["accuracy"]
+    cells = [list(column.cells) for column in as_table(rows).columns]
+    assert cells[1][0] == "-"
+    assert cells[1][2] == cells[1][1]
+    assert cells[-1] == ["1", "", "1"]
+    assert [text.get_text() for text in draw(rows).legends[0].get_texts()] == ["bad", "good", "half"]
+
+
+def test_what_is_the_same_is_run_once(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(module, "train", lambda recipe, **others: seen.append(recipe) or train(recipe, **others))
+    twins = entries("first", SMALL, keep=(1.0, 0.2)) + entries("second", SMALL, keep=(0.1,))
+    rows = compare(Comparison(twins), results=tmp_path)
+    assert len(seen) == 1
+    assert [(row["label"], row["keep"]) for row in rows] == [("first", 1.0), ("first", 0.2), ("second", 0.1)]
+
+
+def test_the_best_settings_by_hand():
+    rows = [
+        row("a, lr 1", 1.0, 0.9, "a"), row("a, lr 1", 0.1, 0.5, "a"), row("a, lr 1", 0.05, 0.4, "a"),
+        row("a, lr 2", 1.0, 0.1, "a"), row("a, lr 2", 0.1, 0.2, "a"), row("a, lr 2", 0.05, 0.8, "a"),
+        row("a, lr 3", 1.0, None, "a"), row("a, lr 3", 0.1, None, "a"), row("a, lr 3", 0.05, None, "a"),
+        row("b", 1.0, None), row("b", 0.1, None),
+    ]  # fmt: skip
+    assert best(rows) == {"a": "a, lr 2", "b": "b"}
+    table = as_table(rows)
+    assert [one.style for one in table.rows] == ["", "bold", "", "bold"]
+    assert list(table.columns[-4].cells) == ["45.0", "50.0", "", ""]
+    assert [text.get_text() for text in draw(rows).legends[0].get_texts()] == ["a, lr 2", "b"]
+
+
+# ---- the command
+
+
+def test_the_command_compares(command, tmp_path):
+    file = tmp_path / "two.toml"
+    methods = '[compare.methods.dense]\n[compare.methods.L1]\nmethod = { name = "l1", alpha = 1e-3 }\n'
+    file.write_text(f"epochs = 2\n[compare]\nkeep = [0.1]\nseeds = [0, 1]\n{methods}", encoding="utf-8")
+    result = command("compare", file, "--jobs", 1, "--set", "batch=200")
+    assert result.exit_code == 0, result.output
+    folder = tmp_path / "results" / "compare"
+    (file,) = folder.glob("two-*.json")  # the place of the recipe as it is stays free
+    content = json.loads(file.read_text(encoding="utf-8"))
+    assert len(content["rows"]) == 2 * 2 * 2
+    assert content["best"] == {"dense": "dense", "L1": "L1"}
+    assert content["command"] == "linreg-mirror compare two.toml --set=batch=200"
+    assert [entry["recipe"]["batch"] for entry in content["entries"]] == [200] * 4
+    assert file.with_suffix(".png").stat().st_size > 1000
+    assert command("compare", tmp_path / "two.toml", "--jobs", 1, "--set", "epochs=1").exit_code == 0
+    assert len(list(folder.glob("two-*.json"))) == 2
+
+
+def test_the_command_says_that_there_is_nothing_to_compare(command):
+    result = command("compare", "dense-digits")
+    assert result.exit_code == 2, result.output
+    assert "has no methods" in result.output
+
+
+def test_a_run_that_another_process_has_under_way_is_waited_for(compared, tmp_path, monkeypatch):
+    comparison, _, rows = compared
+    one = Comparison(comparison.entries[:1])
+    folder = run_folder(one.entries[0].recipe, tmp_path)
+    folder.mkdir(parents=True)
+    theirs = FileLock(folder / ".lock")
+    theirs.acquire()
+    waited = []
+
+    def patience(seconds):
+        waited.append(seconds)
+        if len(waited) == 3:
+            theirs.release()
+
+    monkeypatch.setattr(module, "sleep", patience)
+    found = compare(one, results=tmp_path)
+    assert found == [row for row in rows if (row["label"], row["seed"]) == (found[0]["label"], found[0]["seed"])]
+    assert len(waited) == 3

@@ -1,0 +1,121 @@
+"""As test_hostile.py, for `linreg_mirror.networks`: where numbers, arrays and tensors of the caller go in."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from linreg_mirror.networks import data, gates, methods, models
+from linreg_mirror.networks.optimizers import MirrorDescent
+from tests.helpers.hostile import Plain, assert_honest, attack
+
+Case = Callable[[Plain], Any]
+
+
+def tensor(array: Any) -> Any:
+    """As a tensor if torch has such."""
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiubc" or array.dtype.itemsize > 8:
+        return array
+    return torch.from_numpy(np.array(array, array.dtype.newbyteorder("=")))
+
+
+def method(name: str, **usual: tuple[str, Any]) -> Case:
+    """A method with hostile options, on a small network."""
+
+    def case(h: Plain) -> Any:
+        options = {
+            option: value if kind == "text" else getattr(h, kind)(option, value)
+            for option, (kind, value) in usual.items()
+        }
+        made = methods.create(name, **options)
+        made.attach(models.create("mlp", seed=0, widths=(4, 3, 2)))
+        return made.l1_norm()
+
+    return case
+
+
+def examples(h: Plain) -> Any:
+    h.names += ["an example has shape", "labels"]
+    train = tensor(h.array("inputs", (6, 4))), torch.arange(6) % 2
+    test = torch.ones(2, 4, dtype=torch.float64), torch.arange(2)
+    return data.Data.of("own", train=train, test=test, classes=h.count("classes", 2)).train.inputs
+
+
+def labelled(h: Plain) -> Any:
+    h.names.append("targets")
+    labels = tensor(h.array("labels", (6,))) if h.hostile else torch.arange(6) % 2
+    test = torch.ones(2, 4), torch.arange(2)
+    return data.Data.of("own", train=(torch.ones(6, 4), labels), test=test, classes=2).train.inputs
+
+
+def mirror_descent(h: Plain) -> Any:
+    parameters = [torch.nn.Parameter(torch.ones(3, dtype=torch.float64))]
+    made = MirrorDescent(
+        parameters, lr=h.number("lr", 0.1), momentum=h.number("momentum", 0.5), alpha=h.number("alpha", 0.1),
+        beta=h.number("beta", 1.0), weight_decay=h.number("weight_decay", 0.0),
+    )  # fmt: skip
+    return made.defaults["lr"]
+
+
+def sgd_and_adam(h: Plain) -> Any:
+    made = gates.SGDAndAdam(
+        [torch.nn.Parameter(torch.ones(3))], h.number("lr", 0.1), h.number("momentum", 0.5),
+        weight_decay=h.number("weight_decay", 0.0), adam_lr=h.number("adam_lr", 0.1),
+    )  # fmt: skip
+    return made.defaults["lr"]
+
+
+def logits(h: Plain) -> torch.Tensor:
+    return torch.from_numpy(h.finite("loga", (4,)))
+
+
+EPOCHS = ("count", 3)
+CASES: dict[str, Case] = {
+    "l1": method("l1", alpha=("number", 1e-3)),
+    "spred": method("spred", alpha=("number", 1e-3)),
+    "pilot": method(
+        "pilot", epochs=EPOCHS, alpha=("number", 1e-3), K=("number", 10.0), delta=("number", 1.01), beta=("number", 1.0)
+    ),
+    "pilot-mirror": method(
+        "pilot-mirror", epochs=EPOCHS, alpha=("number", 1e-3), K=("number", 10.0), delta=("number", 1.01),
+        beta=("number", 1.0),
+    ),
+    "powerprop": method("powerprop", exponent=("number", 2.0)),
+    "cs": method(
+        "cs", epochs=EPOCHS, alpha=("number", 1e-3), s_init=("number", 0.0), steepness=("number", 200.0)
+    ),
+    "str": method("str", s_init=("number", -5.0)),
+    "ham": method("ham", metric=("number", 200.0), shrink=("number", 1e-3)),
+    "rigl": method(
+        "rigl", epochs=EPOCHS, keep=("number", 0.5), every=("count", 10), fraction=("number", 0.3), seed=("count", 0)
+    ),
+    "l0": method("l0", epochs=EPOCHS, lam=("number", 1e-3), gate_lr=("number", 1e-3), seed=("count", 0)),
+    "masked": method("masked", score=("text", "magnitude"), keep=("text", 0.5), rounds=("count", 1), seed=("count", 0)),
+    "MirrorDescent": mirror_descent,
+    "SGDAndAdam": sgd_and_adam,
+    "Data.of": examples,
+    "Data.of labels": labelled,
+    "gates.open_probability": lambda h: gates.open_probability(logits(h)),
+    "gates.deterministic": lambda h: gates.deterministic(logits(h)),
+    "gates.sample": lambda h: gates.sample(logits(h)),
+    "models.create": lambda h: models.input_shape(
+        models.create("mlp", seed=h.count("seed", 0), widths=(h.count("widths", 4), 2))
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_ordinary_arguments_are_accepted(name):
+    assert_honest(CASES[name], Plain())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_hostile_arguments(name):
+    attack(CASES[name])
+
+
+def test_every_method_is_in_the_table():
+    # Dense takes nothing; Dep-L0 is L0 with logits from a generator.
+    assert set(methods.METHODS) - set(CASES) == {"dense", "dep-l0"}

@@ -1,0 +1,480 @@
+"""The command line: exit codes, messages, files."""
+
+import json
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from linreg_mirror import citation, cli
+from linreg_mirror.ledger import Evidence
+from linreg_mirror.theorems import REGISTRY
+
+DATA = np.random.default_rng(0)
+X = DATA.standard_normal((8, 20))
+TRUTH = np.zeros(20)
+TRUTH[[2, 11]] = [1.5, -0.5]
+Y = X @ TRUTH
+LEAST_L2 = np.linalg.pinv(X) @ Y
+
+
+@pytest.fixture(autouse=True)
+def width(monkeypatch, tmp_path):
+    """Make lines as wide as in a log, and keep default results out of the checkout."""
+    monkeypatch.setattr(cli.console, "width", 130)
+    monkeypatch.setenv("LINREG_MIRROR_RESULTS", str(tmp_path / "default-results"))
+
+
+def run(*arguments):
+    result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
+    assert "Traceback" not in result.output
+    return result
+
+
+def refused(*arguments):
+    """Return the one line with which a command is refused."""
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    lines = result.output.strip().splitlines()
+    assert len(lines) == 1, result.output
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+@pytest.fixture
+def npz(tmp_path):
+    np.savez(tmp_path / "data.npz", X=X, y=Y)
+    return tmp_path / "data.npz"
+
+
+@pytest.fixture
+def csv(tmp_path):
+    paths = tmp_path / "X.csv", tmp_path / "y.csv"
+    for path, array in zip(paths, (X, Y), strict=True):
+        np.savetxt(path, array, delimiter=",", fmt="%.17g")
+    return paths
+
+
+# check
+
+
+def test_check_writes_the_report(tmp_path):
+    folder = tmp_path / "new" / "report"
+    result = run("check", "mirror.conservation", "--instance", "planted/plain/0", "--output", folder)
+    assert result.exit_code == 0, result.output
+    data = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    (entry,) = data["theorems"]
+    assert (entry["id"], entry["verdict"], entry["instances"]) == ("mirror.conservation", "holds", 1)
+    assert entry["worst_instance"] == "planted/plain/0"
+    assert data["passed"] is True
+    assert data["run"]["theorems"] == ["mirror.conservation"]
+    assert data["run"]["instances"] == ["planted/plain/0"]
+    assert "mirror.conservation" in (folder / "report.html").read_text(encoding="utf-8")
+    rows = [line.split() for line in result.output.splitlines()]
+    (row,) = [row for row in rows if row and row[0] == "mirror.conservation"]
+    assert row[-2:] == ["fails", "holds"]
+    assert "1 of 1 theorems as expected" in result.output
+    assert str(folder / "report.html") in result.output
+    assert not (tmp_path / "default-results").exists()
+
+
+def test_check_writes_to_the_results_directory_by_default(tmp_path):
+    assert run("check", "mirror.conservation", "--instance", "special/crossing", "--jobs", 1).exit_code == 0
+    assert (tmp_path / "default-results" / "check" / "selected" / "report.json").exists()
+
+
+def count_calls(monkeypatch, name):
+    calls, entered = [], REGISTRY[name]
+
+    def observe(it, **constants):
+        calls.append(it.name)
+        return entered.observe(it, **constants)
+
+    monkeypatch.setitem(REGISTRY, name, replace(entered, observe=observe))
+    return calls
+
+
+def test_check_reads_what_is_stored_unless_fresh(tmp_path, monkeypatch):
+    calls = count_calls(monkeypatch, "mirror.conservation")
+    command = "check", "mirror.conservation", "--instance", "special/crossing", "--jobs", 1, "--output", tmp_path
+    for extra, expected in (((), 2), ((), 2), (("--fresh",), 4)):
+        assert run(*command, *extra).exit_code == 0
+        assert len(calls) == expected
+
+
+def test_a_failing_theorem_ends_in_1_with_the_command_that_repeats_it(tmp_path, monkeypatch):
+    entered = REGISTRY["mirror.conservation"]
+    monkeypatch.setitem(
+        REGISTRY, entered.id, replace(entered, observe=lambda it, exponent: Evidence(-0.125, "made to fail"))
+    )
+    result = run("check", entered.id, "--instance", "special/crossing", "--jobs", 1, "--output", tmp_path)
+    assert result.exit_code == 1, result.output
+    lines = [line.strip() for line in result.output.splitlines()]
+    assert "margin -0.125" in lines
+    assert "repeat: linreg-mirror check mirror.conservation --instance special/crossing" in lines
+    assert "refuted, not expected" in result.output
+    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["passed"] is False
+
+
+def test_a_theorem_that_raises_ends_in_1_and_the_others_are_reported(tmp_path, monkeypatch):
+    def observe(it, exponent):
+        raise ArithmeticError("lost [bold]it[/]")
+
+    entered = REGISTRY["mirror.conservation"]
+    monkeypatch.setitem(REGISTRY, entered.id, replace(entered, observe=observe))
+    command = "check", entered.id, "mirror.metric", "--instance", "special/crossing", "--jobs", 1, "--output", tmp_path
+    result = run(*command)
+    assert result.exit_code == 1, result.output
+    assert "ArithmeticError: lost [bold]it[/]" in result.output
+    assert "repeat: linreg-mirror check mirror.conservation --instance special/crossing" in result.output
+    verdicts = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["theorems"]
+    assert {entry["id"]: entry["verdict"] for entry in verdicts} == {
+        "mirror.conservation": "error",
+        "mirror.metric": "holds",
+    }
+
+
+def test_a_control_that_does_not_fail_ends_in_1(tmp_path, monkeypatch):
+    entered = REGISTRY["mirror.conservation"]
+    monkeypatch.setitem(REGISTRY, entered.id, replace(entered, observe=lambda it, exponent: Evidence(1.0, "always")))
+    result = run("check", entered.id, "--instance", "special/crossing", "--jobs", 1, "--output", tmp_path)
+    assert result.exit_code == 1
+    assert f"control did not fail on {entered.control.witness}: always" in result.output
+
+
+def test_an_erratum_that_is_refuted_passes(tmp_path):
+    command = "check", "mirror.flow.printed", "--instance", "special/start-at-solution", "--output", tmp_path
+    result = run(*command)
+    assert result.exit_code == 0, result.output
+    assert "refuted, as expected" in result.output
+
+
+def test_unknown_theorems_and_instances_are_refused(tmp_path):
+    line = refused("check", "mirror.nonsense", "--output", tmp_path)
+    assert "'mirror.nonsense'" in line
+    assert "`linreg-mirror theorems` lists all" in line
+    line = refused("check", "mirror.flow", "--instance", "planted/nope/0", "--output", tmp_path)
+    assert "'planted/nope/0'" in line
+    assert "no setting is called 'nope'" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_theorems_as_json():
+    result = run("theorems", "mirror", "--json")
+    assert result.exit_code == 0
+    entries = json.loads(result.output)
+    assert [entry["id"] for entry in entries] == [id for id in REGISTRY if id.startswith("mirror.")]
+    one = next(entry for entry in entries if entry["id"] == "mirror.flow.printed")
+    assert one["statement"] == REGISTRY["mirror.flow.printed"].statement
+    assert one["expected"] == "refuted"
+    assert one["hypotheses"] == ["x = m*w", "|w0| < m0"]
+
+
+def test_a_check_of_a_few_instances_leaves_the_report_on_the_whole_alone(monkeypatch, tmp_path):
+    monkeypatch.setenv("LINREG_MIRROR_RESULTS", str(tmp_path))
+    (tmp_path / "check").mkdir()
+    (tmp_path / "check" / "report.json").write_text("of the whole", encoding="utf-8")
+    assert run("check", "--instances", 1).exit_code == 0
+    assert (tmp_path / "check" / "report.json").read_text(encoding="utf-8") == "of the whole"
+    assert (tmp_path / "check" / "selected" / "report.json").exists()
+
+
+def test_a_report_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    command = "check", "mirror.conservation", "--instance", "special/crossing", "--jobs", 1
+    result = run(*command, "--output", tmp_path / "file")
+    assert result.exit_code == 2
+    assert "error: " in result.output
+    assert str(tmp_path / "file") in result.output
+
+
+@pytest.mark.parametrize("option", ["--seeds", "--jobs", "--instances"])
+def test_counts_below_one_are_refused(option):
+    assert run("check", option, "0").exit_code == 2
+
+
+def test_an_erratum_that_named_instances_do_not_refute_passes(tmp_path):
+    command = "check", "convergence.rate.printed", "--instance", "planted/geometric/0:n=3,d=5", "--jobs", 1
+    result = run(*command, "--output", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "not refuted here" in result.output
+    data = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert (data["theorems"][0]["verdict"], data["theorems"][0]["partial"]) == ("holds", True)
+
+
+def test_where_nothing_applies_the_check_does_not_pass(tmp_path):
+    result = run("check", "signs.balanced", "--instance", "planted/plain/0", "--jobs", 1, "--output", tmp_path)
+    assert result.exit_code == 1
+    assert "does not apply here" in result.output
+    assert "no instance met the hypotheses: x = m*w, |w0| = m0" in result.output
+
+
+def test_a_number_of_instances(tmp_path):
+    command = "check", "mirror.commuting", "--jobs", 1, "--output", tmp_path
+    # It applies to four of the twelve settings, and to every family.
+    for option, expected, partial in ((("--instances", 24), 8, True), (("--seeds", 2), 64, False), ((), 32, False)):
+        assert run(*command, *option).exit_code == 0
+        data = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+        assert data["theorems"][0]["instances"] == expected
+        assert data["theorems"][0]["partial"] is partial
+    assert data["run"]["seeds"] == [0]
+
+
+def test_ways_to_say_what_to_check_on_exclude_each_other():
+    for options in (("--seeds", 2, "--instances", 3), ("--instance", "planted/plain/0", "--seeds", 1)):
+        assert "give one of them" in refused("check", *options)
+
+
+def test_shards_together_give_the_verdict(tmp_path, monkeypatch):
+    calls = count_calls(monkeypatch, "mirror.commuting.penalty")
+    command = "check", "mirror.commuting.penalty", "--instances", 24, "--jobs", 1
+    for i in (1, 2):
+        result = run(*command, "--shard", f"{i}/2")
+        assert result.exit_code == 0, result.output
+        assert ("left to other shards" in result.output) == (i == 1)
+        assert (tmp_path / "default-results" / "check" / f"shard-{i}-of-2" / "report.json").exists()
+    made = len(calls)
+    result = run(*command)
+    assert result.exit_code == 0
+    assert len(calls) == made == 9  # eight instances meet the hypotheses, and there is the control
+    assert "1 of 1 theorems as expected" in result.output
+
+
+def test_shards_have_reports_of_their_own_wherever_they_go(tmp_path):
+    command = "check", "mirror.commuting.penalty", "--instances", 2, "--jobs", 1, "--output", tmp_path / "mine"
+    for i in (1, 2):
+        assert run(*command, "--shard", f"{i}/2").exit_code == 0
+        assert (tmp_path / "mine" / f"shard-{i}-of-2" / "report.json").exists()
+    assert not (tmp_path / "mine" / "report.json").exists()
+    assert run(*command).exit_code == 0
+    assert (tmp_path / "mine" / "report.json").exists()
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "x", "1/2/3"])
+def test_shards_that_do_not_exist_are_refused(shard):
+    line = refused("check", "mirror.flow", "--shard", shard)
+    assert f"there is no shard {shard}:" in line or f"got {shard!r}" in line
+
+
+@pytest.mark.parametrize("command", ["check", "falsify"])
+def test_a_cluster_without_dask_is_refused(command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert "pip install 'linreg-mirror[cluster]'" in refused(command, "mirror.flow", "--cluster", "tcp://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("command", ["check", "falsify"])
+def test_an_interrupted_command_says_that_it_goes_on(command, monkeypatch):
+    def interrupt(it, **constants):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(REGISTRY, "mirror.metric", replace(REGISTRY["mirror.metric"], observe=interrupt))
+    result = run(command, "mirror.metric", "--jobs", 1)
+    assert result.exit_code == 130
+    assert "the same command goes on" in result.output
+
+
+# solve
+
+
+def check_x(x, name):
+    assert np.allclose(X @ x, Y, rtol=0, atol=1e-9 * np.abs(Y).max()), name
+
+
+def test_solve_prints_norms_and_certificates(npz):
+    result = run("solve", npz)
+    assert result.exit_code == 0, result.output
+    assert "8 samples x 20 features, rank 8" in result.output
+    rows = {line.split("  ")[0].strip(): line for line in result.output.splitlines()}
+    assert "mirror limit, b = 1e-06" in rows
+    assert [float(cell) for cell in rows["minimum L1"].split()[2:5]] == pytest.approx(
+        [2.0, np.linalg.norm(TRUTH), 2], rel=1e-6
+    )
+    assert [float(cell) for cell in rows["minimum L2"].split()[2:5]] == pytest.approx(
+        [np.abs(LEAST_L2).sum(), np.linalg.norm(LEAST_L2), 20], rel=1e-6
+    )
+    assert all("converged" in rows[name] for name in ("minimum L1", "minimum L2", "mirror limit, b = 1e-06"))
+    assert "yes" in rows["minimum L1"].split()
+    assert "<=" in rows["minimum L1"]
+
+
+@pytest.mark.parametrize("source", ["npz", "csv"])
+def test_solve_saves_npz(source, tmp_path, request):
+    paths = request.getfixturevalue(source)
+    paths = paths if isinstance(paths, tuple) else (paths,)
+    output = tmp_path / "solutions.npz"
+    result = run("solve", *paths, "--scale", "1e-9", "--output", output)
+    assert result.exit_code == 0, result.output
+    with np.load(output) as saved:
+        assert saved["scale"] == 1e-9
+        for key in ("limit", "minimum_l1", "minimum_l2"):
+            check_x(saved[f"{key}_x"], key)
+            assert saved[f"{key}_certified"]
+            assert saved[f"{key}_dual"].shape == (8,)
+        l1 = {key: np.abs(saved[f"{key}_x"]).sum() for key in ("limit", "minimum_l1", "minimum_l2")}
+        assert np.allclose(saved["minimum_l1_x"], TRUTH, rtol=0, atol=1e-10)
+        assert np.allclose(saved["minimum_l2_x"], LEAST_L2, rtol=0, atol=1e-10)
+        # The limit minimises the potential: arcsinh(x/b) is in the row space of X.
+        q = np.arcsinh(saved["limit_x"] / 1e-9)
+        assert np.allclose(X.T @ np.linalg.lstsq(X.T, q)[0], q, rtol=0, atol=1e-6)
+        # Weak duality: |x|_1 >= y's for |X's|_inf <= 1.
+        s = saved["minimum_l1_dual"]
+        s = s / np.abs(X.T @ s).max()
+    assert abs(abs(Y @ s) - 2.0) < 1e-8
+    assert l1["minimum_l1"] == pytest.approx(2.0, rel=1e-10)
+    assert l1["minimum_l1"] <= l1["limit"] * (1 + 1e-9)
+    assert l1["limit"] == pytest.approx(2.0, rel=1e-2)
+    assert l1["minimum_l2"] > 2.1
+
+
+def test_solve_saves_json(npz, tmp_path):
+    output = tmp_path / "solutions.json"
+    assert run("solve", npz, "--output", output).exit_code == 0
+    saved = json.loads(output.read_text(encoding="utf-8"))
+    assert saved["scale"] == 1e-6
+    for key in ("limit", "minimum_l1", "minimum_l2"):
+        check_x(np.array(saved[key]["x"]), key)
+        assert saved[key]["status"] == "converged"
+        assert saved[key]["unique"] is True
+        assert saved[key]["certificate"]
+        for check in saved[key]["certificate"]:
+            assert check["passed"] is True
+            assert check["value"] <= check["tolerance"]
+    assert np.abs(saved["minimum_l1"]["x"]).sum() == pytest.approx(2.0, rel=1e-10)
+    assert np.count_nonzero(saved["minimum_l1"]["x"]) == 2
+
+
+def test_solve_of_an_inconsistent_problem_says_so(tmp_path):
+    np.savez(tmp_path / "data.npz", X=np.array([[1.0, 2.0], [1.0, 2.0]]), y=np.array([1.0, 3.0]))
+    result = run("solve", tmp_path / "data.npz", "--output", tmp_path / "out.npz")
+    assert result.exit_code == 0, result.output
+    assert "no x satisfies Xx = y" in result.output
+    with np.load(tmp_path / "out.npz") as saved:
+        for key in ("limit", "minimum_l1", "minimum_l2"):
+            x = saved[f"{key}_x"]
+            assert x[0] + 2 * x[1] == pytest.approx(2.0, rel=1e-9)
+
+
+def test_solve_at_a_scale_that_no_float64_holds(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((5, 12))
+    np.savez(tmp_path / "data.npz", X=X, y=X[:, 0])
+    result = run("solve", tmp_path / "data.npz", "--log-scale", -1e5, "--output", tmp_path / "out.npz")
+    assert result.exit_code == 0
+    assert "log b = -100000" in result.output
+    with np.load(tmp_path / "out.npz") as saved:
+        np.testing.assert_allclose(saved["limit_x"], np.eye(12)[0], atol=1e-8)
+        assert saved["log_scale"] == -1e5
+
+
+def test_solve_refuses_files_that_are_not_there(tmp_path, csv):
+    for paths in ((tmp_path / "no.npz",), (tmp_path / "no.csv", csv[1]), (csv[0], tmp_path / "no.csv")):
+        line = refused("solve", *paths)
+        assert "no." in line
+        assert "No such file" in line
+
+
+def test_solve_refuses_one_csv_alone_and_npz_with_another(npz, csv):
+    assert "name the CSV file of y too" in refused("solve", csv[0])
+    assert "leave the second out" in refused("solve", npz, csv[1])
+
+
+# What else such files must not be is in test_instances.py.
+
+
+@pytest.mark.parametrize("bad", ["nan", "one"])
+def test_solve_refuses_a_cell_that_is_no_number(csv, bad):
+    lines = csv[0].read_text(encoding="utf-8").splitlines()
+    cells = lines[2].split(",")
+    cells[4] = bad
+    lines[2] = ",".join(cells)
+    csv[0].write_text("\n".join(lines), encoding="utf-8")
+    line = refused("solve", *csv)
+    assert "line 3, column 5" in line
+    assert repr(bad) in line
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"X": X, "z": Y}, "it holds X, z, arrays X and y are expected"),
+        ({"X": np.where(X[2, 4] == X, np.nan, X), "y": Y}, "X must be finite, got nan at index (2, 4)"),
+        ({"X": X, "y": Y[:-1]}, "y must have shape (8,), one target for each row of X, got (7,)"),
+    ],
+)
+def test_solve_refuses_arrays_that_are_no_problem(tmp_path, arrays, message):
+    np.savez(tmp_path / "data.npz", **arrays)
+    assert message in refused("solve", tmp_path / "data.npz")
+
+
+@pytest.mark.parametrize("name", ["solutions.txt", "solutions", "solutions.csv"])
+def test_solve_refuses_another_ending(npz, tmp_path, name):
+    line = refused("solve", npz, "--output", tmp_path / name)
+    assert "must end in .npz or .json" in line
+    assert name in line
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("ending", ["npz", "json"])
+def test_solve_refuses_a_folder_that_is_not_there(npz, tmp_path, ending):
+    result = run("solve", npz, "--output", tmp_path / "no" / f"x.{ending}")
+    assert result.exit_code == 2
+    assert "name another --output" in result.output
+
+
+@pytest.mark.parametrize("scale", ["0", "-1e-3", "nan", "inf"])
+def test_solve_refuses_scales_that_are_none(npz, scale):
+    line = refused("solve", npz, "--scale", scale)
+    assert "positive" in line or "finite" in line
+
+
+# the rest
+
+
+def test_theorems_lists_the_ledger():
+    result = run("theorems")
+    assert result.exit_code == 0
+    # Long ids may be folded over lines.
+    first_column = "".join(line.split("│")[1].strip() for line in result.output.splitlines() if line.count("│") == 5)
+    for name in REGISTRY:
+        assert name in first_column
+    assert all(str(entered.source.paper) in result.output for entered in REGISTRY.values())
+
+
+def test_cite_prints_what_citation_returns():
+    for names in ((), ("mirror.optimality", "pilot")):
+        result = run("cite", *names)
+        assert result.exit_code == 0
+        assert result.output == citation(*names) + "\n"
+
+
+def test_cite_reads_a_report_and_a_run(tmp_path):
+    folder = tmp_path / "report"
+    run("check", "mirror.conservation", "--instance", "special/crossing", "--jobs", 1, "--output", folder)
+    for path in (folder, folder / "report.json"):
+        assert "% mirror.conservation: Thm 2.1, proof\n@inproceedings{jacobs2025mask," in run("cite", path).output
+    changes = ("--set", "epochs=1", "--set", 'model={"name": "mlp", "widths": [64, 4, 10]}')
+    assert run("train", "rigl-digits", *changes, "--output", tmp_path / "run").exit_code == 0
+    assert "% rigl\n@inproceedings{evci2020rigging," in run("cite", tmp_path / "run").output
+
+
+def test_cite_refuses_what_it_does_not_know(tmp_path):
+    assert "near are pilot" in refused("cite", "pilott")
+    assert "holds no recipe.json" in refused("cite", tmp_path)
+
+
+def test_doctor_names_parts():
+    result = run("doctor")
+    assert result.exit_code == 0
+    for part in ("Python", "linreg-mirror", "numpy", "scipy", "cvxpy", "BLAS", "GPU", "torch"):
+        assert part in result.output
+
+
+def test_without_a_command_help_is_printed():
+    result = run()
+    for command in ("check", "solve", "theorems", "cite", "doctor"):
+        assert command in result.output
+    assert run("--help").exit_code == 0
+    assert run("nonsense").exit_code == 2

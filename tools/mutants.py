@@ -1,0 +1,450 @@
+"""Puts wrong formulas in the place of right ones and shows which theorems catch each: `python -m tools.mutants`."""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from unittest.mock import patch
+
+import numpy as np
+from joblib import Parallel, delayed
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from linreg_mirror import schedules
+from linreg_mirror.hard_concrete import HardConcrete
+from linreg_mirror.mirrors import Hyperbolic
+from linreg_mirror.mirrors import Power as DeepPotential
+from linreg_mirror.parametrizations import DeepLinear, Factorized, Hadamard, commutation
+from linreg_mirror.problems import Problem
+from linreg_mirror.problems.losses import Huber
+from linreg_mirror.solvers import independent
+from linreg_mirror.solvers.discrete.implicit_bias import LogProducts
+from linreg_mirror.solvers.discrete.steppers import NumpySteps
+from linreg_mirror.solvers.saddles import _saddles
+from linreg_mirror.theorems import REGISTRY
+from linreg_mirror.theorems.matrices import low_rank
+from linreg_mirror.verification import Finding, check
+from sketching import _race, mask_moments, moments, scores, selection, tails, temperature, training
+
+INSTANCES = (
+    "planted/plain/0",
+    "planted/biased/0",
+    "planted/unequal/0",
+    "planted/geometric/0",
+    "planted/quadratic/0",
+    "planted/switched_off/0",
+    "planted/constant/0",
+    "planted/balanced/0",
+    "planted/huber/0",
+    "special/tight-rate",
+    "special/start-at-solution",
+    "special/plateau",
+    "special/small-targets",
+    "special/long-steps",
+    "special/many-copies",
+    "planted/small/2",
+    "dense/small/1",
+    "special/commuting-1",
+    "special/not-commuting",
+    "dense/biased/0",
+    "special/two-lengths",
+    "special/opposite",
+)
+
+CORE = ("mirror", "convergence", "spred", "signs", "decay", "regimes")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A wrong formula, how to put it in place for a while, and the theorems that are asked about it."""
+
+    name: str
+    applied: Callable[[], AbstractContextManager]
+    theorems: tuple[str, ...]
+
+
+def replaced(
+    name: str,
+    owner: object,
+    attribute: str,
+    wrong: Callable[[Callable], Callable],
+    *theorems: str,
+) -> Mutant:
+    """`wrong` takes the right function and returns the one that takes its place; properties stay properties."""
+    right = inspect.getattr_static(owner, attribute)
+    mutated = property(wrong(right.fget)) if isinstance(right, property) else wrong(right)
+    return Mutant(name, lambda: patch.object(owner, attribute, mutated), theorems or CORE)
+
+
+def stated(name: str, theorem: str, **constants: object) -> Mutant:
+    """A wrong constant in the statement itself, which must then be refuted by the evidence."""
+    return Mutant(name, lambda: patch.dict(REGISTRY[theorem].constants, constants), (theorem,))
+
+
+def pullback_without_factor(right: Callable) -> Callable:
+    return lambda self, theta, g: right(self, theta, g) * np.concatenate([np.ones(self.d), np.full(self.d, 0.5)])
+
+
+def at_temperature_1(right: Callable) -> Callable:
+    return lambda self, *a: right(replace(self, temperature=1.0), *a)
+
+
+def first_halved(right: Callable) -> Callable:
+    def pullback(self, theta, g):
+        size = self.weights[0].size
+        return right(self, theta, g) * np.where(np.arange(theta.size) < size, 0.5, 1.0)
+
+    return pullback
+
+
+def step_without_memory(_: Callable) -> Callable:
+    def step(self, g, eta, alpha):
+        self.log_u += np.log(np.abs(1 - eta * (2 * alpha + g)))
+        self.log_v += np.log(np.abs(1 - eta * (2 * alpha - g)))
+
+    return step
+
+
+def momentum_halved(right: Callable) -> Callable:
+    def advance(self, chunk):
+        with patch.object(self, "momentum", self.momentum / 2):
+            return right(self, chunk)
+
+    return advance
+
+
+def wrong_bracket(right: Callable) -> Callable:
+    def bracket(network, i, j, theta):
+        e = np.eye(network.d)
+        g = network.pullback(theta, e[j]) if j >= 0 else network.penalty_gradient(theta)
+        return right(network, i, j, theta) + g
+
+    return bracket
+
+
+def changed(**fields: Callable) -> Callable[[Callable], Callable]:
+    """Change fields of what the right function returns: each by a function of the whole."""
+    return lambda right: (
+        lambda *args, **options: replace(
+            answer := right(*args, **options), **{name: field(answer) for name, field in fields.items()}
+        )
+    )
+
+
+def scaled(factor: Callable) -> Callable[[Callable], Callable]:
+    """Multiply what the right function returns by a function of its arguments."""
+    return lambda right: lambda *args, **options: right(*args, **options) * factor(*args)
+
+
+MUTANTS = (
+    replaced(
+        "scale decays with exp(-2A)", Hyperbolic, "log_scale_at", lambda _: lambda self, A: self.log_scale - 2 * A
+    ),
+    replaced("scale 2 u0 v0", Hyperbolic, "log_scale_at", lambda right: lambda self, A: right(self, A) + np.log(2)),
+    replaced(
+        "scale decays with exp(-8A)", Hyperbolic, "log_scale_at", lambda _: lambda self, A: self.log_scale - 8 * A
+    ),
+    replaced("no log(u0/v0) in the mirror", Hyperbolic, "initial_dual", lambda _: lambda self: 0.0 * self.tilt),
+    replaced("log(u0/v0) not halved", Hyperbolic, "initial_dual", lambda _: lambda self: 1.0 * self.tilt),
+    replaced("x = 2b sinh 2z", Hyperbolic, "primal", lambda right: lambda self, z, A: 2 * right(self, z, A)),
+    replaced("x = b sinh z", Hyperbolic, "primal", lambda right: lambda self, z, A: right(self, z / 2, A)),
+    replaced("metric sqrt(x^2 + b^2)", Hyperbolic, "metric", lambda right: lambda self, z, A: 0.5 * right(self, z, A)),
+    replaced("dual arcsinh(x/b)", Hyperbolic, "dual", lambda right: lambda self, x, A: 2 * right(self, x, A)),
+    replaced(
+        "potential without the tilt",
+        Hyperbolic,
+        "potential",
+        lambda right: lambda self, x, A: right(self, x, A) + x * 0.5 * self.tilt,
+    ),
+    replaced(
+        "potential with + sqrt(x^2 + b^2)",
+        Hyperbolic,
+        "potential",
+        lambda right: lambda self, x, A: right(self, x, A) + np.hypot(x, np.exp(self.log_scale_at(A))),
+    ),
+    replaced(
+        "depth D, scale decays with exp(-4A)",
+        DeepPotential,
+        "log_scale_at",
+        lambda _: lambda self, A: self.log_scale - 4 * A,
+        "depth",
+    ),
+    replaced(
+        "depth D, dual at constant speed",
+        DeepPotential,
+        "dual_rate",
+        lambda right: lambda self, A: right(self, 0 * A),
+        "depth",
+    ),
+    replaced(
+        "depth D, dual doubled", DeepPotential, "dual", lambda right: lambda self, x, A: 2 * right(self, x, A), "depth"
+    ),
+    replaced("gradient of w halved", Hadamard, "pullback", pullback_without_factor),
+    replaced("penalty with a 1/2", Hadamard, "penalty_gradient", lambda right: lambda self, p: 0.5 * right(self, p)),
+    replaced("x = 2 m*w", Hadamard, "effective", lambda right: lambda self, p: 2 * right(self, p)),
+    replaced(
+        "decay on m alone",
+        Hadamard,
+        "penalty_gradient",
+        lambda right: lambda self, p: right(self, p) * np.concatenate([np.ones(self.d), np.zeros(self.d)]),
+    ),
+    replaced("gradient of f doubled", Problem, "gradient", lambda right: lambda self, x: 2 * right(self, x)),
+    replaced(
+        "geometric integral without 1/log",
+        schedules.Geometric,
+        "integral",
+        lambda right: lambda self, a, b: right(self, a, b) * -np.log(self.ratio),
+    ),
+    replaced(
+        "quadratic integral halved",
+        schedules.Quadratic,
+        "integral",
+        lambda right: lambda self, a, b: 0.5 * right(self, a, b),
+    ),
+    replaced(
+        "switched off at twice the time",
+        schedules.SwitchedOff,
+        "integral",
+        lambda right: lambda self, a, b: 2 * right(self, a, b),
+    ),
+    replaced("Huber's gradient unclipped", Huber, "gradient", lambda _: lambda self, r: r),
+    replaced(
+        "LASSO weight alpha", independent, "lasso", lambda right: lambda problem, weight: right(problem, weight / 2)
+    ),
+    replaced("Lie bracket with a stray term", commutation, "lie_bracket", wrong_bracket),
+    replaced("gradient of the first layer halved", DeepLinear, "pullback", first_halved, "networks"),
+    replaced(
+        "penalty of layers with a 1/2", DeepLinear, "penalty_gradient", lambda _: lambda self, theta: theta, "networks"
+    ),
+    replaced(
+        "product of layers transposed",
+        DeepLinear,
+        "effective",
+        lambda right: lambda self, theta: right(self, theta).reshape(self.shape).ravel(order="F"),
+        "networks",
+    ),
+    replaced(
+        "U U' with one of its two gradients",
+        Factorized,
+        "pullback",
+        lambda right: lambda *a: 0.5 * right(*a),
+        "networks",
+    ),
+    replaced(
+        "nuclear norm without positivity",
+        low_rank,
+        "minimum_nuclear",
+        lambda right: lambda problem, shape, positive: right(problem, shape),
+        "networks",
+    ),
+    replaced("finite steps without memory of momentum", LogProducts, "step", step_without_memory, "steps"),
+    replaced(
+        "saddles reach 2 before they jump up",
+        _saddles,
+        "_next_arrival",
+        lambda right: lambda time, s, slopes, up, down: right(time, s, slopes, 2 * up, down),
+        "saddles",
+    ),
+    replaced("heavy ball with half its momentum", NumpySteps, "advance", momentum_halved, "steps"),
+    replaced("draws that share nothing", mask_moments, "with_replacement", changed(shared=lambda m: None), "masks"),
+    replaced(
+        "covariance divided by q once", mask_moments, "_inverse", lambda right: lambda q: right(q) ** 0.5, "masks"
+    ),
+    replaced("mask without its bias", moments, "sketch_error", changed(bias=lambda e: 0.0), "masks"),
+    replaced("error without its variance", moments, "sketch_error", changed(variance=lambda e: 0.0), "masks"),
+    replaced(
+        "optimal p ~ |w|",
+        moments,
+        "optimal_probabilities",
+        lambda _: lambda X, w: np.abs(w) / np.abs(w).sum(),
+        "masks",
+    ),
+    replaced(
+        "least error without |Xw|^2",
+        moments,
+        "least_error",
+        lambda _: lambda X, w, k: moments.rms_snip(X, w).sum() ** 2 / k,
+        "masks",
+    ),
+    replaced(
+        "inclusion probabilities cut off, not filled",
+        selection,
+        "_water_filled",
+        lambda _: lambda flat, k: np.minimum(k * flat / flat.sum(), 1.0),
+        "masks",
+    ),
+    replaced(
+        "comb without regard to pairs",
+        mask_moments,
+        "systematic",
+        changed(spread=lambda m: np.diag(m.spread)),
+        "masks",
+    ),
+    replaced("race with k - 1 places", _race, "inclusions", lambda right: lambda s, k: right(s, k - 1), "masks"),
+    replaced(
+        "pairs of a race as if independent",
+        _race,
+        "inclusions",
+        lambda right: lambda s, k: (first := right(s, k)[0], np.outer(first, first)),
+        "masks",
+    ),
+    replaced(
+        "threshold one arrival too late",
+        _race,
+        "threshold_variances",
+        lambda right: lambda s, k: right(s, k + 1),
+        "masks",
+    ),
+    replaced(
+        "race rescaled by inclusion probabilities",
+        selection,
+        "gumbel_top_k",
+        lambda right: lambda s, k, rng, rescale=False: right(s, k, rng) / (_race.inclusions(s, k)[0] if rescale else 1),
+        "masks",
+    ),
+    replaced(
+        "comb rescaled by k p",
+        selection,
+        "systematic",
+        lambda right: lambda s, k, rng, rescale=False: right(s, k, rng) / (k * s / s.sum() if rescale else 1),
+        "masks",
+    ),
+    replaced(
+        "draws rescaled by a tenth too much",
+        selection,
+        "with_replacement",
+        lambda right: lambda s, k, rng, rescale=False: right(s, k, rng, rescale=rescale) * (1.1 if rescale else 1),
+        "masks",
+    ),
+    replaced("power of scores halved", temperature, "tempered", lambda right: lambda s, g: right(s, g / 2), "masks"),
+    replaced(
+        "coefficient of variation, not squared",
+        temperature,
+        "data_free",
+        changed(excess=lambda d: 1 + (d.excess - 1) ** 0.5),
+        "masks",
+    ),
+    replaced("Kantorovich's cap halved", temperature, "data_free", changed(cap=lambda d: d.cap / 2), "masks"),
+    replaced("SNIP without the weight", scores, "snip", scaled(lambda X, w, y: 1 / np.abs(w)), "masks"),
+    replaced("mean square SNIP for its root", scores, "rms_snip", lambda right: lambda *a: right(*a) ** 2, "masks"),
+    replaced(
+        "trained from 0",
+        training,
+        "trained_from",
+        lambda right: lambda X, y, w0: right(X, y, 0 * w0),
+        "masks",
+    ),
+    replaced(
+        "drawn by initial weights, error on initial weights",
+        training,
+        "after_training",
+        lambda right: lambda X, w0, w, k, share=0.0: right(X, w0, w0, k, share),
+        "masks",
+    ),
+    replaced(
+        "bound by the uniform share without d",
+        training,
+        "after_training",
+        changed(share_bound=lambda a: a.share_bound / 5),
+        "masks",
+    ),
+    replaced("Chebyshev with t^3", tails, "chebyshev", scaled(lambda error, t: 1 / t), "masks"),
+    replaced(
+        "Bennett at twice the length", tails, "bennett", lambda right: lambda *a: right(*a[:4], 2 * a[4]), "masks"
+    ),
+    replaced("open gates without T", HardConcrete, "open_probability", at_temperature_1, "gates"),
+    replaced("full gates without T", HardConcrete, "full_probability", at_temperature_1, "gates"),
+    replaced("distribution of gates without T", HardConcrete, "cdf", at_temperature_1, "gates"),
+    replaced("median of gates without T", HardConcrete, "quantile", at_temperature_1, "gates"),
+    replaced("mean of gates for tests", HardConcrete, "mean", lambda _: HardConcrete.deterministic, "gates"),
+    replaced(
+        "variance of gates that are open or closed",
+        HardConcrete,
+        "variance",
+        lambda _: lambda self, a: self.mean(a) * (1 - self.mean(a)),
+        "gates",
+    ),
+    replaced(
+        "gate of tests with T",
+        HardConcrete,
+        "deterministic",
+        lambda right: lambda self, a: right(self, a / self.temperature),
+        "gates",
+    ),
+    stated("rate of convergence doubled", "convergence.rate", speed=2.0),
+    stated("global rate doubled", "convergence.global", speed=2.0),
+    stated("rate with penalty, without the integral", "convergence.rate.penalty", drift=0.0),
+    stated("L1 bound without d/e", "regimes.l1.bound", per_feature=0.0),
+    stated("spred stable up to alpha", "spred.stability", threshold=1.0),
+    stated("bias at x_0 exp(-2A)", "mirror.positional_bias", exponent=2.0),
+    stated("Bregman divergence in place of Lyapunov's function", "mirror.lyapunov", follow_target=True),
+    stated("unequal scales end in minimum L2", "regimes.l2.unequal", power=0.0),
+    stated("x_0 != 0, b -> 0 ends in minimum L1", "regimes.biased", weight=0.0),
+    stated("one step: (1 - 4 eta alpha) - eta^2 g^2", "steps.scale", cross=0.0),
+    stated("(m^2 - w^2)/2 with its sign after crossings", "steps.closed_form", signed=True),
+    stated("scale grows beyond |eta g| = 1", "steps.growth", threshold=1.0),
+    stated("end of finite steps tilted like the flow's", "steps.limit", tilted=False),
+    stated("momentum: phi without beta(1 - 1/rho)", "steps.momentum", memory=0.0),
+    stated("momentum: gamma/(1-beta)^2", "steps.momentum.scale", as_flow=True),
+    stated("lower bound with |L|_2 / sqrt d", "steps.l1_bound", norm=2.0),
+    stated("depth D: D^2 for D(D-2)", "depth.closed_form", missing=0),
+    stated("depth D: half the L1 bound", "depth.l1.bound", factor=0.5),
+    stated("saddles: nobody leaves", "saddles.rules", leaving=False),
+    stated("saddles: fits without regard to signs", "saddles.end", signed=False),
+    stated("saddles: time in units of log(1/b)", "saddles.flow", unit=1.0),
+    stated("averaged path is LASSO always", "saddles.average", condition=False),
+    stated("imbalance of layers decays with exp(-2A)", "networks.balance.penalty", exponent=2.0),
+    stated("imbalance of layers constant in discrete time", "networks.balance.step", second=0.0),
+    stated("excess of the nuclear norm alpha^gap", "networks.low_rank.rate", power=1.0),
+    stated("draws: S2 without |Xw|^2", "masks.second_moment", signal=0.0),
+    stated("tosses: (1-q) for (1-q)/q", "masks.bernoulli", divided=0),
+    stated("top-k: a third of the error of draws", "masks.top_k.orthogonal", share=1 / 3),
+    stated("linearised network: |f|^2 for |J theta|^2", "masks.network", degree=1),
+    stated("linearisation gap halved", "masks.network.gap", factor=0.5),
+    stated("gates: T missing in P(z > 0)", "gates.atoms", tempered=0),
+    stated("penalty of gates: a layer's outputs for its inputs", "gates.penalty", back=0),
+    stated("gates: error without covariances of pairs", "gates.error", pairs=False),
+    stated("gates that share a random start taken for independent", "gates.generator", drawn=False),
+    stated("gates that agree are always best", "gates.pair", look=False),
+    stated("copies that agree make no error", "gates.copies", together=0.0),
+    stated("independent gates best at given probabilities", "gates.optimum", free=False),
+    stated("Adam: lambda without regard to eps", "gates.adam.speed", compared=0.0),
+    stated("Adam: the same eps for every lambda", "gates.adam", divided=0),
+    stated("Adam: lambda cancelled where data reach the logits", "gates.adam.limit", data=1.0),
+    stated("gradient descent cancels lambda", "gates.sgd", adaptive=True),
+)
+
+
+def verdicts(findings: list[Finding]) -> dict[str, tuple[str, bool]]:
+    return {finding.theorem.id: (finding.verdict.name, finding.control_failed) for finding in findings}
+
+
+def outcome(index: int | None) -> dict[str, tuple[str, bool]]:
+    """Verdicts on the instances, without a mutant or with one of them in place."""
+    with nullcontext() if index is None else MUTANTS[index].applied(), np.errstate(all="ignore"):
+        return verdicts(check(() if index is None else MUTANTS[index].theorems, instances=INSTANCES))
+
+
+def main() -> int:
+    console = Console(width=130)
+    # Imported by name: what is defined in __main__ would travel to the workers as a copy, ledger included.
+    run = importlib.import_module("tools.mutants").outcome
+    right, *mutated = Parallel(n_jobs=2)(delayed(run)(i) for i in (None, *range(len(MUTANTS))))
+    table = Table("mutant", "caught by", box=SIMPLE_HEAD)
+    survivors = 0
+    for mutant, wrong in zip(MUTANTS, mutated, strict=True):
+        caught = [theorem for theorem in wrong if wrong[theorem] != right[theorem]]
+        survivors += not caught
+        more = f" and {len(caught) - 4} more" if len(caught) > 4 else ""
+        table.add_row(mutant.name, ", ".join(caught[:4]) + more if caught else "[bold red]survives[/]")
+    console.print(table)
+    print(f"{len(MUTANTS) - survivors} of {len(MUTANTS)} mutants caught")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
