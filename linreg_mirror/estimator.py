@@ -329,7 +329,7 @@ def _advice(solved: Any) -> str:
     if solved.status is Status.horizon_reached:
         return 'MirrorRegressor has max_iter=, tol= and solver="limit" for these.'
     if solved.status is Status.diverged:
-        return f"It is {solved.largest_stable_step:.3g} here; step_size=None chooses a stable one."
+        return "step_size=None chooses one that is."
     return f"The certificate_ is {solved.certificate}."
 
 

@@ -1,14 +1,13 @@
 """The potential of plain weights x: half the squared norm."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from linreg_mirror.mirrors.protocol import Potential, namespace
+from linreg_mirror.mirrors.protocol import Mirror, namespace
 
 
 @dataclass(frozen=True, eq=False)
-class Euclidean:
+class Euclidean(Mirror):
     """R(x) = exp(2A) |x|^2 / 2: gradient flow on x itself with penalty alpha |x|^2.
 
     The penalty moves x by -2 alpha x; in the dual variable z = exp(2A) x only the gradient is left, at the
@@ -21,6 +20,7 @@ class Euclidean:
     """
 
     start: Any
+    linear: ClassVar[bool] = True
 
     @property
     def initial_dual(self) -> Any:
@@ -54,10 +54,6 @@ class Euclidean:
     def resolution(self, size: float, A: float) -> tuple[float, float]:
         """Return 1 and 1: weights are proportional to their duals."""
         return 1.0, 1.0
-
-    def continuation(self, A: float, size: float) -> Iterator[Potential]:
-        """Yield the target alone: the potential is quadratic."""
-        yield Potential(self.initial_dual, A, 1.0, last=True)
 
     def dual_rate(self, A: Any) -> Any:
         """Return exp(2A)."""

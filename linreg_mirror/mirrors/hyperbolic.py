@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from linreg_mirror.mirrors.protocol import Potential, at_most, namespace
+from linreg_mirror.mirrors.protocol import Mirror, Potential, at_most, namespace
 
 # Squares of exp of more overflow float64. Arguments are cut here, so that a trial step of an integrator or of Newton's
 # method that is far too long meets a huge finite number, which it backs away from, instead of inf - inf.
@@ -16,7 +16,7 @@ _TALLEST_TRIAL = 300.0
 
 
 @dataclass(frozen=True, eq=False)
-class Hyperbolic:
+class Hyperbolic(Mirror):
     """R_b(x) = 1/2 sum[x arcsinh(x/b) - sqrt(x^2 + b^2)] with scale b = exp(log_scale - 4A).
 
     Everything is computed from log b: b = exp(-1e5) is as good as b = 1.
@@ -119,10 +119,6 @@ class Hyperbolic:
             growth = (1 + total - max(left - step, 0.0)) / max(1 + total - left, 1.0)
             left, step = left - step, 1.5 * step
         yield Potential(self.initial_dual, A, growth, last=True)
-
-    def dual_rate(self, A: Any) -> float:
-        """Return 1: the dual variable is moved by the plain gradient."""
-        return 1.0
 
     def _half_exp(self, xp: Any, exponent: Any) -> Any:
         return 0.5 * xp.exp(at_most(exponent, self._cap))

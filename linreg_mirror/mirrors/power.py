@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from linreg_mirror.mirrors.hyperbolic import Hyperbolic
-from linreg_mirror.mirrors.protocol import Potential, at_most, namespace
+from linreg_mirror.mirrors.protocol import Mirror, Potential, at_most, namespace
 
 # As for the hyperbolic entropy: a trial step out of the dual domain meets weights of e^300, and is backed away from.
 _TALLEST_TRIAL = 300.0
@@ -18,7 +18,7 @@ _NEWTON_STEPS = 5  # four reach rounding at depths up to 300
 
 
 @dataclass(frozen=True, eq=False)
-class Power:
+class Power(Mirror):
     """The potential of x = p^D - q^D at scale a = exp(log_scale - 2A), where 2 a^(2-D) = p^(2-D) + q^(2-D).
 
     Everything is a function of half the log ratio r = log(p/q)/2: with c = cosh((D-2)r)^(1/(D-2)) it is p = a c e^r,

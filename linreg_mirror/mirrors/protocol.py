@@ -1,10 +1,12 @@
 """What flow, limit and certificates need to know of a potential."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from array_api_compat import array_namespace
+
+_STEP = 1e-4  # of A, in difference quotients: their error is about 1e-8
 
 
 def namespace(array: Any) -> Any:
@@ -47,13 +49,19 @@ class Mirror(Protocol):
     Arrays are NumPy arrays or torch tensors of shape (..., d), answers are of the same kind; a batch of
     potentials has its own leading dimensions.
 
+    A potential of one's own derives from this class and defines `initial_dual`, `primal`, `dual`, `metric` and
+    `conjugate`. The other methods have defaults made from these; one that knows better replaces them.
+
     Attributes
     ----------
     initial_dual : array, shape (..., d)
         The dual point z_0 at time zero.
+    linear : bool
+        Whether x is proportional to its dual, and errors with it. Default: no.
     """
 
     initial_dual: Any
+    linear: ClassVar[bool] = False
 
     def primal(self, z: Any, A: Any) -> Any:
         """Return x, the gradient of the conjugate at z.
@@ -80,7 +88,7 @@ class Mirror(Protocol):
         ...
 
     def primal_rate(self, z: Any, A: Any) -> Any:
-        """Return dx/dA at fixed z: how the penalty moves x.
+        """Return dx/dA at fixed z: how the penalty moves x. Default: by central differences.
 
         Parameters
         ----------
@@ -89,7 +97,7 @@ class Mirror(Protocol):
         A : float or array, shape (d,)
             Accumulated penalty.
         """
-        ...
+        return (self.primal(z, A + _STEP) - self.primal(z, A - _STEP)) / (2 * _STEP)
 
     def metric(self, z: Any, A: Any) -> Any:
         """Return dx/dz, the diagonal of the inverse Hessian of the potential, positive.
@@ -116,7 +124,7 @@ class Mirror(Protocol):
         ...
 
     def potential(self, x: Any, A: Any) -> Any:
-        """Return R_A(x) - <x, z_0>, entry by entry: what the flow's limit minimises.
+        """Return R_A(x) - <x, z_0>, entry by entry: what the flow's limit minimises. Default: from the conjugate.
 
         Parameters
         ----------
@@ -125,22 +133,33 @@ class Mirror(Protocol):
         A : float or array, shape (d,)
             Accumulated penalty.
         """
-        ...
+        z = self.dual(x, A)
+        return x * (z - self.initial_dual) - self.conjugate(z, A)
 
     def dual_rate(self, A: Any) -> Any:
-        """Return kappa(A), the speed of the dual flow.
+        """Return kappa(A), the speed of the dual flow. Default: 1.
 
         Parameters
         ----------
         A : float or array
             Accumulated penalty.
         """
-        ...
+        return 1.0
+
+    def log_scale_at(self, A: Any) -> Any:
+        """Return the logarithm of the scale at A; None, the default, for a potential that has no such parameter.
+
+        Parameters
+        ----------
+        A : float or array, shape (d,)
+            Accumulated penalty.
+        """
+        return None
 
     def resolution(self, size: float, A: float) -> tuple[float, float]:
         """Return the relative and the absolute change of dual variables that changes weights of `size` by a factor.
 
-        Errors of a dual variable appear in x divided by these.
+        Errors of a dual variable appear in x divided by these. Default: from the metric at weights of that size.
 
         Parameters
         ----------
@@ -149,12 +168,18 @@ class Mirror(Protocol):
         A : float
             Accumulated penalty.
         """
-        ...
+        like = np.ones_like(self.initial_dual)
+        with np.errstate(all="ignore"):  # a potential may know one sign only
+            z = np.concatenate([np.ravel(self.dual(sign * size * like, A)) for sign in (1, -1)])
+            change = size / np.concatenate([np.ravel(self.metric(self.dual(s * size * like, A), A)) for s in (1, -1)])
+            absolute = float(np.nanmin(change))
+            return min(1.0, float(np.nanmin(change / np.abs(z)))), absolute
 
     def continuation(self, A: float, size: float) -> Iterator[Potential]:
         """Yield ever harder potentials, the last of them R_A tilted by the initial dual itself.
 
         The first is close to quadratic for weights of about the given size, so that Newton's method can start there.
+        Default: the last alone.
 
         Parameters
         ----------
@@ -163,4 +188,4 @@ class Mirror(Protocol):
         size : float
             Of the weights.
         """
-        ...
+        yield Potential(self.initial_dual, A, 1.0, last=True)

@@ -1,4 +1,4 @@
-"""Where a network starts, given as numbers or entry by entry."""
+"""Where a network starts: given as numbers or entry by entry, and not at zero."""
 
 from typing import Any
 
@@ -24,3 +24,12 @@ def broadcast_start(x0: Any, log_scale: Array, d: int | None, instead: str) -> t
             f"d={d}: write {instead}"
         )
     return np.broadcast_to(x0, shape).copy(), np.broadcast_to(log_scale, shape).copy()
+
+
+def refuse_underflow(scale: str, log_scale: Array, smallest: Array) -> None:
+    """Raise ValueError if a factor is zero in float64 though its scale is not."""
+    if (smallest[np.isfinite(log_scale)] == 0).any():
+        raise ValueError(
+            f"the parameters at log {scale} = {log_scale.min():.4g} are zero in float64, and no step moves them: write "
+            "flow(problem, network), which needs no parameters, or saddles(problem), the limit of vanishing scale"
+        )

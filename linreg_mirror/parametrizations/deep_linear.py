@@ -11,13 +11,14 @@ import numpy as np
 from linreg_mirror._tools.arguments import as_real_array, check_integer, check_positive, check_rng, is_whole
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Euclidean, Hyperbolic
+from linreg_mirror.parametrizations._products import Product
 from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
 
 _AT_REST = "from zero weights the flow never moves"
 
 
 @dataclass(frozen=True, eq=False)
-class DeepLinear:
+class DeepLinear(Product):
     """x = the entries, row by row, of the matrix W_L ... W_1, with penalty sum |W_l|_F^2.
 
     A problem for it has features that are read as matrices: `instances.multi_output`, `instances.matrix_sensing`.

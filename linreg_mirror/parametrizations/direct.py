@@ -1,17 +1,18 @@
 """Plain weights x, the parametrization that changes nothing."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from linreg_mirror._tools.arguments import as_real_array, check_integer
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Euclidean
+from linreg_mirror.parametrizations.protocol import Parametrization
 
 
 @dataclass(frozen=True, eq=False)
-class Direct:
+class Direct(Parametrization):
     """x = theta, with penalty |x|^2.
 
     Parameters
@@ -32,6 +33,7 @@ class Direct:
     """
 
     x0: Array
+    diagonal: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         x0 = as_real_array("x0", self.x0)
@@ -94,3 +96,7 @@ class Direct:
     def mirror(self) -> Euclidean:
         """Return the squared norm, started at x0."""
         return Euclidean(self.x0)
+
+    def violation(self, x: Array, grad_x: Array, alpha: float, scale: float) -> float:
+        """Return the largest entry of the gradient of f + alpha |x|^2."""
+        return float(np.abs(grad_x + 2 * alpha * x).max() / scale)

@@ -8,12 +8,13 @@ import numpy as np
 from linreg_mirror._tools.arguments import as_real_array
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Hyperbolic
+from linreg_mirror.parametrizations._products import Product
 from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
 from linreg_mirror.parametrizations.deep_linear import DeepLinear
 
 
 @dataclass(frozen=True, eq=False)
-class Factorized:
+class Factorized(Product):
     """x = the entries, row by row, of U V' with penalty |U|_F^2 + |V|_F^2; or of U U' with penalty |U|_F^2.
 
     Parameters

@@ -1,19 +1,21 @@
 """Diagonal linear networks x = m*w."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from linreg_mirror._tools.arguments import as_real_array
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Hyperbolic
-from linreg_mirror.parametrizations._start import broadcast_start
+from linreg_mirror.parametrizations._lasso import lasso_violation
+from linreg_mirror.parametrizations._start import broadcast_start, refuse_underflow
 from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
+from linreg_mirror.parametrizations.protocol import Parametrization
 
 
 @dataclass(frozen=True, eq=False)
-class Hadamard:
+class Hadamard(Parametrization):
     """x = m*w entry by entry, with penalty |m|^2 + |w|^2, started at (m0, w0).
 
     The one number that decides about bias is the **scale** b = (m0^2 - w0^2)/2, one for each entry. Use one of the
@@ -58,6 +60,7 @@ class Hadamard:
     decay_on: Literal["both", "m"] = "both"
     log_scale: Array = field(init=False, repr=False)
     tilt: Array = field(init=False, repr=False)
+    diagonal: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         m0, w0 = as_real_array("m0", self.m0), as_real_array("w0", self.w0)
@@ -283,3 +286,22 @@ class Hadamard:
                 'method="parameters")'
             )
         return Hyperbolic(self.log_scale, self.tilt)
+
+    def log_factors(self) -> tuple[Array, Array] | None:
+        """Return log u and log v; None where the penalty acts on m alone, or a factor starts at zero."""
+        if type(self) is not Hadamard or self.decay_on == "m":  # a subclass may have a product of its own
+            return None
+        if not (np.isfinite(self.log_scale).all() and np.isfinite(self.tilt).all()):
+            return None
+        return 0.5 * (self.log_scale + self.tilt), 0.5 * (self.log_scale - self.tilt)
+
+    def check_start(self) -> None:
+        """Raise ValueError where u or v is zero in float64. Balanced entries are meant to have a factor that is."""
+        tilt = np.where(np.isfinite(self.tilt), np.abs(self.tilt), 0.0)
+        refuse_underflow("b", self.log_scale, np.exp(0.5 * (self.log_scale - tilt)))
+
+    def violation(self, x: Array, grad_x: Array, alpha: float, scale: float) -> float | None:
+        """Return the violation of the conditions of LASSO with weight 2 alpha; None without a mirror."""
+        if self.decay_on == "m" or np.isneginf(self.log_scale).any():
+            return None
+        return lasso_violation(x, grad_x, 2 * alpha, scale)

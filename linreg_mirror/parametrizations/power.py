@@ -1,7 +1,7 @@
 """Diagonal networks of depth D, x = p^D - q^D."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -9,11 +9,13 @@ from linreg_mirror import mirrors
 from linreg_mirror._tools.arguments import as_real_array, check_integer
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors.power import log_lift
-from linreg_mirror.parametrizations._start import broadcast_start
+from linreg_mirror.parametrizations._lasso import lasso_violation
+from linreg_mirror.parametrizations._start import broadcast_start, refuse_underflow
+from linreg_mirror.parametrizations.protocol import Parametrization
 
 
 @dataclass(frozen=True, eq=False)
-class Power:
+class Power(Parametrization):
     """x = p^D - q^D entry by entry, with penalty |p|^2 + |q|^2, started at (p0, q0).
 
     The one number that decides about bias is the **scale** a, 2 a^(2-D) = p0^(2-D) + q0^(2-D), the geometric mean of
@@ -60,6 +62,7 @@ class Power:
     depth: int
     log_scale: Array = field(init=False, repr=False)
     tilt: Array = field(init=False, repr=False)
+    diagonal: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_integer("depth", self.depth, least=2)
@@ -158,3 +161,14 @@ class Power:
     def mirror(self) -> mirrors.Power:
         """Return the potential of depth D at scale a, tilted by the start."""
         return mirrors.Power(self.log_scale, self.tilt, self.depth)
+
+    def check_start(self) -> None:
+        """Raise ValueError where p or q is zero in float64."""
+        refuse_underflow("alpha", self.log_scale, np.minimum(self.p0, self.q0))
+
+    def violation(self, x: Array, grad_x: Array, alpha: float, scale: float) -> float | None:
+        """Return the violation of grad f = 0, at depth 2 that of LASSO with weight alpha.
+
+        None for a penalty from depth 3 on, which makes p_i = q_i = 0 stable, whatever the gradient is.
+        """
+        return lasso_violation(x, grad_x, alpha, scale) if alpha == 0 or self.depth == 2 else None

@@ -1,13 +1,20 @@
 """How effective weights are built from parameters."""
 
-from typing import Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+import numpy as np
 
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Mirror
+from linreg_mirror.parametrizations.commutation import NoMirror
 
 
 class Parametrization(Protocol):
     """A network x = G(theta) together with the parameters it starts from. A mirror is not implied.
+
+    A network of one's own derives from this class and defines `d`, `theta0`, `effective`, `pullback`,
+    `penalty_gradient` and `mirror`. What solvers ask besides has defaults.
 
     Attributes
     ----------
@@ -15,17 +22,19 @@ class Parametrization(Protocol):
         Number of effective weights.
     theta0 : array, shape (p,)
         Initial parameters, flattened.
+    diagonal : bool
+        Whether each x_i has parameters of its own, so that the Jacobian J of x has a diagonal JJ'. Default: no.
     """
 
-    @property
-    def d(self) -> int:
-        """Number of effective weights."""
-        ...
+    diagonal: ClassVar[bool] = False
 
-    @property
-    def theta0(self) -> Array:
-        """Initial parameters, shape (p,)."""
-        ...
+    if TYPE_CHECKING:  # as properties, they could not be fields of a dataclass that derives from this
+
+        @property
+        def d(self) -> int: ...  # noqa: D102
+
+        @property
+        def theta0(self) -> Array: ...  # noqa: D102
 
     def effective(self, theta: Array) -> Array:
         """Return x, shape (d,).
@@ -68,3 +77,58 @@ class Parametrization(Protocol):
             If there is none; the message names the Lie bracket that does not vanish.
         """
         ...
+
+    @cached_property
+    def has_mirror(self) -> bool:
+        """Whether x follows a mirror flow."""
+        try:
+            self.mirror()
+        except NoMirror:
+            return False
+        return True
+
+    def log_factors(self) -> tuple[Array, Array] | None:
+        """Return log u and log v at the start, or None, the default, unless x = (u^2 - v^2)/2 with penalty u^2 + v^2.
+
+        Parameters are then theta = (m, w) = (u + v, u - v)/sqrt 2. `descent` derives its implicit bias from them.
+        """
+        return None
+
+    def check_start(self) -> None:
+        """Raise ValueError where float64 rounds parameters at the start to zero, so that no step moves them."""
+        return
+
+    def violation(self, x: Array, grad_x: Array, alpha: float, scale: float) -> float | None:
+        """Return how far x is from where the flow with constant penalty alpha ends; None if only parameters can tell.
+
+        Default: the largest entry of the gradient if there is a mirror and no penalty, else None.
+
+        Parameters
+        ----------
+        x : array, shape (d,)
+            Effective weights.
+        grad_x : array, shape (d,)
+            Gradient of f there.
+        alpha : float
+            The penalty that remains for ever.
+        scale : float
+            What is counted as a gradient of size one.
+        """
+        return float(np.abs(grad_x).max() / scale) if alpha == 0 and self.has_mirror else None
+
+    def violation_of_parameters(self, theta: Array, grad_x: Array, alpha: float, scale: float) -> float:
+        """Return how far the parameters are from where their flow ends. Default: the largest force on one of them.
+
+        Parameters
+        ----------
+        theta : array, shape (p,)
+            Parameters.
+        grad_x : array, shape (d,)
+            Gradient of f in x.
+        alpha : float
+            The penalty that remains for ever.
+        scale : float
+            What is counted as a gradient of size one.
+        """
+        force = np.abs(self.pullback(theta, grad_x) + alpha * self.penalty_gradient(theta)).max()
+        return float(force / (scale * max(1.0, np.abs(theta).max())))

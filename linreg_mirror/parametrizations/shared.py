@@ -11,10 +11,11 @@ from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
 from linreg_mirror.parametrizations.hadamard import Hadamard
+from linreg_mirror.parametrizations.protocol import Parametrization
 
 
 @dataclass(frozen=True, eq=False)
-class SharedHadamard:
+class SharedHadamard(Parametrization):
     """x_i = m_g(i) w_i with one mask entry for each group g, and penalty |m|^2 + |w|^2.
 
     Parameters

@@ -17,8 +17,8 @@ class Status(Enum):
         "(steps= of descent), loosen tolerance=, or ask limit() for the end point itself"
     )
     diverged = (
-        "the steps were too long, and residuals grew a million times or beyond float64: choose a step_size below the "
-        ".largest_stable_step that descent() returns"
+        "the steps were too long, and residuals grew a million times or beyond float64: choose a step_size below "
+        "largest_stable_step(problem, network), with momentum some (1 - momentum)/(1 + momentum) of it"
     )
     inconsistent = "no x satisfies Xx = y; this is the limit of the least-squares problem, where X'(Xx - y) = 0"
     not_certified = "the certificate's checks do not all pass; see .certificate for the one that fails, and by how much"

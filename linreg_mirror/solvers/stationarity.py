@@ -1,12 +1,8 @@
 """How far effective weights are from where a flow ends."""
 
-import numpy as np
-
 from linreg_mirror._types import Array
-from linreg_mirror.parametrizations import DeepLinear, Direct, Factorized, Hadamard, Parametrization, Power
+from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
-
-_ROUNDING = 1e-14
 
 
 def stationarity(
@@ -19,7 +15,7 @@ def stationarity(
     problem : Problem
         X is (n, d).
     network : Parametrization
-        Its class says what the penalty means for x.
+        Its `violation` says what the penalty means for x.
     x : array, shape (d,)
         Effective weights.
     alpha : float
@@ -39,63 +35,24 @@ def stationarity(
         counts too where the widths allow every rank; unless the force on the parameters is rounding, for a rank that
         the start does not have is never gained.
     """
-    g = problem.gradient(x)
-    scale = problem.gradient_scale or 1.0
-    if isinstance(network, Direct):
-        return float(np.abs(g + 2 * alpha * x).max() / scale)
-    weight = _lasso_weight(network, alpha)
-    if weight is not None:
-        outside = np.maximum(np.abs(g) - weight, 0.0).max()
-        if alpha == 0:
-            return float(outside / scale)
-        size = np.abs(x)
-        on_support = (size * np.abs(g + weight * np.sign(x))).max() / (size.max() or 1.0)
-        return float(max(outside, on_support) / scale)
+    g, scale = problem.gradient(x), problem.gradient_scale or 1.0
+    violation = network.violation(x, g, alpha, scale)
+    if violation is not None:
+        return violation
     if theta is None:
         raise ValueError(
             f"{type(network).__name__} is stationary in its parameters, not in x: pass theta=, or write "
             'flow(..., method="parameters")'
         )
-    force = np.abs(network.pullback(theta, g) + alpha * network.penalty_gradient(theta)).max()
-    size = np.abs(theta).max()
-    if not isinstance(network, DeepLinear | Factorized):
-        return float(force / (scale * max(1.0, size)))
-    unit = size ** (network.degree - 1) if alpha == 0 and size > 0 else max(1.0, size)
-    force /= unit * scale
-    if force < _ROUNDING:
-        return float(force)
-    return float(max(force, network.unused_slope(g, alpha) / scale))
+    return network.violation_of_parameters(theta, g, alpha, scale)
 
 
 def require_motion(problem: Problem, network: Parametrization) -> None:
     """Raise ValueError where parameters cannot leave the start: a saddle point, or a scale that float64 rounds to 0."""
-    if isinstance(network, Hadamard | Power):
-        # Balanced entries (log b = -inf) are meant to have a factor u or v that is zero.
-        if isinstance(network, Hadamard):
-            smallest = np.exp(
-                0.5 * (network.log_scale - np.where(np.isfinite(network.tilt), np.abs(network.tilt), 0.0))
-            )
-        else:
-            smallest = np.minimum(network.p0, network.q0)
-        if (smallest[np.isfinite(network.log_scale)] == 0).any():
-            scale = "b" if isinstance(network, Hadamard) else "alpha"
-            raise ValueError(
-                f"the parameters at log {scale} = {network.log_scale.min():.4g} are zero in float64, and no step moves "
-                "them: write flow(problem, network), which needs no parameters, or saddles(problem), the limit of "
-                "vanishing scale"
-            )
+    network.check_start()
     slope = problem.gradient(network.effective(network.theta0))
     if slope.any() and not network.pullback(network.theta0, slope).any():
         raise ValueError(
             "the start is a saddle point that nothing ever leaves: f has a gradient in x, but in no parameter; start "
             "from small weights that are not zero, such as DeepLinear.gaussian(widths, scale, rng)"
         )
-
-
-def _lasso_weight(network: Parametrization, alpha: float) -> float | None:
-    """Return the weight of |x|_1 that the penalty amounts to at the end of the flow, None if it is not of that kind."""
-    if isinstance(network, Power):
-        return alpha if alpha == 0 or network.depth == 2 else None
-    if isinstance(network, Hadamard) and network.decay_on == "both" and not np.isneginf(network.log_scale).any():
-        return 2 * alpha
-    return None

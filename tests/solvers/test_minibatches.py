@@ -200,7 +200,6 @@ def test_steps_below_the_largest_stable_one(network, batch_size, momentum):
         beyond = 4 * (1 + momentum) / (1 - momentum) * (5 / batch_size)  # of what is stable with all samples
         run = descent(problem, network, beyond * stable, rng=rng(seed), **arguments)
         assert run.status is Status.diverged
-        assert run.largest_stable_step == stable
 
 
 def test_a_sample_drawn_twice_is_stable_too():

@@ -175,9 +175,7 @@ def test_stable_steps(treated_as_large, kind, network):
     y = rng.standard_normal(8)
     found = lm.largest_stable_step(Problem(KINDS[kind](X), y), network)
     assert found == pytest.approx(lm.largest_stable_step(Problem(X, y), network), rel=1e-8)
-    run = lm.descent(Problem(KINDS[kind](X), y), network, 5 * found, steps=1000)
-    assert run.status is Status.diverged
-    assert run.largest_stable_step == pytest.approx(found, rel=1e-8)
+    assert lm.descent(Problem(KINDS[kind](X), y), network, 5 * found, steps=1000).status is Status.diverged
 
 
 def test_other_solvers_of_sparse_problems():

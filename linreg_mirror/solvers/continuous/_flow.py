@@ -10,7 +10,6 @@ from linreg_mirror._tools import matrices
 from linreg_mirror._tools.arguments import check_positive, check_until
 from linreg_mirror._tools.blas import one_thread
 from linreg_mirror._types import Array
-from linreg_mirror.mirrors import Euclidean
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
@@ -191,8 +190,8 @@ def _dual_system(
     def unpack(states: Array, decays: Array) -> tuple[Array, Array, None]:
         return mirror.primal(z0 - states @ X, decays[:, None]), states, None
 
-    if isinstance(mirror, Euclidean):
-        # x is proportional to the dual here, and so is its error: f's slope cannot be smaller than that.
+    if mirror.linear:
+        # x is proportional to the dual, and so is its error: f's slope cannot be smaller than that.
         accuracy = min(accuracy, 0.1 * tolerance)
     longest = matrices.longest_column(X) or 1.0
     size = float(np.abs(y).max()) / longest or 1.0  # of the weights that fit y, in order of magnitude

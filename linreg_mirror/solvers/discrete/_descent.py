@@ -11,13 +11,12 @@ from linreg_mirror._tools import matrices
 from linreg_mirror._tools.arguments import check_batch_size, check_momentum, check_number, check_until, is_whole
 from linreg_mirror._tools.blas import one_thread
 from linreg_mirror._types import Array
-from linreg_mirror.parametrizations import Hadamard, Parametrization
+from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
 from linreg_mirror.solvers.continuous.integration import penalty_to_come
 from linreg_mirror.solvers.discrete.implicit_bias import ImplicitBias
 from linreg_mirror.solvers.discrete.minibatches import Minibatches, Rows
-from linreg_mirror.solvers.discrete.stable_step import has_stable_step, largest_stable_step
 from linreg_mirror.solvers.discrete.steppers import Chunk, CompiledSteps, NumpySteps, ProductSteps, Stepper
 from linreg_mirror.solvers.results import Certificate, Check, Stats, Status, Trajectory
 from linreg_mirror.solvers.stationarity import require_motion, stationarity
@@ -49,9 +48,6 @@ class Descent(Trajectory):
     implicit : ImplicitBias or None
         For x = m*w from an unbalanced start, the Bregman problem that this run solved; None too where a penalty took a
         factor below what float64 holds.
-    largest_stable_step : float or None
-        Where the run diverged, a step size that should not: what the function of that name returns, with momentum and
-        all samples (1 - momentum)/(1 + momentum) of it. None too where that function has no answer.
 
     Examples
     --------
@@ -64,7 +60,6 @@ class Descent(Trajectory):
     step: Rows = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     l1_lower_bound: float = 0.0
     implicit: ImplicitBias | None = None
-    largest_stable_step: float | None = None
 
     def __repr__(self) -> str:
         return super().__repr__().replace("Trajectory", "Descent")
@@ -129,8 +124,8 @@ def descent(
     Returns
     -------
     Descent
-        A run that diverges is a result too: its status is `diverged`, it ends with the last point that was looked at
-        and found in bounds, and `largest_stable_step` says what to choose.
+        A run that diverges is a result too: its status is `diverged`, and it ends with the last point that was looked
+        at and found in bounds. `linreg_mirror.largest_stable_step` says what step size to choose.
 
     Raises
     ------
@@ -165,7 +160,7 @@ def descent(
     wanted = _history(steps, network.theta0.size) if keep is None else _kept(keep)
     stepper = _stepper(problem, network, float(momentum), method)
     here = _Point(0, 0.0, 0.0, float(sizes(0, 1, np.inf)[0]), stepper.theta, stepper.dual.copy())
-    points, stable = [here], None
+    points = [here]
     with one_thread():
         runaway = _RUNAWAY * (np.abs(problem.y).max() + _largest_residual(problem, network, here.theta))
         while (status := _ended(problem, network, stepper, penalty, here, steps, until, tolerance)) is None:
@@ -182,11 +177,6 @@ def descent(
             theta = stepper.theta
             if not _largest_residual(problem, network, theta) <= runaway:
                 status = Status.diverged
-                if has_stable_step(problem, network):
-                    penalty_then = float(alpha.max())
-                    stable = largest_stable_step(problem, network, momentum, batch_size, replacement, penalty_then)
-                    # Of all samples velocity piles up on the way.
-                    stable *= (1 - momentum) / (1 + momentum) if batch_size is None else 1
                 break
             points.extend(map(_Point, *(column[keep_these] for column in (step, t, A, eta)), thetas, duals))
             here = _Point(int(step[-1]), float(t[-1]), float(A[-1]), float(eta[-1]), theta, stepper.dual.copy())
@@ -215,7 +205,6 @@ def descent(
         step=step,
         l1_lower_bound=_lower_bound(problem, x[-1], duals[-1]),
         implicit=implicit,
-        largest_stable_step=stable,
     )
 
 
@@ -311,7 +300,7 @@ def _largest_residual(problem: Problem, network: Parametrization, theta: Array) 
 def _stepper(problem: Problem, network: Parametrization, momentum: float, method: str) -> Stepper:
     if method not in ("compiled", "numpy"):
         raise ValueError(f'method must be "compiled" or "numpy", got {method!r}')
-    if method == "compiled" and isinstance(network, Hadamard):
+    if method == "compiled":
         for steps in (CompiledSteps, ProductSteps):
             if steps.can_do(problem, network):
                 return steps(problem, network, momentum)

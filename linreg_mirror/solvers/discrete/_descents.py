@@ -13,6 +13,7 @@ from linreg_mirror._tools.blas import one_thread
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors.protocol import namespace
 from linreg_mirror.schedules import Schedule, require_clock
+from linreg_mirror.solvers.discrete.factors import effective, stepped, stepped_on
 from linreg_mirror.solvers.results import Status
 
 _CHECK_EVERY = 64  # steps between two looks at which runs are over
@@ -261,7 +262,7 @@ class _Runs:
         with np.errstate(all="ignore"):
             log_u, log_v = xp.log(xp.abs(u)), xp.log(xp.abs(v))
             return Descents(
-                x=0.5 * (u - v) * (u + v),
+                x=effective(u, v),
                 log_scale=log_u + log_v,
                 tilt=log_u - log_v + 2 * gradient,
                 dual=dual,
@@ -275,7 +276,7 @@ class _Runs:
     def _residual(self) -> Any:
         r = -self.y
         for X, (u, v, *_) in zip(self.X, self.state, strict=True):
-            r = r + _times(0.5 * (u - v) * (u + v), self.xp.matrix_transpose(X))
+            r = r + _times(effective(u, v), self.xp.matrix_transpose(X))
         return r
 
     def _largest_slope(self, r: Any) -> Any:
@@ -330,7 +331,7 @@ def _update_arrays(
     """Return u, v, u_before, v_before and x after a step, all in the places of what came in."""
     from linreg_mirror.solvers.discrete import kernels
 
-    kernels.update_runs(u, v, u_before, v_before, g, eta[:, 0], stay[:, 0], momentum[:, 0], heavy)
+    kernels.update_runs(u, v, u_before, v_before, g, eta[:, 0], stay[:, 0], momentum[:, 0])
     return u, v, u_before, v_before, g
 
 
@@ -338,11 +339,8 @@ def _update_tensors(
     u: Any, v: Any, u_before: Any, v_before: Any, g: Any, eta: Any, stay: Any, momentum: Any, heavy: bool
 ) -> tuple[Any, ...]:
     """Return the same in new arrays."""
-    f = eta * g
-    u_next, v_next = u * (stay - f), v * (stay + f)
-    if heavy:
-        u_next, v_next = u_next + momentum * (u - u_before), v_next + momentum * (v - v_before)
-    return u_next, v_next, u, v, 0.5 * (u_next - v_next) * (u_next + v_next)
+    ahead = stepped_on(u, v, u_before, v_before, eta * g, stay, momentum) if heavy else stepped(u, v, eta * g, stay)
+    return *ahead, u, v, effective(*ahead)
 
 
 @cache

@@ -1,15 +1,18 @@
 """Compiled gradient descent on x = m*w with squared loss, in the factors u = (m+w)/sqrt 2 and v = (m-w)/sqrt 2.
 
-Both factors are multiplied, u by 1 - eta(2 alpha + g) and v by 1 - eta(2 alpha - g), and x = (u - v)(u + v)/2: no
-cancellation, however small the scale, and the log-products that the implicit bias is made of are log|u| and log|v|.
+The formulas are those of `factors`. Both factors are multiplied, so that the log-products that the implicit bias is
+made of are log|u| and log|v|.
 Importing this module takes as long as importing numba does; `descent` does so when it first needs to.
 """
+
+from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from linreg_mirror._types import Array
+from linreg_mirror.solvers.discrete import factors
 from linreg_mirror.solvers.discrete.minibatches import Rows
 
 # Sums may be reordered, so that they run in vector registers; NaN and infinities keep their meaning.
@@ -48,6 +51,12 @@ def residual_and_gradient(X: Array, y: Array, x: Array, r: Array, g: Array) -> N
             g[j] += r0 * X[i, j]
 
 
+_inlined = numba.njit(fastmath=_FAST, inline="always")
+_stepped: Any = _inlined(factors.stepped)
+_stepped_on: Any = _inlined(factors.stepped_on)
+_effective: Any = _inlined(factors.effective)
+
+
 @numba.njit(fastmath=_FAST, cache=True)
 def take_steps(
     X: Array, y: Array, u: Array, v: Array, u_before: Array, v_before: Array, dual: Array,
@@ -56,11 +65,11 @@ def take_steps(
     """Take one step for each entry of eta, in place; after steps with keep[k] write (u, v, dual) to the next row.
 
     Step k sees the first sizes[k] samples of rows[k], counted n / sizes[k] times each, or all if there are no rows.
-    Loops are written out: a call in this loop, inlined or not, costs as much as half of them.
+    The loops over entries are written out here: a call that takes arrays costs as much as half a small step.
     """
     n, d = X.shape
     r, g = np.empty(n), np.empty(d)
-    x = 0.5 * (u - v) * (u + v)
+    x = _effective(u, v)
     full_batch = rows.shape[0] == 0
     row = 0
     for k in range(eta.size):
@@ -84,18 +93,14 @@ def take_steps(
         stay = 1.0 - 2.0 * step * alpha[k]
         if momentum == 0.0:
             for j in range(d):
-                move = step * g[j]
-                u_next, v_next = u[j] * (stay - move), v[j] * (stay + move)
-                u[j], v[j] = u_next, v_next
-                x[j] = 0.5 * (u_next - v_next) * (u_next + v_next)
+                u[j], v[j] = _stepped(u[j], v[j], step * g[j], stay)
+                x[j] = _effective(u[j], v[j])
         else:
             for j in range(d):
-                move = step * g[j]
-                u_next = u[j] * (stay - move) + momentum * (u[j] - u_before[j])
-                v_next = v[j] * (stay + move) + momentum * (v[j] - v_before[j])
+                ahead = _stepped_on(u[j], v[j], u_before[j], v_before[j], step * g[j], stay, momentum)
                 u_before[j], v_before[j] = u[j], v[j]
-                u[j], v[j] = u_next, v_next
-                x[j] = 0.5 * (u_next - v_next) * (u_next + v_next)
+                u[j], v[j] = ahead
+                x[j] = _effective(u[j], v[j])
         if keep[k]:
             for j in range(d):
                 kept[row, j], kept[row, d + j] = u[j], v[j]
@@ -106,30 +111,18 @@ def take_steps(
 
 @numba.njit(fastmath=_FAST, cache=True)
 def update_runs(
-    u: Array,
-    v: Array,
-    u_before: Array,
-    v_before: Array,
-    g: Array,
-    eta: Array,
-    stay: Array,
-    momentum: Array,
-    heavy: bool,
+    u: Array, v: Array, u_before: Array, v_before: Array, g: Array, eta: Array, stay: Array, momentum: Array
 ) -> None:  # pragma: no cover - compiled
     """Take one step of each run, a row each, and put x in the place of the gradient g."""
-    for run in range(u.shape[0]):
-        if heavy:
-            beta = momentum[run]
+    for i in range(u.shape[0]):
+        step, beta = eta[i], momentum[i]
+        if beta == 0.0:
             for j in range(u.shape[1]):
-                f = eta[run] * g[run, j]
-                u_next = u[run, j] * (stay[run] - f) + beta * (u[run, j] - u_before[run, j])
-                v_next = v[run, j] * (stay[run] + f) + beta * (v[run, j] - v_before[run, j])
-                u_before[run, j], v_before[run, j] = u[run, j], v[run, j]
-                u[run, j], v[run, j] = u_next, v_next
-                g[run, j] = 0.5 * (u_next - v_next) * (u_next + v_next)
+                u[i, j], v[i, j] = _stepped(u[i, j], v[i, j], step * g[i, j], stay[i])
+                g[i, j] = _effective(u[i, j], v[i, j])
         else:
             for j in range(u.shape[1]):
-                f = eta[run] * g[run, j]
-                u_next, v_next = u[run, j] * (stay[run] - f), v[run, j] * (stay[run] + f)
-                u[run, j], v[run, j] = u_next, v_next
-                g[run, j] = 0.5 * (u_next - v_next) * (u_next + v_next)
+                ahead = _stepped_on(u[i, j], v[i, j], u_before[i, j], v_before[i, j], step * g[i, j], stay[i], beta)
+                u_before[i, j], v_before[i, j] = u[i, j], v[i, j]
+                u[i, j], v[i, j] = ahead
+                g[i, j] = _effective(u[i, j], v[i, j])

@@ -1,16 +1,14 @@
 """How long steps may be."""
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.sparse.linalg import LinearOperator, eigs
 
 from linreg_mirror._tools import matrices
 from linreg_mirror._tools.arguments import check_batch_size, check_momentum, check_number
 from linreg_mirror._types import Array
-from linreg_mirror.parametrizations import Direct, Hadamard, NoMirror, Parametrization, Power
+from linreg_mirror.parametrizations import NoMirror, Parametrization
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers.limit import limit
-
-_DIAGONAL = Hadamard | Direct | Power  # x_i depends on parameters of its own: JJ' is diagonal
 
 
 @np.errstate(all="ignore")  # what overflows has an infinite curvature
@@ -92,11 +90,6 @@ def largest_stable_step(
     return 2 * (1 + momentum) / curvature if curvature else np.inf
 
 
-def has_stable_step(problem: Problem, network: Parametrization) -> bool:
-    """Whether `largest_stable_step` has an answer."""
-    return isinstance(network, _DIAGONAL) or matrices.dense_if_small(problem.X) is not None
-
-
 class _Formed:
     """The n x n matrix itself."""
 
@@ -125,14 +118,14 @@ class _Weighted:
         def times(v: Array) -> Array:
             return loss.hessian_product(np.zeros(n), X @ (self._weights * (X.T @ v.ravel())))
 
-        # Losses are even and symmetric in all samples at zero: a multiple of the kernel, which is symmetric.
-        if n <= 2:
+        # Hessian times kernel: similar to a symmetric matrix, but symmetric only where all samples count alike.
+        if n <= 2:  # ARPACK needs more
             return float(np.linalg.eigvals(np.stack([times(row) for row in np.eye(n)], axis=1)).real.max())
         start = np.random.default_rng(0).standard_normal(n)
         if not times(start).any():
             return 0.0
         kernel = LinearOperator((n, n), matvec=times, dtype=float)  # pyright: ignore[reportCallIssue]
-        return float(np.max(eigsh(kernel, k=1, which="LA", v0=start, return_eigenvectors=False)))
+        return float(np.real(eigs(kernel, k=1, which="LR", v0=start, return_eigenvectors=False)).max())
 
     def largest_diagonal(self) -> float:
         if self._formed is not None:
@@ -142,7 +135,7 @@ class _Weighted:
 
 
 def _kernel_at_start(problem: Problem, network: Parametrization) -> "_Formed | _Weighted":
-    if not matrices.is_dense(problem.X) and isinstance(network, _DIAGONAL):
+    if not matrices.is_dense(problem.X) and network.diagonal:
         slopes = network.pullback(network.theta0, np.ones(problem.d)).reshape(-1, problem.d)
         return _Weighted(problem, (slopes**2).sum(axis=0))
     X = matrices.dense(problem.X, f"largest_stable_step of {type(network).__name__}", "Problem(X.toarray(), y)")

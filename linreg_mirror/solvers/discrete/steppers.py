@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from linreg_mirror._tools import matrices
 from linreg_mirror._types import Array
-from linreg_mirror.parametrizations import Hadamard, Parametrization
+from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Squared
+from linreg_mirror.solvers.discrete.factors import effective
 from linreg_mirror.solvers.discrete.implicit_bias import LogProducts
 from linreg_mirror.solvers.discrete.minibatches import Rows
 
@@ -77,15 +78,6 @@ class Stepper(Protocol):
         ...
 
 
-def has_bookkeeping(network: Parametrization) -> bool:
-    """Whether the network is x = m*w as the log-products need it: both factors decay, no scale is zero."""
-    return (
-        type(network) is Hadamard  # a subclass may have a penalty or a product of its own
-        and network.decay_on == "both"
-        and bool(np.isfinite(network.log_scale).all() and np.isfinite(network.tilt).all())
-    )
-
-
 class Gradients:
     """Gradients of f, or of batches, at the steps of a chunk."""
 
@@ -116,7 +108,8 @@ class NumpySteps:
         self.problem, self.network, self.momentum = problem, network, momentum
         self.theta = self._before = network.theta0.copy()
         self.dual = np.zeros(problem.n)
-        self._products = LogProducts(network.d, momentum) if has_bookkeeping(network) else None
+        self._start = network.log_factors()
+        self._products = None if self._start is None else LogProducts(network.d, momentum)
         self._gradient = Gradients(problem)
 
     @property
@@ -143,11 +136,9 @@ class NumpySteps:
 
     def log_factors(self) -> tuple[Array, Array] | None:
         """Return log|u| and log|v| by the log-products."""
-        if self._products is None:
+        if self._start is None or self._products is None:
             return None
-        network = self.network
-        assert isinstance(network, Hadamard)
-        log_u, log_v = 0.5 * (network.log_scale + network.tilt), 0.5 * (network.log_scale - network.tilt)
+        log_u, log_v = self._start
         return log_u + self._products.log_u, log_v + self._products.log_v
 
 
@@ -157,13 +148,14 @@ class CompiledSteps:
     @staticmethod
     def can_do(problem: Problem, network: Parametrization) -> bool:
         """Whether this problem and network are what was compiled."""
-        return has_bookkeeping(network) and type(problem.loss) is Squared and matrices.is_dense(problem.X)
+        return matrices.is_dense(problem.X) and ProductSteps.can_do(problem, network)
 
-    def __init__(self, problem: Problem, network: Hadamard, momentum: float) -> None:
+    def __init__(self, problem: Problem, network: Parametrization, momentum: float) -> None:
         self.problem, self.momentum = problem, momentum
         # From the logarithms: m0 - w0 would lose v where the scale is small.
-        self._u = aligned(np.exp(0.5 * (network.log_scale + network.tilt)))
-        self._v = aligned(np.exp(0.5 * (network.log_scale - network.tilt)))
+        factors = network.log_factors()
+        assert factors is not None
+        self._u, self._v = (aligned(np.exp(log_factor)) for log_factor in factors)
         self._before = self._u.copy(), self._v.copy()
         self.dual = np.zeros(problem.n)
         self._prepare()
@@ -210,7 +202,7 @@ class ProductSteps(CompiledSteps):
     @staticmethod
     def can_do(problem: Problem, network: Parametrization) -> bool:
         """Whether this problem and network are what was compiled."""
-        return has_bookkeeping(network) and type(problem.loss) is Squared
+        return network.log_factors() is not None and type(problem.loss) is Squared
 
     def _prepare(self) -> None:
         self._gradient = Gradients(self.problem)
@@ -221,14 +213,14 @@ class ProductSteps(CompiledSteps):
 
         kept = []
         u, v, u_before, v_before = (factor[None] for factor in (self._u, self._v, *self._before))
-        momentum, heavy = np.array([self.momentum]), self.momentum > 0
-        x = 0.5 * (self._u - self._v) * (self._u + self._v)
+        momentum = np.array([self.momentum])
+        x = effective(self._u, self._v)
         for k, (eta, alpha) in enumerate(zip(chunk.eta, chunk.alpha, strict=True)):
             slope, g = self._gradient(x, chunk, k)
             self.dual += eta * slope
             x = np.array(g)  # the kernel puts x in the place of the gradient
             kernels.update_runs(
-                u, v, u_before, v_before, x[None], np.array([eta]), np.array([1 - 2 * eta * alpha]), momentum, heavy
+                u, v, u_before, v_before, x[None], np.array([eta]), np.array([1 - 2 * eta * alpha]), momentum
             )
             if chunk.keep[k]:
                 kept.append(np.concatenate([self._u, self._v, self.dual]))

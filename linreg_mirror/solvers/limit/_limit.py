@@ -10,7 +10,7 @@ from linreg_mirror._tools import matrices
 from linreg_mirror._tools.arguments import check_number
 from linreg_mirror._tools.blas import one_thread
 from linreg_mirror._types import Array
-from linreg_mirror.mirrors import Hyperbolic, Mirror, Potential, Power
+from linreg_mirror.mirrors import Mirror, Potential
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Squared
@@ -110,7 +110,7 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     return Solution(
         x=x,
         dual=s,
-        log_scale=mirror.log_scale_at(decay) if isinstance(mirror, Hyperbolic | Power) else None,
+        log_scale=mirror.log_scale_at(decay),
         status=outcome(certificate, problem, x),
         stats=Stats(
             method="Newton on the dual, continued in the scale",
