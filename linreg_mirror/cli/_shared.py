@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 
 if TYPE_CHECKING:
     from linreg_mirror.runtime.store import Store
+    from linreg_mirror.verification.own import Own
 
 console = Console()
 if not console.is_terminal:
@@ -32,6 +33,11 @@ Cluster = Annotated[
     str | None,
     typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers compute instead, such as tcp://host:8786."),
 ]
+Module = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE.py", help="A file with theorems of your own; may be repeated. Needs --allow-code."),
+]
+AllowModule = Annotated[bool, typer.Option("--allow-code", help="Run the code of --module. Look at it first.")]
 COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
 
@@ -39,6 +45,26 @@ def store(output: Path | None = None) -> "Store":
     from linreg_mirror.runtime.store import Store, results_directory
 
     return Store((output or results_directory() / "check") / "instances")
+
+
+def own(modules: list[Path] | None, allow_code: bool, data: Path | None = None, targets: Path | None = None) -> "Own":
+    """Return what the user brings: theorems, data."""
+    from linreg_mirror.problems import from_file
+    from linreg_mirror.verification.own import Own, OwnData, TheoremFile
+
+    if modules and not allow_code:
+        raise ValueError(f"{modules[0]} is code that would run: look at it, and if you trust it write --allow-code")
+    if targets is not None and data is None:
+        raise ValueError("--targets holds y for the X of --data: give both")
+    words = [word for path in modules or () for word in ("--module", str(path))]
+    words += ["--allow-code"] if modules else []
+    words += ["--data", str(data)] if data else []
+    words += ["--targets", str(targets)] if targets else []
+    return Own(
+        tuple(TheoremFile.read(path) for path in modules or ()),
+        OwnData(from_file(data, targets)) if data else None,
+        tuple(words),
+    )
 
 
 def workers(address: str | None) -> AbstractContextManager[None]:

@@ -9,7 +9,19 @@ import typer
 from rich.markup import escape
 from rich.progress import Progress
 
-from linreg_mirror.cli._shared import COLUMNS, Cluster, Jobs, Refused, console, interrupted, store, workers
+from linreg_mirror.cli._shared import (
+    COLUMNS,
+    AllowModule,
+    Cluster,
+    Jobs,
+    Module,
+    Refused,
+    console,
+    interrupted,
+    own,
+    store,
+    workers,
+)
 
 
 def check(
@@ -39,6 +51,15 @@ def check(
         Path | None,
         typer.Option(help="Directory of the report. Default: results/check, for a part of it results/check/selected."),
     ] = None,
+    module: Module = None,
+    allow_code: AllowModule = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Your own data: npz with X and y, or X as CSV. Every theorem that applies is checked on them."
+        ),
+    ] = None,
+    targets: Annotated[Path | None, typer.Option(help="y as CSV, if --data is CSV.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute everything anew, whatever is stored.")] = False,
 ) -> None:
     """Check theorems: table, report.html and report.json.
@@ -62,14 +83,17 @@ def check(
     started = clock.perf_counter()
     if sum(option is not None for option in (instance or None, instances, seeds)) > 1:
         raise Refused("--instance, --instances and --seeds each say what to check on: give one of them")
-    whole = not theorems and not instance and not shard and (instances or WHOLE_GRID) >= WHOLE_GRID
+    if data is not None and instances is not None:
+        raise Refused("--data takes the place of the grid that --instances counts: leave one of them out")
+    part_of_all = theorems or instance or shard or module or data
+    whole = not part_of_all and (instances or WHOLE_GRID) >= WHOLE_GRID
     # A check of a part must not take the place of the report on the whole.
     part = "" if whole else "selected" if not shard else f"shard-{shard.replace('/', '-of-')}"
     base = output or results_directory() / "check"
     # Where the user says, but for shards, which would write all at once.
     directory = base if output and not shard else base / part
     try:
-        share = Shard.parse(shard) if shard else None
+        share, brought = Shard.parse(shard) if shard else None, own(module, allow_code, data, targets)
         with Progress(*COLUMNS, console=console, transient=True) as bar, workers(cluster):
             line = bar.add_task("instances", total=None)
             findings = check_ledger(
@@ -80,6 +104,7 @@ def check(
                 store=store(output),
                 fresh=fresh,
                 shard=share,
+                own=brought,
                 progress=lambda task, done, total: bar.update(
                     line, completed=done, total=total, description=task.instance
                 ),
@@ -95,20 +120,20 @@ def check(
             "jobs": jobs,
             "seconds": round(clock.perf_counter() - started, 1),
         }
-        data = reports.as_json(findings, run)
-        console.print(reports.as_table(data))
-        console.print(reports.legend(data), highlight=False)
-        _print_details(data)
+        found = reports.as_json(findings, run)
+        console.print(reports.as_table(found))
+        console.print(reports.legend(found), highlight=False)
+        _print_details(found)
         if whole:
-            console.print(f"{claims.summary(data['claims'])}: linreg-mirror claims", highlight=False)
-        console.print(reports.summary(data), style="bold green" if data["passed"] else "bold red")
-        paths = reports.write(data, directory, pictures)
+            console.print(f"{claims.summary(found['claims'])}: linreg-mirror claims", highlight=False)
+        console.print(reports.summary(found), style="bold green" if found["passed"] else "bold red")
+        paths = reports.write(found, directory, pictures)
     except (ValueError, OSError, ImportError, RuntimeError) as error:
         raise Refused(error) from None
     except KeyboardInterrupt:
         raise interrupted() from None
     console.print(f"{', '.join(map(str, paths))}; {run['seconds']} s", highlight=False, soft_wrap=True)
-    raise typer.Exit(0 if data["passed"] else 1)
+    raise typer.Exit(0 if found["passed"] else 1)
 
 
 def _pictures(findings: list) -> dict[str, bytes]:

@@ -5,7 +5,19 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from linreg_mirror.cli._shared import COLUMNS, Cluster, Jobs, Refused, console, interrupted, store, workers
+from linreg_mirror.cli._shared import (
+    COLUMNS,
+    AllowModule,
+    Cluster,
+    Jobs,
+    Module,
+    Refused,
+    console,
+    interrupted,
+    own,
+    store,
+    workers,
+)
 
 
 def falsify(
@@ -21,6 +33,8 @@ def falsify(
     seed: Annotated[int, typer.Option(min=0, help="Of the search.")] = 0,
     jobs: Jobs = 2,
     cluster: Cluster = None,
+    module: Module = None,
+    allow_code: AllowModule = False,
 ) -> None:
     """Search for instances on which theorems fail: random ones, then neighbours of the worst.
 
@@ -36,6 +50,8 @@ def falsify(
         seconds = 20.0
     outcomes = []
     try:
+        brought = own(module, allow_code)
+        brought.install()
         chosen = select([] if theorems == ["all"] else theorems)
         with Progress(*COLUMNS, console=console, transient=True) as bar, workers(cluster):
             for theorem in chosen:
@@ -47,6 +63,7 @@ def falsify(
                     seed=seed,
                     jobs=jobs,
                     store=store(),
+                    own=brought,
                     progress=lambda tried, _, line=line: bar.update(line, completed=tried),
                 )
                 bar.remove_task(line)

@@ -17,7 +17,7 @@ from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Huber, JointCauchy, LogCosh, Loss
 from linreg_mirror.schedules import Schedule
 
-FAMILIES: Mapping[str, Callable[..., Problem]] = {
+FAMILIES: dict[str, Callable[..., Problem]] = {
     "planted": partial(problems.planted_sparse, n=14, d=40, nonzeros=3),
     "dense": partial(problems.planted_sparse, n=14, d=40, nonzeros=20),
     "correlated": partial(problems.correlated, n=14, d=40, nonzeros=3, rho=0.9),

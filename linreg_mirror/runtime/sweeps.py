@@ -78,6 +78,7 @@ def sweep(
     store: Store | None = None,
     fresh: bool = False,
     shard: Shard | None = None,
+    code_of: Callable[[Settings], str] | None = None,
 ) -> Iterator[tuple[str, list[Record | Failure | None]]]:
     """Yield every group of results as it is complete, computing only what is not stored.
 
@@ -91,7 +92,7 @@ def sweep(
         function of a module, so that other processes find it. If it raises, all of these results are failures.
     groups : mapping of str
         Name: settings of results that share work and are therefore computed together. Each result is stored for itself,
-        under its settings and the fingerprint of this package's code.
+        under its settings and the fingerprint of the code that it rests on.
     jobs : int
         Processes. Inside `with cluster(address)` the workers of the cluster are used instead.
     store : Store, optional
@@ -100,6 +101,8 @@ def sweep(
         Compute everything, whatever is stored.
     shard : Shard, optional
         Compute only groups of this share. Others are only read; None takes the place of what is not stored.
+    code_of : callable, optional
+        The fingerprint for a result's settings. Default: that of all code of this package.
 
     Yields
     ------
@@ -116,11 +119,15 @@ def sweep(
         If a result cannot be stored.
     """
     code = code_fingerprint()
+
+    def identified(part: Settings) -> Settings:
+        return {**part, "code": code_of(part) if code_of else code}
+
     known: dict[str, list[Record | Failure | None]] = {}
     missing: list[tuple[str, list[Settings]]] = []
     for name, parts in groups.items():
         mine = shard is None or shard.holds(name)
-        known[name] = [store.load({**part, "code": code}) if store and not (fresh and mine) else None for part in parts]
+        known[name] = [store.load(identified(part)) if store and not (fresh and mine) else None for part in parts]
         left = [part for part, record in zip(parts, known[name], strict=True) if record is None]
         if mine and left:
             missing.append((name, left))
@@ -142,7 +149,7 @@ def sweep(
             if known[name][k] is None:
                 known[name][k] = result = next(new)
                 if store and not isinstance(result, Failure):
-                    store.save({**part, "code": code}, result)
+                    store.save(identified(part), result)
 
     # One group is not worth the start of a process.
     answers: Any = Parallel(n_jobs=min(jobs, len(missing)), return_as="generator_unordered")(calls())

@@ -57,10 +57,14 @@ def certify_limit(problem: Problem, mirror: Mirror, A: float, x: Array, s: Array
     dual representation
         Largest difference between x and primal(z_0 - X's), relative to |x|_inf.
 
+    conjugate's slope
+        Of a potential that is not written out here, whose own formulas, in float64, take the place of ours: largest
+        difference between primal(z) and the conjugate's slope at z, by central differences, relative to |x|_inf.
+
     Tolerances are 1e-10 or the rounding of exponents as large as log(1/b), whichever is larger. For depth D, what
     rounding of z is magnified by takes the place of log(1/b).
     """
-    wide = np.longdouble
+    wide, own_checks = np.longdouble, ()
     z = mirror.initial_dual.astype(wide) - matrices.transposed_product(problem.X, s)
     size = float(np.abs(x).max()) or 1.0
     log_b = _log_hyperbolic_scale(mirror, wide(A))
@@ -77,7 +81,8 @@ def certify_limit(problem: Problem, mirror: Mirror, A: float, x: Array, s: Array
         represented, magnified, gap = _power_gap(x.astype(wide), z, mirror, wide(A))
         exponents = float(np.abs(magnified).max()) / size
     else:
-        raise TypeError(f"no certificate is known for {type(mirror).__name__}")
+        represented, exponents, gap, slope = _own_gap(problem, mirror, A, x, s, size)
+        own_checks = (Check("conjugate's slope", slope, 1e-5),)
     rounding = 64 * _EPS * max(1.0, exponents)
     if isinstance(mirror, Power) and mirror.depth > 2:
         exponents = 1.0  # z is no exponent then, but a number below 1/(D-2)
@@ -89,8 +94,27 @@ def certify_limit(problem: Problem, mirror: Mirror, A: float, x: Array, s: Array
             Check("feasibility", feasibility(problem, x), 1e-10),
             Check("primal-dual gap", gap, max(1e-12, rounding)),
             Check("dual representation", difference, max(1e-10, rounding * max(1.0, longest))),
+            *own_checks,
         )
     )
+
+
+def _own_gap(
+    problem: Problem, mirror: Mirror, A: float, x: Array, s: Array, size: float
+) -> tuple[Array, float, float, float]:
+    """Return primal(z), what rounding is relative to, the gap, and how far primal is from the conjugate's slope.
+
+    A potential and a conjugate that do not belong together have a gap that is not zero; a primal that belongs to
+    neither is seen by the difference quotient.
+    """
+    pull = problem.X.T @ s
+    z = mirror.initial_dual - pull
+    represented, conjugate = mirror.primal(z, A), mirror.conjugate(z, A)
+    terms = np.stack([mirror.potential(x, A), conjugate, x * pull])
+    h = 1e-5 * np.maximum(np.abs(z), 1.0)
+    quotient = (mirror.conjugate(z + h, A) - mirror.conjugate(z - h, A)) / (2 * h)
+    exponents = float(np.abs(terms).sum()) / max(float(np.abs(x).sum()), size)
+    return represented, exponents, float(np.abs(terms.sum())), float(np.abs(quotient - represented).max()) / size
 
 
 def _hyperbolic_gap(x: Array, q: Array, log_b: Array) -> Array:

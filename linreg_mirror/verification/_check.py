@@ -5,12 +5,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from linreg_mirror.ledger import WHOLE_GRID, Theorem, Verdict, grid, instance, spread
+from linreg_mirror.ledger import SETTINGS, WHOLE_GRID, Theorem, Verdict, grid, instance, spread
 from linreg_mirror.ledger.ledger import unknown
 from linreg_mirror.runtime.store import Store
 from linreg_mirror.runtime.sweeps import Shard
 from linreg_mirror.theorems import REGISTRY
 from linreg_mirror.verification.evaluation import Record, Task, evaluate
+from linreg_mirror.verification.own import FAMILY, NOTHING, Own
 
 
 def _ordered(margin: float) -> float:
@@ -36,6 +37,8 @@ class Finding:
         Whether only some instances were asked for, or are there: not the whole grid.
     missing : int
         Evaluations that are left to other shards.
+    own : Own
+        What the user brought.
     """
 
     theorem: Theorem
@@ -44,6 +47,7 @@ class Finding:
     control: Record | None
     partial: bool = False
     missing: int = 0
+    own: Own = NOTHING
 
     @property
     def worst(self) -> Record | None:
@@ -76,7 +80,7 @@ class Finding:
     def repeat(self) -> str:
         """The command that repeats the worst instance."""
         name = self.worst.instance if self.worst else self.theorem.control.witness
-        return f"linreg-mirror check {self.theorem.id} --instance {name}"
+        return self.own.command(self.theorem.id, name)
 
 
 def select(patterns: Sequence[str]) -> list[Theorem]:
@@ -119,6 +123,7 @@ def check(
     fresh: bool = False,
     shard: Shard | None = None,
     progress: Callable[[Task, int, int], None] | None = None,
+    own: Own = NOTHING,
 ) -> list[Finding]:
     """Check theorems on a grid of instances, or on the instances named.
 
@@ -141,6 +146,9 @@ def check(
         Evaluate only on this share of the instances, and read what is stored of the others.
     progress : callable, optional
         Called with (task, done, total) after each task.
+    own : Own, optional
+        Theorems and data of the user's. Files of theorems without patterns: these theorems alone. Data without
+        instances: data/SETTING/SEED in every setting.
 
     Returns
     -------
@@ -152,7 +160,10 @@ def check(
     ValueError
         If a pattern or an instance does not exist.
     """
-    theorems = select(patterns)
+    own.install()
+    theorems = select([*patterns, *([] if patterns else (t.id for file in own.files for t in file.theorems))])
+    if instances is None and own.data:
+        instances = [f"{FAMILY}/{setting}/{seed}" for seed in range(seeds) for setting in SETTINGS]
     partial = isinstance(instances, int) and instances < WHOLE_GRID
     if instances is not None and not isinstance(instances, int):
         partial = True
@@ -162,7 +173,7 @@ def check(
     by_theorem: dict[str, list[Record]] = defaultdict(list)
     unseen: dict[str, int] = defaultdict(int)
     for done, (task, records, missing) in enumerate(
-        evaluate(tasks, jobs=jobs, store=store, fresh=fresh, shard=shard), start=1
+        evaluate(tasks, jobs=jobs, store=store, fresh=fresh, shard=shard, own=own), start=1
     ):
         for record in records:
             by_theorem[record.theorem].append(record)
@@ -170,10 +181,10 @@ def check(
             unseen[theorem] += 1
         if progress is not None:
             progress(task, done, len(tasks))
-    return [_finding(theorem, by_theorem[theorem.id], partial, unseen[theorem.id]) for theorem in theorems]
+    return [_finding(t, by_theorem[t.id], partial, unseen[t.id], own) for t in theorems]
 
 
-def _finding(theorem: Theorem, records: list[Record], partial: bool, missing: int) -> Finding:
+def _finding(theorem: Theorem, records: list[Record], partial: bool, missing: int, own: Own) -> Finding:
     statements = sorted((r for r in records if not r.control), key=lambda r: r.instance)
     control = next((r for r in records if r.control), None)
     if any(r.evidence is None for r in statements) or (control is not None and control.evidence is None):
@@ -181,4 +192,4 @@ def _finding(theorem: Theorem, records: list[Record], partial: bool, missing: in
     else:
         evidence = [r.evidence for r in statements if r.evidence is not None]
         verdict = theorem.verdict(evidence, control.evidence if control is not None else None)
-    return Finding(theorem, verdict, tuple(statements), control, partial or missing > 0, missing)
+    return Finding(theorem, verdict, tuple(statements), control, partial or missing > 0, missing, own)

@@ -15,6 +15,7 @@ from linreg_mirror.ledger.ledger import unknown
 from linreg_mirror.runtime.store import Store
 from linreg_mirror.theorems import REGISTRY
 from linreg_mirror.verification.evaluation import Record, Task, evaluate
+from linreg_mirror.verification.own import NOTHING, Own
 from linreg_mirror.verification.space import Search, applicable
 
 # How many instances are evaluated at once, whatever the number of processes, so that it does not change the search. It
@@ -43,6 +44,8 @@ class Falsification:
         Evaluations that raised, or whose margin is NaN. They refute nothing.
     seconds : float
         Wall time.
+    own : Own
+        What the user brought.
     """
 
     theorem: Theorem
@@ -51,6 +54,7 @@ class Falsification:
     passed_over: int
     errors: tuple[Record, ...]
     seconds: float
+    own: Own = NOTHING
 
     @property
     def evidence(self) -> Evidence | None:
@@ -74,7 +78,7 @@ class Falsification:
     @property
     def repeat(self) -> str | None:
         """The command that repeats the worst instance."""
-        return f"linreg-mirror check {self.theorem.id} --instance {self.worst.instance}" if self.worst else None
+        return self.own.command(self.theorem.id, self.worst.instance) if self.worst else None
 
 
 def falsify(
@@ -86,6 +90,7 @@ def falsify(
     jobs: int = 1,
     store: Store | None = None,
     progress: Callable[[int, Record | None], None] | None = None,
+    own: Own = NOTHING,
 ) -> Falsification:
     """Search for an instance on which a theorem fails, until one is found or the budget is spent.
 
@@ -110,6 +115,8 @@ def falsify(
         Where evaluations are kept and, if the code is the same, read from; the same as for `check`.
     progress : callable, optional
         Called with (instances tried, worst record so far) after every few instances.
+    own : Own, optional
+        Files of theorems of the user's.
 
     Returns
     -------
@@ -121,6 +128,7 @@ def falsify(
     ValueError
         If there is no such theorem, or no budget.
     """
+    own.install()
     if theorem not in REGISTRY:
         raise unknown(theorem)
     if seconds is None and evaluations is None:
@@ -138,7 +146,7 @@ def falsify(
     def add(names: Sequence[str]) -> None:
         nonlocal tried
         found: dict[str, list[Record]] = {}
-        for task, answer, _ in evaluate([Task(name, (theorem,)) for name in names], jobs=jobs, store=store):
+        for task, answer, _ in evaluate([Task(name, (theorem,)) for name in names], jobs=jobs, store=store, own=own):
             found[task.instance] = answer
             tried += 1
             if seconds is not None and clock.perf_counter() - started > seconds:
@@ -170,6 +178,7 @@ def falsify(
         tried - len(records) - len(errors),
         tuple(errors),
         clock.perf_counter() - started,
+        own,
     )
 
 

@@ -4,14 +4,17 @@ import time as clock
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from linreg_mirror._tools.blas import one_thread
-from linreg_mirror.ledger import Evidence, Instance, instance
+from linreg_mirror.ledger import Evidence, Instance, Theorem, instance
+from linreg_mirror.runtime.sources import fingerprint
 from linreg_mirror.runtime.store import Store
 from linreg_mirror.runtime.sweeps import Failure, Settings, Shard, sweep
 from linreg_mirror.theorems import REGISTRY
+from linreg_mirror.verification.own import NOTHING, Own
 
 _HYPOTHESES = "hypotheses"
 
@@ -34,13 +37,17 @@ class Task:
     theorems: tuple[str, ...]
     controls: tuple[str, ...] = ()
 
-    @property
-    def settings(self) -> list[Settings]:
-        """What identifies each evaluation."""
+    def settings(self, own: Own = NOTHING) -> list[Settings]:
+        """Return what identifies each evaluation.
+
+        Parameters
+        ----------
+        own : Own, optional
+            What the user brought.
+        """
         asked = [(name, False) for name in self.theorems] + [(name, True) for name in self.controls]
-        return [
-            {"what": "check", "theorem": name, "instance": self.instance, "control": control} for name, control in asked
-        ]
+        where = {"instance": self.instance, **own.marks(self.instance)}
+        return [{"what": "check", "theorem": name, "control": control, **where} for name, control in asked]
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,7 @@ def evaluate(
     store: Store | None = None,
     fresh: bool = False,
     shard: Shard | None = None,
+    own: Own = NOTHING,
 ) -> Iterator[tuple[Task, list[Record], list[str]]]:
     """Yield each task, as it is complete, with its records and the theorems of which something is missing.
 
@@ -84,9 +92,12 @@ def evaluate(
     """
     by_name = {task.instance: task for task in tasks}
     listed = store is not None
-    groups = {task.instance: [*(_hypotheses(task, fresh) if listed else ()), *task.settings] for task in tasks}
-    store = _Evaluations(store) if store is not None else None
-    for name, results in sweep(_evaluated, groups, jobs=jobs, store=store, fresh=fresh, shard=shard):
+    groups = {
+        task.instance: [*(_hypotheses(task, fresh, own) if listed else ()), *task.settings(own)] for task in tasks
+    }
+    store = _Evaluations(store, own) if store is not None else None
+    compute, code_of = partial(_evaluated, own=own), partial(_code_of, own=own)
+    for name, results in sweep(compute, groups, jobs=jobs, store=store, fresh=fresh, shard=shard, code_of=code_of):
         records, missing = [], []
         for part, result in zip(groups[name], results, strict=True):
             if part["what"] == _HYPOTHESES:
@@ -102,8 +113,9 @@ def evaluate(
         yield by_name[name], records, missing
 
 
-def _evaluated(parts: Sequence[Settings]) -> list[dict | Failure]:
+def _evaluated(parts: Sequence[Settings], own: Own) -> list[dict | Failure]:
     """Evaluate what is asked of one instance; evidence None stands for hypotheses that do not hold there."""
+    own.install()
     subject = instance(parts[0]["instance"])
     results: list[dict | Failure] = []
     with one_thread():
@@ -135,23 +147,37 @@ def _group(theorem: str) -> str:
     return theorem.partition(".")[0]
 
 
-def _hypotheses(task: Task, fresh: bool) -> Iterator[Settings]:
+def _hypotheses(task: Task, fresh: bool, own: Own) -> Iterator[Settings]:
     """Identify the lists that are wanted: of groups of which several theorems are asked for; if `fresh`, of all."""
     for group, count in Counter(map(_group, task.theorems)).items():
         if count > 1 or fresh:
-            yield {"what": _HYPOTHESES, "instance": task.instance, "group": group}
+            yield _listed(group, task.instance, own)
+
+
+def _listed(group: str, instance: str, own: Own) -> Settings:
+    return {"what": _HYPOTHESES, "instance": instance, "group": group, **own.marks(instance)}
 
 
 def _unmet(group: str, subject: Instance) -> list[str]:
-    return [name for name, theorem in REGISTRY.items() if _group(name) == group and not theorem.may_apply_to(subject)]
+    return [theorem.id for theorem in _members(group) if not theorem.may_apply_to(subject)]
+
+
+def _members(group: str) -> list[Theorem]:
+    return [theorem for name, theorem in REGISTRY.items() if _group(name) == group]
+
+
+def _code_of(part: Settings, own: Own) -> str:
+    """Return the fingerprint of what the evidence for a theorem, or the hypotheses of a group, rest on."""
+    stated = _members(part["group"]) if part["what"] == _HYPOTHESES else [REGISTRY[part["theorem"]]]
+    return fingerprint(frozenset(theorem.observe.__module__ for theorem in stated), own.sources)
 
 
 class _Evaluations(Store):
     """A store of evaluations that takes what hypotheses rule out from such lists, and keeps no files of it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, own: Own) -> None:
         super().__init__(store.root)
-        self._store = store
+        self._store, self._own = store, own
         self._latest: tuple[Settings, frozenset[str]] = {}, frozenset()
 
     def load(self, settings: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -168,9 +194,8 @@ class _Evaluations(Store):
         if settings["what"] == _HYPOTHESES or settings["control"]:
             return False
         theorem = settings["theorem"]
-        wanted = {
-            "what": _HYPOTHESES, "instance": settings["instance"], "group": _group(theorem), "code": settings["code"]
-        }  # fmt: skip
+        wanted = _listed(_group(theorem), settings["instance"], self._own)
+        wanted = {**wanted, "code": _code_of(wanted, self._own)}
         if self._latest[0] != wanted:  # results of an instance, and of a group, come one after the other
             record = self._store.load(wanted)
             self._latest = wanted, frozenset(record["unmet"] if record else ())

@@ -83,7 +83,7 @@ def _entry(finding: Finding) -> dict[str, Any]:
                 "instance": record.instance,
                 "margin": _finite(record.evidence.margin) if record.evidence else None,
                 "error": record.error or None,
-                "repeat": f"linreg-mirror check {theorem.id} --instance {record.instance}",
+                "repeat": finding.own.command(theorem.id, record.instance),
             }
             for record in finding.records
             if record.evidence is None or not record.evidence.holds

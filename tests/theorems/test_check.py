@@ -22,7 +22,7 @@ from linreg_mirror.ledger import (
 from linreg_mirror.runtime.store import Store
 from linreg_mirror.runtime.sweeps import Shard
 from linreg_mirror.theorems import REGISTRY
-from linreg_mirror.verification import Finding, check, plan, select
+from linreg_mirror.verification import Finding, check, evaluation, plan, select
 from linreg_mirror.verification.evaluation import Record, evaluate
 
 HERE = ("special/crossing", "special/plateau", "special/tight-rate")
@@ -211,7 +211,7 @@ def test_only_what_is_missing_is_computed(enter, tmp_path):
 def test_results_of_other_code_are_not_read(enter, tmp_path, monkeypatch):
     calls = enter(good)
     check(["test.temporary"], instances=HERE, store=Store(tmp_path))
-    monkeypatch.setattr("linreg_mirror.runtime.sweeps.code_fingerprint", lambda: "other code")
+    monkeypatch.setattr(evaluation, "fingerprint", lambda *_: "other code")
     check(["test.temporary"], instances=HERE, store=Store(tmp_path))
     assert len(calls) == 8
 

@@ -154,6 +154,8 @@ def continuation_path(
         required = (tolerance if potential.last else on_the_way) * scale
         if stage is None:
             nu = nu / mirror.metric(potential.z0, potential.A).max()
+            if not newton.objective(mirror, potential, nu) < newton.objective(mirror, potential, 0 * nu):
+                nu = 0 * nu  # a potential that is far from quadratic: the start itself is the better guess
             stage = Stage(potential, *newton.solve(mirror, potential.z0, potential.A, nu, required))
         else:
             stage = _advance(newton, mirror, stage, potential, required, on_the_way * scale)

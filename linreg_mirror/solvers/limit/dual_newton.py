@@ -6,7 +6,7 @@ import numpy as np
 
 from linreg_mirror._tools import matrices
 from linreg_mirror._types import Array
-from linreg_mirror.mirrors import Mirror
+from linreg_mirror.mirrors import Mirror, Potential
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers.limit.preconditioners import Inverse, Preconditioner, preconditioner
 
@@ -57,6 +57,10 @@ class DualNewton:
         solve = self.precondition.minimum_norm() or self.inverse(np.ones(self.X.shape[1]))
         nu = solve(residual)
         return nu, self.X.T @ nu
+
+    def objective(self, mirror: Mirror, potential: Potential, nu: Array) -> float:
+        """Return what is minimised over nu."""
+        return float(mirror.conjugate(potential.z0 + self.X.T @ nu, potential.A).sum() - self.y @ nu)
 
     def solve(
         self, mirror: Mirror, z0: Array, A: float, nu: Array, tolerance: float, max_iterations: int = 40
