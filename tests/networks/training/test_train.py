@@ -26,7 +26,7 @@ from tests.helpers.training import Killed, killed_after, same, whole_and_parts, 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 PILOT = {"name": "pilot", "alpha": 1e-3, "delta": 1.5, "K": 10.0}
 SMALL = Recipe(model={"name": "mlp", "widths": [64, 16, 10]}, epochs=4, batch=100)
 METHODS = {
