@@ -31,8 +31,17 @@ def class_of(variant):
     return methods.METHODS[variant.partition(" ")[0]]
 
 
+HOLDING = [variant for variant in VARIANTS if class_of(variant).takes_masks]
+
+
 def make(variant, **options):
     return class_of(variant)(**VARIANTS[variant] | options)
+
+
+def recipe_of(variant):
+    """The method of a recipe; epochs and seed are those of the run."""
+    options = {key: value for key, value in VARIANTS[variant].items() if key != "epochs"}
+    return {"name": variant.partition(" ")[0], **options}
 
 
 def ended(name, x, **options):

@@ -11,13 +11,12 @@ from torch.nn.functional import cross_entropy
 
 from linreg_mirror.networks.recipes import Recipe
 from sketching import apply_masks, prunable
-from tests.helpers.methods import VARIANTS, class_of, make
+from tests.helpers.methods import HOLDING, VARIANTS, class_of, make, recipe_of
 from tests.helpers.training import assert_same, examples, half, network, trained, whole_and_parts
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 ALL = pytest.mark.parametrize("name", VARIANTS)
-HOLDING = [name for name in VARIANTS if class_of(name).takes_masks]
 # These draw or choose something for the model as a whole.
 LAYER_BY_LAYER = [name for name in VARIANTS if not name.startswith(("masked", "rigl", "l0", "dep-l0"))]
 
@@ -228,13 +227,11 @@ def test_a_method_goes_on_from_its_state(name):
 @ALL
 @pytest.mark.filterwarnings("ignore:no weight has been pruned:UserWarning")
 def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, name):
-    options = {key: value for key, value in VARIANTS[name].items() if key != "epochs"}
+    method = recipe_of(name)
     if "l0" in name:
-        options |= {"gate_lr": 0.05, "finetune": 2 if name.endswith("backward") else 0}
-    recipe = Recipe(
-        model={"name": "mlp", "widths": [64, 16, 12, 10]}, epochs=4, batch=200, weight_decay=1e-2,
-        method={"name": name.partition(" ")[0], **options},
-    )  # fmt: skip
+        method |= {"gate_lr": 0.05, "finetune": 2 if name.endswith("backward") else 0}
+    model = {"name": "mlp", "widths": [64, 16, 12, 10]}
+    recipe = Recipe(model=model, epochs=4, batch=200, weight_decay=1e-2, method=method)
     whole, _ = whole_and_parts(recipe, tmp_path)
     assert whole.history[-1]["loss"] < whole.history[0]["loss"]
     if name != "cs":  # whose gates become hard at the end
