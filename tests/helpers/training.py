@@ -1,24 +1,15 @@
-"""What tests of training share: a small network and its steps, methods with options, runs that are killed."""
+"""What tests of training share: a small network and its steps, runs that are killed."""
 
 import numpy as np
 import pytest
 import torch
+from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from linreg_mirror.networks import methods
+from linreg_mirror.networks.methods import Dense
+from linreg_mirror.networks.parametrizations.hadamard import factors_of
 from linreg_mirror.networks.training import checkpoints, train
-
-OPTIONS = {
-    "powerprop": {"exponent": 1.5},
-    "cs": {"epochs": 6, "alpha": 1e-2},
-    "str": {"s_init": -2.0},
-    "ham": {"metric": 2.0, "shrink": 0.1},
-    "rigl": {"epochs": 6, "keep": 0.3, "every": 3},
-}
-
-
-def make(name, **options):
-    return methods.create(name, **OPTIONS[name] | options)
+from sketching import prunable
 
 
 def network(seed=0, dtype=torch.float32):
@@ -55,6 +46,12 @@ def trained(method, model, steps=20, lr=0.05, weight_decay=0.01, optimizer=None,
     return optimizer
 
 
+def half(seed=3):
+    """Masks of every other weight or so."""
+    rng = np.random.default_rng(seed)
+    return {"0.weight": torch.tensor(rng.random((8, 6)) < 0.5), "3.weight": torch.tensor(rng.random((3, 8)) < 0.5)}
+
+
 def one_layer(x):
     """A linear layer with these weights and one output, in double precision, with bias 1."""
     layer = torch.nn.Linear(len(x), 1).double()
@@ -76,6 +73,45 @@ def steps_of(method, x, g, lr=0.125, momentum=0.0, weight_decay=0.5, count=1):
         optimizer.step()
         method.after_step(lr)
     return layer
+
+
+def behind(layer):
+    """The parameters behind the weight of a layer."""
+    return [p.flatten().tolist() for n, p in layer.named_parameters() if n.startswith("parametrizations")]
+
+
+def assert_dense(method):
+    """Training by the method is training by `Dense`, bit for bit, weight decay and momentum included."""
+    dense, model = network(), network()
+    trained(Dense(), dense)
+    trained(method, model)
+    method.finish()
+    assert_same(dense, model)
+
+
+def factors(layer):
+    """m and w of a layer."""
+    ((m, w),) = factors_of(layer).values()
+    return m.flatten().tolist(), w.flatten().tolist()
+
+
+def sgd(model, steps, split=None, lr=0.05, momentum=0.9):
+    """Weights after plain training by torch, weight decay only where there is one dimension, if x = m*w is split."""
+    x, y = examples()
+    leaves = {name: p.detach().clone().requires_grad_() for name, p in model.named_parameters()}
+    pairs = {}
+    for name in prunable(model) if split else ():
+        pairs[name] = [factor.detach().requires_grad_() for factor in split(leaves.pop(name))]
+    groups = [{"params": [*leaves.values()], "weight_decay": 0.01}]
+    if pairs:
+        groups.append({"params": [factor for pair in pairs.values() for factor in pair]})
+    optimizer = torch.optim.SGD(groups, lr, momentum)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        weights = leaves | {name: m * w for name, (m, w) in pairs.items()}
+        cross_entropy(functional_call(model, weights, (x,)), y).backward()
+        optimizer.step()
+    return leaves | {name: m * w for name, (m, w) in pairs.items()}
 
 
 def assert_same(one, other):

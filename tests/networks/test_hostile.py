@@ -1,5 +1,6 @@
 """As test_hostile.py, for `linreg_mirror.networks`: where numbers, arrays and tensors of the caller go in."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -7,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from linreg_mirror.networks import data, gates, methods, models
+from linreg_mirror.networks import data, gates, models
 from linreg_mirror.networks.optimizers import MirrorDescent
 from tests.helpers.hostile import Plain, assert_honest, attack
+from tests.helpers.methods import VARIANTS, class_of
 
 Case = Callable[[Plain], Any]
 
@@ -21,18 +23,19 @@ def tensor(array: Any) -> Any:
     return torch.from_numpy(np.array(array, array.dtype.newbyteorder("=")))
 
 
-def method(name: str, **usual: tuple[str, Any]) -> Case:
-    """A method with hostile options, on a small network."""
+def method(name: str) -> Case:
+    """A method with hostile numbers for options, on a small network."""
 
     def case(h: Plain) -> Any:
-        options = {
-            option: value if kind == "text" else getattr(h, kind)(option, value)
-            for option, (kind, value) in usual.items()
-        }
-        made = methods.create(name, **options)
+        kinds = {float: h.number, int: h.count, bool: lambda _, usual: usual}
+        options = {option: kinds[type(usual)](option, usual) for option, usual in numbers.items()}
+        made = class_of(name)(**VARIANTS[name] | options)
         made.attach(models.create("mlp", seed=0, widths=(4, 3, 2)))
         return made.l1_norm()
 
+    defaults = {key: one.default for key, one in inspect.signature(class_of(name)).parameters.items()}
+    usual = {key: value for key, value in defaults.items() if value is not inspect.Parameter.empty} | VARIANTS[name]
+    numbers = {option: value for option, value in usual.items() if isinstance(value, float | int)}
     return case
 
 
@@ -71,28 +74,8 @@ def logits(h: Plain) -> torch.Tensor:
     return torch.from_numpy(h.finite("loga", (4,)))
 
 
-EPOCHS = ("count", 3)
 CASES: dict[str, Case] = {
-    "l1": method("l1", alpha=("number", 1e-3)),
-    "spred": method("spred", alpha=("number", 1e-3)),
-    "pilot": method(
-        "pilot", epochs=EPOCHS, alpha=("number", 1e-3), K=("number", 10.0), delta=("number", 1.01), beta=("number", 1.0)
-    ),
-    "pilot-mirror": method(
-        "pilot-mirror", epochs=EPOCHS, alpha=("number", 1e-3), K=("number", 10.0), delta=("number", 1.01),
-        beta=("number", 1.0),
-    ),
-    "powerprop": method("powerprop", exponent=("number", 2.0)),
-    "cs": method(
-        "cs", epochs=EPOCHS, alpha=("number", 1e-3), s_init=("number", 0.0), steepness=("number", 200.0)
-    ),
-    "str": method("str", s_init=("number", -5.0)),
-    "ham": method("ham", metric=("number", 200.0), shrink=("number", 1e-3)),
-    "rigl": method(
-        "rigl", epochs=EPOCHS, keep=("number", 0.5), every=("count", 10), fraction=("number", 0.3), seed=("count", 0)
-    ),
-    "l0": method("l0", epochs=EPOCHS, lam=("number", 1e-3), gate_lr=("number", 1e-3), seed=("count", 0)),
-    "masked": method("masked", score=("text", "magnitude"), keep=("text", 0.5), rounds=("count", 1), seed=("count", 0)),
+    **{name: method(name) for name in VARIANTS},
     "MirrorDescent": mirror_descent,
     "SGDAndAdam": sgd_and_adam,
     "Data.of": examples,
@@ -114,8 +97,3 @@ def test_ordinary_arguments_are_accepted(name):
 @pytest.mark.parametrize("name", CASES)
 def test_hostile_arguments(name):
     attack(CASES[name])
-
-
-def test_every_method_is_in_the_table():
-    # Dense takes nothing; Dep-L0 is L0 with logits from a generator.
-    assert set(methods.METHODS) - set(CASES) == {"dense", "dep-l0"}

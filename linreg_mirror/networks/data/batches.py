@@ -3,17 +3,20 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
+from multiprocessing import get_all_start_methods
 from typing import Protocol
 
 import numpy as np
 import torch
 from joblib import cpu_count
-from numpy.typing import NDArray
+from torch.utils.data import DataLoader
 
 from linreg_mirror._tools.arguments import check_integer, is_whole
 from linreg_mirror.networks.data.crops import ResizedCrop
 from linreg_mirror.networks.data.dataset import Split
-from linreg_mirror.networks.data.prefetch import prefetched
+from linreg_mirror.networks.data.images import ImageReader
+
+_FEW = 1000  # images are read before processes for them have started
 
 
 class Augmentation(Protocol):
@@ -43,8 +46,7 @@ class Batches:
     Order and augmentation depend on (seed, epoch) alone and are drawn on the CPU. So they are the same on every device,
     and `epoch(k, start)` goes on after `start` batches of epoch k exactly as if it had never stopped.
 
-    Images in files are read by threads, while up to two batches before are in use. No thread is left once the loop over
-    an epoch has ended, however it has.
+    Images in files are read ahead by worker processes, which end with the loop over an epoch.
 
     `len(batches)` is the number of batches of an epoch, and `for inputs, labels in batches` goes through epoch 0.
 
@@ -66,8 +68,9 @@ class Batches:
         Whether images are laid out with channels last in memory.
     part : pair of int
         (k, m): of every batch the examples k, k + m, k + 2m, ..., for one of m processes. `size` counts all of them.
-    threads : int, optional
-        That read images from files; batches do not depend on how many. Default: one for each core that can be used.
+    workers : int, optional
+        Processes that read images from files, 0 for none; batches do not depend on how many. Default: one for each core
+        that can be used, shared among the processes of `part`; none for fewer than 1000 images.
 
     Raises
     ------
@@ -84,7 +87,7 @@ class Batches:
     dtype: torch.dtype = torch.float32
     channels_last: bool = False
     part: tuple[int, int] = (0, 1)
-    threads: int | None = None
+    workers: int | None = None
 
     def __post_init__(self) -> None:
         n, images = len(self.split), self.split.inputs.dtype == torch.uint8
@@ -112,8 +115,8 @@ class Batches:
         first, every = self.part
         check_integer("part[1]", every, 1)
         check_integer("part[0]", first, 0, every - 1)
-        if self.threads is not None:
-            check_integer("threads", self.threads, 1)
+        if self.workers is not None:
+            check_integer("workers", self.workers, 0)
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
@@ -163,15 +166,20 @@ class Batches:
             places = order.to(device)
             return (inputs.index_select(0, places[part]) for part in parts)
         crop = self.augment if isinstance(self.augment, ResizedCrop) else None
+        places, workers = range(len(order)), self._workers()
+        # A generator of its own: otherwise the loader draws from torch's, which layers such as dropout use. The
+        # platform's way of starting processes: within a process of joblib's the default is joblib's own, which fails.
+        batches = DataLoader(
+            ImageReader(inputs, order, crop, drawn), batch_size=None,
+            sampler=[places[part] for part in parts], num_workers=workers, pin_memory=device.type == "cuda",
+            generator=torch.Generator(), multiprocessing_context=get_all_start_methods()[0] if workers else None,
+        )  # fmt: skip
+        return (batch.to(device, non_blocking=True).permute(0, 3, 1, 2) for batch in batches)
 
-        def fill(place: int, row: NDArray[np.uint8]) -> None:
-            i = int(order[place])
-            row[:] = inputs.read(i) if crop is None else inputs.read(i, crop, int(drawn[place]))
-
-        batches = prefetched(
-            fill, (range(len(order))[part] for part in parts), (*inputs.shape[2:], 3), self.threads or cpu_count()
-        )
-        return (batch.to(device).permute(0, 3, 1, 2) for batch in batches)
+    def _workers(self) -> int:
+        if self.workers is not None:
+            return self.workers
+        return cpu_count() // self.part[1] if len(self.split) >= _FEW else 0
 
     def _drawn(self, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the order of the examples, and what is drawn for the augmentation of each place in it."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils.data import Dataset
 
 from linreg_mirror.networks.data.crops import Box, ResizedCrop
 
@@ -48,32 +49,6 @@ class ImageFiles:
         """The shape that a tensor of all images would have."""
         return len(self), 3, self.size, self.size
 
-    def read(self, i: int, crop: ResizedCrop | None = None, seed: int = 0) -> NDArray[np.uint8]:
-        """Return an image, (size, size, 3): its middle, or a crop.
-
-        Parameters
-        ----------
-        i : int
-            Which.
-        crop : ResizedCrop, optional
-            How rectangles are drawn. Default: the middle.
-        seed : int
-            Of the crop.
-
-        Raises
-        ------
-        ValueError
-            If the file is no image.
-        ModuleNotFoundError
-            If there is no Pillow, which reads it.
-        """
-        image = opened(self.paths[i])
-        if crop is None:
-            return np.asarray(cut(image, middle(*image.size, self.size / self.resize), self.size))
-        box, mirrored = crop.place(*image.size, seed)
-        pixels = np.asarray(cut(image, box, self.size))
-        return pixels[:, ::-1] if mirrored else pixels
-
     def listing(self) -> bytes:
         """Return the names of the files, without their folders, and their sizes in bytes, a line for each.
 
@@ -83,6 +58,44 @@ class ImageFiles:
             If a file is missing.
         """
         return b"".join(os.fsencode(f"{os.path.basename(path)} {os.path.getsize(path)}\n") for path in self.paths)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageReader(Dataset[torch.Tensor]):
+    """Images in an order of their own: for places in it a batch of uint8, (n, size, size, 3), on the CPU.
+
+    Attributes
+    ----------
+    files : ImageFiles
+        Where they are.
+    order : torch.Tensor
+        Their numbers.
+    crop : ResizedCrop or None
+        How rectangles are drawn. None is the middle.
+    seeds : torch.Tensor
+        Of the crop at each place in the order.
+    """
+
+    files: ImageFiles
+    order: torch.Tensor
+    crop: ResizedCrop | None
+    seeds: torch.Tensor
+
+    def __getitem__(self, index: Sequence[int]) -> torch.Tensor:
+        """Read a batch; ValueError if a file is no image, ModuleNotFoundError if there is no Pillow."""
+        batch = torch.empty((len(index), *self.files.shape[2:], 3), dtype=torch.uint8)
+        for place, row in zip(index, batch.numpy(), strict=True):
+            row[:] = self._read(place)
+        return batch
+
+    def _read(self, place: int) -> NDArray[np.uint8]:
+        files = self.files
+        image = opened(files.paths[int(self.order[place])])
+        if self.crop is None:
+            return np.asarray(cut(image, middle(*image.size, files.size / files.resize), files.size))
+        box, mirrored = self.crop.place(*image.size, int(self.seeds[place]))
+        pixels = np.asarray(cut(image, box, files.size))
+        return pixels[:, ::-1] if mirrored else pixels
 
 
 def opened(path: str) -> "Image.Image":

@@ -42,8 +42,7 @@ def create(name: str, /, **options: Any) -> Method:
     Parameters
     ----------
     name : str
-        One of METHODS: "dense" (one-shot magnitude pruning), "masked" (pruned at initialisation), "l1", "spred",
-        "pilot", "pilot-mirror", "powerprop", "cs" (Continuous Sparsification), "str", "ham", "rigl", "l0", "dep-l0".
+        One of METHODS, such as "dense", which is pruned by magnitude in the end.
     **options
         Arguments of the class.
 

@@ -1,9 +1,11 @@
 """Whole runs: training, cycles of pruning, comparisons, checkpoints, several processes."""
 
-from linreg_mirror.networks.training._compare import as_table, best, compare, draw, intervals, write
+from linreg_mirror.networks.training._compare import compare
 from linreg_mirror.networks.training._train import Diverged, train
 from linreg_mirror.networks.training.cycles import Cycles, train_cycles
+from linreg_mirror.networks.training.display import as_table, draw, write
 from linreg_mirror.networks.training.runs import Run, run_folder
+from linreg_mirror.networks.training.summaries import best, intervals
 
 __all__ = [
     "Cycles",

@@ -115,7 +115,9 @@ class _Loop:
         options = {"seed": recipe.seed, **recipe.model}
         model: Any = models.create(options.pop("name"), **options)
         model = model.to(device, dtype_of(recipe)).to(memory_format=layout)
-        example = data.Batches(self.data.test, 1, dtype=self.batches.dtype, channels_last=recipe.channels_last)
+        example = data.Batches(
+            self.data.test, 1, dtype=self.batches.dtype, channels_last=recipe.channels_last, workers=0
+        )
         check_fit(model, next(iter(example))[0], self.data, recipe.model["name"])
         self.settings = settings_of(recipe, whole)
         self.model: torch.nn.Module = processes.joined(model)
@@ -149,7 +151,7 @@ class _Loop:
 
     def _first(self, examples: int) -> Batch:
         """Return the examples that training begins with, not augmented."""
-        batches = replace(self.batches, size=examples, augment=None, part=(0, 1))
+        batches = replace(self.batches, size=examples, augment=None, part=(0, 1), workers=0)
         return Batch(*next(iter(batches)), cross_entropy)
 
     @contextmanager

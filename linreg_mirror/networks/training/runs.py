@@ -72,7 +72,7 @@ class Run:
         weights = {name: weight.detach() for name, weight in prunable(self.model).items()}
         masks = largest(weights, keep)
         tensors = {name: weight * masks[name] for name, weight in weights.items()}
-        example, _ = next(iter(data.Batches(self.data.test, 1)))
+        example, _ = next(iter(data.Batches(self.data.test, 1, workers=0)))
         # What a method has made zero costs no operations either.
         found = diagnosis(self.model, {name: tensor != 0 for name, tensor in tensors.items()}, inputs=example)
         return {

@@ -1,26 +1,28 @@
-"""Image folders that stay files: read by threads, cut at random or in the middle; against Pillow and closed forms."""
+"""Image folders that stay files: read by workers, cut at random or in the middle; against Pillow and closed forms."""
 
 import hashlib
 import math
+import multiprocessing
 import shutil
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from joblib import Parallel, delayed
 from PIL import Image, ImageOps
 
 from linreg_mirror.networks.data import Batches, CropFlip, Data, ResizedCrop, hold_out, load
-from linreg_mirror.networks.data.prefetch import prefetched
+from linreg_mirror.networks.data import batches as batches_module
 from linreg_mirror.networks.recipes import Recipe
 from linreg_mirror.networks.training import train
 
 MEAN = np.array([0.485, 0.456, 0.406])[:, None, None]
 STD = np.array([0.229, 0.224, 0.225])[:, None, None]
+# Workers are forked where torch has threads; they use none.
+forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
 
 def write(place, sizes, seed=0):
@@ -47,13 +49,6 @@ def small(tmp_path):
 def mixed(tmp_path):
     images = write(tmp_path, [(20, 31), (40, 22), (17, 17), (9, 60)])
     return tmp_path, images
-
-
-@pytest.fixture(autouse=True)
-def no_threads_left():
-    before = set(threading.enumerate())
-    yield
-    assert set(threading.enumerate()) <= before
 
 
 def pixels(inputs):
@@ -161,18 +156,6 @@ def test_crops_of_whole_images(small):
 # Where random crops are
 
 
-def places(crop, width, height, n=20_000):
-    seeds = crop.draw(n, np.random.default_rng(0))
-    assert (seeds.shape, seeds.dtype) == ((n,), torch.int64)
-    boxes, mirrored = zip(*(crop.place(width, height, int(seed)) for seed in seeds), strict=True)
-    left, top, right, bottom = np.array(boxes).T
-    assert (left >= 0).all()
-    assert (top >= 0).all()
-    assert (right <= width).all()
-    assert (bottom <= height).all()
-    return left, top, right - left, bottom - top, np.array(mirrored)
-
-
 def near(values, expected):
     return abs(np.mean(values) - expected) < 5 * np.std(values) / math.sqrt(len(values))
 
@@ -180,7 +163,14 @@ def near(values, expected):
 @pytest.mark.parametrize("area", [0.08, 0.5])
 def test_crops_have_the_distribution_they_should(area):
     side, end = 1000, math.log(4 / 3)
-    left, top, width, height, mirrored = places(ResizedCrop(area), side, side)
+    crop = ResizedCrop(area)
+    seeds = crop.draw(20_000, np.random.default_rng(0))
+    assert (seeds.shape, seeds.dtype) == ((20_000,), torch.int64)
+    boxes, mirrored = zip(*(crop.place(side, side, int(seed)) for seed in seeds), strict=True)
+    left, top, right, bottom = np.array(boxes).T
+    assert min(left.min(), top.min()) >= 0
+    assert max(right.max(), bottom.max()) <= side
+    width, height = right - left, bottom - top
     shares, ratios = width * height / side**2, np.log(width / height)
     assert shares.min() > area - 0.002
     assert abs(ratios).max() < end + 0.01
@@ -219,6 +209,7 @@ def test_bad_areas(area):
 # Order
 
 
+@forks
 def test_batches_depend_on_seed_and_epoch_alone(mixed):
     split = load("folder", mixed[0], lazy=True, size=7).train
 
@@ -227,10 +218,8 @@ def test_batches_depend_on_seed_and_epoch_alone(mixed):
 
     whole = made(0, 1)
     assert len(whole) == 5
-    for threads in (1, 4):
-        assert same(made(0, 1, threads=threads), whole)
-    for start in (0, 2, 4, 5):
-        assert same(made(0, 1, start), whole[start:])
+    for workers, start in ((1, 0), (2, 0), (2, 2), (0, 2), (0, 4), (0, 5)):
+        assert same(made(0, 1, start, workers=workers), whole[start:])
     for others in (made(0, 2), made(1, 1)):
         assert not same(others, whole)
     assert same(made(0, 1, drop_last=True), whole[:4])
@@ -260,90 +249,58 @@ def test_held_out_images(mixed):
     assert same([next(iter(Batches(data.to("cpu").train, 1)))], [next(iter(Batches(data.train, 1)))])
 
 
-# Reading ahead
+# Workers
 
 
-def test_two_batches_are_read_ahead_and_no_more():
-    numbers, second = [], threading.Event()
-
-    def fill(number, row):
-        row[:] = number
-        numbers.append(number)
-        if number == 11:
-            second.set()
-
-    batches = prefetched(fill, (range(4 * k, 4 * k + 4) for k in range(50)), (2,), threads=3)
-    for k in range(3):
-        assert next(batches).tolist() == [[i, i] for i in range(4 * k, 4 * k + 4)]
-        assert second.wait(30)  # without being asked for
-        assert max(numbers) < 4 * (k + 3)
-    batches.close()
-    assert len(numbers) <= 20
-
-
-def test_what_is_not_begun_is_not_done(monkeypatch):
-    left, numbers, shutdown = threading.Event(), [], ThreadPoolExecutor.shutdown
-
-    def fill(number, row):
-        assert number < 4 or left.wait(30)
-        numbers.append(number)
-
-    def in_two_steps(pool, wait=True, *, cancel_futures=False):
-        shutdown(pool, wait=False, cancel_futures=cancel_futures)
-        left.set()
-        shutdown(pool)
-
-    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", in_two_steps)
-    batches = prefetched(fill, [range(4 * k, 4 * k + 4) for k in range(9)], (), threads=1)
-    next(batches)
-    batches.close()
-    assert numbers in ([0, 1, 2, 3], [0, 1, 2, 3, 4])
-
-
-@pytest.mark.parametrize("threads", [1, 4])
-def test_errors_come_in_order(threads):
-    def fill(number, row):
-        if number >= 7:
-            raise OSError(number)
-
-    batches = prefetched(fill, [range(3 * k, 3 * k + 3) for k in range(9)], (), threads)
-    assert [len(next(batches)) for _ in range(2)] == [3, 3]
-    with pytest.raises(OSError, match="7"):
-        next(batches)
-    assert list(batches) == []
-
-
-def divide_by_zero(batches):
-    for inputs, _ in batches:
-        len(inputs) // 0
-
-
+@forks
 def test_loops_that_are_left_early(small):
-    batches = Batches(load("folder", small[0], lazy=True, size=8).train, 1, threads=2)
-    before = threading.active_count()
+    batches = Batches(load("folder", small[0], lazy=True, size=8).train, 1, workers=2)
+    before = set(multiprocessing.active_children())
     for _ in batches:
-        assert threading.active_count() > before
+        assert len(set(multiprocessing.active_children()) - before) == 2
         break
-    assert threading.active_count() == before
-    with pytest.raises(ZeroDivisionError):
-        divide_by_zero(batches)
-    assert threading.active_count() == before
-    batches.epoch(0)  # nothing begins before it is asked for
-    assert threading.active_count() == before
+    assert set(multiprocessing.active_children()) <= before
 
 
+def test_generators_of_torch_are_left_alone(small):
+    before = torch.get_rng_state()
+    list(Batches(load("folder", small[0], lazy=True, size=8).train, 4))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@forks
+def test_workers_of_a_job(small):
+    """As where a comparison runs several jobs."""
+    split = load("folder", small[0], lazy=True, size=8).train
+    (found,) = Parallel(n_jobs=2)([delayed(list)(Batches(split, 4, workers=1))])
+    assert same(found, Batches(split, 4))
+
+
+@pytest.mark.parametrize(("images", "process", "workers"), [(999, (0, 1), 0), (1000, (0, 1), 6), (1000, (1, 4), 1)])
+def test_the_default_number_of_workers(small, images, process, workers, monkeypatch):
+    monkeypatch.setattr(batches_module, "cpu_count", lambda: 6)
+    split = load("folder", small[0], lazy=True, size=8).train
+    many = replace(split, inputs=replace(split.inputs, paths=split.inputs.paths[:1] * images))
+    asked = []
+    monkeypatch.setattr(batches_module, "DataLoader", lambda *_, num_workers, **__: asked.append(num_workers) or [])
+    list(Batches(many, images, part=process).epoch(0, 1))
+    assert asked == [workers]
+
+
+@forks
+@pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("content", [b"", b"not an image", None])
-def test_images_that_cannot_be_read(small, content):
+def test_images_that_cannot_be_read(small, content, workers):
     place, _ = small
     data, path = load("folder", place, lazy=True, size=8), place / "train" / "dog" / "0.png"
     path.write_bytes(path.read_bytes()[:-60] if content is None else content)
     seen = []
     with pytest.raises(ValueError, match=r"dog.0\.png cannot be read as an image"):
-        seen.extend(labels.tolist() for _, labels in Batches(data.train, 2))
+        seen.extend(labels.tolist() for _, labels in Batches(data.train, 2, workers=workers))
     assert seen == [[0, 0]] * 3
     path.unlink()
     with pytest.raises(ValueError, match=r"dog.0\.png cannot be read as an image"):
-        list(Batches(data.train, 13))
+        list(Batches(data.train, 13, workers=workers))
     with pytest.raises(FileNotFoundError, match=r"0\.png"):
         data.digest()
 
@@ -378,7 +335,7 @@ def test_bad_batches(small):
     for split, options, message in (
         (eager, {"augment": ResizedCrop(), "seed": 0}, r"for images in files, .* write augment=CropFlip\(\)"),
         (lazy, {"augment": ResizedCrop()}, "needs a seed"),
-        (lazy, {"threads": 0}, "threads must be an integer >= 1"),
+        (lazy, {"workers": -1}, "workers must be an integer >= 0"),
         (lazy, {"part": (2, 2)}, r"part\[0\] must be an integer from 0 to 1, got 2"),
         (lazy, {"part": (0, 0)}, r"part\[1\] must be an integer >= 1"),
     ):

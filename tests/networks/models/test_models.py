@@ -18,7 +18,7 @@ from linreg_mirror.networks.models.resnets import _ZeroPadded
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 SMALL_IMAGES = ("resnet18", "resnet34", "resnet50", "vgg16-bn", "vgg19-bn")
 # All models in a size for which computing is quick.
 LIGHT = {name: {"small_images": True} if name in SMALL_IMAGES else {} for name in MODELS}

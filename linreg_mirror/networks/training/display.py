@@ -1,0 +1,86 @@
+"""A comparison as a table for the terminal, as a figure, and as files."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from linreg_mirror.networks.recipes import Comparison
+from linreg_mirror.networks.training.checkpoints import write_text
+from linreg_mirror.networks.training.summaries import Row, best, intervals, mean_accuracy
+from linreg_mirror.runtime.environment import environment
+
+
+def draw(rows: Sequence[Row], title: str = "") -> Figure:
+    """Draw accuracy against the share of weights that are kept: of every method with the best of its settings."""
+    table, labels = list(intervals(rows)), list(best(rows).values())
+    figure = Figure(figsize=(5, 3 + 0.2 * math.ceil(len(labels) / 2)), layout="constrained")
+    axes = figure.subplots()
+    for label in labels:
+        line = [row for row in table if row["label"] == label and row["runs"]]
+        axes.errorbar(
+            [row["keep"] for row in line], [row["accuracy"] for row in line],
+            [row["half"] if math.isfinite(row["half"]) else 0 for row in line], label=label, marker="o", capsize=2,
+        )  # fmt: skip
+    axes.set(xlabel="share of weights kept", ylabel="test accuracy", title=title, xscale="log")
+    axes.invert_xaxis()
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small", frameon=False)
+    return figure
+
+
+def as_table(rows: Sequence[Row]) -> Table:
+    """Return means and intervals for the terminal: a row for each label, a column for each share.
+
+    More columns hold the mean over all shares but 1, by which the best row of a method is bold; A at the end, and
+    log b where there is a scale; and how many runs have diverged, which do not count, if any have.
+    """
+    table, chosen = list(intervals(rows)), set(best(rows).values())
+    shares = sorted({row["keep"] for row in table}, reverse=True)
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False, title="test accuracy in %, by share of weights kept; 95 % interval")
+    shown.add_column("method", min_width=20)
+    lost = {row["label"]: row["diverged"] for row in table if row["diverged"]}
+    for name in (*(f"{share:.1%}" for share in shares), "mean", "A", "log b", *(["diverged"] if lost else [])):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for label in dict.fromkeys(row["label"] for row in table):
+        line = {row["keep"]: row for row in table if row["label"] == label}
+        own = [row for row in rows if row["label"] == label]
+        mean = mean_accuracy(own)
+        ends = [_mean_of(own, name) for name in ("decay", "log_scale")]
+        cells = [_cell(line[share]) if share in line else "" for share in shares]
+        shown.add_row(
+            label, *cells, f"{100 * mean:.1f}" if math.isfinite(mean) else "",
+            *("" if end is None else f"{end:.2f}" for end in ends),
+            *([str(lost.get(label, ""))] if lost else []), style="bold" if label in chosen else "",
+        )  # fmt: skip
+    return shown
+
+
+def _mean_of(rows: Sequence[Row], name: str) -> float | None:
+    """Return the mean of what runs have under this name; None if none has it."""
+    found = [row[name] for row in rows if row.get(name) is not None]
+    return sum(found) / len(found) if found else None
+
+
+def _cell(row: Row) -> str:
+    half = f" ± {100 * row['half']:.1f}" if math.isfinite(row["half"]) else ""
+    return f"{100 * row['accuracy']:.1f}{half}" if row["runs"] else "-"
+
+
+def write(rows: Sequence[Row], comparison: Comparison, folder: Path, name: str, command: str = "") -> list[Path]:
+    """Write NAME.json, with all rows and settings and the command that made them, and NAME.png; return both."""
+    content = {
+        "command": command,
+        "best": best(rows),
+        "entries": [asdict(entry) for entry in comparison.entries],
+        "rows": list(rows),
+        "environment": environment(),
+    }
+    paths = [folder / f"{name}.json", folder / f"{name}.png"]
+    write_text(paths[0], json.dumps(content, indent=1, allow_nan=False) + "\n")
+    draw(rows, name).savefig(paths[1], dpi=200)
+    return paths

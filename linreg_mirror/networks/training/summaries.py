@@ -1,0 +1,50 @@
+"""What the rows of a comparison come to: means with intervals, and the best settings of each method."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+Row = dict[str, Any]
+
+
+def intervals(rows: Sequence[Row]) -> Iterator[Row]:
+    """Yield mean accuracy and half the width of its 95 % interval (Student's t over seeds) by label and share.
+
+    Runs that diverged are left out, and counted under "diverged"; a mean over none is NaN, and so is an interval from
+    one run.
+    """
+    for label, keep in dict.fromkeys((row["label"], row["keep"]) for row in rows):
+        found = [row["accuracy"] for row in rows if (row["label"], row["keep"]) == (label, keep)]
+        good = np.array([one for one in found if one is not None])
+        n = len(good)
+        yield {
+            "label": label,
+            "keep": keep,
+            "accuracy": float(good.mean()) if n else math.nan,
+            "half": float(stats.t.ppf(0.975, n - 1) * good.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan,
+            "runs": n,
+            "diverged": len(found) - n,
+        }
+
+
+def best(rows: Sequence[Row]) -> dict[str, str]:
+    """Return the label that has the highest mean accuracy over all shares but 1, by method.
+
+    Where a run has diverged that mean is NaN, and such settings are the last to be taken.
+    """
+    found: dict[str, tuple[float, str]] = {}
+    for method, label in dict.fromkeys((row["method"], row["label"]) for row in rows):
+        mean = mean_accuracy([row for row in rows if row["label"] == label])
+        rank = mean if math.isfinite(mean) else -math.inf
+        if method not in found or rank > found[method][0]:
+            found[method] = (rank, label)
+    return {method: label for method, (_, label) in found.items()}
+
+
+def mean_accuracy(rows: Sequence[Row]) -> float:
+    """Return the mean accuracy over all shares but 1 and all seeds; NaN if a run has diverged."""
+    found = [row["accuracy"] for row in rows if row["keep"] != 1]
+    return math.nan if None in found or not found else float(np.mean(found))

@@ -1,0 +1,25 @@
+"""Methods by name."""
+
+import pytest
+
+from linreg_mirror.networks import methods
+from linreg_mirror.networks.methods import PILoT
+from linreg_mirror.networks.methods.controllers import AlphaRule
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_methods_by_name():
+    made = methods.create("pilot", epochs=4, alpha=0.1, K=3, delta=1.5)
+    assert isinstance(made, PILoT)
+    assert (made.alpha, made.beta, made.rule) == (0.1, 1.0, AlphaRule(4, 3, 1.5))
+    with pytest.raises(
+        ValueError, match="unknown method 'spread': known are dense, masked, l1, spred, pilot, pilot-mirror"
+    ):
+        methods.create("spread", alpha=0.1)
+    with pytest.raises(TypeError, match=r"l1: .*'beta'; it takes alpha: float, proximal: bool = False"):
+        methods.create("l1", alpha=0.1, beta=1)
+    with pytest.raises(TypeError, match=r"pilot: missing a required .*'K'; it takes"):
+        methods.create("pilot", epochs=4, alpha=0.1, delta=1.5)
+    with pytest.raises(ValueError, match="alpha must be"):
+        methods.create("spred", alpha=-0.1)
