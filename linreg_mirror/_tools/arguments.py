@@ -1,5 +1,6 @@
 """What functions require of numbers, arrays and generators."""
 
+import math
 from numbers import Real
 from typing import Any, NoReturn, TypeGuard
 
@@ -52,6 +53,19 @@ def check_integer(name: str, value: Any, least: int, most: int | None = None) ->
         raise ValueError(f"{expected}, got {value}: write {name}={least} or more")
     if most is not None and value > most:
         raise ValueError(f"{expected}, got {value}: write {name}={most} or less")
+
+
+def check_range(name: str, value: Any, least: float, most: float, instead: str) -> None:
+    """Raise ValueError unless `value` is a finite number from `least` to `most`, and say what to write instead."""
+    if not (is_number(value) and math.isfinite(value) and least <= value <= most):
+        bounds = [f">= {least:g}"] * (least > -math.inf) + [f"<= {most:g}"] * (most < math.inf)
+        expected = " ".join(["a finite number", " and ".join(bounds)]).strip()
+        raise ValueError(f"{name} must be {expected}, got {value!r}: write {name}={instead}")
+
+
+def check_nonnegative(name: str, value: Any) -> None:
+    """Raise ValueError unless `value` is a finite number >= 0."""
+    check_range(name, value, 0, math.inf, "0 or more")
 
 
 def check_rng(rng: Any) -> None:

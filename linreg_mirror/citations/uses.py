@@ -111,7 +111,8 @@ _OBJECTS: Mapping[str, Callable[[Any], Iterable[Use]]] = {
     "Run": lambda run: _of_recipe(run.recipe),
     "Theorem": lambda theorem: [_of_statement(theorem)],
     "Claim": lambda claim: [_of_statement(claim)],
-    "Finding": lambda finding: uses_of(getattr(finding, "theorem", None) or finding.claim),
+    "Finding": lambda finding: uses_of(finding.theorem),
+    "Assessment": lambda assessment: uses_of(assessment.claim),
 }
 
 

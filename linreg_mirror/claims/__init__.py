@@ -5,18 +5,18 @@ from linreg_mirror.claims.display import as_html, as_json, as_table, summary
 from linreg_mirror.claims.effect import Effect
 from linreg_mirror.claims.entries import CLAIMS
 from linreg_mirror.claims.evidence import collect, stored
-from linreg_mirror.claims.findings import Finding, Measurement, evaluate
-from linreg_mirror.claims.verdict import RULE, Verdict
+from linreg_mirror.claims.findings import Assessment, Measurement, evaluate
+from linreg_mirror.claims.verdict import RULE, Reproduction
 
 __all__ = [
     "CLAIMS",
     "RULE",
+    "Assessment",
     "Claim",
     "Effect",
-    "Finding",
     "Measurement",
     "Pair",
-    "Verdict",
+    "Reproduction",
     "as_html",
     "as_json",
     "as_table",

@@ -5,29 +5,29 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from linreg_mirror._tools.tables import table
 from linreg_mirror.claims.effect import Effect
-from linreg_mirror.claims.findings import Finding, Measurement
-from linreg_mirror.claims.verdict import RULE, Verdict
+from linreg_mirror.claims.findings import Assessment, Measurement
+from linreg_mirror.claims.verdict import RULE, Reproduction
 
 _COLOURS = {
-    Verdict.reproduced.value: "green",
-    Verdict.not_reproduced.value: "yellow",
-    Verdict.inconclusive.value: "magenta",
-    Verdict.not_measured.value: "dim",
+    Reproduction.reproduced.value: "green",
+    Reproduction.not_reproduced.value: "yellow",
+    Reproduction.inconclusive.value: "magenta",
+    Reproduction.not_measured.value: "dim",
 }
-_TONES = {Verdict.reproduced.value: "good", Verdict.not_reproduced.value: "known"}
+_TONES = {Reproduction.reproduced.value: "good", Reproduction.not_reproduced.value: "known"}
 
 
-def as_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+def as_json(findings: Sequence[Assessment]) -> list[dict[str, Any]]:
     """Return claims as JSON-ready data.
 
     Parameters
     ----------
-    findings : sequence of Finding
+    findings : sequence of Assessment
         From `evaluate`.
 
     Returns
@@ -121,18 +121,17 @@ def as_table(claims: Sequence[Mapping[str, Any]]) -> Table:
     rich.table.Table
         For a terminal.
     """
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column("claim", no_wrap=True)
-    table.add_column("source", overflow="fold")
-    table.add_column("measured on", overflow="fold", ratio=1)
-    table.add_column("gain [95 %]", justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
+    shown = table(
+        *("claim", "source", "measured on", escape("gain [95 %]"), "verdict"),
+        numbers=(escape("gain [95 %]"),),
+        folded=("source", "measured on"),
+    )
     for entry in claims:
         names = escape(entry["id"]), escape(entry["source"])
         for where, gain, verdict in lines(entry):
-            table.add_row(*names, escape(where), escape(gain), f"[{_COLOURS[verdict]}]{verdict}[/]")
+            shown.add_row(*names, escape(where), escape(gain), f"[{_COLOURS[verdict]}]{verdict}[/]")
             names = "", ""
-    return table
+    return shown
 
 
 def lines(entry: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -160,7 +159,7 @@ def summary(claims: Sequence[Mapping[str, Any]]) -> str:
     str
         For a terminal or a page.
     """
-    counts = {verdict.value: sum(entry["verdict"] == verdict.value for entry in claims) for verdict in Verdict}
+    counts = {verdict.value: sum(entry["verdict"] == verdict.value for entry in claims) for verdict in Reproduction}
     return f"{len(claims)} claims of experiments: " + ", ".join(f"{n} {name}" for name, n in counts.items())
 
 

@@ -1,11 +1,11 @@
 """The difference of two methods, with its interval."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
+
+from linreg_mirror._tools.intervals import mean_and_half_width
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,5 @@ def paired(method: ArrayLike, rival: ArrayLike) -> Effect:
         Accuracies, those of a seed at the same place.
     """
     differences = np.asarray(method, float) - np.asarray(rival, float)
-    n, mean = len(differences), float(differences.mean())
-    # At n = 1 neither the quantile nor the deviation exists.
-    half = float(stdtrit(n - 1, 0.975) * differences.std(ddof=1)) / math.sqrt(n) if n > 1 else math.inf
+    mean, half = mean_and_half_width(differences)
     return Effect(mean, mean - half, mean + half)

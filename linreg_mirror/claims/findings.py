@@ -11,7 +11,7 @@ from linreg_mirror.claims.effect import Effect, paired
 from linreg_mirror.claims.entries import CLAIMS
 from linreg_mirror.claims.equal_cost import at_equal_cost
 from linreg_mirror.claims.evidence import Evidence, stored
-from linreg_mirror.claims.verdict import TRAINED, Verdict, combined, judge
+from linreg_mirror.claims.verdict import TRAINED, Reproduction, combined, judge
 
 # What two methods must have in common to be compared.
 _BUDGET = ("data", "model", "epochs", "batch", "augment", "validation", "iterative")
@@ -30,7 +30,7 @@ class Measurement:
     by_share : mapping of float to Effect
         The same at each share of the weights that is kept; of those, or of the operations, that are left, if the pair
         is compared at equal cost.
-    verdict : Verdict
+    verdict : Reproduction
         By `judge`; inconclusive where a side has hardly trained, even with most weights.
     evidence : mapping
         That of the comparison, from `collect`.
@@ -39,7 +39,7 @@ class Measurement:
     pair: Pair
     effect: Effect
     by_share: Mapping[float, Effect]
-    verdict: Verdict
+    verdict: Reproduction
     evidence: Mapping[str, Any]
 
     @property
@@ -59,7 +59,7 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Assessment:
     """A claim with its measurements, one for each comparison that is stored.
 
     Attributes
@@ -74,12 +74,12 @@ class Finding:
     measurements: tuple[Measurement, ...]
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Reproduction:
         """What they say together."""
         return combined(one.verdict for one in self.measurements)
 
 
-def evaluate(evidence: Evidence | None = None, claims: Sequence[Claim] = CLAIMS) -> list[Finding]:
+def evaluate(evidence: Evidence | None = None, claims: Sequence[Claim] = CLAIMS) -> list[Assessment]:
     """Judge claims by what was measured.
 
     Parameters
@@ -91,7 +91,7 @@ def evaluate(evidence: Evidence | None = None, claims: Sequence[Claim] = CLAIMS)
 
     Returns
     -------
-    list of Finding
+    list of Assessment
         One for each claim, in their order.
 
     Raises
@@ -102,7 +102,9 @@ def evaluate(evidence: Evidence | None = None, claims: Sequence[Claim] = CLAIMS)
     """
     found = stored() if evidence is None else evidence
     return [
-        Finding(claim, tuple(measure(claim, pair, found[pair.recipe]) for pair in claim.pairs if pair.recipe in found))
+        Assessment(
+            claim, tuple(measure(claim, pair, found[pair.recipe]) for pair in claim.pairs if pair.recipe in found)
+        )
         for claim in claims
     ]
 
@@ -137,7 +139,7 @@ def measure(claim: Claim, pair: Pair, evidence: Mapping[str, Any]) -> Measuremen
     by_share = {float(keep): paired(*both) for keep, *both in zip(shares, *sides, strict=True)}
     densest = max(range(len(shares)), key=lambda k: float(shares[k]))
     trained = all(side[densest].mean() >= TRAINED for side in sides)
-    verdict = judge(total, claim.relation) if trained else Verdict.inconclusive
+    verdict = judge(total, claim.relation) if trained else Reproduction.inconclusive
     return Measurement(pair, total, by_share, verdict, evidence)
 
 

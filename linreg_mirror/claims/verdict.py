@@ -27,7 +27,7 @@ RULE = (
 )
 
 
-class Verdict(Enum):
+class Reproduction(Enum):
     """What the measurements say about a claim."""
 
     reproduced = "reproduced"
@@ -36,7 +36,7 @@ class Verdict(Enum):
     not_measured = "not measured here"
 
 
-def judge(effect: Effect, relation: Literal["better", "not worse"]) -> Verdict:
+def judge(effect: Effect, relation: Literal["better", "not worse"]) -> Reproduction:
     """Return what one measurement says.
 
     "better": `reproduced` if the interval lies above 0; if it does not, `not_reproduced` if it lies below GAIN, half a
@@ -45,14 +45,14 @@ def judge(effect: Effect, relation: Literal["better", "not worse"]) -> Verdict:
     """
     above, below = (0.0, GAIN) if relation == "better" else (-LOSS, -LOSS)
     if effect.low > above:
-        return Verdict.reproduced
-    return Verdict.not_reproduced if effect.high < below else Verdict.inconclusive
+        return Reproduction.reproduced
+    return Reproduction.not_reproduced if effect.high < below else Reproduction.inconclusive
 
 
-def combined(verdicts: Iterable[Verdict]) -> Verdict:
+def combined(verdicts: Iterable[Reproduction]) -> Reproduction:
     """Return what several measurements say together: what any of them decides, unless they contradict each other."""
     found = set(verdicts)
-    decided = found - {Verdict.inconclusive}
+    decided = found - {Reproduction.inconclusive}
     if not found:
-        return Verdict.not_measured
-    return decided.pop() if len(decided) == 1 else Verdict.inconclusive
+        return Reproduction.not_measured
+    return decided.pop() if len(decided) == 1 else Reproduction.inconclusive

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
+from linreg_mirror._tools.tables import table
 from linreg_mirror.cli._shared import Refused, console
 
 
@@ -48,27 +47,18 @@ def solve(
         }
     except (ValueError, TypeError, OSError) as error:
         raise Refused(error) from None
-    table = Table(
-        title=f"X: {problem.n} samples x {problem.d} features, rank {problem.rank}",
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    table.add_column("solution", no_wrap=True)
-    for name in ("|x|_1", "|x|_2", "nonzero", "unique", "seconds"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    table.add_column("certificate", no_wrap=True)
+    numbers = ("|x|_1", "|x|_2", "nonzero", "unique", "seconds")
+    title = f"X: {problem.n} samples x {problem.d} features, rank {problem.rank}"
+    shown = table("solution", *numbers, "status", "certificate", numbers=numbers, title=title)
     for name, solution in solutions.items():
         x = solution.x
         nonzero = np.count_nonzero(np.abs(x) > 1e-9 * np.abs(x).max())
-        table.add_row(
+        shown.add_row(
             name, f"{np.abs(x).sum():.7g}", f"{np.linalg.norm(x):.7g}", str(nonzero),
             {True: "yes", False: "no", None: "undecided"}[solution.unique], f"{solution.stats.seconds:.2g}",
             solution.status.name, "\n".join(map(str, solution.certificate.checks)),
         )  # fmt: skip
-    console.print(table)
+    console.print(shown)
     console.print("nonzero: entries above 1e-9 of the largest", highlight=False)
     for status in {s.status for s in solutions.values() if s.status.name != "converged"}:
         console.print(str(status), highlight=False, soft_wrap=True)

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import Progress
 
-from linreg_mirror.cli._shared import Jobs, Refused, console, interrupted
+from linreg_mirror._tools.tables import table
+from linreg_mirror.cli._shared import COLUMNS, Jobs, Refused, console, interrupted
 
 if TYPE_CHECKING:
     from linreg_mirror.networks.training import Run
@@ -56,10 +55,9 @@ def train(
         settings = recipes.read(recipe, changes or (), allow_code=allow_code)
         for share in keep or ():
             recipes.check_keep(share)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         # Of several processes torchrun has started, the first one speaks.
         silent = os.environ.get("RANK", "0") != "0"
-        with Progress(*columns, console=console, transient=True, disable=silent) as bar:
+        with Progress(*COLUMNS, console=console, transient=True, disable=silent) as bar:
             cycles = settings.iterative.cycles if settings.iterative else 1
             line = bar.add_task(recipe, total=cycles * settings.epochs)
             done = run(
@@ -92,17 +90,16 @@ def _described(record: dict[str, Any]) -> str:
 
 
 def _show(run: "Run", shares: list[float]) -> None:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("kept", "weights", "not 0", "of", "layers lost", "operations", "test accuracy"):
-        table.add_column(name, justify="right")
+    columns = ("kept", "weights", "not 0", "of", "layers lost", "operations", "test accuracy")
+    shown = table(*columns, numbers=columns)
     for pruned in run.prune(shares):
         kept = pruned["kept"].values()
-        table.add_row(
+        shown.add_row(
             f"{pruned['keep']:.1%}", f"{sum(kept):,}", f"{pruned['nonzero']:,}", f"{pruned['weights']:,}",
             str(sum(not one for one in kept)), f"{pruned['flops_kept'] / pruned['flops']:.1%}",
             f"{pruned['accuracy']:.2%}",
         )  # fmt: skip
-    console.print(table)
+    console.print(shown)
     last = run.history[-1]
     scale = "" if last["log_scale"] is None else f", scale b = exp({last['log_scale']:.3g})"
     console.print(
@@ -131,8 +128,7 @@ def compare(
         from linreg_mirror.runtime.store import key, results_directory
 
         comparison = recipes.read_comparison(recipe, changes or (), allow_code=allow_code)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=console, transient=True) as bar:
+        with Progress(*COLUMNS, console=console, transient=True) as bar:
             line = bar.add_task(recipe, total=None)
             rows = run_all(
                 comparison,

@@ -44,7 +44,7 @@ _OPTIONAL = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class Part:
     """One thing that was looked at.
 
     Attributes
@@ -62,7 +62,7 @@ class Finding:
     remedy: str | None = None
 
 
-def examine() -> list[Finding]:
+def examine() -> list[Part]:
     """Look at Python, this package, its dependencies, the machine, and the optional parts.
 
     Every dependency is imported, and torch too if it is there: this takes seconds, and finds installations that are
@@ -70,16 +70,16 @@ def examine() -> list[Finding]:
 
     Returns
     -------
-    list of Finding
+    list of Part
         In that order. It never raises; what goes wrong is a finding.
     """
     return [
-        Finding("Python", f"{platform.python_version()} ({sys.executable})"),
+        Part("Python", f"{platform.python_version()} ({sys.executable})"),
         _this_package(),
         *(_dependency(name) for name in _CORE),
         *_blas_findings(),
-        Finding("CPU", f"{joblib.cpu_count()} of {os.cpu_count()} cores usable, {_cpu_model()}"),
-        Finding("memory", "unknown" if (memory := _memory_gib()) is None else f"{memory} GiB"),
+        Part("CPU", f"{joblib.cpu_count()} of {os.cpu_count()} cores usable, {_cpu_model()}"),
+        Part("memory", "unknown" if (memory := _memory_gib()) is None else f"{memory} GiB"),
         _gpu(),
         _results(),
         *(_optional(name, purpose, requirement) for name, (purpose, requirement) in _OPTIONAL.items()),
@@ -128,26 +128,26 @@ def _pip_install(requirement: str, *options: str) -> str:
     return " ".join([command, "install", *options, f'"{requirement}"'])
 
 
-def _this_package() -> Finding:
+def _this_package() -> Part:
     here, found, commit = Path(__file__).parents[1], _version("linreg-mirror"), _commit()
     value = f"{found or 'not installed, run'} from {here}" + (f", commit {commit}" if commit else "")
-    return Finding("linreg-mirror", value, None if found else _pip_install(str(here.parent), "--editable"))
+    return Part("linreg-mirror", value, None if found else _pip_install(str(here.parent), "--editable"))
 
 
-def _dependency(name: str) -> Finding:
+def _dependency(name: str) -> Part:
     found = _version(name)
     if found is None:
-        return Finding(name, "missing", _pip_install(name))
+        return Part(name, "missing", _pip_install(name))
     try:
         importlib.import_module({"scikit-learn": "sklearn"}.get(name, name.replace("-", "_")))
     except Exception as error:  # a compiled module that does not fit can raise anything
-        return Finding(name, f"{found}, import fails: {error}", _pip_install(name, "--force-reinstall"))
-    return Finding(name, found)
+        return Part(name, f"{found}, import fails: {error}", _pip_install(name, "--force-reinstall"))
+    return Part(name, found)
 
 
-def _optional(name: str, purpose: str, requirement: str) -> Finding:
+def _optional(name: str, purpose: str, requirement: str) -> Part:
     found = _version(name)
-    return Finding(name, f"missing ({purpose})", _pip_install(requirement)) if found is None else Finding(name, found)
+    return Part(name, f"missing ({purpose})", _pip_install(requirement)) if found is None else Part(name, found)
 
 
 def _blas_libraries() -> list[dict[str, Any]]:
@@ -163,15 +163,15 @@ def _described(library: dict[str, Any]) -> str:
     return f"{kind} ({owner}), {threads} thread{'s' * (threads != 1)}"
 
 
-def _blas_findings() -> Iterator[Finding]:
+def _blas_findings() -> Iterator[Part]:
     cores, libraries = joblib.cpu_count(), _blas_libraries()
     if not libraries:
-        yield Finding("BLAS", "none whose threads can be counted")
+        yield Part("BLAS", "none whose threads can be counted")
     for library in libraries:
         # Containers hide this: the library counts the machine's cores, and its threads then wait for one another.
         crowded = library["num_threads"] > cores
         remedy = f"export {library['internal_api'].upper()}_NUM_THREADS={cores}" if crowded else None
-        yield Finding("BLAS", _described(library), remedy)
+        yield Part("BLAS", _described(library), remedy)
 
 
 def _cpu_model() -> str:
@@ -190,24 +190,24 @@ def _memory_gib() -> float | None:
         return None
 
 
-def _gpu() -> Finding:
+def _gpu() -> Part:
     if find_spec("torch") is None:
-        return Finding("GPU", "unknown without torch", _pip_install(_OPTIONAL["torch"][1]))
+        return Part("GPU", "unknown without torch", _pip_install(_OPTIONAL["torch"][1]))
     try:
         torch = importlib.import_module("torch")
         names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
         built = f"CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
     except Exception as error:  # drivers and compiled modules that do not fit can raise anything
-        return Finding("GPU", f"unknown, torch fails: {error}", _pip_install(_OPTIONAL["torch"][1]))
-    return Finding("GPU", f"{', '.join(names) or 'none'} (torch {torch.__version__}, {built})")
+        return Part("GPU", f"unknown, torch fails: {error}", _pip_install(_OPTIONAL["torch"][1]))
+    return Part("GPU", f"{', '.join(names) or 'none'} (torch {torch.__version__}, {built})")
 
 
-def _results() -> Finding:
+def _results() -> Part:
     folder = results_directory().absolute()
     there = next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))
     if os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK):
-        return Finding("results", str(folder))
-    return Finding("results", f"{folder} cannot be written", "set LINREG_MIRROR_RESULTS to a folder that can")
+        return Part("results", str(folder))
+    return Part("results", f"{folder} cannot be written", "set LINREG_MIRROR_RESULTS to a folder that can")
 
 
 def _commit() -> str | None:

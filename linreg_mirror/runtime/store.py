@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 import os
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from linreg_mirror.runtime.files import replacing
 
 # What files say of themselves. Format 0 was this one, without saying so. Whoever changes the format counts on, teaches
 # `_read` to tell them apart, and keeps a file of the old one in tests/runtime/stores.
@@ -110,16 +111,9 @@ class Store:
             "settings": _plain(settings, "settings", identifies=True),
             "record": _plain(record, "record"),
         }
-        # Not the tempfile module, whose files only their owner can read: results folders are shared.
-        partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            try:
-                # No fsync, it would cost more than most results: a file that a power cut empties counts as absent.
+            with replacing(path, durable=False) as partial:  # a file that a power cut empties counts as absent
                 partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
-                os.replace(partial, path)
-            finally:
-                partial.unlink(missing_ok=True)
         except OSError as error:
             raise _explained(error, "save a result", path) from error
         return path

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from linreg_mirror._tools.tables import table
 from linreg_mirror.ledger import Evidence, Theorem, Verdict
 from linreg_mirror.ledger.ledger import unknown
 from linreg_mirror.runtime.store import Store
@@ -220,14 +220,11 @@ def as_text(outcome: Falsification) -> str:
 
 def as_table(outcomes: Sequence[Falsification]) -> Table:
     """Return many searches as a table: theorem, instances evaluated, margin, share of the bound, seconds, outcome."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column("theorem", no_wrap=True)
-    for name in ("evaluated", "errors", "worst margin", "of the bound", "seconds"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("outcome", no_wrap=True)
+    numbers = ("evaluated", "errors", "worst margin", "of the bound", "seconds")
+    shown = table("theorem", *numbers, "outcome", numbers=numbers)
     for outcome in outcomes:
         evidence = outcome.evidence
-        table.add_row(
+        shown.add_row(
             outcome.theorem.id,
             str(outcome.evaluated),
             str(len(outcome.errors)),
@@ -236,7 +233,7 @@ def as_table(outcomes: Sequence[Falsification]) -> Table:
             f"{outcome.seconds:.1f}",
             _coloured(outcome),
         )
-    return table
+    return shown
 
 
 def _coloured(outcome: Falsification) -> str:

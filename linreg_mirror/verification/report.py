@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from linreg_mirror import claims
+from linreg_mirror._tools.tables import table
 from linreg_mirror.ledger import Verdict
 from linreg_mirror.ledger.papers import PAPERS
 from linreg_mirror.runtime.environment import environment
@@ -123,17 +123,14 @@ def _outcome(entry: Mapping[str, Any]) -> str:
 
 def as_table(report: Mapping[str, Any]) -> Table:
     """Return the ledger as a table: theorem, source, kind, instances, worst margin, control, verdict."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column("theorem", no_wrap=True)
-    table.add_column("source", overflow="fold")
-    table.add_column("kind", no_wrap=True)
-    for name in ("instances", "worst margin"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("control", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
+    shown = table(
+        *("theorem", "source", "kind", "instances", "worst margin", "control", "verdict"),
+        numbers=("instances", "worst margin"),
+        folded=("source",),
+    )
     for entry in report["theorems"]:
         colour = _COLOURS[entry["verdict"]] if entry["as_expected"] else "bold red"
-        table.add_row(
+        shown.add_row(
             entry["id"],
             escape(entry["source"]),
             entry["kind"],
@@ -142,7 +139,7 @@ def as_table(report: Mapping[str, Any]) -> Table:
             _control(entry["control"]),
             f"[{colour}]{_outcome(entry)}[/]",
         )
-    return table
+    return shown
 
 
 def legend(report: Mapping[str, Any]) -> str:

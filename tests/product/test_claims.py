@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from benchmarks.claims import EVIDENCE, text
 from linreg_mirror import claims, cli
-from linreg_mirror.claims import CLAIMS, Claim, Pair, Verdict
+from linreg_mirror.claims import CLAIMS, Claim, Pair, Reproduction
 from linreg_mirror.claims.effect import Effect, paired
 from linreg_mirror.claims.equal_cost import at_equal_cost
 from linreg_mirror.claims.findings import measure
@@ -90,7 +90,7 @@ def test_one_seed_has_no_interval():
     assert paired([0.5], [0.25]) == Effect(0.25, -math.inf, math.inf)
 
 
-# Verdict
+# Reproduction
 
 
 @pytest.mark.parametrize(
@@ -109,13 +109,13 @@ def test_one_seed_has_no_interval():
 )
 def test_verdicts(low, high, better, not_worse):
     effect = Effect((low + high) / 2, low, high)
-    assert judge(effect, "better") == Verdict(better)
-    assert judge(effect, "not worse") == Verdict(not_worse)
+    assert judge(effect, "better") == Reproduction(better)
+    assert judge(effect, "not worse") == Reproduction(not_worse)
 
 
 def test_several_comparisons():
-    yes, no, unknown = Verdict.reproduced, Verdict.not_reproduced, Verdict.inconclusive
-    assert combined([]) == Verdict.not_measured
+    yes, no, unknown = Reproduction.reproduced, Reproduction.not_reproduced, Reproduction.inconclusive
+    assert combined([]) == Reproduction.not_measured
     assert combined([yes, yes]) == combined([yes, unknown]) == yes
     assert combined([no, unknown, no]) == no
     assert combined([yes, no]) == combined([unknown]) == unknown
@@ -146,7 +146,7 @@ def test_what_a_stored_comparison_says(tmp_path, gains, relation, verdict):
         },
     )
     (finding,) = claims.evaluate(evidence, [replace(CLAIM, relation=relation)])
-    assert finding.verdict == Verdict(verdict)
+    assert finding.verdict == Reproduction(verdict)
     (entry,) = claims.as_json([finding])
     assert entry["verdict"] == verdict
     assert entry["unmeasured"] is None
@@ -171,13 +171,13 @@ def test_shares_count_the_same(tmp_path):
 def test_who_has_hardly_trained_loses_nothing(tmp_path, first, verdict):
     accuracies = {"A": {0.2: [0.9] * 3, 0.1: [0.8] * 3}, "B": {0.2: [first] * 3, 0.1: [0.1] * 3}}
     evidence = collected(tmp_path, accuracies)
-    assert claims.evaluate(evidence, [CLAIM])[0].verdict == Verdict(verdict)
+    assert claims.evaluate(evidence, [CLAIM])[0].verdict == Reproduction(verdict)
 
 
 def test_a_run_that_diverged_decides_nothing(tmp_path):
     evidence = collected(tmp_path, {"A": {0.1: [0.9, 0.9, 0.9]}, "B": {0.1: [0.1, None, 0.1]}})
     (finding,) = claims.evaluate(evidence, [CLAIM])
-    assert finding.verdict == Verdict.inconclusive
+    assert finding.verdict == Reproduction.inconclusive
     (entry,) = claims.as_json([finding])
     assert entry["measurements"][0]["effect"] is None
     assert "diverged" in rendered(claims.as_table([entry]))
@@ -204,7 +204,7 @@ def test_cycles_are_told(tmp_path):
 
 def test_what_is_not_stored_was_not_measured():
     (finding,) = claims.evaluate({}, [CLAIM])
-    assert finding.verdict == Verdict.not_measured
+    assert finding.verdict == Reproduction.not_measured
     (entry,) = claims.as_json([finding])
     assert (entry["verdict"], entry["unmeasured"]) == ("not measured here", "nobody has looked")
     assert "nobody has looked" in rendered(claims.as_table([entry]))
@@ -245,7 +245,7 @@ def test_nothing_is_said_where_no_cost_is_common(ours):
     effect, by_cost = at_equal_cost([ours], [line([0.1, 0.3])])
     assert math.isnan(effect.mean)
     assert not by_cost
-    assert judge(effect, "better") == judge(effect, "not worse") == Verdict.inconclusive
+    assert judge(effect, "better") == judge(effect, "not worse") == Reproduction.inconclusive
 
 
 def test_runs_that_have_hardly_trained_are_no_part_of_a_curve():
@@ -280,7 +280,7 @@ def test_a_stored_comparison_at_equal_cost(tmp_path):
     gains = (0.02, 0.03, 0.04)
     ours, rivals = [line([0.05, 0.2], gain) for gain in gains], [line([0.1, 0.4])] * 3
     (finding,) = claims.evaluate(curves(tmp_path, ours, rivals), [AT_COST])
-    assert finding.verdict == Verdict.reproduced
+    assert finding.verdict == Reproduction.reproduced
     (entry,) = claims.as_json([finding])
     (one,) = entry["measurements"]
     assert one["effect"] == pytest.approx(0.03)
@@ -302,7 +302,7 @@ def test_a_run_that_diverged_is_no_part_of_a_curve(tmp_path):
 
 def test_nothing_in_common_is_told(tmp_path):
     (finding,) = claims.evaluate(curves(tmp_path, [line([0.1, 0.2])] * 3, [line([0.3, 0.4])] * 3), [AT_COST])
-    assert finding.verdict == Verdict.inconclusive
+    assert finding.verdict == Reproduction.inconclusive
     entry = claims.as_json([finding])
     assert "no operations in common" in rendered(claims.as_table(entry))
     assert "nothing in common" in claims.as_html(entry)
@@ -337,7 +337,7 @@ def test_both_sides_must_be_alike(tmp_path):
     with pytest.raises(ValueError, match="A and B differ in epochs: train both alike"):
         claims.evaluate(evidence, [CLAIM])
     evidence = collected(tmp_path, accuracies, A={"lr": 0.5})
-    assert claims.evaluate(evidence, [CLAIM])[0].verdict == Verdict.reproduced
+    assert claims.evaluate(evidence, [CLAIM])[0].verdict == Reproduction.reproduced
 
 
 def test_seeds_must_be_the_same(tmp_path):

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from linreg_mirror.runtime import environment
-from linreg_mirror.runtime.environment import Finding, examine
+from linreg_mirror.runtime.environment import Part, examine
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -114,16 +114,16 @@ def test_more_blas_threads_than_cores_is_found(monkeypatch):
     info = [library | {"num_threads": 64}, library | {"num_threads": 1}, {"user_api": "openmp"}]
     monkeypatch.setattr(environment, "threadpool_info", lambda: info)
     assert [found for found in examine() if found.name == "BLAS"] == [
-        Finding("BLAS", "openblas 0.3 (numpy), 64 threads", "export OPENBLAS_NUM_THREADS=2"),
-        Finding("BLAS", "openblas 0.3 (numpy), 1 thread"),
+        Part("BLAS", "openblas 0.3 (numpy), 64 threads", "export OPENBLAS_NUM_THREADS=2"),
+        Part("BLAS", "openblas 0.3 (numpy), 1 thread"),
     ]
     monkeypatch.setattr(environment, "threadpool_info", list)
-    assert finding("BLAS") == Finding("BLAS", "none whose threads can be counted")
+    assert finding("BLAS") == Part("BLAS", "none whose threads can be counted")
 
 
 def test_a_results_folder_that_cannot_be_written_is_found(monkeypatch, tmp_path):
     monkeypatch.setenv("LINREG_MIRROR_RESULTS", str(tmp_path / "new" / "results"))
-    assert finding("results") == Finding("results", str(tmp_path / "new" / "results"))
+    assert finding("results") == Part("results", str(tmp_path / "new" / "results"))
     (tmp_path / "file").touch()
     monkeypatch.setenv("LINREG_MIRROR_RESULTS", str(tmp_path / "file" / "results"))
     assert finding("results").value == f"{tmp_path / 'file' / 'results'} cannot be written"

@@ -1,24 +1,10 @@
-"""What models, methods and recipes require of numbers, options and names."""
+"""What models, methods and recipes require of shares, options and names."""
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from linreg_mirror._tools.arguments import is_number
-
-
-def check_range(name: str, value: Any, least: float, most: float, instead: str) -> None:
-    """Raise ValueError unless `value` is a finite number from `least` to `most`, and say what to write instead."""
-    if not (is_number(value) and math.isfinite(value) and least <= value <= most):
-        bounds = [f">= {least:g}"] * (least > -math.inf) + [f"<= {most:g}"] * (most < math.inf)
-        expected = " ".join(["a finite number", " and ".join(bounds)]).strip()
-        raise ValueError(f"{name} must be {expected}, got {value!r}: write {name}={instead}")
-
-
-def check_nonnegative(name: str, value: Any) -> None:
-    """Raise ValueError unless `value` is a finite number >= 0."""
-    check_range(name, value, 0, math.inf, "0 or more")
+from linreg_mirror._tools.arguments import check_integer, is_number
 
 
 def check_keep(share: Any) -> None:
@@ -55,3 +41,14 @@ def names_code(text: str) -> bool:
     """Whether `text` is of the form package.module:factory, which `models.create` imports and calls."""
     module, colon, path = text.partition(":")
     return bool(colon) and all(word.isidentifier() for word in (*module.split("."), *path.split(".")))
+
+
+def check_images(classes: Any, channels: Any, small_images: Any = False) -> None:
+    """Raise ValueError unless classes and channels are integers >= 1 and `small_images` is True or False."""
+    check_integer("classes", classes, 1)
+    check_integer("channels", channels, 1)
+    if not isinstance(small_images, bool):
+        raise ValueError(
+            f"small_images must be True, for images of 32 x 32 or 64 x 64, or False, got {small_images!r}: write "
+            "small_images=True"
+        )

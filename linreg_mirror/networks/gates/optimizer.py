@@ -6,8 +6,7 @@ from typing import Any
 
 import torch
 
-from linreg_mirror._tools.arguments import check_momentum
-from linreg_mirror.networks._tools.arguments import check_nonnegative
+from linreg_mirror._tools.arguments import check_momentum, check_nonnegative
 
 
 class SGDAndAdam(torch.optim.Optimizer):

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from linreg_mirror.networks._tools.arguments import check_nonnegative
+from linreg_mirror._tools.arguments import check_nonnegative
 from linreg_mirror.networks.methods.base import BaseMethod
 from linreg_mirror.networks.parametrizations.hadamard import apply_hadamard, factors_of, remove_hadamard
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import torch
 
-from linreg_mirror._tools.arguments import check_momentum
-from linreg_mirror.networks._tools.arguments import check_nonnegative
+from linreg_mirror._tools.arguments import check_momentum, check_nonnegative
 from linreg_mirror.networks._tools.lists import lists
 from linreg_mirror.networks.methods._ends import check_end
 from linreg_mirror.networks.methods._held import behind, hold, layer_of, release, silence

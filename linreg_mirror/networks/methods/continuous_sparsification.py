@@ -6,8 +6,7 @@ from typing import Any
 
 import torch
 
-from linreg_mirror._tools.arguments import check_integer
-from linreg_mirror.networks._tools.arguments import check_range
+from linreg_mirror._tools.arguments import check_integer, check_range
 from linreg_mirror.networks._tools.pairs import pairs_of
 from linreg_mirror.networks.methods.base import BaseMethod
 from sketching.removable import Removable, register, registered, remove

@@ -3,8 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from linreg_mirror._tools.arguments import check_integer
-from linreg_mirror.networks._tools.arguments import check_nonnegative, check_range
+from linreg_mirror._tools.arguments import check_integer, check_nonnegative, check_range
 
 
 @dataclass

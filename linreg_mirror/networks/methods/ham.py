@@ -2,7 +2,7 @@
 
 import torch
 
-from linreg_mirror.networks._tools.arguments import check_nonnegative
+from linreg_mirror._tools.arguments import check_nonnegative
 from linreg_mirror.networks.methods.dense import Dense
 from linreg_mirror.networks.optimizers.ham import add_hyperbolic_steps
 

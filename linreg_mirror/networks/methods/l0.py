@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from linreg_mirror._tools.arguments import check_integer
-from linreg_mirror.networks._tools.arguments import check_nonnegative
+from linreg_mirror._tools.arguments import check_integer, check_nonnegative
 from linreg_mirror.networks.gates import (
     SGDAndAdam,
     deterministic,

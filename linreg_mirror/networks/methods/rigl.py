@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from linreg_mirror._tools.arguments import check_integer
-from linreg_mirror.networks._tools.arguments import check_keep, check_range
+from linreg_mirror._tools.arguments import check_integer, check_range
+from linreg_mirror.networks._tools.arguments import check_keep
 from linreg_mirror.networks.methods._held import hold, release
 from linreg_mirror.networks.methods.dense import Dense
 from sketching import erk, select_masks

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from linreg_mirror.networks._tools.arguments import check_range
+from linreg_mirror._tools.arguments import check_range
 from linreg_mirror.networks._tools.pairs import pairs_of
 from linreg_mirror.networks.methods.dense import Dense
 from sketching.removable import Removable, register, remove

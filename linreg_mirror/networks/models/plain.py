@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from linreg_mirror._tools.arguments import is_whole
-from linreg_mirror.networks.models._arguments import check_images
+from linreg_mirror.networks._tools.arguments import check_images
 from linreg_mirror.networks.models.initialisation import initialised
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from linreg_mirror._tools.arguments import check_integer
-from linreg_mirror.networks.models._arguments import check_images
+from linreg_mirror.networks._tools.arguments import check_images
 from linreg_mirror.networks.models.initialisation import initialised
 
 # The convolutions of a block: kernel, and output channels as a multiple of the width of the stage.

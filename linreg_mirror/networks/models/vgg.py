@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from linreg_mirror.networks.models._arguments import check_images
+from linreg_mirror.networks._tools.arguments import check_images
 from linreg_mirror.networks.models.initialisation import initialised
 
 _CONVOLUTIONS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from linreg_mirror.networks._tools.arguments import check_nonnegative
+from linreg_mirror._tools.arguments import check_nonnegative
 
 
 def add_hyperbolic_steps(

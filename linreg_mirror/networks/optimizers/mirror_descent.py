@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from linreg_mirror._tools.arguments import check_momentum
-from linreg_mirror.networks._tools.arguments import check_nonnegative
+from linreg_mirror._tools.arguments import check_momentum, check_nonnegative
 from linreg_mirror.networks._tools.lists import lists
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from linreg_mirror.networks._tools.arguments import check_nonnegative
+from linreg_mirror._tools.arguments import check_nonnegative
 from linreg_mirror.networks._tools.pairs import pairs_of
 from sketching.removable import Removable, register, remove
 from sketching.weights import prunable

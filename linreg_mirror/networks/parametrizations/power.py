@@ -2,7 +2,7 @@
 
 import torch
 
-from linreg_mirror.networks._tools.arguments import check_range
+from linreg_mirror._tools.arguments import check_range
 from sketching.removable import Removable
 
 _LARGEST = 100.0  # beyond, theta = x^(1/exponent) no longer tells weights apart in single precision

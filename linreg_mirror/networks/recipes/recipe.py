@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-from linreg_mirror._tools.arguments import check_integer, check_momentum
-from linreg_mirror.networks._tools.arguments import check_nonnegative, check_range
+from linreg_mirror._tools.arguments import check_integer, check_momentum, check_nonnegative, check_range
 from linreg_mirror.networks.recipes.iterative import Iterative
 
 Part = Mapping[str, Any]

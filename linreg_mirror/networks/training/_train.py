@@ -19,13 +19,13 @@ from linreg_mirror.networks.data.checks import checked_device
 from linreg_mirror.networks.pruning.masking import Batch
 from linreg_mirror.networks.recipes import Recipe
 from linreg_mirror.networks.training import checkpoints
-from linreg_mirror.networks.training.checkpoints import write_text
 from linreg_mirror.networks.training.checks import check_fit, check_settings, settings_of
 from linreg_mirror.networks.training.cycles import EARLY, FINAL, Start, train_cycles
 from linreg_mirror.networks.training.distributed import Team, team
 from linreg_mirror.networks.training.precision import autocast, dtype_of
 from linreg_mirror.networks.training.runs import Record, Run, accuracy, run_folder
 from linreg_mirror.runtime.environment import environment
+from linreg_mirror.runtime.files import clear, write_text
 
 
 class Diverged(ArithmeticError):
@@ -171,7 +171,7 @@ class _Loop:
             if self.checkpoint.exists():
                 self._restore()
             if self.team.leads:
-                checkpoints.clear(self.folder)
+                clear(self.folder)
                 write_text(self.folder / "recipe.json", json.dumps(self.settings, indent=1) + "\n")
                 with (self.folder / "environment.jsonl").open("a", encoding="utf-8") as file:
                     file.write(json.dumps(environment() | {"device": str(self.device)}) + "\n")

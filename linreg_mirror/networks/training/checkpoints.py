@@ -1,7 +1,6 @@
 """Checkpoints: tensors and JSON in one file, written at once or not at all, and never unpickled."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,8 @@ import torch
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+
+from linreg_mirror.runtime.files import replacing
 
 
 def save(path: Path, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
@@ -32,31 +33,11 @@ def save(path: Path, tensors: Mapping[str, torch.Tensor], state: Mapping[str, An
     """
     # Each tensor gets memory of its own: safetensors refuses those that share it.
     own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    with _replacing(path) as partial:
+    with replacing(path) as partial:
         try:
             save_file(own, partial, metadata={"state": json.dumps(state)})
         except SafetensorError as error:
             raise OSError(f"cannot write {path} ({error}): free some space; what was saved before is there") from None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, so that whoever reads finds the old one or the new one, whole."""
-    with _replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a file to write, which then takes the place of `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield partial
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -76,19 +57,6 @@ def alone(folder: Path) -> Iterator[None]:
         raise BlockingIOError(
             f"another process is training in {folder}: wait for it, or give this one another folder"
         ) from None
-
-
-def clear(folder: Path) -> None:
-    """Delete what processes that were killed left half written."""
-    if os.name != "posix":  # elsewhere one cannot ask for a process without ending it
-        return
-    for partial in folder.glob(".*.*.[0-9]*"):
-        try:
-            os.kill(int(partial.suffix[1:]), 0)
-        except ProcessLookupError:
-            partial.unlink(missing_ok=True)
-        except (ValueError, PermissionError):
-            continue  # not one of these files, or the process of somebody else
 
 
 def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

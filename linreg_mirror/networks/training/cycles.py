@@ -12,8 +12,8 @@ import torch
 from linreg_mirror.networks.pruning.magnitude import largest
 from linreg_mirror.networks.recipes import Iterative, Recipe
 from linreg_mirror.networks.training import checkpoints
-from linreg_mirror.networks.training.checkpoints import write_text
 from linreg_mirror.networks.training.runs import Record, Run
+from linreg_mirror.runtime.files import write_text
 from sketching.allocation import places
 from sketching.weights import prunable
 

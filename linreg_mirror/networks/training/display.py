@@ -7,22 +7,22 @@ from dataclasses import asdict
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from linreg_mirror._tools.tables import table
 from linreg_mirror.networks.recipes import Comparison
-from linreg_mirror.networks.training.checkpoints import write_text
 from linreg_mirror.networks.training.summaries import Row, best, intervals, mean_accuracy
 from linreg_mirror.runtime.environment import environment
+from linreg_mirror.runtime.files import write_text
 
 
 def draw(rows: Sequence[Row], title: str = "") -> Figure:
     """Draw accuracy against the share of weights that are kept: of every method with the best of its settings."""
-    table, labels = list(intervals(rows)), list(best(rows).values())
+    means, labels = list(intervals(rows)), list(best(rows).values())
     figure = Figure(figsize=(5, 3 + 0.2 * math.ceil(len(labels) / 2)), layout="constrained")
     axes = figure.subplots()
     for label in labels:
-        line = [row for row in table if row["label"] == label and row["runs"]]
+        line = [row for row in means if row["label"] == label and row["runs"]]
         axes.errorbar(
             [row["keep"] for row in line], [row["accuracy"] for row in line],
             [row["half"] if math.isfinite(row["half"]) else 0 for row in line], label=label, marker="o", capsize=2,
@@ -39,15 +39,14 @@ def as_table(rows: Sequence[Row]) -> Table:
     More columns hold the mean over all shares but 1, by which the best row of a method is bold; A at the end, and
     log b where there is a scale; and how many runs have diverged, which do not count, if any have.
     """
-    table, chosen = list(intervals(rows)), set(best(rows).values())
-    shares = sorted({row["keep"] for row in table}, reverse=True)
-    shown = Table(box=SIMPLE_HEAD, pad_edge=False, title="test accuracy in %, by share of weights kept; 95 % interval")
-    shown.add_column("method", min_width=20)
-    lost = {row["label"]: row["diverged"] for row in table if row["diverged"]}
-    for name in (*(f"{share:.1%}" for share in shares), "mean", "A", "log b", *(["diverged"] if lost else [])):
-        shown.add_column(name, justify="right", no_wrap=True)
-    for label in dict.fromkeys(row["label"] for row in table):
-        line = {row["keep"]: row for row in table if row["label"] == label}
+    means, chosen = list(intervals(rows)), set(best(rows).values())
+    shares = sorted({row["keep"] for row in means}, reverse=True)
+    lost = {row["label"]: row["diverged"] for row in means if row["diverged"]}
+    numbers = (*(f"{share:.1%}" for share in shares), "mean", "A", "log b", *(["diverged"] if lost else []))
+    title = "test accuracy in %, by share of weights kept; 95 % interval"
+    shown = table("method", *numbers, numbers=numbers, folded=("method",), title=title)
+    for label in dict.fromkeys(row["label"] for row in means):
+        line = {row["keep"]: row for row in means if row["label"] == label}
         own = [row for row in rows if row["label"] == label]
         mean = mean_accuracy(own)
         ends = [_mean_of(own, name) for name in ("decay", "log_scale")]

@@ -11,8 +11,8 @@ import torch
 from linreg_mirror.networks import data
 from linreg_mirror.networks.pruning.magnitude import largest
 from linreg_mirror.networks.recipes import Recipe
-from linreg_mirror.networks.training.checkpoints import write_text
 from linreg_mirror.networks.training.precision import autocast, dtype_of
+from linreg_mirror.runtime.files import write_text
 from linreg_mirror.runtime.store import key, results_directory
 from sketching import diagnosis, prunable
 

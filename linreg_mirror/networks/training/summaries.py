@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
+
+from linreg_mirror._tools.intervals import mean_and_half_width
 
 Row = dict[str, Any]
 
@@ -18,15 +19,15 @@ def intervals(rows: Sequence[Row]) -> Iterator[Row]:
     """
     for label, keep in dict.fromkeys((row["label"], row["keep"]) for row in rows):
         found = [row["accuracy"] for row in rows if (row["label"], row["keep"]) == (label, keep)]
-        good = np.array([one for one in found if one is not None])
-        n = len(good)
+        good = [one for one in found if one is not None]
+        mean, half = mean_and_half_width(good) if good else (math.nan, math.nan)
         yield {
             "label": label,
             "keep": keep,
-            "accuracy": float(good.mean()) if n else math.nan,
-            "half": float(stats.t.ppf(0.975, n - 1) * good.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan,
-            "runs": n,
-            "diverged": len(found) - n,
+            "accuracy": mean,
+            "half": half if math.isfinite(half) else math.nan,
+            "runs": len(good),
+            "diverged": len(found) - len(good),
         }
 
 

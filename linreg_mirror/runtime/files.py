@@ -1,0 +1,71 @@
+"""Files that appear whole or not at all, whoever is killed while they are written."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Give a file to write, which then takes the place of `path`; whoever reads finds the old one or the new one.
+
+    What a killed process was about to write is named after it, NAME.*.PID.partial.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made.
+    durable : bool
+        Whether it is to survive a power cut, which takes longer than writing most results.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, as on a full disk; then the old one is still there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not the tempfile module, whose files only their owner can read: folders of results are shared.
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.{os.getpid()}.partial")
+    try:
+        yield partial
+        if durable:
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made.
+    text : str
+        In UTF-8.
+    """
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def clear(folder: Path) -> None:
+    """Delete what killed processes of this machine left half written.
+
+    Parameters
+    ----------
+    folder : Path
+        Not those in it.
+    """
+    if os.name != "posix":  # elsewhere one cannot ask for a process without ending it
+        return
+    for partial in folder.glob("*.partial"):
+        try:
+            os.kill(int(partial.suffixes[-2][1:]), 0)
+        except ProcessLookupError:
+            partial.unlink(missing_ok=True)
+        except (ValueError, IndexError, PermissionError):
+            continue  # not one of these files, or the process of somebody else
