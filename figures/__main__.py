@@ -16,7 +16,7 @@ from linreg_mirror.runtime.store import Store, results_directory
 PICTURES: dict[str, ModuleType] = {
     name: import_module(f"figures.{name}")
     for name in (
-        *("potentials", "diagonal_network", "depth", "saddles", "step_size", "recovery", "momentum"),
+        *("flow_and_limit", "potentials", "diagonal_network", "depth", "saddles", "step_size", "recovery", "momentum"),
         *("sketch_error", "data_independence", "after_training", "temperature", "snip_residuals", "layer_densities"),
         *("sparse_training", "sparsity_curves", "gate_costs", "gate_probabilities"),
     )
@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except (OSError, RuntimeError) as error:
-        print(f"error: {error}: what was computed is stored, and the same command goes on from there", file=sys.stderr)
+        print(f"error: {error}: what was computed is stored, and the same command resumes there", file=sys.stderr)
         return 2
     return 0
 
