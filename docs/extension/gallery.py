@@ -37,8 +37,6 @@ def pages(folder: Path) -> dict[str, str]:
         )
         index.append((name, question))
     found["figures/index.rst"] = _index(index)
-    first = command.PICTURES["potentials"]
-    found["parts/potentials.rst"] = f"{escape(first.caption(stored.read(first)))}\n"
     return found
 
 
