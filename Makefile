@@ -90,7 +90,7 @@ $(VENV)/.installed-mutation: setup.cfg pyproject.toml $(CONSTRAINTS) | $(BIN)/pi
 	$(INSTALL) --editable '.[mutation]'
 	@touch $@ $(VENV)/.installed-core $(VENV)/.installed-test
 
-# pip comes last into a new environment, so one that was interrupted on the way is made anew.
+# pip comes last into a new environment, so that an unfinished environment is made again.
 $(BIN)/pip:
 	@command -v $(PYTHON) >/dev/null || { \
 	    echo 'error: no $(PYTHON) here: install Python 3.11 or newer, or name yours: make PYTHON=python3.12' >&2; exit 1; }

@@ -25,7 +25,7 @@ _ACCURACY = 1e-11
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """A problem, a network, a schedule and, once asked for, what was computed from them.
+    """A problem, a network, a schedule and, computed on demand, what follows from them.
 
     Attributes
     ----------
