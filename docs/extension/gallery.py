@@ -54,6 +54,6 @@ def _index(pictures: list[tuple[str, str]]) -> str:
     return (
         heading("Figures")
         + "\nEach figure has a file in ``figures/``: ``compute`` gives a table, ``draw`` a picture of that table.\n"
-        "They are drawn here from tables that come with the repository; :doc:`/howto/reproduce_figure` says how to\n"
-        f"compute them.\n\n.. container:: gallery\n\n{shown}\n.. toctree::\n   :hidden:\n\n{listed}\n"
+        "They are drawn here from tables that come with the repository. :doc:`Another page </howto/reproduce_figure>`\n"
+        f"says how to compute them.\n\n.. container:: gallery\n\n{shown}\n.. toctree::\n   :hidden:\n\n{listed}\n"
     )
