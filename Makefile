@@ -1,4 +1,4 @@
-# Each target makes the environment it needs in $(VENV), and again when what it is made from has changed.
+# Each target makes the environment that it needs in $(VENV), and renews it when its requirements have changed.
 
 PYTHON ?= python3
 VENV ?= .venv

@@ -250,7 +250,7 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
                 )
 
     def _forms(self, X: Any, weights: Array | None) -> list[Callable[..., tuple[Any, Array, Array, float]]]:
-        """Return how to write the data without an intercept, and how else if what is found so is no answer."""
+        """Return ways to write the data without an intercept: the first, and others to try if its answer is none."""
         if not self.fit_intercept:
             return [_weighted]
         n, d = X.shape
@@ -325,7 +325,7 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
 
 
 def _advice(solved: Any) -> str:
-    """Return what the remedy of a status is called here."""
+    """Return the advice of a status in the estimator's terms."""
     if solved.status is Status.horizon_reached:
         return 'MirrorRegressor has max_iter=, tol= and solver="limit" for these.'
     if solved.status is Status.diverged:
