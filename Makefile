@@ -1,4 +1,4 @@
-# Each target makes the environment it needs in $(VENV), and again when what it is made from has changed.
+# Each target makes the environment that it needs in $(VENV), and renews it when its requirements have changed.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -90,7 +90,7 @@ $(VENV)/.installed-mutation: setup.cfg pyproject.toml $(CONSTRAINTS) | $(BIN)/pi
 	$(INSTALL) --editable '.[mutation]'
 	@touch $@ $(VENV)/.installed-core $(VENV)/.installed-test
 
-# pip comes last into a new environment, so one that was interrupted on the way is made anew.
+# pip comes last into a new environment, so that an unfinished environment is made again.
 $(BIN)/pip:
 	@command -v $(PYTHON) >/dev/null || { \
 	    echo 'error: no $(PYTHON) here: install Python 3.11 or newer, or name yours: make PYTHON=python3.12' >&2; exit 1; }

@@ -1,6 +1,6 @@
 """How long does it take to choose a mask for as many weights as ResNet-50 has, and how much memory?
 
-Ours are the selections of `sketching`; beside them the usual ways: sort everything, or ask torch or NumPy for a sample.
+Ours are the selections of `sketching`, beside the common ways: sort everything, or ask torch or NumPy for a sample.
 Then SynFlow's 100 rounds on ResNet-20, beside a plain loop with autograd and a full sort in each round.
 """
 

@@ -16,7 +16,7 @@ from linreg_mirror.runtime.store import Store, results_directory
 PICTURES: dict[str, ModuleType] = {
     name: import_module(f"figures.{name}")
     for name in (
-        *("potentials", "diagonal_network", "depth", "saddles", "step_size", "recovery", "momentum"),
+        *("flow_and_limit", "potentials", "diagonal_network", "depth", "saddles", "step_size", "recovery", "momentum"),
         *("sketch_error", "data_independence", "after_training", "temperature", "snip_residuals", "layer_densities"),
         *("sparse_training", "sparsity_curves", "gate_costs", "gate_probabilities"),
     )
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
         description="Draw pictures of the theory as PDF and PNG, from tables that are computed once and stored.",
     )
     parser.add_argument("name", choices=[*PICTURES, "all"], help="which picture")
-    parser.add_argument("--quick", action="store_true", help="tiny tables: shows that it works, and nothing else")
+    parser.add_argument("--quick", action="store_true", help="tiny tables: only to see that it works")
     parser.add_argument("--stored", action="store_true", help="draw the tables of figures/results; compute nothing")
     parser.add_argument("--store", action="store_true", help="put the tables into figures/results too")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: figures in the folder of results")
@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except (OSError, RuntimeError) as error:
-        print(f"error: {error}: what was computed is stored, and the same command goes on from there", file=sys.stderr)
+        print(f"error: {error}: finished results are stored; run the same command again to resume", file=sys.stderr)
         return 2
     return 0
 

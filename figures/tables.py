@@ -1,4 +1,4 @@
-"""Tables that are computed once, stored cell by cell, and carried on with after an interruption."""
+"""Tables that are computed once and stored cell by cell, so that an interrupted computation resumes."""
 
 import ast
 import hashlib

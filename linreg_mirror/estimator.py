@@ -1,4 +1,4 @@
-"""The scikit-learn face: linear regression by a mirror flow, with `fit`, `predict` and `score`."""
+"""Linear regression by a mirror flow as a scikit-learn estimator, with `fit`, `predict` and `score`."""
 
 import warnings
 from collections.abc import Callable
@@ -45,7 +45,7 @@ _SOLVERS = {
 
 
 class MirrorRegressor(RegressorMixin, BaseEstimator):
-    """Least squares by gradient descent on x = m*w, or by the limit that its flow has.
+    """Least squares by gradient descent on x = m*w, or by the limit of its flow.
 
     Of all coefficients that fit the data best, the one that the mirror flow from x = 0 ends at: of least L2 norm for a
     large `scale`, of least L1 norm for a small one. Where samples contradict each other, as more samples than features
@@ -195,8 +195,8 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
         weights = None if sample_weight is None else sk._check_sample_weight(sample_weight, X, dtype=np.float64)
         if weights is not None and not (weights.min() >= 0 and weights.any()):
             raise ValueError(
-                f"sample_weight must be >= 0 and not all zero, got {weights.min():g} to {weights.max():g}: leave out "
-                "the samples that are not to count"
+                f"sample_weight must be >= 0 and not all zero, got {weights.min():g} to {weights.max():g}: drop the "
+                "samples that do not count"
             )
         form, *others = self._forms(X, weights)
         solved = self._solve_as(form, X, y, weights)
@@ -234,7 +234,7 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
         if self.solver not in _SOLVERS:
             raise ValueError(f"solver must be {', '.join(map(repr, _SOLVERS))}, got {self.solver!r}")
         if self.scale is not None and self.log_scale is not None:
-            raise ValueError("scale and log_scale say the same: give one of them")
+            raise ValueError("scale and log_scale both set the scale: give one of them")
         if not isinstance(self.fit_intercept, bool | np.bool_):
             raise TypeError(f"fit_intercept must be True or False, got {self.fit_intercept!r}")
         if self.max_iter is not None:
@@ -250,7 +250,7 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
                 )
 
     def _forms(self, X: Any, weights: Array | None) -> list[Callable[..., tuple[Any, Array, Array, float]]]:
-        """Return how to write the data without an intercept, and how else if what is found so is no answer."""
+        """Return ways to write the data without an intercept: the first, and others to try if its answer is none."""
         if not self.fit_intercept:
             return [_weighted]
         n, d = X.shape
@@ -325,7 +325,7 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
 
 
 def _advice(solved: Any) -> str:
-    """Return what the remedy of a status is called here."""
+    """Return the advice of a status in the estimator's terms."""
     if solved.status is Status.horizon_reached:
         return 'MirrorRegressor has max_iter=, tol= and solver="limit" for these.'
     if solved.status is Status.diverged:

@@ -64,7 +64,7 @@ def examples(name: str, batch: Any, like: torch.Tensor) -> torch.Tensor:
         If it holds no example.
     """
     if not isinstance(batch, torch.Tensor):
-        raise TypeError(f"{name} must be a torch.Tensor, got {type(batch).__name__}: torch.as_tensor({name}) is one")
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(batch).__name__}: write torch.as_tensor({name})")
     if batch.ndim == 0 or len(batch) == 0:
         raise ValueError(f"{name} must hold one example or more on its first axis, got shape {tuple(batch.shape)}")
     floats = batch.is_floating_point() and like.is_floating_point()
@@ -145,7 +145,7 @@ class Functional:
         if not isinstance(outputs, torch.Tensor):
             raise TypeError(
                 f"{type(self.model).__name__} must return a torch.Tensor, got {type(outputs).__name__}: wrap it in a "
-                "module that returns the one that counts"
+                "module that returns that tensor"
             )
         return outputs
 

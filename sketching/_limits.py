@@ -9,7 +9,7 @@ Flat = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
 _ALL_ZERO = (
-    "all scores are zero, so that nothing tells the entries apart: look why, or ask for chance by scores that are all 1"
+    "all scores are zero, so that nothing ranks the entries: find out why, or write scores of 1 for a random choice"
 )
 
 

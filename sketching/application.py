@@ -44,7 +44,7 @@ class Mask(Removable):
         saved = state_dict.get(f"{prefix}mask")
         if self.mask.dtype == torch.bool and saved is not None and saved.dtype != torch.bool:
             raise ValueError(
-                f"{prefix}mask: saved are factors, this model has a 0/1 mask: before loading, apply masks of floats, "
+                f"{prefix}mask: the state holds factors, this model a 0/1 mask: before loading, apply masks of floats, "
                 "such as {name: mask.float() for name, mask in masks.items()}"
             )
         super()._load_from_state_dict(state_dict, prefix, *rest, **named)

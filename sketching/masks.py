@@ -74,7 +74,7 @@ def select_masks(
     _check_function("select", select, "sketching.top_k")
     _check_function("allocate", allocate, "sketching.erk")
     if not scores:
-        raise ValueError("no scores: what is to be masked?")
+        raise ValueError("scores are empty: give an array for each weight, such as network_scores.magnitude(model)")
     check_share("keep", keep)
     scores = {name: real(f"scores of {name}", array) for name, array in scores.items()}
     shapes = {name: tuple(array.shape) for name, array in scores.items()}
@@ -125,7 +125,7 @@ def iterative_masks(
 ) -> Masks:
     """Prune in rounds, with new scores in each: what is left after round r of R is the share keep^(r/R).
 
-    With SynFlow and 100 rounds this is Tanaka et al. (arXiv 2006.05467), whose scores must be taken anew as layers
+    With SynFlow and 100 rounds this is Tanaka et al. (arXiv 2006.05467), whose scores must be computed again as layers
     thin out.
 
     Parameters

@@ -102,7 +102,7 @@ def bennett(X: Any, w: Any, scores: Any, k: int, t: Any) -> Any:
     drawn = factors > 0
     if bool(xp.any((X * w)[:, ~drawn] != 0)):
         raise ValueError(
-            "an entry with X_i w_i != 0 has score 0 and is never drawn: give all of them a share of chance"
+            "an entry with X_i w_i != 0 has score 0 and is never drawn: add a small constant to all scores"
         )
     steps = column_norms(xp, (X * (w * factors) - (X @ w)[:, None] / k)[:, drawn])
     longest = float(in_range(xp.max(steps)))

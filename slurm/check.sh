@@ -1,6 +1,6 @@
 #!/bin/bash
-# Checks the ledger in shards, one job of an array each, and then once more as a whole, which finds all of them stored
-# and writes the report. On a login node:
+# Checks the ledger in shards, one job of an array each; a last job reads all results and writes the report. On a login
+# node:
 #
 #     bash slurm/check.sh 16 mirror --instances 10000
 #

@@ -4,7 +4,7 @@
 #     sbatch --nodes 2 --gpus-per-node 4 slurm/train.sh pilot-imagenet --data-dir DATA --device cuda
 #
 # What follows the script goes to `linreg-mirror train`. Run it where linreg-mirror and torch are installed, in a folder
-# that all nodes see. Submitted again, it goes on from the last epoch.
+# that all nodes see. Submitted again, it resumes after the last epoch.
 #
 #SBATCH --job-name=linreg-mirror-train
 #SBATCH --ntasks-per-node=1

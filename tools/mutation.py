@@ -1,9 +1,9 @@
 """Changes operators, constants and arguments one by one and counts what the tests notice: `python -m tools.mutation`.
 
 mutmut makes the changes and runs, for each, the tests that reach the changed function. It is configured in
-pyproject.toml and works on a copy in `build/mutation`, which is made anew when sources or tests have changed; until
-then what was interrupted goes on where it was. Why a mutant may survive is said in `mutation.toml`; what happened is
-written to `benchmarks/results/mutation.json`.
+pyproject.toml and works on a copy in `build/mutation`. An interrupted run resumes, unless sources or tests have
+changed: then the copy is made again. `mutation.toml` says why a mutant may survive; the outcome goes to
+`benchmarks/results/mutation.json`.
 """
 
 import argparse
@@ -90,7 +90,7 @@ def staged() -> dict[str, bytes]:
 
 
 def stage(retry: bool) -> None:
-    """Make the copy anew if anything has changed since, apart from tests when asked to retry what survived."""
+    """Make the copy again if anything has changed since, apart from tests when asked to retry what survived."""
     files, mark = staged(), STAGE / "signature"
     halves = [[file for file in files.items() if file[0].startswith("tests/") is tests] for tests in (False, True)]
     now = [hashlib.sha256(repr((version("mutmut"), half)).encode()).hexdigest() for half in halves]
@@ -198,7 +198,7 @@ def main() -> int:
         mutmut("run", "--max-children", str(asked.jobs), *([] if asked.all and not asked.retry else left), show=True)
     found = statuses()
     if any(found[name] == NOT_YET for name in chosen):
-        raise SystemExit("interrupted: the same command goes on where this one was")
+        raise SystemExit("interrupted: run the same command again to resume")
     settings = {"command": " ".join(["python -m tools.mutation", *sys.argv[1:]]), "mutmut": version("mutmut")}
     result = report({name: found[name] for name in chosen}, Counter(map(group, names)), settings)
     RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,16 +1,16 @@
-"""What this documentation adds to Sphinx: pages made from the ledger, claims, experiments, figures and public names."""
+"""What this documentation adds to Sphinx: pages made from README, ledger, claims, experiments, figures and names."""
 
 from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from docs.extension import claims, docstrings, errata, experiments, gallery, ledger, links, reference
+from docs.extension import claims, docstrings, errata, experiments, gallery, ledger, links, readme, reference
 
 
 def write_pages(app: Sphinx) -> None:
     """Write all generated pages into docs/generated, leaving alone those that are as they were."""
     folder = Path(app.srcdir) / "generated"
-    made = [part.pages() for part in (ledger, errata, claims, experiments, reference)]
+    made = [part.pages() for part in (readme, ledger, errata, claims, experiments, reference)]
     pages = {name: text for some in (*made, gallery.pages(folder)) for name, text in some.items()}
     wanted = {folder / name: text for name, text in pages.items()}
     for path, text in wanted.items():

@@ -21,34 +21,18 @@ def pages() -> dict[str, str]:
     return found
 
 
-def accuracies(name: str, shares: Sequence[float] | None = None) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return columns and rows of a comparison: a row a method, a column a share of the weights that is kept.
-
-    Parameters
-    ----------
-    name : str
-        Of the file in `benchmarks/results`.
-    shares : sequence of float, optional
-        Those that are shown. Default: all.
-    """
+def accuracies(name: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return columns and rows of a file in `benchmarks/results`: a row a method, a column a share that is kept."""
     from linreg_mirror.networks.training import intervals  # which needs torch
 
     rows = json.loads((_RESULTS / f"{name}.json").read_text(encoding="utf-8"))["rows"]
     found = {(one["label"], one["keep"]): one for one in intervals(rows)}
     labels, kept = (list(dict.fromkeys(key[k] for key in found)) for k in (0, 1))
-    shown = [keep for keep in kept if shares is None or keep in shares]
     clock = any(row["decay"] for row in rows)
-    columns = ("kept", *(f"{100 * keep:.3g} %" for keep in shown), *["A"] * clock)
+    columns = ("kept", *(f"{100 * keep:.3g} %" for keep in kept), *["A"] * clock)
     return columns, [
-        (label, *(_cell(found.get((label, keep))) for keep in shown), *[_clock(rows, label)] * clock)
-        for label in labels
+        (label, *(_cell(found.get((label, keep))) for keep in kept), *[_clock(rows, label)] * clock) for label in labels
     ]
-
-
-def as_markdown(name: str, shares: Sequence[float] | None = None) -> str:
-    """Return the same table in Markdown, for README."""
-    columns, rows = accuracies(name, shares)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (columns, ["---"] * len(columns), *rows))
 
 
 def _cell(found: Mapping[str, Any] | None) -> str:

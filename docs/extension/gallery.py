@@ -30,15 +30,13 @@ def pages(folder: Path) -> dict[str, str]:
             heading(title)
             + f"\n**{escape(question)}**\n\n{prose(text)}\n"
             + f".. image:: {name}.png\n   :class: figure\n   :alt: {question}\n\n{escape(caption)}\n\n"
-            + f"Drawn from ``figures/results/{name}.json``. To draw it again, or to compute it anew::\n\n"
+            + f"Drawn from ``figures/results/{name}.json``. To draw it again, or to compute its table again::\n\n"
             + f"    python -m figures {name} --stored\n    python -m figures {name}\n\n"
             + f".. literalinclude:: /../figures/{name}.py\n   :language: python\n   :caption: figures/{name}.py\n"
             + f"   :lines: {_after_docstring(picture)}-\n"
         )
         index.append((name, question))
     found["figures/index.rst"] = _index(index)
-    first = command.PICTURES["potentials"]
-    found["parts/potentials.rst"] = f"{escape(first.caption(stored.read(first)))}\n"
     return found
 
 
@@ -56,6 +54,6 @@ def _index(pictures: list[tuple[str, str]]) -> str:
     return (
         heading("Figures")
         + "\nEach figure has a file in ``figures/``: ``compute`` gives a table, ``draw`` a picture of that table.\n"
-        "They are drawn here from tables that come with the repository; :doc:`/howto/reproduce_figure` says how to\n"
-        f"compute them anew.\n\n.. container:: gallery\n\n{shown}\n.. toctree::\n   :hidden:\n\n{listed}\n"
+        "They are drawn here from tables that come with the repository. :doc:`Another page </howto/reproduce_figure>`\n"
+        f"says how to compute them.\n\n.. container:: gallery\n\n{shown}\n.. toctree::\n   :hidden:\n\n{listed}\n"
     )

@@ -34,7 +34,9 @@ def pages() -> dict[str, str]:
     groups = {name: [t for t in REGISTRY.values() if t.id.split(".")[0] == name] for name in _groups()}
     return {
         "parts/ledger.rst": _summary(stored) + "\n" + _table([t for ts in groups.values() for t in ts], stored),
-        "ledger/index.rst": _index(stored),
+        "parts/ledger_groups.rst": ".. toctree::\n   :maxdepth: 1\n\n"
+        + "".join(f"   /generated/ledger/{name}\n" for name in groups),
+        "parts/ledger_sources.rst": "".join(f"* **{key}**: {escape(text)}\n" for key, text in PAPERS.items()),
         **{f"ledger/{name}.rst": _group(name, theorems, stored) for name, theorems in groups.items()},
     }
 
@@ -72,20 +74,6 @@ def _table(theorems: Sequence[Theorem], stored: dict[str, Any]) -> str:
 def _toned(verdict: str) -> str:
     tone = verdict.split(",")[0]
     return f":{tone}:`{verdict}`" if tone in TONES else verdict
-
-
-def _index(stored: dict[str, Any]) -> str:
-    papers = "\n".join(f"* **{key}**: {escape(text)}" for key, text in PAPERS.items())
-    listed = "\n".join(f"   {name}" for name in _groups())
-    return (
-        heading("The ledger")
-        + "\n"
-        + _summary(stored)
-        + "\nEach theorem is a function from an instance to evidence, evaluated on every instance that meets its\n"
-        "hypotheses. Each has a control: a false variant, with a wrong constant or a broken hypothesis, on an\n"
-        "instance where it must be seen to fail. Where it does not, the theorem counts as untested.\n\n"
-        f".. toctree::\n   :maxdepth: 1\n\n{listed}\n\n" + heading("Sources", "-") + f"\n{papers}\n"
-    )
 
 
 def _group(name: str, theorems: Sequence[Theorem], stored: dict[str, Any]) -> str:

@@ -123,7 +123,7 @@ def _index(modules: Mapping[str, ModuleType]) -> str:
     return (
         heading("Reference")
         + "\nEvery public name, from the lists in the packages. Each is described once, where it is imported from\n"
-        "most shortly; :doc:`/generated/ledger/index` has the theorems.\n\n"
+        "most shortly; :doc:`/ledger` has the theorems.\n\n"
         + table(("module", ""), (35, 65), rows, "names")
         + f"\n.. toctree::\n   :hidden:\n\n{listed}\n"
     )

@@ -1,4 +1,4 @@
-"""A QR factorisation whose matrix gains and loses columns, so that least squares need not be solved afresh."""
+"""A QR factorisation whose matrix gains and loses columns, so that least squares need not be solved from scratch."""
 
 import numpy as np
 import scipy.linalg

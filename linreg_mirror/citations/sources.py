@@ -68,7 +68,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "l0": ("louizos2018learning",),
     "dep-l0": ("li2021dep", "louizos2018learning"),
 }
-# How cycles of training start again, by the settings of `Iterative` and by their usual names.
+# How cycles of training rewind, by the settings of `Iterative` and by their common names.
 REWINDS: Mapping[str, str] = {"initialisation": "imp", "weights": "wr", "learning-rate": "lrr"}
 CYCLES: Mapping[str, tuple[str, ...]] = {
     "imp": ("frankle2019lottery",),

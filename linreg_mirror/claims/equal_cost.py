@@ -1,4 +1,4 @@
-"""Methods that decide themselves how much they leave, compared where they leave as much."""
+"""Methods that decide themselves how many weights they keep, compared at equal cost."""
 
 import math
 from collections.abc import Mapping, Sequence

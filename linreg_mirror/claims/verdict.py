@@ -14,16 +14,16 @@ TRAINED = 0.5
 
 RULE = (
     "The gain is the difference of test accuracies in percentage points, paired by seed and averaged over the "
-    "sparsities of the claim, with its 95 % interval (Student's t over seeds). That a method is better is reproduced "
-    f"if the interval lies above 0; if it does not, and lies below {100 * GAIN:g}, it is not reproduced. That a method "
-    f"is not worse is reproduced if the interval lies above {-100 * LOSS:g}, and not reproduced if it lies below "
-    f"{-100 * LOSS:g}. All else is inconclusive: intervals that are too wide, a single seed, a run that diverged, "
-    f"a side that is right in less than {100 * TRAINED:g} % of the test where most weights are kept, and so has hardly "
-    "trained. Methods that decide themselves how much they leave are compared where they leave as much: along curves "
-    "through their runs at several strengths of the penalty, over the range that is common to all seeds of both, and "
-    "without runs that have hardly trained. Of several comparisons one that decides is enough, unless another decides "
-    "otherwise. A verdict is about the network, data and epochs of its own line: a small network neither proves nor "
-    "refutes what is claimed of a large one. Of twenty intervals one is expected to miss."
+    "sparsities of the claim, with its 95 % interval (Student's t over seeds). 'Better' is reproduced if the interval "
+    f"lies above 0; otherwise, it is not reproduced if the interval lies below {100 * GAIN:g}. 'Not worse' is "
+    f"reproduced if the interval lies above {-100 * LOSS:g}, and not reproduced if it lies below {-100 * LOSS:g}. "
+    "Everything else is inconclusive: intervals that are too wide, a single seed, a run that diverged, a method that "
+    f"has hardly trained (test accuracy below {100 * TRAINED:g} % where most weights are kept). Some methods decide "
+    "themselves how many weights they keep. These are compared at equal cost: along curves through their runs at "
+    "several penalties, over the range that all seeds of both share, without runs that have hardly trained. If a claim "
+    "has several comparisons, one that decides it is enough, unless another decides the opposite. A verdict is about "
+    "the network, data and epochs of its own line: a small network neither proves nor refutes a claim about a large "
+    "one. One interval in twenty is expected to miss."
 )
 
 

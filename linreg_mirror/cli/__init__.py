@@ -8,7 +8,7 @@ from linreg_mirror.cli._shared import console
 __all__ = ["app", "console"]
 
 app = typer.Typer(
-    help="Verify the theory of mirror flows on linear regression.",
+    help="Verify the theory of mirror flows on linear regression, and train sparse networks.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

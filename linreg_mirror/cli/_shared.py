@@ -74,6 +74,6 @@ def workers(address: str | None) -> AbstractContextManager[None]:
 
 
 def interrupted() -> typer.Exit:
-    message = "interrupted: what was computed is stored, and the same command goes on from there"
+    message = "interrupted: finished results are stored; run the same command again to resume"
     Console(stderr=True).print(message, soft_wrap=True)
     return typer.Exit(130)

@@ -31,16 +31,16 @@ def check(
     instance: Annotated[
         list[str] | None,
         typer.Option(
-            help="family/setting/seed, with :parameter=value,... if need be, or special/name; may be repeated."
+            help="family/setting/seed, optionally with :parameter=value,..., or special/name; may be repeated."
         ),
     ] = None,
     instances: Annotated[
         int | None,
-        typer.Option(min=1, help="How many instances of the grid. Default: every family in every setting, once."),
+        typer.Option(min=1, help="Number of instances of the grid. Default: every family in every setting, once."),
     ] = None,
     seeds: Annotated[
         int | None,
-        typer.Option(min=1, help="The same, counted in whole grids: every family in every setting per seed."),
+        typer.Option(min=1, help="Number of seeds: every family in every setting, once per seed."),
     ] = None,
     jobs: Jobs = 2,
     shard: Annotated[
@@ -49,7 +49,7 @@ def check(
     cluster: Cluster = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="Directory of the report. Default: results/check, for a part of it results/check/selected."),
+        typer.Option(help="Directory of the report. Default: results/check; for a part results/check/selected."),
     ] = None,
     module: Module = None,
     allow_code: AllowModule = False,
@@ -60,17 +60,16 @@ def check(
         ),
     ] = None,
     targets: Annotated[Path | None, typer.Option(help="y as CSV, if --data is CSV.")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Compute everything anew, whatever is stored.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Compute everything again, ignoring stored results.")] = False,
 ) -> None:
     """Check theorems: table, report.html and report.json.
 
     Exit code 0 only if every verdict is the expected one and every control fails on its witness; 1 otherwise; 2 for bad
-    arguments. On named instances, or in a shard, nothing may contradict what is expected, but not everything need be
-    decided. Results of single instances are stored at once, and read again as long as the code is the same: a command
-    that was interrupted goes on where it was.
+    arguments. On named instances, or in a shard, no verdict may contradict the expected one; some may stay open.
+    Results are stored at once, and reused as long as the code is the same: to resume, give the same command again.
 
-    Shards may run on several machines. Once their results/check/instances are put together in one folder, the same
-    command without --shard computes nothing and gives the verdict.
+    Shards may run on several machines. Put their results/check/instances into one folder: the same command without
+    --shard then computes nothing and gives the verdict.
     """
     # Everything heavy is imported late, so that --help answers at once.
     from linreg_mirror import claims

@@ -16,7 +16,7 @@ def cite(
         ),
     ] = None,
 ) -> None:
-    """Print what to cite, as BibTeX: this package, and the papers that theorems, methods or runs rest on.
+    """Print BibTeX of this package, and of the papers that theorems, methods or runs rest on.
 
     Comments before an entry say what it is cited for.
     """

@@ -11,12 +11,12 @@ from linreg_mirror.cli._shared import Refused, console
 def list_claims(
     results: Annotated[
         Path | None,
-        typer.Option(help="Folder of comparisons, such as results/compare. Default: those that come with the package."),
+        typer.Option(help="Folder of comparisons, such as results/compare. Default: those of the package."),
     ] = None,
 ) -> None:
     """List what papers claim of experiments: where it was measured here, gain, verdict.
 
-    With --results, by comparisons of your own, in files as `linreg-mirror compare` writes them.
+    --results judges claims by comparisons of your own, as `linreg-mirror compare` writes them.
     """
     from linreg_mirror import claims
 

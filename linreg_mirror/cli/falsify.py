@@ -21,16 +21,16 @@ from linreg_mirror.cli._shared import (
 
 
 def falsify(
-    theorems: Annotated[list[str], typer.Argument(help="Ids or beginnings of ids; all for the whole ledger.")],
+    theorems: Annotated[list[str], typer.Argument(help="Ids or beginnings of ids; 'all' for the whole ledger.")],
     seconds: Annotated[
         float | None,
         typer.Option(min=0.001, help="Budget for each theorem. Default: 20, if --evaluations is not given."),
     ] = None,
     evaluations: Annotated[
         int | None,
-        typer.Option(min=1, help="Budget in instances; with this one alone the same seed finds the same everywhere."),
+        typer.Option(min=1, help="Budget in instances. With this one alone, a seed finds the same on every machine."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the search.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the search.")] = 0,
     jobs: Jobs = 2,
     cluster: Cluster = None,
     module: Module = None,

@@ -19,30 +19,30 @@ def masks(
     score: Annotated[
         str, typer.Option(help="magnitude, random, snip, grasp, synflow, jacobian-norm or rms-snip.")
     ] = "snip",
-    keep: Annotated[float, typer.Option(help="Share of the weights that is kept, from 0 to 1.")] = 0.05,
+    keep: Annotated[float, typer.Option(help="Share of the weights to keep, from 0 to 1.")] = 0.05,
     select: Annotated[str, typer.Option(help="top-k, gumbel, systematic, bernoulli or with-replacement.")] = "top-k",
     allocate: Annotated[str, typer.Option(help="global, uniform, erdos-renyi or erk.")] = "global",
     rescale: Annotated[bool, typer.Option("--rescale", help="Save factors with expectation 1, not masks.")] = False,
     rounds: Annotated[
         int | None,
-        typer.Option(min=1, help="How often scores are taken. Default: 1; for synflow 100, unless with-replacement."),
+        typer.Option(min=1, help="Rounds, each with new scores. Default: 1; for synflow 100, unless with-replacement."),
     ] = None,
     signed: Annotated[
         str, typer.Option(help="How scores of grasp become probabilities: positive or absolute.")
     ] = "positive",
     softmax_temperature: Annotated[
-        float | None, typer.Option(help="Divides outputs before the cross-entropy. Default: 1; 200 for grasp.")
+        float | None, typer.Option(help="Divides outputs in the cross-entropy. Default: 1; 200 for grasp.")
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="npz with X and y. Default: none; normal inputs, and normal residuals.")
+        Path | None, typer.Option(help="npz with X and y. Default: no data, but normal inputs and residuals.")
     ] = None,
-    examples: Annotated[int, typer.Option(min=1, help="How many examples scores see.")] = _EXAMPLES,
+    examples: Annotated[int, typer.Option(min=1, help="Number of examples that scores see.")] = _EXAMPLES,
     option: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of the model, such as classes=100.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of the model, such as classes=100.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, data, scores and selection.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, data, scores and selection.")] = 0,
     output: Annotated[
-        Path | None, typer.Option(help="Where masks go. Default: results/masks/, named after the settings.")
+        Path | None, typer.Option(help="File of the masks. Default: in results/masks/, named after the settings.")
     ] = None,
 ) -> None:
     """Prune a network at initialisation: print what its mask leaves, and save the mask as safetensors.

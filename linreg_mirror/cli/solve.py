@@ -13,12 +13,10 @@ from linreg_mirror.cli._shared import Refused, console
 
 def solve(
     data: Annotated[Path, typer.Argument(help="npz with X and y, or X as CSV.")],
-    targets: Annotated[Path | None, typer.Argument(help="y as CSV, if X is one.")] = None,
+    targets: Annotated[Path | None, typer.Argument(help="y as CSV, if X is CSV.")] = None,
     scale: Annotated[float | None, typer.Option(help="Scale b of the mirror limit. Default: 1e-6.")] = None,
-    log_scale: Annotated[float | None, typer.Option(help="log b, for scales that no float64 holds.")] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Where to save solutions and certificates: .npz or .json.")
-    ] = None,
+    log_scale: Annotated[float | None, typer.Option(help="log b, for scales too small for float64.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File for solutions and certificates: .npz or .json.")] = None,
 ) -> None:
     """Solve Xx = y: mirror limit at a scale, minimum-L1, minimum-L2, each with its certificate."""
     from linreg_mirror import problems
@@ -29,7 +27,7 @@ def solve(
     if output is not None and output.suffix not in (".npz", ".json"):
         raise Refused(f"--output must end in .npz or .json, got {output}")
     if scale is not None and log_scale is not None:
-        raise Refused("--scale and --log-scale say the same: give one of them")
+        raise Refused("--scale and --log-scale both set the scale: give one of them")
     if log_scale is None:
         scale = 1e-6 if scale is None else scale
         if not scale > 0:

@@ -14,7 +14,7 @@ def list_theorems(
     theorems: Annotated[
         list[str] | None, typer.Argument(help="Ids or beginnings of ids; default: the whole ledger.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, a list with an object for each.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a list with one object per theorem.")] = False,
 ) -> None:
     """List the ledger: ids, statements, sources, controls."""
     from linreg_mirror.verification import select

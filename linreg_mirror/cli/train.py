@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _Recipe = Annotated[str, typer.Argument(help="A recipe of the package, such as pilot-digits, or a TOML file.")]
 _Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Another setting, such as epochs=20 or method.alpha=1e-3."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as epochs=20 or method.alpha=1e-3."),
 ]
-_Data = Annotated[Path | None, typer.Option("--data-dir", help="Where datasets are that come with no package.")]
+_Data = Annotated[Path | None, typer.Option("--data-dir", help="Directory of data sets that come with no package.")]
 _AllowCode = Annotated[
     bool,
     typer.Option("--allow-code", help="Run the code that the TOML file names as module:factory. Look at it first."),
@@ -36,17 +36,17 @@ def train(
     keep: Annotated[
         list[float] | None,
         typer.Option(
-            help="Share of weights to which the end is pruned; may be repeated. Default: of cycles their own."
+            help="Share of weights to keep at the end; may be repeated. Default: 1 to 0.005; for cycles, theirs."
         ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder of the run. Default: results/runs/, named after the settings.")
     ] = None,
 ) -> None:
-    """Train a network, and prune it in the end.
+    """Train a network, then prune it.
 
-    A run that was interrupted goes on from its last epoch; one that is finished is only shown. Exit code 1 if training
-    diverges, 2 for bad arguments.
+    An interrupted run resumes after its last epoch; a finished run is only shown. Exit code 1 if training diverges, 2
+    for bad arguments.
     """
     try:
         from linreg_mirror.networks import recipes
@@ -55,7 +55,7 @@ def train(
         settings = recipes.read(recipe, changes or (), allow_code=allow_code)
         for share in keep or ():
             recipes.check_keep(share)
-        # Of several processes torchrun has started, the first one speaks.
+        # Of the processes of torchrun, the first one speaks.
         silent = os.environ.get("RANK", "0") != "0"
         with Progress(*COLUMNS, console=console, transient=True, disable=silent) as bar:
             cycles = settings.iterative.cycles if settings.iterative else 1
@@ -119,7 +119,7 @@ def compare(
 ) -> None:
     """Train by several methods and seeds, prune each run to every sparsity, and draw accuracy against sparsity.
 
-    The recipe has a table `compare`. What is finished is not trained again.
+    The recipe needs a table `compare`. Finished runs are not trained again.
     """
     try:
         from linreg_mirror.networks import recipes

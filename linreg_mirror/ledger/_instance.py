@@ -25,7 +25,7 @@ _ACCURACY = 1e-11
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """A problem, a network, a schedule and, once asked for, what was computed from them.
+    """A problem, a network, a schedule and, computed on demand, what follows from them.
 
     Attributes
     ----------
@@ -239,7 +239,7 @@ def instance(name: str) -> Instance:
 
 
 def _what_is_wrong(parts: Sequence[str], colon: str) -> str:
-    """Return what to write in place of the first part of a name that stands for nothing."""
+    """Return a suggestion for a name whose first part is unknown."""
     if parts[0] == "special":
         known = f"write special/ and one of {', '.join(SPECIAL)}"
         return f"special ones have no parameters; {known}" if colon and parts[-1] in SPECIAL else known

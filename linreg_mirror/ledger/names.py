@@ -150,7 +150,7 @@ class Name:
     seed : int
         Of the data and the start.
     parameters : mapping of str to float
-        What is unlike the usual; see `defaults`. What is as usual is dropped, so that it does not make a new name.
+        What differs from `defaults`. Values that do not are dropped, so that they do not make a new name.
 
     Raises
     ------
@@ -204,7 +204,7 @@ class Name:
 
 
 def defaults(family: str, setting: str) -> dict[str, float]:
-    """Return the parameters of instances and their usual values, in the order in which names have them.
+    """Return the parameters of instances and their defaults, in the order in which names have them.
 
     Those of the family: sizes (n, d, nonzeros; rows, features, degree), noise and what makes it hard (rho, coherence,
     copies, condition). `targets`: what y is multiplied by. Those of the setting: `log_b`, the logarithm of the scale;

@@ -20,8 +20,8 @@ def broadcast_start(x0: Any, log_scale: Array, d: int | None, instead: str) -> t
     shape = next(iter(shapes), ())
     if len(shapes) != 1 or len(shape) != 1 or shape == (0,):
         raise ValueError(
-            f"one number of entries is needed, got x0 of shape {x0.shape}, scale of shape {log_scale.shape} and "
-            f"d={d}: write {instead}"
+            f"x0, scale and d must agree on the number of entries, got x0 of shape {x0.shape}, scale of shape "
+            f"{log_scale.shape} and d={d}: write {instead}"
         )
     return np.broadcast_to(x0, shape).copy(), np.broadcast_to(log_scale, shape).copy()
 

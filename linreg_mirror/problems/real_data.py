@@ -1,4 +1,4 @@
-"""Problems made of the data sets that scikit-learn has on board."""
+"""Problems made of data sets that come with scikit-learn."""
 
 import math
 from itertools import count

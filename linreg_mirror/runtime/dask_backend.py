@@ -57,7 +57,7 @@ class Backend(DaskDistributedBackend):
             return super().retrieve_result_callback(out)
         except CancelledError as error:
             raise ConnectionError(
-                "the scheduler is gone: what has arrived is stored; start another one and the command anew"
+                "the scheduler is gone: finished results are stored; restart it, and the command resumes"
             ) from error
 
 

@@ -45,7 +45,7 @@ _OPTIONAL = {
 
 @dataclass(frozen=True)
 class Part:
-    """One thing that was looked at.
+    """One part that was examined.
 
     Attributes
     ----------

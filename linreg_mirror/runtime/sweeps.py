@@ -82,8 +82,8 @@ def sweep(
 ) -> Iterator[tuple[str, list[Record | Failure | None]]]:
     """Yield every group of results as it is complete, computing only what is not stored.
 
-    Whoever leaves early waits for what is under way, which is stored too; an exception such as KeyboardInterrupt ends
-    everything at once, and loses only what is under way.
+    A caller that leaves early waits for the groups that have begun, which are stored too. An exception such as
+    KeyboardInterrupt ends everything at once, and loses only these.
 
     Parameters
     ----------
@@ -170,8 +170,8 @@ def _compute(
 ) -> tuple[str, Sequence[Record | Failure]]:
     if code_fingerprint() != code:
         raise RuntimeError(
-            "a worker runs other code of this package than the process that asks it: install the same version on all, "
-            "and start the command anew if files were changed meanwhile"
+            "a worker runs another version of this package than this process: install the same one everywhere, "
+            "and run the command again if files have changed since it began"
         )
     with _ONE_AT_A_TIME:
         try:
@@ -185,10 +185,10 @@ def cluster(address: str, timeout: float = 10.0) -> Iterator[None]:
     """Let sweeps inside the block run on the workers of a Dask scheduler.
 
     Workers need this package, not the file system of this process: results come back, and are stored here. A worker
-    computes one group at a time, so start one for each core: `dask worker ADDRESS --nworkers 8 --nthreads 1`. What a
-    worker had under way when it died another one does; a group whose workers die whenever it is tried (Dask's setting
-    `distributed.scheduler.allowed-failures`) is a Failure. Workers may come and go, but a sweep gives out twice as much
-    at once as there were threads when it began: have most of them there by then.
+    computes one group at a time, so start one for each core: `dask worker ADDRESS --nworkers 8 --nthreads 1`. When a
+    worker dies, another one takes over its group; a group whose workers die at every attempt (Dask's setting
+    `distributed.scheduler.allowed-failures`) is a Failure. Workers may come and go. A sweep hands out twice as many
+    groups at once as there were threads when it began, so start most workers before it.
 
     Parameters
     ----------
@@ -227,5 +227,5 @@ def cluster(address: str, timeout: float = 10.0) -> Iterator[None]:
 
 def _given_up(error: Exception, compute: Any, name: str, parts: list[Settings], code: str) -> tuple[str, list[Failure]]:
     """Return what takes the place of _compute's answer to the same arguments."""
-    failure = Failure(f"{type(error).__name__}: its worker died whenever this was tried; perhaps memory was short")
+    failure = Failure(f"{type(error).__name__}: its worker died at every attempt; it may have run out of memory")
     return name, [failure] * len(parts)

@@ -10,11 +10,11 @@ from linreg_mirror._types import Array
 class Status(Enum):
     """How a solver ended; the value says what that means and what to do about it."""
 
-    converged = "stationary to the tolerance asked for, and no penalty is left to come"
-    until_reached = "went as far as asked for (until=, or all steps= with tolerance=0); stationarity was not required"
+    converged = "stationary to the requested tolerance, and no penalty remains"
+    until_reached = "reached until= (or took all steps= with tolerance=0); stationarity was not required"
     horizon_reached = (
         "the budget was spent before stationarity: this is a point on the way, not a limit; raise max_steps= "
-        "(steps= of descent), loosen tolerance=, or ask limit() for the end point itself"
+        "(steps= of descent), loosen tolerance=, or call limit() for the end point itself"
     )
     diverged = (
         "the steps were too long, and residuals grew a million times or beyond float64: choose a step_size below "

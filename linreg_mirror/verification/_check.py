@@ -141,7 +141,7 @@ def check(
     store : Store, optional
         Where results of single instances are kept and, if the code is the same, read from.
     fresh : bool
-        Compute everything anew, whatever is stored.
+        Compute everything again, ignoring stored results.
     shard : Shard, optional
         Evaluate only on this share of the instances, and read what is stored of the others.
     progress : callable, optional

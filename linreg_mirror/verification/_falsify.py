@@ -103,7 +103,7 @@ def falsify(
     theorem : str
         Its id.
     seconds : float, optional
-        Budget in wall time; what is under way is finished. What is found then depends on how fast the machine is.
+        Budget in wall time; evaluations that have begun are finished. The result depends on the speed of the machine.
     evaluations : int, optional
         Budget in instances tried. With this one alone (`seconds=None`) the same seed finds the same, whatever the
         number of processes.

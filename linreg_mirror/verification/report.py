@@ -147,8 +147,8 @@ def legend(report: Mapping[str, Any]) -> str:
     used = [key for key in PAPERS if any(entry["source"].startswith(f"{key},") for entry in report["theorems"])]
     papers = "\n".join(f"  {key:7}{PAPERS[key]}" for key in used)
     return (
-        "margin: >= 0 holds, on the instance that comes closest to failing. control: a false variant of the theorem, "
-        f"which must fail on its witness.\n{papers}"
+        "margin: of the instance closest to failing; the theorem holds if it is >= 0. control: a false variant of the "
+        f"theorem, which must fail on its witness.\n{papers}"
     )
 
 

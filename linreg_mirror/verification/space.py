@@ -73,7 +73,7 @@ def _usual() -> tuple[Instance, ...]:
 
 
 def applicable(theorem: Theorem) -> list[tuple[str, str]]:
-    """Return the families and settings that meet the hypotheses with usual parameters; if none does, all of them."""
+    """Return the families and settings that meet the hypotheses with default parameters; if none does, all of them."""
     names = [it.name for it in _usual() if theorem.may_apply_to(it)] or [it.name for it in _usual()]
     return [(family, setting) for family, setting, _ in (name.split("/") for name in names)]
 
@@ -108,7 +108,7 @@ class Search:
         family, setting = self._kind()
         values = {}
         for key in _searched(family, setting):
-            # Half of the parameters stay as usual; of the others a third is at an end, where things break.
+            # Half of the parameters keep their defaults; of the others a third is at an end, where things break.
             vary, end, share = self.rng.random(3)
             if vary < 0.5:
                 values[key] = SPACE[key].at(round(share) if end < 1 / 3 else share)

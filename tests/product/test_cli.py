@@ -266,14 +266,14 @@ def test_a_cluster_without_dask_is_refused(command, monkeypatch):
 
 
 @pytest.mark.parametrize("command", ["check", "falsify"])
-def test_an_interrupted_command_says_that_it_goes_on(command, monkeypatch):
+def test_an_interrupted_command_says_how_to_resume(command, monkeypatch):
     def interrupt(it, **constants):
         raise KeyboardInterrupt
 
     monkeypatch.setitem(REGISTRY, "mirror.metric", replace(REGISTRY["mirror.metric"], observe=interrupt))
     result = run(command, "mirror.metric", "--jobs", 1)
     assert result.exit_code == 130
-    assert "the same command goes on" in result.output
+    assert "run the same command again to resume" in result.output
 
 
 # solve

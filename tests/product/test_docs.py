@@ -17,15 +17,17 @@ import typer.main
 from typer.testing import CliRunner
 
 import docs.ledger
+import linreg_mirror
+import sketching
 from docs.extension import docstrings, errata, experiments, reference, rst
 from docs.extension import ledger as ledger_pages
 from figures import __main__ as figures_command
 from figures import stored
 from linreg_mirror.cli import app
-from linreg_mirror.ledger import Verdict
+from linreg_mirror.ledger import Verdict, instance
 from linreg_mirror.runtime.store import key
 from linreg_mirror.theorems import REGISTRY
-from linreg_mirror.verification import check
+from linreg_mirror.verification import check, select
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCS = CHECKOUT / "docs"
@@ -103,7 +105,7 @@ def assert_printed(expected, printed):
 @pytest.mark.parametrize("path", [CHECKOUT / "README.md", *WRITTEN], ids=lambda path: path.stem)
 def test_commands_that_are_not_run_have_options_that_exist(path):
     text = path.read_text(encoding="utf-8")
-    for line in re.findall(r"^ {3,4}(?:\$ )?(?:PYTHONPATH=\. )?(linreg-mirror .*)$", text, re.MULTILINE):
+    for line in re.findall(r"^(?: {3,4})?(?:\$ )?(?:PYTHONPATH=\. )?(linreg-mirror .*)$", text, re.MULTILINE):
         words = shlex.split(re.sub(r"\$SLURM\w+", "4", line), comments=True)[1:]
         with COMMAND.make_context("linreg-mirror", [*words[:1], "--help"], resilient_parsing=True) as context:
             name, command, rest = COMMAND.resolve_command(context, words)
@@ -111,12 +113,6 @@ def test_commands_that_are_not_run_have_options_that_exist(path):
                 command.make_context(name, list(rest), parent=context)
             except click.UsageError as error:
                 raise AssertionError(f"{line}: {error.message}") from None
-
-
-def test_the_table_of_the_readme_is_that_of_the_stored_comparison():
-    pytest.importorskip("torch")
-    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    assert experiments.as_markdown("fashion_lenet", (0.1, 0.02, 0.005)) in readme
 
 
 def test_accuracies_have_the_interval_of_students_t(tmp_path, monkeypatch):
@@ -130,12 +126,55 @@ def test_accuracies_have_the_interval_of_students_t(tmp_path, monkeypatch):
     (tmp_path / "made_up.json").write_text(json.dumps({"rows": rows}), encoding="utf-8")
     # The quantile of Student's t with one degree of freedom is tan(0.475 pi); nobody has trained B.
     half = 100 * 0.01 * math.tan(0.475 * math.pi)
-    assert experiments.as_markdown("made_up", (1.0, 0.1)).splitlines() == [
-        "| kept | 100 % | 10 % | A |",
-        "| --- | --- | --- | --- |",
-        f"| A | 91.0 ± {half:.1f} | 50.0 | 0.33 |",
-        "| B |  |  |  |",
-    ]
+    columns, rows = experiments.accuracies("made_up")
+    assert columns == ("kept", "100 %", "10 %", "A")
+    assert rows == [("A", f"91.0 ± {half:.1f}", "50.0", "0.33"), ("B", "", "", "")]
+
+
+def test_names_in_commands_are_those_of_the_ledger():
+    checked = 0
+    for path in [CHECKOUT / "README.md", *WRITTEN]:
+        text = path.read_text(encoding="utf-8")
+        for line in re.findall(r"linreg-mirror check +([a-z]\S*.*)$", text, re.MULTILINE):
+            words = shlex.split(line.rstrip("`"), comments=True)
+            if re.fullmatch(r"[a-z_.]+", words[0]):
+                assert select([words[0]]), line
+                checked += 1
+            if "--instance" in words:
+                assert instance(words[words.index("--instance") + 1]).name
+    assert checked > 5
+
+
+def test_names_of_the_package_exist():
+    """Those in literals, which no link checks: lm.NAME, schedules.NAME and sketching.NAME."""
+    found = 0
+    for path in WRITTEN:
+        text = path.read_text(encoding="utf-8")
+        for package, name in re.findall(r"``(lm|schedules|sketching)\.(\w+)", text):
+            home = {"lm": linreg_mirror, "schedules": linreg_mirror.schedules, "sketching": sketching}[package]
+            assert hasattr(home, name), (page(path), f"{package}.{name}")
+            found += 1
+    assert found > 5
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end", "homes"),
+    [
+        (
+            "getting_started",
+            "What there is",
+            "Gradient descent",
+            (linreg_mirror, linreg_mirror.schedules, linreg_mirror.Hadamard),
+        ),
+        ("networks", "For a torch module", "``diagnosis``", (sketching, sketching.network_scores)),
+    ],
+)
+def test_lists_of_names_are_right(name, start, end, homes):
+    text = (DOCS / f"{name}.rst").read_text(encoding="utf-8")
+    section = text[text.index(start) : text.index(end)]
+    names = set(re.findall(r"``\.?(\w+)(?:\(.*?\))?``", section)) - {"LinearOperator"}
+    assert len(names) > 15
+    assert all(any(hasattr(home, one) for home in homes) for one in names), names
 
 
 def test_theorems_that_are_named_exist():
@@ -305,6 +344,7 @@ def test_documentation_builds_without_warnings(tmp_path):
     left = shutil.ignore_patterns("_build", "generated", "__pycache__")
     for part in ("docs", "figures", "linreg_mirror", "sketching", "benchmarks"):
         shutil.copytree(CHECKOUT / part, source / part, ignore=left)
+    shutil.copy(CHECKOUT / "README.md", source)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "docs", str(tmp_path / "html")]
     done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False, timeout=1800)
     assert done.returncode == 0, done.stdout + done.stderr

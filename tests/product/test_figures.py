@@ -163,6 +163,21 @@ def test_jobs_must_be_a_count(capsys):
     assert "a whole number >= 1 is expected, got '0'" in capsys.readouterr().err
 
 
+def test_flows_end_at_their_limits_between_the_two_norms(table):
+    rows = table("flow_and_limit")
+    limits = {row["log10_b"]: row for row in tables.select(rows, kind="limit")}
+    problem = lm.problems.planted_sparse(n=40, d=100, nonzeros=5, rng=np.random.default_rng(0))
+    least = np.abs(lm.minimum_l1(problem, "highs").x).sum()
+    dense = np.abs(np.linalg.pinv(problem.X) @ problem.y).sum()
+    norms = [limits[exponent]["l1"] for exponent in sorted(limits)]
+    assert norms == sorted(norms)
+    np.testing.assert_allclose([norms[0], norms[-1]], [least, dense], rtol=1e-5)
+    for row in tables.select(rows, kind="flow"):
+        assert row["l1"] == pytest.approx(limits[row["log10_b"]]["l1"], rel=1e-7)
+    (path,) = tables.select(rows, kind="path")
+    np.testing.assert_allclose(np.array(path["x"])[:, -1], path["limit"], atol=0.01)
+
+
 def test_potentials_lie_between_the_squared_l2_and_the_l1_norm(table):
     shapes = tables.select(table("potentials"), panel="shape")
     previous = 0.0

@@ -121,7 +121,7 @@ def test_stored_settings_name_the_code(store):
 
 def test_a_worker_with_other_code_stops_the_sweep(monkeypatch, store):
     monkeypatch.setattr(sweeps, "code_fingerprint", iter(["ours", "theirs"]).__next__)
-    with pytest.raises(RuntimeError, match=r"other code .* install the same version"):
+    with pytest.raises(RuntimeError, match=r"another version .* install the same one"):
         list(sweep(powers, GROUPS, store=store))
     assert list(store.records()) == []
 

@@ -143,7 +143,7 @@ def test_one_round_is_no_round():
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match="no scores"):
+    with pytest.raises(ValueError, match="scores are empty"):
         select_masks({}, 0.5)
     with pytest.raises(ValueError, match=r"keep must be in \[0, 1\], got 5: to keep 5 %, write keep=0.05"):
         select_masks(SCORES, 5)

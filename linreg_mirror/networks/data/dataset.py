@@ -58,7 +58,7 @@ class Split:
         return replace(self, inputs=inputs, labels=self.labels.to(device))
 
     def augmentation(self, **options: Any) -> CropFlip | ResizedCrop:
-        """Return what usually augments such images: `ResizedCrop` if they are in files, or `CropFlip`.
+        """Return the default augmentation of such images: `ResizedCrop` if they are in files, or `CropFlip`.
 
         Parameters
         ----------

@@ -8,7 +8,7 @@ from sketching.weights import prunable
 
 
 class Gate(torch.nn.Module):
-    """Hard concrete gates: drawn anew in training, fixed in evaluation and where they are frozen.
+    """Hard concrete gates: drawn at each pass in training, fixed in evaluation and where they are frozen.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ def sites_of(model: nn.Module) -> list[Site]:
     """Find the layers whose channels can be gated, in the order of computation.
 
     These are convolutions and linear layers, with or without a batch norm after them, whose output goes on through
-    activations that are 0 at 0, dropout, pooling and flattening alone, as modules or as the usual functions: to one
+    activations that are 0 at 0, dropout, pooling and flattening alone, as modules or as functions of torch: to one
     other layer, or to several modules. So in VGG all convolutions; in residual nets the stem, and of each block all
     convolutions but the last, whose output is added to the shortcut; in an MLP all hidden layers.
 

@@ -1,4 +1,4 @@
-"""What to say of a method that ends sparse by itself, and sparser or denser than was meant."""
+"""Warnings for methods that end sparse by themselves: sparser or denser than was asked for."""
 
 import warnings
 from collections.abc import Mapping

@@ -49,7 +49,7 @@ class BaseMethod:
         return None
 
     def attach(self, model: torch.nn.Module, masks: Mapping[str, Any] | None = None) -> None:
-        """Act on the prunable weights of a model from now on; those that masks prune are 0 from now on."""
+        """Act on the prunable weights of a model from now on; weights that masks prune are set to 0."""
         if self._model is not None:
             raise RuntimeError("a model is attached already: make one method for each model")
         if isinstance(model, torch.nn.parallel.DistributedDataParallel):
@@ -72,7 +72,7 @@ class BaseMethod:
         return {}
 
     def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
-        """Return the parameters behind the weights, once they are as the method wants them."""
+        """Write the weights as the method builds them, and return the parameters behind them."""
         return list(prunable(model).values())
 
     def optimizer(
@@ -142,7 +142,7 @@ class BaseMethod:
         return masks
 
     def _final(self) -> dict[str, torch.Tensor]:
-        """Return x as it is to be once training is over."""
+        """Return the x of the finished model."""
         return self.weights()
 
     def _left(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -157,7 +157,7 @@ class BaseMethod:
         return {"alpha": self.alpha, "decay": self.decay}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         expected = list(self.state_dict())
         if sorted(state) != sorted(expected):
             raise ValueError(

@@ -126,6 +126,6 @@ class ContinuousSparsification(BaseMethod):
         return super().state_dict() | {"epoch": self.epoch}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self.epoch = state["epoch"]

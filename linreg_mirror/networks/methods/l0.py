@@ -26,7 +26,7 @@ from linreg_mirror.networks.methods.base import BaseMethod
 
 
 class L0(BaseMethod):
-    """Weights or channels times gates that are drawn anew in each step, and a penalty on the expected open ones.
+    """Weights or channels times gates that are drawn in each step, and a penalty on the expected number of open ones.
 
     Weights are trained by SGD, with weight decay, and the logits of the gates by Adam. In the end the gates for testing
     are multiplied into the weights: where they are 0, so are these.
@@ -62,7 +62,7 @@ class L0(BaseMethod):
     -----
     Louizos et al. (arXiv 1712.01312), with the first logits of Dep-L0 (arXiv 2107.00070): normal, with mean 3 and
     standard deviation 0.01. A gate is closed in the end if loga <= -2.4: that takes some 5.4/gate_lr steps at
-    least, so that short runs need a gate_lr well above the usual one.
+    least, so that short runs need a gate_lr well above the default.
 
     Adam divides a gradient by its own size. Logits that the loss does not reach, because nearly all draws of the gate
     are clipped to 0 or 1 or because what it gates has no influence, therefore fall by gate_lr in each step, whatever
@@ -164,7 +164,7 @@ class L0(BaseMethod):
         return super().state_dict() | {"epoch": self._epoch}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self._epoch = state["epoch"]
         self._freeze_in_time()

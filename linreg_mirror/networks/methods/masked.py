@@ -92,7 +92,7 @@ class Masked(Dense):
         return None if self.options["score"] in BLIND else random_batch(model, self.examples, rng)
 
     def _warn(self, model: torch.nn.Module, masks: Mapping[str, Any], batch: Batch | None) -> None:
-        """Say at once what a look at the end would tell."""
+        """Warn at once of what would only show at the end."""
         found = diagnosis(model, masks, inputs=None if batch is None else batch.inputs)
         keep, select = self.options["keep"], self.options["select"]
         wanted = places({layer.name: layer.shape for layer in found.layers}, keep)

@@ -65,6 +65,6 @@ class PILoT(Factorized):
         return super().state_dict() | {"epoch": self.rule.epoch, "accuracy": self.rule.accuracy}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self.rule.epoch, self.rule.accuracy = state["epoch"], state["accuracy"]

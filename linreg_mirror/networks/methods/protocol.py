@@ -1,4 +1,4 @@
-"""What a method of training towards sparse weights has to be."""
+"""What a method of sparse training implements."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -174,7 +174,7 @@ class Method(Protocol):
         ...
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned.
+        """Resume from a state that `state_dict` returned.
 
         Parameters
         ----------

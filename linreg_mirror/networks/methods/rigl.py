@@ -153,6 +153,6 @@ class RigL(Dense):
         return super().state_dict() | {"epoch": self.epoch, "step": self.step}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self.epoch, self.step = state["epoch"], state["step"]

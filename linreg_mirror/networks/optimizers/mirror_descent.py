@@ -56,8 +56,8 @@ class MirrorDescent(torch.optim.Optimizer):
     dtype of the parameter, and `log_scale`, one number. The error of x relative to x is |log b| times the rounding of
     z: 6e-6 at log b = -100 in float32, and 1e-11 at log b = -1e5 in float64.
 
-    Weights that others change between steps (pruning, loading) go on from where they were put, at the scale of the
-    time and with their velocity; all others keep their z to the bit. Changes in place through `.data` are hidden from
+    Weights that others change between steps (pruning, loading) continue from their new values, at the current scale
+    and with their velocity; all others keep their z to the bit. Changes in place through `.data` are hidden from
     torch too, and undone in the next step: write `with torch.no_grad(): parameter[...] = 0`. A parameter without
     gradient is left as it is, its scale too.
 
@@ -114,12 +114,12 @@ class MirrorDescent(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take a step; return what the closure does, which computes loss and gradients anew, or None.
+        """Take a step; return what the closure returns, or None.
 
         Parameters
         ----------
         closure : callable, optional
-            Computes loss and gradients anew.
+            Computes loss and gradients again, and returns the loss.
 
         Raises
         ------

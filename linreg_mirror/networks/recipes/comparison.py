@@ -1,4 +1,4 @@
-"""What a recipe wants compared."""
+"""The comparison that a recipe describes."""
 
 import itertools
 from collections import Counter
@@ -55,7 +55,7 @@ class Comparison:
 
 
 def read_comparison(name: str | Path, changes: Sequence[str] = (), *, allow_code: bool = False) -> Comparison:
-    """Read the runs that a recipe wants compared.
+    """Read the runs that a recipe compares.
 
     Its table `compare` holds `keep`, `seeds`, and in `methods` a table for each label with the settings in which it
     differs. Two entries of such a table are no settings:
@@ -166,5 +166,5 @@ def _points(method: str, grid: Any) -> Iterator[dict[str, Any]]:
 
 
 def _table(value: Any) -> Mapping[str, Any]:
-    """Return a table, and an empty one in place of what is none."""
+    """Return the value if it is a table, else an empty table."""
     return value if isinstance(value, Mapping) else {}

@@ -36,14 +36,14 @@ def read(name: str | Path, changes: Sequence[str] = (), *, allow_code: bool = Fa
     name : str or Path
         One of `names()`, or a TOML file.
     changes : sequence of str
-        Settings to put in place of those in the file: "epochs=20", "method.alpha=1e-3".
+        Settings that replace those in the file: "epochs=20", "method.alpha=1e-3".
     allow_code : bool
         Whether the file may name code to run, as `module:factory`. Such names in `changes` are the caller's own.
 
     Returns
     -------
     Recipe
-        All its settings; those that the file does not name are as usual.
+        All its settings; those that the file does not name have their defaults.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def made(settings: Mapping[str, Any]) -> Recipe:
     for part in ("data", "model"):
         value = settings.get(part)
         if isinstance(value, Mapping):
-            # Options without a name are those of the usual one.
+            # Options without a name are those of the default.
             settings = {**settings, part: {**getattr(Recipe(), part), **value}}
     return Recipe(**settings)
 

@@ -15,7 +15,7 @@ _Precision = Literal["float32", "float64", "bfloat16"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of one run. It is named after those that are not as usual.
+    """The settings of one run. It is named after those that differ from the defaults.
 
     Attributes
     ----------
@@ -133,7 +133,7 @@ class Recipe:
 
     @property
     def unusual(self) -> dict[str, Any]:
-        """The settings that differ from the usual ones: what a run is known by."""
+        """The settings that differ from the defaults: a run is named after them."""
         usual = asdict(Recipe())
         return {name: value for name, value in asdict(self).items() if value != usual[name]}
 

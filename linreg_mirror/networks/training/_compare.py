@@ -34,13 +34,13 @@ def compare(
     jobs : int
         Processes, each with one thread.
     results : Path, optional
-        Folder of results. Default: the usual one.
+        Folder of results. Default: `results_directory()`.
     data_directory : Path, optional
         Where datasets are.
     device : str
         Of all runs.
     progress : callable
-        Called with (done, total, label) after each run. Runs that another process has under way are waited for.
+        Called with (done, total, label) after each run. Waits for runs that another process is training.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def _run(folder: Path, entries: Sequence[Entry], data_directory: Path | None, de
 
 
 def _trained(recipe: Recipe, **options: Any) -> Run:
-    """Train, once no other process has the run under way: another comparison may want it, too."""
+    """Train, once no other process trains the same run: another comparison may want it, too."""
     while True:
         try:
             return train(recipe, **options)

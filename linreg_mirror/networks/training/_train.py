@@ -1,4 +1,4 @@
-"""The training loop: a run from a recipe, which can be killed at any moment and goes on from its last epoch."""
+"""The training loop: a run from a recipe, which can be killed at any moment and resumes after its last epoch."""
 
 import inspect
 import json
@@ -47,7 +47,7 @@ def train(
     recipe : Recipe
         All settings.
     folder : Path, optional
-        Where the run keeps its files. Default: `run_folder(recipe)`. If there is a run, it goes on from its last epoch,
+        Where the run keeps its files. Default: `run_folder(recipe)`. A run that is there resumes after its last epoch,
         or is read if it is finished.
     data_directory : Path, optional
         Where datasets are that do not come with a package.
@@ -91,7 +91,7 @@ def train(
 
 
 class _Loop:
-    """A run on its way."""
+    """A run in training."""
 
     def __init__(
         self, recipe: Recipe, folder: Path, directory: Path | None, device: torch.device, processes: Team, start: Start
@@ -156,7 +156,7 @@ class _Loop:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Go on from what the folder holds, and keep other processes from it."""
+        """Resume from what the folder holds, and keep other processes from it."""
         if self.done:
             check_settings(self.folder, self.settings)
             tensors, state = checkpoints.load(self.final)
@@ -252,11 +252,11 @@ class _Loop:
         return loss, answered, lr
 
     def _save(self) -> None:
-        """Keep what the next epoch needs. A run that is killed while this is done goes on from the epoch before."""
+        """Keep what the next epoch needs. A run that is killed meanwhile resumes from the epoch before."""
         if not self.team.leads:
             return
         # Before the checkpoint, so that a finished run lacks no record. One whose checkpoint is not written any more is
-        # measured again when the run goes on.
+        # measured again when the run resumes.
         write_text(self.folder / "metrics.jsonl", "".join(json.dumps(record) + "\n" for record in self.history))
         if len(self.history) == self.start.early:
             checkpoints.save(self.folder / EARLY, self._plain_state(), {})

@@ -1,4 +1,4 @@
-"""What is checked before a run begins: that its folder is its own, and that model and data go together."""
+"""Checks before a run begins: its folder is its own, and model and data fit each other."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ def settings_of(recipe: Recipe, whole: Data) -> dict[str, Any]:
 def check_settings(folder: Path, settings: dict[str, Any]) -> None:
     """Raise ValueError if the folder holds a run with other settings, or on other data.
 
-    What the run of an older version does not name is as usual.
+    Settings that a run of an older version does not name have their defaults.
     """
     path = folder / "recipe.json"
     if (folder / "cycle-00").exists():

@@ -80,10 +80,10 @@ def train_cycles(recipe: Recipe, folder: Path, train: Callable[[Path, Start, int
 
     - "initialisation": as the first cycle did, weights, biases and batch norm;
     - "weights": as the first cycle was after the early epoch, in all of these;
-    - "learning-rate": where the cycle before has ended, in all of these.
+    - "learning-rate": where the cycle before ended, in all of these.
 
     In all three it is the weights x themselves that a cycle takes over, times the mask. A method that trains x = m*w
-    makes factors of them anew, with m^2 - w^2 = beta.
+    makes new factors of them, with m^2 - w^2 = beta.
 
     Parameters
     ----------

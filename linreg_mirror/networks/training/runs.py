@@ -48,7 +48,7 @@ class Run:
 
     @property
     def shares(self) -> list[float]:
-        """Shares of the weights that the end is pruned to where none are asked for."""
+        """Default shares of the weights to keep at the end."""
         return [1.0, 0.1, 0.05, 0.02, 0.01, 0.005]
 
     def pruned(self, keep: float) -> Record:
@@ -95,7 +95,7 @@ class Run:
 
 
 def run_folder(recipe: Recipe, results: Path | None = None) -> Path:
-    """Return where a run goes: named after the settings that are not as usual."""
+    """Return the folder of a run, named after the settings that differ from the defaults."""
     parts = (recipe.method["name"], recipe.data["name"], recipe.model["name"], key(recipe.unusual)[:12])
     return (results or results_directory()) / "runs" / "-".join(parts).replace("/", "-").replace(":", "-")
 

@@ -1,4 +1,4 @@
-"""Which coordinates may reach a threshold soon; columns of the others need not be looked at."""
+"""Which coordinates may reach a threshold soon; columns of the others can be skipped."""
 
 import numpy as np
 from numpy.typing import NDArray

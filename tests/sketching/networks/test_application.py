@@ -291,7 +291,7 @@ def test_states_of_another_kind_of_mask():
     binary, factors = masks_for(model), masks_for(model, rescale=True)
     apply_masks(model, factors)
     state = model.state_dict()
-    with pytest.raises(ValueError, match=r"0\.parametrizations\.weight\.0\.mask: saved are factors"):
+    with pytest.raises(ValueError, match=r"0\.parametrizations\.weight\.0\.mask: the state holds factors"):
         apply_masks(network(), binary).load_state_dict(state)
     loaded = apply_masks(network(), factors)
     loaded.load_state_dict(apply_masks(network(), binary).state_dict())
