@@ -3,15 +3,18 @@
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import linreg_mirror
 from linreg_mirror import citation, cli
 from linreg_mirror.ledger import Evidence
 from linreg_mirror.theorems import REGISTRY
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 DATA = np.random.default_rng(0)
 X = DATA.standard_normal((8, 20))
 TRUTH = np.zeros(20)
@@ -42,6 +45,12 @@ def refused(*arguments):
     assert len(lines) == 1, result.output
     assert lines[0].startswith("error: ")
     return lines[0]
+
+
+def test_version_is_that_of_the_package_and_of_its_citation():
+    version = run("--version").stdout
+    assert version == f"linreg-mirror {linreg_mirror.__version__}\n"
+    assert f"\nversion: {version.split()[1]}\n" in (CHECKOUT / "CITATION.cff").read_text(encoding="utf-8")
 
 
 @pytest.fixture
