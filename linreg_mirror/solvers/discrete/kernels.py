@@ -9,6 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from linreg_mirror._tools.compilation import compiled
 from linreg_mirror._types import Array
 from linreg_mirror.solvers.discrete.minibatches import Rows
 
@@ -48,7 +49,7 @@ def residual_and_gradient(X: Array, y: Array, x: Array, r: Array, g: Array) -> N
             g[j] += r0 * X[i, j]
 
 
-@numba.njit(fastmath=_FAST, cache=True)
+@compiled(fastmath=_FAST)
 def take_steps(
     X: Array, y: Array, u: Array, v: Array, u_before: Array, v_before: Array, dual: Array,
     eta: Array, alpha: Array, momentum: float, keep: NDArray[np.bool_], kept: Array, rows: Rows, sizes: Rows,
@@ -104,7 +105,7 @@ def take_steps(
             row += 1
 
 
-@numba.njit(fastmath=_FAST, cache=True)
+@compiled(fastmath=_FAST)
 def update_runs(
     u: Array,
     v: Array,

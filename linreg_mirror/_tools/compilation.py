@@ -1,0 +1,47 @@
+"""Functions compiled by numba, and where their machine code is kept."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def cache_directory() -> Path:
+    """Return where compiled functions are kept: NUMBA_CACHE_DIR if it is set, else a folder of the user's cache."""
+    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(chosen)
+    # A user without a home has ~ expanded to itself: below the root it cannot be written, in the working directory it
+    # could.
+    return Path("/", os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache"), "linreg-mirror", "numba")
+
+
+def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile with `numba.njit`, once for all processes, or in each where the cache directory cannot be written.
+
+    By default numba writes into `__pycache__` beside the source. pip does not know those files and leaves them, with
+    their folders, when it uninstalls; in site-packages this remainder is an empty namespace package, which shadows an
+    editable install. So they go where caches go, each installation's into a folder of its own. numba itself notices
+    other sources, versions and processors, and replaces files whole, so processes may share them.
+    """
+    import numba  # takes half a second
+
+    config: Any = numba.config
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        if config.DISABLE_JIT:
+            return function
+        # A function's folder is chosen when it is decorated, as the first that can be written: below CACHE_DIR, then
+        # beside the source, then elsewhere.
+        folder, before = cache_directory(), config.CACHE_DIR
+        config.CACHE_DIR = str(folder)
+        try:
+            kept = numba.njit(cache=True, **options)(function)
+            if folder in Path(kept.stats.cache_path).parents:
+                return kept
+        except RuntimeError:  # none can be written
+            pass
+        finally:
+            config.CACHE_DIR = before
+        return numba.njit(**options)(function)
+
+    return decorate
