@@ -23,9 +23,9 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     editable install. So they go where caches go, each installation's into a folder of its own. numba itself notices
     other sources, versions and processors, and replaces files whole, so processes may share them.
     """
-    import numba  # takes half a second
+    import numba.core.config  # takes half a second
 
-    config: Any = numba.config
+    config: Any = numba.core.config  # whose names are made at run time
 
     def decorate(function: Callable[..., Any]) -> Any:
         if config.DISABLE_JIT:
@@ -35,7 +35,7 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         folder, before = cache_directory(), config.CACHE_DIR
         config.CACHE_DIR = str(folder)
         try:
-            kept = numba.njit(cache=True, **options)(function)
+            kept: Any = numba.njit(cache=True, **options)(function)
             if folder in Path(kept.stats.cache_path).parents:
                 return kept
         except RuntimeError:  # none can be written
