@@ -459,11 +459,15 @@ def test_cite_prints_what_citation_returns():
         assert result.output == citation(*names) + "\n"
 
 
-def test_cite_reads_a_report_and_a_run(tmp_path):
+def test_cite_reads_a_report(tmp_path):
     folder = tmp_path / "report"
     run("check", "mirror.conservation", "--instance", "special/crossing", "--jobs", 1, "--output", folder)
     for path in (folder, folder / "report.json"):
         assert "% mirror.conservation: Thm 2.1, proof\n@inproceedings{jacobs2025mask," in run("cite", path).output
+
+
+def test_cite_reads_a_run(tmp_path):
+    pytest.importorskip("torch")
     changes = ("--set", "epochs=1", "--set", 'model={"name": "mlp", "widths": [64, 4, 10]}')
     assert run("train", "rigl-digits", *changes, "--output", tmp_path / "run").exit_code == 0
     assert "% rigl\n@inproceedings{evci2020rigging," in run("cite", tmp_path / "run").output
