@@ -39,7 +39,7 @@ def sources():
 def run_descents(count):
     command = [sys.executable, "-c", DESCENT]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PACKAGE.parent, text=True) for _ in range(count)]
-    printed = [process.communicate(timeout=120)[0].rpartition(" ") for process in running]
+    printed = [process.communicate(timeout=300)[0].rpartition(" ") for process in running]
     assert [process.returncode for process in running] == [0] * count
     return [x for x, _, _ in printed], [int(hits) for _, _, hits in printed]
 
