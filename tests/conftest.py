@@ -9,8 +9,8 @@ from linreg_mirror import cli
 
 pytest.register_assert_rewrite("tests.helpers.training")  # whose helpers assert, as tests do
 
-# Without torch there are no networks, and so no tests of them nor of all that is public.
-_OF_ALL = ("citations", "docs", "docstrings", "public", "torture", "untrusted")
+# Without torch there are no networks, and so no tests of them, nor of all that is public or drawn.
+_OF_ALL = ("citations", "docs", "docstrings", "figures", "public", "torture", "untrusted")
 IN_TORCH = [
     *("networks", "sketching/networks", "sketching/test_hostile.py"),
     *(f"product/test_{part}.py" for part in _OF_ALL),
