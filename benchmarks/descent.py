@@ -142,7 +142,7 @@ class _Run:
         return {"n": n, "d": d, "ours / bare": ours / bare, "us a step": ours, "us of two bare products": bare}
 
 
-@numba.njit(fastmath={"reassoc", "contract", "nsz", "arcp"}, cache=True)
+@numba.njit(fastmath={"reassoc", "contract", "nsz", "arcp"})
 def _products(X: Array, y: Array, x: Array, steps: int) -> None:
     r, g = np.empty(X.shape[0]), np.empty(X.shape[1])
     for _ in range(steps):

@@ -9,7 +9,13 @@ from linreg_mirror import cli
 
 pytest.register_assert_rewrite("tests.helpers.training")  # whose helpers assert, as tests do
 
-collect_ignore = [] if find_spec("torch") else ["networks", "sketching/networks"]
+# Without torch there are no networks, and so no tests of them, nor of all that is public or drawn.
+_OF_ALL = ("citations", "docs", "docstrings", "figures", "public", "torture", "untrusted")
+IN_TORCH = [
+    *("networks", "sketching/networks", "sketching/test_hostile.py"),
+    *(f"product/test_{part}.py" for part in _OF_ALL),
+]
+collect_ignore = [] if find_spec("torch") else IN_TORCH
 
 
 @pytest.fixture(scope="module")

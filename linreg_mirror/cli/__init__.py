@@ -1,7 +1,10 @@
 """The command line, one command a file."""
 
+from typing import Annotated
+
 import typer
 
+from linreg_mirror import __version__
 from linreg_mirror.cli import check, cite, claims, doctor, falsify, masks, solve, theorems, train
 from linreg_mirror.cli._shared import console
 
@@ -13,6 +16,23 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"linreg-mirror {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options that belong to no command."""
+
+
 app.command()(check.check)
 app.command()(falsify.falsify)
 app.command()(solve.solve)

@@ -17,6 +17,7 @@ from typing import Any
 import joblib
 from threadpoolctl import threadpool_info
 
+from linreg_mirror._tools.compilation import cache_directory
 from linreg_mirror.runtime.store import results_directory
 
 # The dependencies of setup.cfg, known also where this package is run without having been installed.
@@ -81,7 +82,8 @@ def examine() -> list[Part]:
         Part("CPU", f"{joblib.cpu_count()} of {os.cpu_count()} cores usable, {_cpu_model()}"),
         Part("memory", "unknown" if (memory := _memory_gib()) is None else f"{memory} GiB"),
         _gpu(),
-        _results(),
+        _folder("results", results_directory(), "LINREG_MIRROR_RESULTS"),
+        _folder("compiled code", cache_directory(), "NUMBA_CACHE_DIR"),
         *(_optional(name, purpose, requirement) for name, (purpose, requirement) in _OPTIONAL.items()),
     ]
 
@@ -202,12 +204,12 @@ def _gpu() -> Part:
     return Part("GPU", f"{', '.join(names) or 'none'} (torch {torch.__version__}, {built})")
 
 
-def _results() -> Part:
-    folder = results_directory().absolute()
+def _folder(name: str, folder: Path, variable: str) -> Part:
+    folder = folder.absolute()
     there = next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))
     if os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK):
-        return Part("results", str(folder))
-    return Part("results", f"{folder} cannot be written", "set LINREG_MIRROR_RESULTS to a folder that can")
+        return Part(name, str(folder))
+    return Part(name, f"{folder} cannot be written", f"set {variable} to a folder that can")
 
 
 def _commit() -> str | None:

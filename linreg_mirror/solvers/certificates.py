@@ -4,7 +4,7 @@ Nothing here calls a solver's formulas: potentials are written out again, in ext
 """
 
 import numpy as np
-from scipy.optimize import linprog
+import scipy
 
 from linreg_mirror._tools import matrices
 from linreg_mirror._types import Array
@@ -227,7 +227,9 @@ def l1_unique(
         return False
     bounds = [(-1, 1) if f else (0, 1) for f in free]
     # In signed coordinates a direction into the face never decreases an entry that is zero.
-    answer = linprog(np.where(free, 0.0, -1.0), A_eq=columns * signs, b_eq=np.zeros(problem.n), bounds=bounds)
+    answer = scipy.optimize.linprog(
+        np.where(free, 0.0, -1.0), A_eq=columns * signs, b_eq=np.zeros(problem.n), bounds=bounds
+    )
     return None if answer.status != 0 else bool(-answer.fun < tolerance)
 
 

@@ -5,7 +5,7 @@ import warnings
 from contextlib import suppress
 
 import numpy as np
-from scipy.optimize import linprog
+import scipy
 from scipy.sparse.linalg import lsqr
 
 from linreg_mirror._tools import matrices
@@ -31,7 +31,7 @@ def minimum_l1_highs(problem: Problem, method: str = "highs-ds") -> Solution:
     matrices.require_entries(problem.X, "HiGHS", _OPERATOR)
     reduced, lift = problem.reduced()
     programme = matrices.mirrored(reduced.X)
-    answer = linprog(np.ones(2 * problem.d), A_eq=programme, b_eq=reduced.y, method=method)
+    answer = scipy.optimize.linprog(np.ones(2 * problem.d), A_eq=programme, b_eq=reduced.y, method=method)
     if answer.status != 0:
         raise ArithmeticError(f"HiGHS gave up on the minimum-L1 programme of these X and y: {answer.message}")
     x = answer.x[: problem.d] - answer.x[problem.d :]
@@ -241,7 +241,7 @@ def weighted_l1_cost(problem: Problem, weights: Array) -> float:
     matrices.require_entries(problem.X, "HiGHS", _OPERATOR)
     reduced, _ = problem.reduced()
     costs, programme = np.concatenate([1 - weights, 1 + weights]), matrices.mirrored(reduced.X)
-    answer = linprog(costs, A_eq=programme, b_eq=reduced.y, method="highs-ds")
+    answer = scipy.optimize.linprog(costs, A_eq=programme, b_eq=reduced.y, method="highs-ds")
     if answer.status != 0:
         raise ArithmeticError(f"HiGHS gave up on the weighted L1 programme: {answer.message}")
     return float(answer.fun)

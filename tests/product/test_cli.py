@@ -3,15 +3,18 @@
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import linreg_mirror
 from linreg_mirror import citation, cli
 from linreg_mirror.ledger import Evidence
 from linreg_mirror.theorems import REGISTRY
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 DATA = np.random.default_rng(0)
 X = DATA.standard_normal((8, 20))
 TRUTH = np.zeros(20)
@@ -42,6 +45,12 @@ def refused(*arguments):
     assert len(lines) == 1, result.output
     assert lines[0].startswith("error: ")
     return lines[0]
+
+
+def test_version_is_that_of_the_package_and_of_its_citation():
+    version = run("--version").stdout
+    assert version == f"linreg-mirror {linreg_mirror.__version__}\n"
+    assert f"\nversion: {version.split()[1]}\n" in (CHECKOUT / "CITATION.cff").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -450,11 +459,15 @@ def test_cite_prints_what_citation_returns():
         assert result.output == citation(*names) + "\n"
 
 
-def test_cite_reads_a_report_and_a_run(tmp_path):
+def test_cite_reads_a_report(tmp_path):
     folder = tmp_path / "report"
     run("check", "mirror.conservation", "--instance", "special/crossing", "--jobs", 1, "--output", folder)
     for path in (folder, folder / "report.json"):
         assert "% mirror.conservation: Thm 2.1, proof\n@inproceedings{jacobs2025mask," in run("cite", path).output
+
+
+def test_cite_reads_a_run(tmp_path):
+    pytest.importorskip("torch")
     changes = ("--set", "epochs=1", "--set", 'model={"name": "mlp", "widths": [64, 4, 10]}')
     assert run("train", "rigl-digits", *changes, "--output", tmp_path / "run").exit_code == 0
     assert "% rigl\n@inproceedings{evci2020rigging," in run("cite", tmp_path / "run").output

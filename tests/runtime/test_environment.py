@@ -121,13 +121,16 @@ def test_more_blas_threads_than_cores_is_found(monkeypatch):
     assert finding("BLAS") == Part("BLAS", "none whose threads can be counted")
 
 
-def test_a_results_folder_that_cannot_be_written_is_found(monkeypatch, tmp_path):
-    monkeypatch.setenv("LINREG_MIRROR_RESULTS", str(tmp_path / "new" / "results"))
-    assert finding("results") == Part("results", str(tmp_path / "new" / "results"))
+@pytest.mark.parametrize(
+    ("name", "variable"), [("results", "LINREG_MIRROR_RESULTS"), ("compiled code", "NUMBA_CACHE_DIR")]
+)
+def test_a_folder_that_cannot_be_written_is_found(monkeypatch, tmp_path, name, variable):
+    monkeypatch.setenv(variable, str(tmp_path / "new" / "folder"))
+    assert finding(name) == Part(name, str(tmp_path / "new" / "folder"))
     (tmp_path / "file").touch()
-    monkeypatch.setenv("LINREG_MIRROR_RESULTS", str(tmp_path / "file" / "results"))
-    assert finding("results").value == f"{tmp_path / 'file' / 'results'} cannot be written"
-    assert "LINREG_MIRROR_RESULTS" in finding("results").remedy
+    monkeypatch.setenv(variable, str(tmp_path / "file" / "folder"))
+    assert finding(name).value == f"{tmp_path / 'file' / 'folder'} cannot be written"
+    assert variable in finding(name).remedy
 
 
 def test_environment_is_json_and_says_versions_and_machine():

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from fractions import Fraction
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import given
@@ -95,6 +96,7 @@ def test_what_was_saved_is_loaded(store):
     assert not leftovers(store)
 
 
+@hypothesis.settings(deadline=None)  # what takes long is the disk, when others write
 @given(st.dictionaries(st.text(), st.floats() | st.integers() | st.text() | st.none() | st.lists(st.booleans())))
 def test_records_come_back_exactly(tmp_path_factory, record):
     store = Store(tmp_path_factory.mktemp("store"))

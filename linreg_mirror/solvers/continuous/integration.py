@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-import scipy.integrate
+import scipy
 
 from linreg_mirror._types import Array
 from linreg_mirror.schedules import Schedule

@@ -11,6 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from linreg_mirror._tools.compilation import compiled
 from linreg_mirror._types import Array
 from linreg_mirror.solvers.discrete import factors
 from linreg_mirror.solvers.discrete.minibatches import Rows
@@ -57,7 +58,7 @@ _stepped_on: Any = _inlined(factors.stepped_on)
 _effective: Any = _inlined(factors.effective)
 
 
-@numba.njit(fastmath=_FAST, cache=True)
+@compiled(factors, fastmath=_FAST)
 def take_steps(
     X: Array, y: Array, u: Array, v: Array, u_before: Array, v_before: Array, dual: Array,
     eta: Array, alpha: Array, momentum: float, keep: NDArray[np.bool_], kept: Array, rows: Rows, sizes: Rows,
@@ -109,7 +110,7 @@ def take_steps(
             row += 1
 
 
-@numba.njit(fastmath=_FAST, cache=True)
+@compiled(factors, fastmath=_FAST)
 def update_runs(
     u: Array, v: Array, u_before: Array, v_before: Array, g: Array, eta: Array, stay: Array, momentum: Array
 ) -> None:  # pragma: no cover - compiled
