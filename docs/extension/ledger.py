@@ -75,7 +75,7 @@ def _toned(verdict: str) -> str:
 
 
 def _index(stored: dict[str, Any]) -> str:
-    papers = "\n".join(f"* **{key}**: {escape(text)}" for key, text in PAPERS.items())
+    papers = "\n".join(f"* **{key}**: {escape(paper.text)}" for key, paper in PAPERS.items())
     listed = "\n".join(f"   {name}" for name in _groups())
     return (
         heading("The ledger")

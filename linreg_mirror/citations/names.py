@@ -1,0 +1,43 @@
+"""What can be cited by its name. Each thing says by itself what it cites."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+
+def of_core() -> Iterator[tuple[str, Any]]:
+    """Yield names and things that need no torch: what is public, other people's solvers, integrators."""
+    import linreg_mirror
+    from linreg_mirror import problems
+    from linreg_mirror.solvers.continuous.integration import INTEGRATORS
+    from linreg_mirror.solvers.independent import ROUTES
+
+    for module in (linreg_mirror, problems):  # by vars, as getattr would import scikit-learn for the estimator
+        yield from ((name, thing) for name, thing in vars(module).items() if name in module.__all__ and callable(thing))
+    yield from ROUTES.items()
+    yield from INTEGRATORS.items()
+
+
+def of_networks() -> Mapping[str, Mapping[str, Any]]:
+    """Return what recipes name, by what the name is for; ModuleNotFoundError without torch."""
+    from linreg_mirror.networks import data, methods, models
+    from linreg_mirror.networks.pruning import masking
+    from linreg_mirror.networks.recipes.iterative import CYCLES
+
+    return {
+        "method": methods.METHODS,
+        "score": masking.SCORES,
+        "select": masking.SELECTIONS,
+        "allocate": masking.ALLOCATIONS,
+        "model": models.MODELS,
+        "data": data.DATASETS,
+        "cycles": CYCLES,
+    }
+
+
+def called(name: str, things: Iterable[tuple[str, Any]]) -> list[Any]:
+    """Return the things of a name, however it is written: DeepLinear, deep_linear, deep-linear."""
+    return [thing for known, thing in things if _plain(known) == _plain(name)]
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")
