@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from sketching._arguments import check_share
+from sketching._cites import cites
 
 Shapes = Mapping[str, tuple[int, ...]]
 Allocation = dict[tuple[str, ...], int]
@@ -93,6 +94,7 @@ def uniform(shapes: Shapes, keep: float) -> Allocation:
     return _shared_out(shapes, keep, lambda shape: 1.0)
 
 
+@cites("mocanu2018scalable")
 def erdos_renyi(shapes: Shapes, keep: float) -> Allocation:
     """Let layer densities be in proportion to (outputs + inputs)/(outputs * inputs), none above 1.
 
@@ -128,6 +130,7 @@ def erdos_renyi(shapes: Shapes, keep: float) -> Allocation:
     return _shared_out(shapes, keep, lambda shape: sum(shape[:2]) / math.prod(shape[:2]))
 
 
+@cites("evci2020rigging")
 def erk(shapes: Shapes, keep: float) -> Allocation:
     """Let layer densities be in proportion to the sum of a shape over its product, none above 1.
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sketching._arguments import check_rng
 from sketching._arrays import flattened
+from sketching._cites import cites
 from sketching._limits import Flat, Mask, checked, proportional, tiers
 
 
@@ -53,6 +54,7 @@ def top_k(scores: Any, k: int, rng: np.random.Generator | None = None) -> Any:
     return like(_largest(flat, k))
 
 
+@cites("kool2019stochastic", "duffield2007priority")
 def gumbel_top_k(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool = False) -> Any:
     """Draw k different entries one after the other, in proportion to the scores of those that are left.
 
@@ -109,6 +111,7 @@ def gumbel_top_k(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool
     return _drawn(scores, k, rng, race, rescale)
 
 
+@cites("madow1949theory")
 def systematic(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool = False) -> Any:
     """Keep k entries with given probabilities: as a comb with k teeth hits a line on which entry i has length q_i.
 
@@ -204,6 +207,7 @@ def bernoulli(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool = 
     return _drawn(scores, k, rng, toss, rescale)
 
 
+@cites("drineas2006fast")
 def with_replacement(scores: Any, k: int, rng: np.random.Generator, *, rescale: bool = False) -> Any:
     """Draw k times, always from all entries, in proportion to the scores, and keep what was drawn: at most k entries.
 

@@ -24,7 +24,7 @@ def pages() -> dict[str, str]:
         right = "\n".join(f"    | :theorem:`{id}`: {escape(REGISTRY[id].statement)}" for id in t.corrected)
         parts += [
             heading(f"{t.source.paper}, {t.source.number}", "-"),
-            f"{escape(PAPERS[t.source.paper])}.\n",
+            f"{escape(PAPERS[t.source.paper].text)}.\n",
             f"Printed\n    {escape(t.statement)}\n",
             f"Verdict\n    {outcome(t, stored)} (:theorem:`{t.id}`): {escape(entry.get('detail', ''))}\n",
             f"Right\n{right}\n",

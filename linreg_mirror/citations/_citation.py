@@ -15,9 +15,10 @@ def citation(*subjects: object) -> str:
         Any number of
 
         - results of solvers, problems, networks, methods, recipes, theorems, claims and findings;
+        - functions and classes with an attribute `cites`;
         - names: of theorems and groups of them ("mirror.optimality", "masks"), claims, solvers ("flow"), methods
           ("pilot", "rigl"), scores ("snip"), selections, allocations, models, data sets, and the abbreviations of
-          `theorems.papers.PAPERS` ("W20");
+          `ledger.papers.PAPERS` ("W20");
         - paths: folders of runs, and the files that `linreg-mirror check` and `compare` write.
 
     Returns
@@ -28,11 +29,14 @@ def citation(*subjects: object) -> str:
     Raises
     ------
     ValueError
-        If there is nothing of a name, or a file is none of these; the message lists names that are near.
+        If there is nothing of a name, or a file is none of these; the message lists names that are near. If something
+        cites a paper that is not in `entries`.
     TypeError
         If a subject is something else.
     OSError
         If a file cannot be read.
+    ModuleNotFoundError
+        If it takes torch to know what a recipe rests on, and there is none.
 
     Notes
     -----
@@ -60,6 +64,9 @@ def _as_text(uses: Iterable[Use]) -> str:
         if use.reason not in lines:
             lines.append(use.reason)
     papers = entries()
+    unknown = reasons.keys() - papers.keys() - {PACKAGE}
+    for key in sorted(unknown):
+        raise ValueError(f"{reasons[key][0]} cites {key}, which is not in citations/references.bib: enter it there")
     return "\n\n".join(
         "\n".join([*(f"% {reason}" for reason in lines), package_entry() if key == PACKAGE else papers[key]])
         for key, lines in reasons.items()

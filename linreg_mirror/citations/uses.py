@@ -7,7 +7,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from linreg_mirror.citations.sources import CLASSES, PAPER_KEYS, REWINDS, SOLUTIONS, SOURCES
+from linreg_mirror._tools.cites import cited
+from linreg_mirror.citations.names import called, of_core, of_networks
+from linreg_mirror.solvers.results import Stats
 
 
 class Use(NamedTuple):
@@ -32,71 +34,75 @@ def uses_of(subject: object) -> list[Use]:
     if isinstance(subject, Path):
         return _of_path(subject)
     for cls in type(subject).__mro__:
-        if cls.__module__.partition(".")[0] == "linreg_mirror":
-            if cls.__name__ in CLASSES:
-                return _of_known(CLASSES[cls.__name__])
-            if cls.__name__ in _OBJECTS:
-                return list(_OBJECTS[cls.__name__](subject))
+        if cls.__module__.partition(".")[0] == "linreg_mirror" and cls.__name__ in _OBJECTS:
+            return list(_OBJECTS[cls.__name__](subject))
+    stats = getattr(subject, "stats", None)
+    if isinstance(stats, Stats):
+        return [Use(key, stats.method) for key in stats.cites]
+    if hasattr(subject, "cites"):
+        return [Use(key, getattr(subject, "__name__", type(subject).__name__)) for key in cited(subject)]
     raise TypeError(
         f"there is nothing to cite for a {type(subject).__name__}: give the result of a solver, a method, a recipe, a "
         'theorem, a path, or a name such as "mirror.optimality" or "pilot"'
     )
 
 
-def _of_known(name: str) -> list[Use]:
-    return [Use(key, name) for key in SOURCES[name]]
-
-
 def _of_name(name: str) -> list[Use]:
     from linreg_mirror.claims import CLAIMS
+    from linreg_mirror.ledger.papers import PAPERS
     from linreg_mirror.theorems import REGISTRY
 
-    known = name.lower().replace("_", "-")
-    if name in PAPER_KEYS:
-        return [Use(PAPER_KEYS[name], name)]
-    theorems = [theorem for theorem in REGISTRY.values() if f"{theorem.id}.".startswith(f"{name}.")]
-    stated = [*theorems, *(claim for claim in CLAIMS if claim.id == name)]
-    if stated or known in SOURCES:  # several things may have one name, such as spred, a method and a group of theorems
-        return [*(_of_known(known) if known in SOURCES else ()), *map(_of_statement, stated)]
+    if name in PAPERS:
+        return [Use(PAPERS[name].key, name)]
+    stated = [theorem for id, theorem in REGISTRY.items() if f"{id}.".startswith(f"{name}.")]
+    stated += [claim for claim in CLAIMS if claim.id == name]
+    things = called(name, of_core())  # something stated may have the same name: saddles, a solver and a group
+    networks, lacking = {}, ""
+    if not (things or stated or "." in name or "/" in name):  # torch takes a while to import
+        try:
+            networks = of_networks()
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            lacking = f"; methods, scores, models and data sets are not known, as {error}"
+        things = [thing for known in networks.values() for thing in called(name, known.items())]
+    if things or stated:
+        keys = dict.fromkeys(key for thing in things for key in cited(thing))
+        return [*(Use(key, name.lower().replace("_", "-")) for key in keys), *map(_of_statement, stated)]
     if Path(name).exists():
         return _of_path(Path(name))
     groups = dict.fromkeys(id.partition(".")[0] for id in REGISTRY)
-    names = [*SOURCES, *PAPER_KEYS, *groups, *REGISTRY, *(claim.id for claim in CLAIMS)]
-    near = get_close_matches(name, names, n=5) or get_close_matches(known, names, n=5, cutoff=0.4)
+    registries = (dict(of_core()), *networks.values(), PAPERS, groups, REGISTRY, {claim.id: claim for claim in CLAIMS})
+    known = [name for registry in registries for name in registry]
+    near = get_close_matches(name, known, n=5) or get_close_matches(name.lower(), known, n=5, cutoff=0.4)
     hint = f"near are {', '.join(near)}" if near else f"groups of theorems are {', '.join(groups)}"
     raise ValueError(
         f"no theorem, method, score or the like is called {name!r}, and there is no such file: {hint}; `linreg-mirror "
-        "theorems` lists all theorems"
+        f"theorems` lists all theorems{lacking}"
     )
 
 
 def _of_statement(stated: Any) -> Use:
+    from linreg_mirror.ledger.papers import PAPERS
+
     source = stated.source
-    return Use(PAPER_KEYS[source.paper], f"{stated.id}: {source.number}" + (", as printed" if source.printed else ""))
-
-
-def _of_run(run: Any) -> list[Use]:
-    integrators = _of_known("lsoda") if "LSODA" in run.stats.method else []
-    return [*_of_known("flow"), *integrators]
-
-
-def _of_solution(solution: Any) -> Iterator[Use]:
-    for beginning, names in SOLUTIONS.items():
-        if solution.stats.method.startswith(beginning):
-            for name in names:
-                yield from _of_known(name)
+    reason = f"{stated.id}: {source.number}" + (", as printed" if source.printed else "")
+    return Use(PAPERS[source.paper].key, reason)
 
 
 def _of_settings(settings: Mapping[str, Any]) -> Iterator[Use]:
     """Yield what a recipe rests on: method, its score, selection and allocation, model, data, cycles."""
-    method = settings.get("method") or {}
-    for name in (
-        *(method.get(part) for part in ("name", "score", "select", "allocate")),
-        *((settings.get(part) or {}).get("name") for part in ("model", "data")),
-        REWINDS.get((settings.get("iterative") or {}).get("rewind", "")),
-    ):
-        if isinstance(name, str) and name in SOURCES:  # a model may be the user's own, package.module:factory
-            yield from _of_known(name)
+    networks, method = of_networks(), settings.get("method") or {}
+    rewind = (settings.get("iterative") or {}).get("rewind")
+    named = {
+        **{part: (settings.get(part) or {}).get("name") for part in ("method", "model", "data")},
+        **{part: method.get(part) for part in ("score", "select", "allocate")},
+        "cycles": next((name for name, cycles in networks["cycles"].items() if cycles.rewind == rewind), None),
+    }
+    for part, known in networks.items():
+        name = named[part]
+        if isinstance(name, str) and name in known:  # a model may be the user's own, package.module:factory
+            yield from (Use(key, name) for key in cited(known[name]))
 
 
 def _of_recipe(recipe: Any) -> Iterator[Use]:
@@ -104,9 +110,6 @@ def _of_recipe(recipe: Any) -> Iterator[Use]:
 
 
 _OBJECTS: Mapping[str, Callable[[Any], Iterable[Use]]] = {
-    "Trajectory": _of_run,
-    "Solution": _of_solution,
-    "Masked": lambda method: _of_settings({"method": {"name": "masked", **method.options}}),
     "Recipe": _of_recipe,
     "Run": lambda run: _of_recipe(run.recipe),
     "Theorem": lambda theorem: [_of_statement(theorem)],

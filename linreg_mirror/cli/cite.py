@@ -24,6 +24,6 @@ def cite(
 
     try:
         text = citation(*(names or ()))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         raise Refused(error) from None
     typer.echo(text)  # not by the console, which would break and colour the lines

@@ -1,31 +1,94 @@
 """The papers that theorems and claims come from, by abbreviation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
-PAPERS = {
-    "MM": "Jacobs, Burkholz: Mask in the Mirror: Implicit Sparsification. ICLR 2025, arXiv 2408.09966",
-    "MM v1": "Jacobs, Burkholz: Mask in the Mirror. First version, arXiv 2408.09966v1",
-    "W20": "Woodworth et al.: Kernel and Rich Regimes in Overparametrized Models. COLT 2020, arXiv 2002.09277",
-    "LWLA22": "Li, Wang, Lee, Arora: Implicit Bias of Gradient Descent on Reparametrized Models. arXiv 2207.04036",
-    "ZW23": "Ziyin, Wang: spred: Solving L1 Penalty with SGD. ICML 2023, arXiv 2210.01212",
-    "E23": "Even, Pesme, Gunasekar, Flammarion: (S)GD over Diagonal Linear Networks. NeurIPS 2023, arXiv 2302.08982",
-    "P24": "Papazov, Pesme, Flammarion: Leveraging Continuous Time to Understand Momentum When Training Diagonal "
-    "Linear Networks. AISTATS 2024, arXiv 2403.05293",
-    "ACH18": "Arora, Cohen, Hazan: On the Optimization of Deep Networks. ICML 2018, arXiv 1802.06509",
-    "G17": "Gunasekar et al.: Implicit Regularization in Matrix Factorization. NeurIPS 2017, arXiv 1705.09280",
-    "PF23": "Pesme, Flammarion: Saddle-to-Saddle Dynamics in Diagonal Linear Networks. NeurIPS 2023, arXiv 2304.00488",
-    "B25": "Berthier: Diagonal Linear Networks and the Lasso Regularization Path. arXiv 2509.18766",
-    "SK": "Bar, Giryes: Pruning at Initialization - A Sketching Perspective. arXiv 2305.17559",
-    "DKM06": "Drineas, Kannan, Mahoney: Fast Monte Carlo Algorithms for Matrices I. SIAM J. Comput. 36(1), 2006",
-    "Kool19": "Kool, van Hoof, Welling: Stochastic Beams and Where to Find Them. ICML 2019, arXiv 1903.06059",
-    "DLT07": "Duffield, Lund, Thorup: Priority Sampling for Estimation of Arbitrary Subset Sums. J. ACM 54(6), 2007",
-    "P94": "Pinelis: Optimum Bounds for the Distributions of Martingales in Banach Spaces. Ann. Probab. 22, 1994",
-    "HC": "Louizos, Welling, Kingma: Learning Sparse Neural Networks through L0 Regularization. ICLR 2018, arXiv "
-    "1712.01312",
-    "DL": "Li, Ji: Dep-L0: Improving L0-based Network Sparsification via Dependency Modeling. ECML PKDD 2021, arXiv "
-    "2107.00070",
-    "KB15": "Kingma, Ba: Adam: A Method for Stochastic Optimization. ICLR 2015, arXiv 1412.6980",
-    "ours": "This package; proved in the docstring of the theorem",
+
+class Paper(NamedTuple):
+    """A paper that statements come from.
+
+    Attributes
+    ----------
+    key : str or None
+        Of its BibTeX entry in linreg_mirror/citations/references.bib; None is this package.
+    text : str
+        Authors, title, where and when.
+    """
+
+    key: str | None
+    text: str
+
+
+PAPERS: Mapping[str, Paper] = {
+    "MM": Paper(
+        "jacobs2025mask", "Jacobs, Burkholz: Mask in the Mirror: Implicit Sparsification. ICLR 2025, arXiv 2408.09966"
+    ),
+    "MM v1": Paper("jacobs2024mask", "Jacobs, Burkholz: Mask in the Mirror. First version, arXiv 2408.09966v1"),
+    "W20": Paper(
+        "woodworth2020kernel",
+        "Woodworth et al.: Kernel and Rich Regimes in Overparametrized Models. COLT 2020, arXiv 2002.09277",
+    ),
+    "LWLA22": Paper(
+        "li2022implicit",
+        "Li, Wang, Lee, Arora: Implicit Bias of Gradient Descent on Reparametrized Models. arXiv 2207.04036",
+    ),
+    "ZW23": Paper("ziyin2023spred", "Ziyin, Wang: spred: Solving L1 Penalty with SGD. ICML 2023, arXiv 2210.01212"),
+    "E23": Paper(
+        "even2023sgd",
+        "Even, Pesme, Gunasekar, Flammarion: (S)GD over Diagonal Linear Networks. NeurIPS 2023, arXiv 2302.08982",
+    ),
+    "P24": Paper(
+        "papazov2024leveraging",
+        "Papazov, Pesme, Flammarion: Leveraging Continuous Time to Understand Momentum When Training "
+        "Diagonal Linear Networks. AISTATS 2024, arXiv 2403.05293",
+    ),
+    "ACH18": Paper(
+        "arora2018optimization",
+        "Arora, Cohen, Hazan: On the Optimization of Deep Networks. ICML 2018, arXiv 1802.06509",
+    ),
+    "G17": Paper(
+        "gunasekar2017implicit",
+        "Gunasekar et al.: Implicit Regularization in Matrix Factorization. NeurIPS 2017, arXiv 1705.09280",
+    ),
+    "PF23": Paper(
+        "pesme2023saddle",
+        "Pesme, Flammarion: Saddle-to-Saddle Dynamics in Diagonal Linear Networks. NeurIPS 2023, arXiv 2304.00488",
+    ),
+    "B25": Paper(
+        "berthier2025diagonal", "Berthier: Diagonal Linear Networks and the Lasso Regularization Path. arXiv 2509.18766"
+    ),
+    "SK": Paper("bar2023pruning", "Bar, Giryes: Pruning at Initialization - A Sketching Perspective. arXiv 2305.17559"),
+    "DKM06": Paper(
+        "drineas2006fast",
+        "Drineas, Kannan, Mahoney: Fast Monte Carlo Algorithms for Matrices I. SIAM J. Comput. 36(1), 2006",
+    ),
+    "Kool19": Paper(
+        "kool2019stochastic",
+        "Kool, van Hoof, Welling: Stochastic Beams and Where to Find Them. ICML 2019, arXiv 1903.06059",
+    ),
+    "DLT07": Paper(
+        "duffield2007priority",
+        "Duffield, Lund, Thorup: Priority Sampling for Estimation of Arbitrary Subset Sums. J. ACM 54(6), 2007",
+    ),
+    "P94": Paper(
+        "pinelis1994optimum",
+        "Pinelis: Optimum Bounds for the Distributions of Martingales in Banach Spaces. Ann. Probab. 22, 1994",
+    ),
+    "HC": Paper(
+        "louizos2018learning",
+        "Louizos, Welling, Kingma: Learning Sparse Neural Networks through L0 Regularization. "
+        "ICLR 2018, arXiv 1712.01312",
+    ),
+    "DL": Paper(
+        "li2021dep",
+        "Li, Ji: Dep-L0: Improving L0-based Network Sparsification via Dependency Modeling. "
+        "ECML PKDD 2021, arXiv 2107.00070",
+    ),
+    "KB15": Paper(
+        "kingma2015adam", "Kingma, Ba: Adam: A Method for Stochastic Optimization. ICLR 2015, arXiv 1412.6980"
+    ),
+    "ours": Paper(None, "This package; proved in the docstring of the theorem"),
 }
 
 

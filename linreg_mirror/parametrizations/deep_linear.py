@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -47,6 +47,7 @@ class DeepLinear(Product):
     [8.0, 0.0, 0.0, 8.0]
     """
 
+    cites: ClassVar[tuple[str, ...]] = ("arora2018optimization",)
     weights: tuple[Array, ...]
 
     def __post_init__(self) -> None:

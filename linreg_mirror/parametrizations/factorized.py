@@ -1,7 +1,7 @@
 """Matrix factorization U V' and U U', as in matrix sensing and matrix completion."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,6 +41,7 @@ class Factorized(Product):
     [3.0, 4.0, 6.0, 8.0]
     """
 
+    cites: ClassVar[tuple[str, ...]] = ("gunasekar2017implicit",)
     U0: Array
     V0: Array | None = None
 

@@ -55,6 +55,7 @@ class Hadamard(Parametrization):
     [1.0, 1.0]
     """
 
+    cites: ClassVar[tuple[str, ...]] = ("jacobs2025mask", "woodworth2020kernel")
     m0: Array
     w0: Array
     decay_on: Literal["both", "m"] = "both"

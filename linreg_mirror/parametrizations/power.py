@@ -57,6 +57,7 @@ class Power(Parametrization):
     [7.0, 0.0]
     """
 
+    cites: ClassVar[tuple[str, ...]] = ("woodworth2020kernel",)
     p0: Array
     q0: Array
     depth: int

@@ -24,9 +24,12 @@ class Parametrization(Protocol):
         Initial parameters, flattened.
     diagonal : bool
         Whether each x_i has parameters of its own, so that the Jacobian J of x has a diagonal JJ'. Default: no.
+    cites : tuple of str
+        BibTeX keys of the papers it comes from. Default: none.
     """
 
     diagonal: ClassVar[bool] = False
+    cites: ClassVar[tuple[str, ...]] = ()
 
     if TYPE_CHECKING:  # as properties, they could not be fields of a dataclass that derives from this
 

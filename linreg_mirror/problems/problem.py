@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import scipy.linalg
@@ -56,6 +57,7 @@ class Problem:
     2.0
     """
 
+    cites: ClassVar[tuple[str, ...]] = ()
     X: Matrix
     y: Array
     loss: Loss = Squared()

@@ -6,10 +6,12 @@ from itertools import count
 import numpy as np
 
 from linreg_mirror._tools.arguments import check_integer, check_rng
+from linreg_mirror._tools.cites import cites
 from linreg_mirror._types import Array
 from linreg_mirror.problems.problem import Problem
 
 
+@cites("pedregosa2011scikit")
 def diabetes(*, degree: int = 2, rows: int | None = None, rng: np.random.Generator | None = None) -> Problem:
     """Return scikit-learn's diabetes data with polynomial features: ten measurements, a year's progression.
 
@@ -54,6 +56,7 @@ def diabetes(*, degree: int = 2, rows: int | None = None, rng: np.random.Generat
     return _polynomial("diabetes", np.asarray(X), np.asarray(y), degree, rows, rng)
 
 
+@cites("pedregosa2011scikit")
 def breast_cancer(
     *, degree: int = 2, rows: int | None = None, features: int | None = None, rng: np.random.Generator | None = None
 ) -> Problem:

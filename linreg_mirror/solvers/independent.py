@@ -2,6 +2,7 @@
 
 import time as clock
 import warnings
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.sparse.linalg import lsqr
 
 from linreg_mirror._tools import matrices
 from linreg_mirror._tools.arguments import check_number
+from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror._types import Array
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers.certificates import (
@@ -25,6 +27,7 @@ from linreg_mirror.solvers.results import Certificate, Check, Solution, Stats, S
 _OPERATOR = "limit(problem, Hadamard.from_scale(1e-6, d=problem.d))"  # what to ask instead of it
 
 
+@cites("huangfu2018parallelizing", "virtanen2020scipy")
 def minimum_l1_highs(problem: Problem, method: str = "highs-ds") -> Solution:
     """Return the minimum-L1 interpolator found by HiGHS, as the linear programme in (x+, x-)."""
     started = clock.perf_counter()
@@ -35,9 +38,11 @@ def minimum_l1_highs(problem: Problem, method: str = "highs-ds") -> Solution:
     if answer.status != 0:
         raise ArithmeticError(f"HiGHS gave up on the minimum-L1 programme of these X and y: {answer.message}")
     x = answer.x[: problem.d] - answer.x[problem.d :]
-    return _l1_solution(problem, x, lift(answer.eqlin.marginals), f"HiGHS {method}", started, answer.nit)
+    keys = cited(minimum_l1_highs)
+    return _l1_solution(problem, x, lift(answer.eqlin.marginals), f"HiGHS {method}", keys, started, answer.nit)
 
 
+@cites("diamond2016cvxpy", "goulart2024clarabel")
 def minimum_l1_cvxpy(problem: Problem) -> Solution:
     """Return the minimum-L1 interpolator found by Clarabel through cvxpy."""
     import cvxpy as cp
@@ -46,8 +51,9 @@ def minimum_l1_cvxpy(problem: Problem) -> Solution:
     matrices.require_entries(problem.X, "cvxpy", _OPERATOR)
     reduced, lift = problem.reduced()
     X, y = matrices.as_sparse_matrix(reduced.X), reduced.y
+    by = "cvxpy with Clarabel", cited(minimum_l1_cvxpy), started
     if not y.any():
-        return _l1_solution(problem, np.zeros(problem.d), np.zeros(problem.n), "cvxpy with Clarabel", started)
+        return _l1_solution(problem, np.zeros(problem.d), np.zeros(problem.n), *by)
     x = cp.Variable(problem.d)
     constraint = X @ x == y
     programme = cp.Problem(cp.Minimize(cp.norm1(x)), [constraint])
@@ -57,13 +63,10 @@ def minimum_l1_cvxpy(problem: Problem) -> Solution:
             programme.solve(solver=cp.CLARABEL, tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12)
     if x.value is None or constraint.dual_value is None:
         raise ArithmeticError(f"Clarabel gave up on the minimum-L1 programme of these X and y: {programme.status}")
-    return _l1_solution(
-        problem,
-        np.asarray(x.value),
-        lift(-np.asarray(constraint.dual_value)),
-        "cvxpy with Clarabel",
-        started,
-    )
+    return _l1_solution(problem, np.asarray(x.value), lift(-np.asarray(constraint.dual_value)), *by)
+
+
+ROUTES: Mapping[str, Callable[[Problem], Solution]] = {"highs": minimum_l1_highs, "cvxpy": minimum_l1_cvxpy}
 
 
 def minimum_nuclear(problem: Problem, shape: tuple[int, int], *, positive: bool = False) -> Solution:
@@ -121,7 +124,9 @@ def minimum_nuclear(problem: Problem, shape: tuple[int, int], *, positive: bool 
         dual=s,
         log_scale=None,
         status=outcome(certificate, problem, x),
-        stats=Stats(method="cvxpy with Clarabel", seconds=clock.perf_counter() - started),
+        stats=Stats(
+            method="cvxpy with Clarabel", seconds=clock.perf_counter() - started, cites=cited(minimum_l1_cvxpy)
+        ),
         certificate=certificate,
     )
 
@@ -178,6 +183,7 @@ def _golub_kahan(X: matrices.Matrix, y: Array) -> Array:
     return x
 
 
+@cites("tibshirani1996regression", "pedregosa2011scikit")
 @np.errstate(all="ignore")  # what overflows fails the certificate
 def lasso(problem: Problem, weight: float) -> Solution:
     """Return argmin |Xx - y|^2/2 + weight |x|_1 by scikit-learn's coordinate descent, polished on its support.
@@ -231,7 +237,7 @@ def lasso(problem: Problem, weight: float) -> Solution:
         dual=-problem.residual(x),
         log_scale=None,
         status=Status.converged if certificate.valid else Status.not_certified,
-        stats=Stats(method="scikit-learn Lasso", seconds=clock.perf_counter() - started),
+        stats=Stats(method="scikit-learn Lasso", seconds=clock.perf_counter() - started, cites=cited(lasso)),
         certificate=certificate,
     )
 
@@ -247,14 +253,16 @@ def weighted_l1_cost(problem: Problem, weights: Array) -> float:
     return float(answer.fun)
 
 
-def _l1_solution(problem: Problem, x: Array, s: Array, method: str, started: float, steps: int = 0) -> Solution:
+def _l1_solution(
+    problem: Problem, x: Array, s: Array, method: str, keys: tuple[str, ...], started: float, steps: int = 0
+) -> Solution:
     certificate = l1_certificate(problem, x, s)
     return Solution(
         x=x,
         dual=s,
         log_scale=None,
         status=outcome(certificate, problem, x),
-        stats=Stats(method=method, steps=steps, seconds=clock.perf_counter() - started),
+        stats=Stats(method=method, steps=steps, seconds=clock.perf_counter() - started, cites=keys),
         certificate=certificate,
         unique=l1_unique(problem, x, s) if certificate.valid else None,
     )

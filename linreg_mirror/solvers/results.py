@@ -49,6 +49,8 @@ class Stats:
         Wall time.
     notes : tuple of str
         What else happened on the way, such as an integrator that was given up.
+    cites : tuple of str
+        BibTeX keys of the papers that the answer rests on.
     """
 
     method: str
@@ -57,6 +59,7 @@ class Stats:
     factorizations: int = 0
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    cites: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

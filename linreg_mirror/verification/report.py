@@ -145,7 +145,7 @@ def as_table(report: Mapping[str, Any]) -> Table:
 def legend(report: Mapping[str, Any]) -> str:
     """Return what the columns mean, and the papers behind the sources in use."""
     used = [key for key in PAPERS if any(entry["source"].startswith(f"{key},") for entry in report["theorems"])]
-    papers = "\n".join(f"  {key:7}{PAPERS[key]}" for key in used)
+    papers = "\n".join(f"  {key:7}{PAPERS[key].text}" for key in used)
     return (
         "margin: of the instance closest to failing; the theorem holds if it is >= 0. control: a false variant of the "
         f"theorem, which must fail on its witness.\n{papers}"
@@ -223,7 +223,7 @@ def as_html(report: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
     )
     verdicts = "".join(f"<li><b>{v.name}</b>: {html.escape(v.value)}</li>" for v in Verdict)
     mood = "good" if report["passed"] else "bad"
-    papers = "".join(f"<li><b>{key}</b>: {html.escape(text)}</li>" for key, text in PAPERS.items())
+    papers = "".join(f"<li><b>{key}</b>: {html.escape(paper.text)}</li>" for key, paper in PAPERS.items())
     details = html.escape(json.dumps({"run": report["run"], "environment": report["environment"]}, indent=1))
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">

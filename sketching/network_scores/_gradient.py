@@ -5,11 +5,13 @@ from typing import Any
 
 import torch
 
+from sketching._cites import cites
 from sketching._functional import Functional, Tensors, examples, finite, left_by, modes, wide
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
+@cites("lee2019snip")
 def snip(
     model: torch.nn.Module,
     loss: Loss,
@@ -65,6 +67,7 @@ def snip(
     return finite({name: (wide(w.detach()) * wide(gradients[name])).abs() for name, w in network.weights.items()})
 
 
+@cites("wang2020picking")
 def grasp(
     model: torch.nn.Module,
     loss: Loss,

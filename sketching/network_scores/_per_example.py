@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from sketching._arguments import check_count
+from sketching._cites import cites
 from sketching._functional import Functional, Tensors, finite, modes, wide
 from sketching.network_scores._gradient import Loss, one_number, paired
 
@@ -14,6 +15,7 @@ _NUMBERS = 1 << 25
 _EXAMPLES = 128
 
 
+@cites("drineas2006fast")
 def jacobian_norm(
     model: torch.nn.Module,
     inputs: torch.Tensor,
@@ -83,6 +85,7 @@ def jacobian_norm(
         return _times_norm(network.weights, blocks())
 
 
+@cites("lee2019snip")
 def rms_snip(
     model: torch.nn.Module,
     loss: Loss,

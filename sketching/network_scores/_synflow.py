@@ -7,9 +7,11 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sketching._arguments import check_count
+from sketching._cites import cites
 from sketching._functional import Functional, Tensors, examples, finite, modes
 
 
+@cites("tanaka2020pruning")
 def synflow(
     model: torch.nn.Module, inputs: Sequence[int] | torch.Tensor, *, masks: Mapping[str, Any] | None = None
 ) -> Tensors:

@@ -2,19 +2,24 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import linreg_mirror as lm
-from linreg_mirror.citations import PACKAGE, PAPER_KEYS, SOURCES, citation, entries, package_entry
-from linreg_mirror.citations import sources as tables
+import sketching
+from linreg_mirror._tools.cites import cited as keys_of
+from linreg_mirror.citations import PACKAGE, citation, entries, package_entry
+from linreg_mirror.citations.names import of_core, of_networks
 from linreg_mirror.claims import CLAIMS
 from linreg_mirror.ledger.papers import PAPERS
-from linreg_mirror.networks import data, methods, models
-from linreg_mirror.networks.pruning import masking
+from linreg_mirror.networks import methods
+from linreg_mirror.networks.parametrizations import hadamard, power
 from linreg_mirror.networks.recipes import names, read
+from linreg_mirror.solvers.independent import minimum_nuclear
 from linreg_mirror.theorems import REGISTRY
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -69,15 +74,18 @@ def test_entries_are_complete(key):
     assert parse(entries()[key]) == {key: (kind, fields)}
 
 
+NETWORKS = [(name, thing) for known in of_networks().values() for name, thing in known.items()]
+
+
 def test_the_bibliography_is_what_is_used():
     assert entries().keys() == BIBLIOGRAPHY.keys()
-    used = {key for keys in SOURCES.values() for key in keys} | {key for key in PAPER_KEYS.values() if key}
-    assert used == BIBLIOGRAPHY.keys()
+    used = {key for _, thing in (*of_core(), *NETWORKS) for key in keys_of(thing)}
+    assert used | {paper.key for paper in PAPERS.values() if paper.key} == BIBLIOGRAPHY.keys()
 
 
 @pytest.mark.parametrize("paper", list(PAPERS))
 def test_papers_of_the_ledger_are_those_of_the_bibliography(paper):
-    key, said = PAPER_KEYS[paper], PAPERS[paper]
+    key, said = PAPERS[paper]
     if paper == "ours":
         assert key is None
         return
@@ -95,39 +103,63 @@ def test_papers_of_the_ledger_are_those_of_the_bibliography(paper):
 
 
 def test_every_theorem_and_claim_can_be_cited():
-    assert PAPER_KEYS.keys() == PAPERS.keys()
     for stated in (*REGISTRY.values(), *CLAIMS):
         (line,) = [line for line in citation(stated).splitlines() if line.startswith("%")]
         assert line.startswith(f"% {stated.id}: {stated.source.number}")
-        assert cited(stated)[-1] == (PAPER_KEYS[stated.source.paper] or PACKAGE)
+        assert cited(stated)[-1] == (PAPERS[stated.source.paper].key or PACKAGE)
         assert set(cited(stated)) <= set(cited(stated.id))
 
 
-def test_every_name_of_a_method_score_model_and_the_like_is_known():
-    for known, table in (
-        (methods.METHODS, tables.METHODS),
-        (masking.SCORES, tables.SCORES),
-        (masking.SELECTIONS, tables.SELECTIONS),
-        (masking.ALLOCATIONS, tables.ALLOCATIONS),
-        (models.MODELS, {**tables.MODELS, "deep-linear": ()}),
-    ):
-        assert known.keys() == table.keys()
-    assert data.DATASETS.keys() <= tables.DATASETS.keys()
-    parts = ("SOLVERS", "NETWORKS", "METHODS", "CYCLES", "SCORES", "SELECTIONS", "ALLOCATIONS", "MODELS", "DATASETS")
-    assert len(SOURCES) == sum(len(getattr(tables, part)) for part in parts), "no name is in two tables"
-    for name in SOURCES:
-        assert set(cited(name)) >= set(SOURCES[name])
-        assert cited(name.upper().replace("-", "_")) == [PACKAGE, *dict.fromkeys(SOURCES[name])]
+# One name of each kind.
+CITED = {
+    "minimum-l1": ["woodworth2020kernel", "jacobs2025mask"],
+    "descent": ["even2023sgd"],
+    "implicit-bias": ["even2023sgd", "papazov2024leveraging"],
+    "lsoda": ["petzold1983automatic"],
+    "highs": ["huangfu2018parallelizing", "virtanen2020scipy"],
+    "deep-linear": ["arora2018optimization"],
+    "breast-cancer": ["pedregosa2011scikit"],
+    "dep-l0": ["li2021dep", "louizos2018learning"],
+    "lrr": ["renda2020comparing"],
+    "rms-snip": ["lee2019snip"],
+    "gumbel": ["kool2019stochastic", "duffield2007priority"],
+    "erk": ["evci2020rigging"],
+    "resnet20": ["he2016deep"],
+    "fashion-mnist": ["xiao2017fashion"],
+    **dict.fromkeys(("minimum-l2", "problem", "shared-hadamard", "dense", "magnitude", "top-k", "mlp", "teacher"), ()),
+}
 
 
-def test_classes_of_methods_go_by_their_names():
-    for name, cls in methods.METHODS.items():
-        assert tables.CLASSES.get(cls.__name__) == (None if name == "masked" else name)
+@pytest.mark.parametrize("name", CITED)
+def test_names_cite_what_their_things_say(name):
+    assert cited(name) == cited(name.upper().replace("-", "_")) == [PACKAGE, *CITED[name]]
+
+
+def test_every_name_in_a_recipe_is_known():
+    for name, thing in NETWORKS:
+        assert set(cited(name)) >= {PACKAGE, *keys_of(thing)}
+    assert len({name for name, _ in NETWORKS}) == len(NETWORKS), "no name has two meanings"
+
+
+def test_things_say_themselves_what_they_cite():
     method = methods.create("pilot", epochs=2, alpha=1e-3, delta=1.02, K=10.0)
     assert cited(method) == [PACKAGE, "jacobs2025mask"]
     assert cited(methods.create("spred", alpha=1e-3)) == [PACKAGE, "ziyin2023spred"]
     drawn = methods.create("masked", score="snip", keep=0.1, select="gumbel", allocate="erk")
     assert cited(drawn) == [PACKAGE, "lee2019snip", "kool2019stochastic", "duffield2007priority", "evci2020rigging"]
+    assert cited(methods.RigL, sketching.systematic) == [PACKAGE, "evci2020rigging", "madow1949theory"]
+    assert cited(power.Power(2)) == [PACKAGE, "schwarz2021powerpropagation"]
+    assert cited(hadamard.Hadamard()) == [PACKAGE, "jacobs2025mask", "woodworth2020kernel"]
+
+
+def test_what_a_user_derives_cites_what_it_says():
+    class Own(methods.Dense):
+        cites = ("ziyin2023spred",)
+
+    assert cited(Own()) == [PACKAGE, "ziyin2023spred"]
+    Own.cites = ("nobody1900",)
+    with pytest.raises(ValueError, match=r"Own cites nobody1900, which is not in .*references\.bib"):
+        citation(Own())
 
 
 def test_the_package_comes_first_and_agrees_with_its_other_records():
@@ -167,6 +199,7 @@ NETWORK = lm.Hadamard.from_scale(0.1, d=2)
             lambda: lm.flow(PROBLEM, NETWORK, method="parameters", integrators=["BDF"]),
             ["jacobs2025mask", "virtanen2020scipy"],
         ),
+        (lambda: lm.flow(lm.Problem([[1, 2]], [0]), NETWORK), ["jacobs2025mask", "virtanen2020scipy"]),  # no step
         (lambda: lm.descent(PROBLEM, NETWORK, 0.05), ["even2023sgd"]),
         (lambda: lm.descent(PROBLEM, NETWORK, 0.05).implicit, ["even2023sgd", "papazov2024leveraging"]),
         (
@@ -179,6 +212,7 @@ NETWORK = lm.Hadamard.from_scale(0.1, d=2)
         (lambda: lm.minimum_l1(PROBLEM), ["woodworth2020kernel", "jacobs2025mask"]),
         (lambda: lm.minimum_l1(PROBLEM, "highs"), ["huangfu2018parallelizing", "virtanen2020scipy"]),
         (lambda: lm.minimum_l1(PROBLEM, "cvxpy"), ["diamond2016cvxpy", "goulart2024clarabel"]),
+        (lambda: minimum_nuclear(PROBLEM, (1, 2)), ["diamond2016cvxpy", "goulart2024clarabel"]),
         (lambda: lm.minimum_l2(PROBLEM), []),
         (lambda: lm.lasso(PROBLEM, 1.0), ["tibshirani1996regression", "pedregosa2011scikit"]),
         (lambda: PROBLEM, []),
@@ -187,10 +221,21 @@ NETWORK = lm.Hadamard.from_scale(0.1, d=2)
     ],
 )
 def test_results_are_cited_by_their_solvers(make, expected):
-    made = make()
-    assert cited(made) == [PACKAGE, *expected]
-    if isinstance(made, lm.Solution):
-        assert any(made.stats.method.startswith(beginning) for beginning in tables.SOLUTIONS), "no solver is overlooked"
+    assert cited(make()) == [PACKAGE, *expected]
+
+
+def test_names_of_theorems_and_solvers_need_no_torch():
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import linreg_mirror as lm\n"
+        "text = lm.citation('mirror.optimality', 'masks', 'minimum_l1', 'deep-linear', 'diabetes', 'W20')\n"
+        "assert 'arora2018optimization' in text\n"
+        "try: lm.citation('pilot')\n"
+        "except ValueError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert 'pip install "linreg-mirror[torch]"' in done.stdout
 
 
 def test_groups_are_cited_with_the_numbers_of_their_theorems():

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from linreg_mirror._tools.cites import cites
 from linreg_mirror.networks.data.checks import check_labels
 from linreg_mirror.networks.data.dataset import Data
 from linreg_mirror.networks.data.files import Release, read
@@ -64,6 +65,7 @@ _CIFAR100 = _Variant(
 )  # fmt: skip
 
 
+@cites("krizhevsky2009learning")
 def cifar10(directory: str | Path | None) -> Data:
     """Return CIFAR-10: 50,000 + 10,000 colour images of 32 x 32 in 10 classes.
 
@@ -83,6 +85,7 @@ def cifar10(directory: str | Path | None) -> Data:
     return _read(_CIFAR10, directory)
 
 
+@cites("krizhevsky2009learning")
 def cifar100(directory: str | Path | None) -> Data:
     """Return CIFAR-100: 50,000 + 10,000 colour images of 32 x 32 in 100 classes, the fine ones.
 

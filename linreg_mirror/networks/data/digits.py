@@ -3,11 +3,13 @@
 import numpy as np
 
 from linreg_mirror._tools.arguments import check_integer
+from linreg_mirror._tools.cites import cites
 from linreg_mirror.networks.data.dataset import Data, stratified
 
 _TEST = 360
 
 
+@cites("pedregosa2011scikit")
 def digits(*, seed: int = 0) -> Data:
     """Return 1,437 + 360 gray images of 8 x 8 with values 0..16, digits in 10 classes; no file is needed.
 

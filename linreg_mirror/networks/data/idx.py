@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from linreg_mirror._tools.cites import cites
 from linreg_mirror.networks.data.checks import check_labels
 from linreg_mirror.networks.data.dataset import Data
 from linreg_mirror.networks.data.files import Contents, Release, md5, read
@@ -38,6 +39,7 @@ _PAGES = {
 }
 
 
+@cites("lecun1998gradient")
 def mnist(directory: str | Path | None) -> Data:
     """Return MNIST (LeCun et al.): 60,000 + 10,000 gray images of 28 x 28, digits in 10 classes.
 
@@ -56,6 +58,7 @@ def mnist(directory: str | Path | None) -> Data:
     return _read("mnist", directory)
 
 
+@cites("xiao2017fashion")
 def fashion_mnist(directory: str | Path | None) -> Data:
     """Return Fashion-MNIST (Xiao, Rasul, Vollgraf, arXiv 1708.07747): as MNIST, with articles of clothing.
 

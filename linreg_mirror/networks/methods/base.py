@@ -25,12 +25,15 @@ class BaseMethod:
 
     Attributes
     ----------
+    cites : tuple of str
+        BibTeX keys of the papers it comes from.
     denser, sparser : str
         What to do about an end that is too sparse or too dense, for a method that ends sparse by itself.
     takes_masks : bool
         Whether masks can be given to `attach`; not to a method that decides by itself which weights are pruned.
     """
 
+    cites: tuple[str, ...] = ()
     denser, sparser = "", ""
     takes_masks = True
 

@@ -74,6 +74,7 @@ class ContinuousSparsification(BaseMethod):
     called lambda there. The authors' code divides x by sigmoid(s_init) throughout; here w starts divided by it.
     """
 
+    cites = ("savarese2020winning",)
     denser = "take a smaller alpha, or a larger s_init"
     sparser = "take a larger alpha, or a smaller s_init"
 

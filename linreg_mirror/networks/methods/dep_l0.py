@@ -49,6 +49,8 @@ class DepL0(L0):
     moves logits during fine-tuning too; here nothing does.
     """
 
+    cites = ("li2021dep", *L0.cites)
+
     def __init__(
         self,
         *,

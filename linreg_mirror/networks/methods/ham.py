@@ -28,6 +28,8 @@ class HAM(Dense):
     are called alpha and beta.
     """
 
+    cites = ("jacobs2026hyperbolic",)
+
     def __init__(self, *, metric: float = 200.0, shrink: float = 1e-3) -> None:
         super().__init__()
         check_nonnegative("metric", metric)

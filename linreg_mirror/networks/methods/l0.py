@@ -70,6 +70,7 @@ class L0(BaseMethod):
     of the loss.
     """
 
+    cites = ("louizos2018learning",)
     denser = "take a lower lam or a lower gate_lr"
     sparser = "take a higher lam, a higher gate_lr, or more epochs"
     takes_masks = False

@@ -24,6 +24,8 @@ class L1(BaseMethod):
         If alpha is negative or not finite, or proximal no bool.
     """
 
+    cites = ("tibshirani1996regression",)
+
     def __init__(self, alpha: float, *, proximal: bool = False) -> None:
         super().__init__(alpha)
         if not isinstance(proximal, bool):

@@ -8,9 +8,18 @@ import numpy as np
 import torch
 
 from linreg_mirror._tools.arguments import check_integer
+from linreg_mirror._tools.cites import cited
 from linreg_mirror.networks._tools.arguments import check_keep
 from linreg_mirror.networks.methods.dense import Dense
-from linreg_mirror.networks.pruning.masking import BLIND, Batch, masks_at_initialization, random_batch
+from linreg_mirror.networks.pruning.masking import (
+    ALLOCATIONS,
+    BLIND,
+    SCORES,
+    SELECTIONS,
+    Batch,
+    masks_at_initialization,
+    random_batch,
+)
 from sketching import diagnosis
 from sketching.allocation import places
 
@@ -76,6 +85,8 @@ class Masked(Dense):
             "signed": signed, "softmax_temperature": softmax_temperature,
         }  # fmt: skip
         self.data, self.examples, self.seed, self.batch = data, examples, seed, batch
+        parts = SCORES.get(score), SELECTIONS.get(select), ALLOCATIONS.get(allocate)
+        self.cites = tuple(key for part in parts for key in cited(part))
 
     def _own_masks(self, model: torch.nn.Module) -> Mapping[str, Any]:
         # The first number keeps these streams apart from others with the same seed.

@@ -52,6 +52,8 @@ class PILoT(Factorized):
     12
     """
 
+    cites = ("jacobs2025mask",)
+
     def __init__(self, *, epochs: int, alpha: float, K: float, delta: float, beta: float = 1.0) -> None:
         super().__init__(alpha, beta)
         self.rule = AlphaRule(epochs, K, delta)

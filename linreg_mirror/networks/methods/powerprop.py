@@ -29,6 +29,8 @@ class Powerprop(Dense):
     Schwarz et al., Powerpropagation (arXiv 2110.00296), where the exponent is called alpha.
     """
 
+    cites = ("schwarz2021powerpropagation",)
+
     def __init__(self, exponent: float) -> None:
         super().__init__()
         self.exponent = Power(exponent).exponent

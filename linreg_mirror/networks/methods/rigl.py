@@ -51,6 +51,7 @@ class RigL(Dense):
     the model, until `finish`. A weight that is active can be exactly 0, as where a pixel is always black.
     """
 
+    cites = ("evci2020rigging",)
     denser = "give RigL itself that keep, or more"
     takes_masks = False
 

@@ -61,6 +61,7 @@ class STR(Dense):
     x does, so that w is farther from 0 by the first threshold.
     """
 
+    cites = ("kusupati2020soft",)
     denser = "take a lower s_init, or less weight_decay"
     sparser = "take a higher s_init, or more weight_decay"
 

@@ -24,5 +24,7 @@ class Spred(Factorized):
     Ziyin & Wang, spred (arXiv 2210.01212).
     """
 
+    cites = ("ziyin2023spred",)
+
     def __init__(self, alpha: float) -> None:
         super().__init__(alpha, beta=0.0)

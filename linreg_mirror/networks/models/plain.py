@@ -7,10 +7,12 @@ from typing import Any
 from torch import nn
 
 from linreg_mirror._tools.arguments import is_whole
+from linreg_mirror._tools.cites import cites
 from linreg_mirror.networks._tools.arguments import check_images
 from linreg_mirror.networks.models.initialisation import initialised
 
 
+@cites("arora2018optimization")
 def deep_linear(*, widths: Sequence[int] = (64, 64, 64, 10)) -> nn.Module:
     """Return the product W_L ... W_1 of matrices, without biases; widths are (inputs, h_1, ..., outputs)."""
     widths = _checked(widths)
@@ -24,12 +26,14 @@ def mlp(*, widths: Sequence[int] = (64, 128, 64, 10)) -> nn.Module:
     return initialised(_perceptron(*widths), (widths[0],))
 
 
+@cites("lecun1998gradient")
 def lenet_300_100(*, classes: int = 10, channels: int = 1) -> nn.Module:
     """Return the MLP with 300 and 100 hidden units of LeCun et al. (1998), with ReLU, for images of 28 x 28."""
     check_images(classes, channels)
     return initialised(_perceptron(channels * 28 * 28, 300, 100, classes), (channels, 28, 28))
 
 
+@cites("lecun1998gradient")
 def lenet_5(*, classes: int = 10, channels: int = 1) -> nn.Module:
     """Return LeNet-5 with the widths of the one that came with Caffe, for images of 28 x 28.
 

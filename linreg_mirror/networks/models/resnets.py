@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from linreg_mirror._tools.arguments import check_integer
+from linreg_mirror._tools.cites import cites
 from linreg_mirror.networks._tools.arguments import check_images
 from linreg_mirror.networks.models.initialisation import initialised
 
@@ -19,6 +20,7 @@ _BOTTLENECK = ((1, 1), (3, 1), (1, 4))
 _IMAGENET = {18: (_BASIC, (2, 2, 2, 2)), 34: (_BASIC, (3, 4, 6, 3)), 50: (_BOTTLENECK, (3, 4, 6, 3))}
 
 
+@cites("he2016deep")
 def cifar_resnet(blocks: int, *, classes: int = 10, channels: int = 3, stride: int = 1) -> nn.Module:
     """Return a ResNet of depth 6 blocks + 2 for images of 32 x 32, with shortcuts of option A (section 4.2).
 
@@ -31,6 +33,7 @@ def cifar_resnet(blocks: int, *, classes: int = 10, channels: int = 3, stride: i
     return initialised(model, (channels, 32, 32))
 
 
+@cites("he2016deep")
 def imagenet_resnet(depth: int, *, classes: int = 1000, channels: int = 3, small_images: bool = False) -> nn.Module:
     """Return the ResNet of depth 18, 34 or 50 of section 4.1, with shortcuts of option B.
 

@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 from torch import nn
 
+from linreg_mirror._tools.cites import cites
 from linreg_mirror.networks._tools.arguments import check_images
 from linreg_mirror.networks.models.initialisation import initialised
 
@@ -14,6 +15,7 @@ _CONVOLUTIONS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 _WIDTHS = (64, 128, 256, 512, 512)
 
 
+@cites("simonyan2015very")
 def vgg_bn(depth: int, *, classes: int = 1000, channels: int = 3, small_images: bool = False) -> nn.Module:
     """Return VGG-16 or VGG-19, with a batch norm after each convolution.
 

@@ -72,6 +72,8 @@ class MirrorDescent(torch.optim.Optimizer):
     >>> optimizer.step()
     """
 
+    cites = ("jacobs2025mask",)
+
     def __init__(
         self,
         params: Iterable[Any],

@@ -29,6 +29,8 @@ class Hadamard(Removable):
     a saddle point.
     """
 
+    cites = ("jacobs2025mask", "woodworth2020kernel")
+
     def __init__(self, beta: float = 1.0) -> None:
         super().__init__()
         check_nonnegative("beta", beta)

@@ -28,6 +28,8 @@ class Power(Removable):
     exact; there are no second ones.
     """
 
+    cites = ("schwarz2021powerpropagation",)
+
     def __init__(self, exponent: float) -> None:
         super().__init__()
         check_range("exponent", exponent, 1, _LARGEST, "2, or 1 for weights as they are")

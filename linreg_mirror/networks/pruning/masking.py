@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,24 +50,17 @@ class Batch(NamedTuple):
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-# (model, batch, masks, rng) -> scores.
+# Called with masks, and with those of model, inputs, targets, loss and rng that they take.
 SCORES: Mapping[str, Callable[..., dict[str, torch.Tensor]]] = {
-    "magnitude": lambda model, batch, masks, rng: network_scores.magnitude(model, masks=masks),
-    "random": lambda model, batch, masks, rng: network_scores.random(model, rng, masks=masks),
-    "synflow": lambda model, batch, masks, rng: network_scores.synflow(model, batch.inputs, masks=masks),
-    "jacobian-norm": lambda model, batch, masks, rng: network_scores.jacobian_norm(model, batch.inputs, masks=masks),
-    "snip": lambda model, batch, masks, rng: _by_loss(network_scores.snip, model, batch, masks),
-    "grasp": lambda model, batch, masks, rng: _by_loss(network_scores.grasp, model, batch, masks),
-    "rms-snip": lambda model, batch, masks, rng: _by_loss(network_scores.rms_snip, model, batch, masks),
+    "magnitude": network_scores.magnitude,
+    "random": network_scores.random,
+    "synflow": network_scores.synflow,
+    "jacobian-norm": network_scores.jacobian_norm,
+    "snip": network_scores.snip,
+    "grasp": network_scores.grasp,
+    "rms-snip": network_scores.rms_snip,
 }
-
-BLIND = ("magnitude", "random")  # scores that look at no batch
-
-
-def _by_loss(
-    score: Callable[..., dict[str, torch.Tensor]], model: torch.nn.Module, batch: Batch, masks: Masks | None
-) -> dict[str, torch.Tensor]:
-    return score(model, batch.loss, batch.inputs, batch.targets, masks=masks)
+BLIND = tuple(name for name, score in SCORES.items() if "inputs" not in signature(score).parameters)
 
 
 def masks_at_initialization(
@@ -143,10 +137,12 @@ def masks_at_initialization(
     if batch is not None and batch.loss is cross_entropy:
         batch = batch._replace(loss=lambda outputs, labels: cross_entropy(outputs / softmax_temperature, labels))
     of_scores, of_selection = rng.spawn(2)
+    given = {"model": model, "rng": of_scores, **({} if batch is None else batch._asdict())}
+    taken = {name: value for name, value in given.items() if name in signature(scored).parameters}
     usual = 100 if score == "synflow" and select != "with-replacement" else 1
 
     def scores(masks: Masks | None) -> dict[str, torch.Tensor]:
-        found = scored(model, batch, masks, of_scores)
+        found = scored(**taken, masks=masks)
         return nonnegative(found) if score == "grasp" and select != "top-k" else found
 
     return sketching.iterative_masks(

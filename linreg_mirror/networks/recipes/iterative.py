@@ -2,12 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from linreg_mirror._tools.arguments import check_integer
 from linreg_mirror.networks._tools.arguments import check_keep
 
 _Rewind = Literal["initialisation", "weights", "learning-rate"]
+
+
+class Cycles(NamedTuple):
+    """How cycles start again, and which papers that comes from."""
+
+    rewind: _Rewind
+    cites: tuple[str, ...]
+
+
+CYCLES: Mapping[str, Cycles] = {
+    "imp": Cycles("initialisation", ("frankle2019lottery",)),
+    "wr": Cycles("weights", ("renda2020comparing",)),
+    "lrr": Cycles("learning-rate", ("renda2020comparing",)),
+}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from linreg_mirror._tools import matrices
 from linreg_mirror._tools.arguments import check_positive, check_until
 from linreg_mirror._tools.blas import one_thread
+from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
@@ -22,6 +23,7 @@ _SMALLEST_RTOL = 100 * _EPS  # SciPy's integrators accept no less
 _FINEST = 1e-8  # below this relative change of dual variables, errors of that size stall them
 
 
+@cites("jacobs2025mask", "virtanen2020scipy")
 @np.errstate(all="ignore")  # what overflows fails the certificate
 def flow(
     problem: Problem,
@@ -144,6 +146,7 @@ def flow(
             factorizations=stats["factorizations"],
             seconds=clock.perf_counter() - started,
             notes=tuple(stats["notes"]),
+            cites=(*cited(flow), *stats["cites"]),
         ),
         certificate=Certificate(
             (

@@ -1,9 +1,9 @@
 """Stepping an ODE to where its flow is over, piece by piece of the penalty's schedule."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import scipy
@@ -12,7 +12,22 @@ from linreg_mirror._types import Array
 from linreg_mirror.schedules import Schedule
 from linreg_mirror.solvers.results import Status
 
-INTEGRATORS = ("LSODA", "BDF", "Radau", "DOP853", "RK45", "RK23")
+
+class Integrator(NamedTuple):
+    """One of SciPy's integrators, and what it cites besides SciPy."""
+
+    make: type[scipy.integrate.OdeSolver]
+    cites: tuple[str, ...] = ()
+
+
+INTEGRATORS: Mapping[str, Integrator] = {
+    "LSODA": Integrator(scipy.integrate.LSODA, ("petzold1983automatic",)),
+    "BDF": Integrator(scipy.integrate.BDF),
+    "Radau": Integrator(scipy.integrate.Radau),
+    "DOP853": Integrator(scipy.integrate.DOP853),
+    "RK45": Integrator(scipy.integrate.RK45),
+    "RK23": Integrator(scipy.integrate.RK23),
+}
 _MAX_POINTS = 4096
 
 
@@ -48,18 +63,22 @@ def integrate(
     integrators: Sequence[str],
 ) -> tuple[Status, dict[str, Any]]:
     """Step through the smooth pieces of the schedule; on each, one integrator after another until one gets through."""
-    stats: dict[str, Any] = {"method": integrators[0], "steps": 0, "evaluations": 0, "factorizations": 0, "notes": []}
+    stats: dict[str, Any] = {
+        "method": integrators[0], "steps": 0, "evaluations": 0, "factorizations": 0, "notes": [], "cites": (),
+    }  # fmt: skip
     jumps = [at for at in schedule.breakpoints if at > 0 and (until is None or at < until)]
     t, state = 0.0, system.start
     if until is None and not jumps and system.violation(t, state) <= tolerance >= penalty_to_come(schedule, t):
         return Status.converged, stats  # nothing to do: y = 0, for one
     for end in [*jumps, np.inf if until is None else until]:
         for integrator in integrators:
+            stats["cites"] = tuple(dict.fromkeys((*stats["cites"], *INTEGRATORS[integrator].cites)))
             options: dict[str, Any] = {"rtol": system.rtol, "atol": system.atol}
             if system.jacobian is not None and integrator in ("LSODA", "BDF", "Radau"):
                 options["jac"] = system.jacobian
             try:
-                solver = getattr(scipy.integrate, integrator)(_left_of(system.field, end), t, state, end, **options)
+                field = _left_of(system.field, end)
+                solver = INTEGRATORS[integrator].make(field, t, state, end, **options)
                 outcome = _run(solver, system, schedule, until, tolerance, max_steps, history, stats)
             except (FloatingPointError, np.linalg.LinAlgError, ValueError) as error:
                 outcome, solver = f"{type(error).__name__}: {error}", None

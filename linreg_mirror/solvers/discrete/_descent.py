@@ -10,6 +10,7 @@ import numpy as np
 from linreg_mirror._tools import matrices
 from linreg_mirror._tools.arguments import check_batch_size, check_momentum, check_number, check_until, is_whole
 from linreg_mirror._tools.blas import one_thread
+from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
@@ -65,6 +66,7 @@ class Descent(Trajectory):
         return super().__repr__().replace("Trajectory", "Descent")
 
 
+@cites("even2023sgd")
 @np.errstate(all="ignore")  # what overflows has diverged
 def descent(
     problem: Problem,
@@ -199,6 +201,7 @@ def descent(
             steps=here.step,
             evaluations=here.step,
             seconds=clock.perf_counter() - started,
+            cites=cited(descent),
         ),
         certificate=_certificate(problem, network, penalty, here, tolerance, implicit, isinstance(stepper, NumpySteps)),
         parameters=thetas,

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from array_api_compat import is_torch_array
 
 from linreg_mirror._tools.arguments import check_batch_size, check_integer, check_momentum, check_number, real_array
 from linreg_mirror._tools.blas import one_thread
+from linreg_mirror._tools.cites import cites
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors.protocol import namespace
 from linreg_mirror.schedules import Schedule, require_clock
@@ -48,6 +49,7 @@ class Descents:
     ((2, 2), (2, 1))
     """
 
+    cites: ClassVar[tuple[str, ...]] = ("even2023sgd",)
     x: Any
     log_scale: Any
     tilt: Any
@@ -60,6 +62,7 @@ class Descents:
         return f"Descents({len(self.status)} runs, d={self.x.shape[-1]}, {counts})"
 
 
+@cites(*Descents.cites)
 @one_thread()
 @np.errstate(all="ignore")  # what overflows has diverged
 def descents(

@@ -1,6 +1,7 @@
 """The implicit bias of discrete training on x = m*w, exactly: what a finished run turns out to have minimised."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -46,6 +47,7 @@ class ImplicitBias:
     True
     """
 
+    cites: ClassVar[tuple[str, ...]] = ("even2023sgd", "papazov2024leveraging")
     log_scale: Array
     tilt: Array
     dual: Array

@@ -9,6 +9,7 @@ import numpy as np
 from linreg_mirror._tools import matrices
 from linreg_mirror._tools.arguments import check_number
 from linreg_mirror._tools.blas import one_thread
+from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Mirror, Potential
 from linreg_mirror.parametrizations import Parametrization
@@ -28,6 +29,7 @@ _UNRESOLVED = (
 )
 
 
+@cites("jacobs2025mask")
 @one_thread()
 @np.errstate(all="ignore")  # what overflows fails the certificate
 def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tolerance: float = 1e-12) -> Solution:
@@ -119,6 +121,7 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
             factorizations=newton.factorizations,
             seconds=clock.perf_counter() - started,
             notes=() if certificate.valid or matrices.is_dense(problem.X) else (_UNRESOLVED,),
+            cites=cited(limit),
         ),
         certificate=certificate,
         unique=True,  # R is strictly convex

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from linreg_mirror._tools import matrices
 from linreg_mirror._tools.blas import one_thread
+from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.problem import independent
 from linreg_mirror.solvers.certificates import l1_certificate, l1_unique, outcome
+from linreg_mirror.solvers.independent import ROUTES
 from linreg_mirror.solvers.limit._limit import Stage, continuation_path
 from linreg_mirror.solvers.limit.crossover import pivot_to_optimum
 from linreg_mirror.solvers.limit.dual_newton import DualNewton
@@ -25,6 +27,7 @@ _DENSE = 10**7  # entries of a sparse X that are made dense at once
 _ZERO = 1e-11  # of the largest entry: what a linear solve leaves of an entry that is zero
 
 
+@cites("woodworth2020kernel", "jacobs2025mask")
 @np.errstate(all="ignore")  # what overflows fails the certificate
 def minimum_l1(problem: Problem, method: Literal["mirror", "highs", "cvxpy"] = "mirror") -> Solution:
     """Return argmin{|x|_1 : Xx = y} with exact zeros, a dual vector and a verdict on uniqueness.
@@ -66,12 +69,8 @@ def minimum_l1(problem: Problem, method: Literal["mirror", "highs", "cvxpy"] = "
     """
     if method == "mirror":
         return _through_the_mirror(problem)
-    from linreg_mirror.solvers import independent
-
-    if method == "highs":
-        return independent.minimum_l1_highs(problem)
-    if method == "cvxpy":
-        return independent.minimum_l1_cvxpy(problem)
+    if method in ROUTES:
+        return ROUTES[method](problem)
     raise ValueError(f'method must be "mirror", "highs" or "cvxpy", got {method!r}')
 
 
@@ -112,6 +111,7 @@ def _through_the_mirror(problem: Problem) -> Solution:
             evaluations=newton.products,
             factorizations=newton.factorizations,
             seconds=clock.perf_counter() - started,
+            cites=cited(minimum_l1),
         ),
         certificate=certificate,
         unique=l1_unique(problem, x, s) if certificate.valid else None,

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from linreg_mirror._tools import matrices
 from linreg_mirror._tools.arguments import as_real_array, real_array
 from linreg_mirror._tools.blas import one_thread
+from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror._types import Array
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Squared
@@ -160,6 +161,7 @@ class SaddlePath:
         )
 
 
+@cites("pesme2023saddle")
 @one_thread()
 @np.errstate(all="ignore")  # what overflows fails the certificate
 def saddles(problem: Problem, weights: Any = None) -> SaddlePath:
@@ -244,6 +246,7 @@ def saddles(problem: Problem, weights: Any = None) -> SaddlePath:
             steps=len(jumps),
             evaluations=products,
             seconds=clock.perf_counter() - started,
+            cites=cited(saddles),
         ),
         certificate=certificate,
         problem=problem,
