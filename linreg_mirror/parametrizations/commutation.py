@@ -1,31 +1,14 @@
 """Which parametrizations have a mirror: those whose gradient fields commute."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from linreg_mirror._types import Array
-
-if TYPE_CHECKING:
-    from linreg_mirror.parametrizations.protocol import Parametrization
+from linreg_mirror.parametrizations.protocol import Parametrization
 
 
-class NoMirror(ValueError):
-    """The parametrization follows no mirror flow; the message names the Lie bracket that does not vanish.
-
-    Examples
-    --------
-    >>> import linreg_mirror as lm
-    >>> try:
-    ...     lm.Hadamard.balanced([1.0, 2.0]).mirror()
-    ... except lm.NoMirror as error:
-    ...     print(str(error).partition(":")[0])
-    the start is balanced (m0^2 = w0^2) at index 0
-    """
-
-
-def lie_bracket(network: "Parametrization", i: int, j: int, theta: Array) -> Array:
+def lie_bracket(network: Parametrization, i: int, j: int, theta: Array) -> Array:
     """Return the Lie bracket of two gradient fields at theta, shape (p,).
 
     The fields are the gradients of x_i(theta) and x_j(theta); index -1 stands for the gradient of the penalty.
@@ -58,7 +41,7 @@ def lie_bracket(network: "Parametrization", i: int, j: int, theta: Array) -> Arr
 
 
 def commutation_defect(
-    network: "Parametrization",
+    network: Parametrization,
     theta: Array | None = None,
     entries: Sequence[int] | None = None,
     penalty: bool = True,
@@ -85,7 +68,7 @@ def commutation_defect(
     )
 
 
-def describe_defect(network: "Parametrization", entries: Sequence[int], penalty: bool = True) -> str:
+def describe_defect(network: Parametrization, entries: Sequence[int], penalty: bool = True) -> str:
     """Name a Lie bracket, among those of the given entries, that does not vanish, in a sentence."""
     # At the start itself it may vanish by chance: where weights are zero, for one.
     theta = network.theta0 + 0.5 * np.cos(np.arange(network.theta0.size))

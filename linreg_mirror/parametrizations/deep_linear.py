@@ -12,7 +12,8 @@ from linreg_mirror._tools.arguments import as_real_array, check_integer, check_p
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Euclidean, Hyperbolic
 from linreg_mirror.parametrizations._products import Product
-from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
+from linreg_mirror.parametrizations.commutation import describe_defect
+from linreg_mirror.parametrizations.protocol import NoMirror
 
 _AT_REST = "from zero weights the flow never moves"
 

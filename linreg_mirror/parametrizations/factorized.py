@@ -9,8 +9,9 @@ from linreg_mirror._tools.arguments import as_real_array
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.parametrizations._products import Product
-from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
+from linreg_mirror.parametrizations.commutation import describe_defect
 from linreg_mirror.parametrizations.deep_linear import DeepLinear
+from linreg_mirror.parametrizations.protocol import NoMirror
 
 
 @dataclass(frozen=True, eq=False)

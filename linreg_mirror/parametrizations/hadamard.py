@@ -10,8 +10,8 @@ from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.parametrizations._lasso import lasso_violation
 from linreg_mirror.parametrizations._start import broadcast_start, refuse_underflow
-from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
-from linreg_mirror.parametrizations.protocol import Parametrization
+from linreg_mirror.parametrizations.commutation import describe_defect
+from linreg_mirror.parametrizations.protocol import NoMirror, Parametrization
 
 
 @dataclass(frozen=True, eq=False)

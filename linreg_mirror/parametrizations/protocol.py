@@ -7,7 +7,20 @@ import numpy as np
 
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Mirror
-from linreg_mirror.parametrizations.commutation import NoMirror
+
+
+class NoMirror(ValueError):
+    """The parametrization follows no mirror flow; the message names the Lie bracket that does not vanish.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> try:
+    ...     lm.Hadamard.balanced([1.0, 2.0]).mirror()
+    ... except lm.NoMirror as error:
+    ...     print(str(error).partition(":")[0])
+    the start is balanced (m0^2 = w0^2) at index 0
+    """
 
 
 class Parametrization(Protocol):

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from linreg_mirror._tools.arguments import as_real_array
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Hyperbolic
-from linreg_mirror.parametrizations.commutation import NoMirror, describe_defect
+from linreg_mirror.parametrizations.commutation import describe_defect
 from linreg_mirror.parametrizations.hadamard import Hadamard
-from linreg_mirror.parametrizations.protocol import Parametrization
+from linreg_mirror.parametrizations.protocol import NoMirror, Parametrization
 
 
 @dataclass(frozen=True, eq=False)
