@@ -66,7 +66,8 @@ def check(
 
     Exit code 0 only if every verdict is the expected one and every control fails on its witness; 1 otherwise; 2 for bad
     arguments. On named instances, or in a shard, no verdict may contradict the expected one; some may stay open.
-    Results are stored at once, and reused as long as the code is the same: to resume, give the same command again.
+    Results are stored at once, and reused as long as the code they rest on is the same. To resume, give the same
+    command again.
 
     Shards may run on several machines. Put their results/check/instances into one folder: the same command without
     --shard then computes nothing and gives the verdict.

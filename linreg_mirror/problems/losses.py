@@ -13,6 +13,9 @@ from linreg_mirror._types import Array
 class Loss(Protocol):
     """A differentiable function of the residual, smallest (zero) at r = 0.
 
+    That is all that solvers assume: samples may count differently, and signs too. A loss of one's own derives from this
+    class, and promises more by the attributes below; the default is no.
+
     Attributes
     ----------
     convex : bool
@@ -24,9 +27,9 @@ class Loss(Protocol):
         Whether l is a sum over samples, so that minibatches estimate its gradient.
     """
 
-    convex: ClassVar[bool]
-    quasi_convex: ClassVar[bool]
-    separable: ClassVar[bool]
+    convex: ClassVar[bool] = False
+    quasi_convex: ClassVar[bool] = False
+    separable: ClassVar[bool] = False
 
     def value(self, r: Array) -> float:
         """Return l(r).

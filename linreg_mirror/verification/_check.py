@@ -160,28 +160,28 @@ def check(
     ValueError
         If a pattern or an instance does not exist.
     """
-    own.install()
-    theorems = select([*patterns, *([] if patterns else (t.id for file in own.files for t in file.theorems))])
-    if instances is None and own.data:
-        instances = [f"{FAMILY}/{setting}/{seed}" for seed in range(seeds) for setting in SETTINGS]
-    partial = isinstance(instances, int) and instances < WHOLE_GRID
-    if instances is not None and not isinstance(instances, int):
-        partial = True
-        # An unknown name is the caller's error, not a failing theorem; and one instance has one name.
-        instances = [instance(name).name for name in instances]
-    tasks = plan(theorems, instances, seeds)
-    by_theorem: dict[str, list[Record]] = defaultdict(list)
-    unseen: dict[str, int] = defaultdict(int)
-    for done, (task, records, missing) in enumerate(
-        evaluate(tasks, jobs=jobs, store=store, fresh=fresh, shard=shard, own=own), start=1
-    ):
-        for record in records:
-            by_theorem[record.theorem].append(record)
-        for theorem in missing:
-            unseen[theorem] += 1
-        if progress is not None:
-            progress(task, done, len(tasks))
-    return [_finding(t, by_theorem[t.id], partial, unseen[t.id], own) for t in theorems]
+    with own.installed():
+        theorems = select([*patterns, *([] if patterns else (t.id for file in own.files for t in file.theorems))])
+        if instances is None and own.data:
+            instances = [f"{FAMILY}/{setting}/{seed}" for seed in range(seeds) for setting in SETTINGS]
+        partial = isinstance(instances, int) and instances < WHOLE_GRID
+        if instances is not None and not isinstance(instances, int):
+            partial = True
+            # An unknown name is the caller's error, not a failing theorem; and one instance has one name.
+            instances = [instance(name).name for name in instances]
+        tasks = plan(theorems, instances, seeds)
+        by_theorem: dict[str, list[Record]] = defaultdict(list)
+        unseen: dict[str, int] = defaultdict(int)
+        for done, (task, records, missing) in enumerate(
+            evaluate(tasks, jobs=jobs, store=store, fresh=fresh, shard=shard, own=own), start=1
+        ):
+            for record in records:
+                by_theorem[record.theorem].append(record)
+            for theorem in missing:
+                unseen[theorem] += 1
+            if progress is not None:
+                progress(task, done, len(tasks))
+        return [_finding(t, by_theorem[t.id], partial, unseen[t.id], own) for t in theorems]
 
 
 def _finding(theorem: Theorem, records: list[Record], partial: bool, missing: int, own: Own) -> Finding:

@@ -1,11 +1,13 @@
 """Evaluates theorems on many instances, several processes at once, and keeps what each of them gave."""
 
+import hashlib
 import time as clock
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from linreg_mirror._tools.blas import one_thread
@@ -169,7 +171,22 @@ def _members(group: str) -> list[Theorem]:
 def _code_of(part: Settings, own: Own) -> str:
     """Return the fingerprint of what the evidence for a theorem, or the hypotheses of a group, rest on."""
     stated = _members(part["group"]) if part["what"] == _HYPOTHESES else [REGISTRY[part["theorem"]]]
-    return fingerprint(frozenset(theorem.observe.__module__ for theorem in stated), own.sources)
+    known = frozenset(theorem.observe.__module__ for theorem in stated if _is_known(theorem, own))
+    # Of a theorem that was entered by hand there is no file: its function alone says whether it has changed.
+    codes = [_content(theorem.observe.__code__).encode() for theorem in stated if not _is_known(theorem, own)]
+    by_hand = [hashlib.sha256(b"".join(codes)).hexdigest()] if codes else []
+    return "-".join([fingerprint(known, own.sources), *by_hand])
+
+
+def _is_known(theorem: Theorem, own: Own) -> bool:
+    """Whether the source of a theorem is part of this package, or of what the user brought."""
+    module = theorem.observe.__module__ or ""
+    return module.startswith("linreg_mirror.") or module in dict(own.sources)
+
+
+def _content(code: CodeType) -> str:
+    constants = [_content(one) if isinstance(one, CodeType) else one for one in code.co_consts]
+    return repr((code.co_code, code.co_names, constants))
 
 
 class _Evaluations(Store):

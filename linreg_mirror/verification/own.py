@@ -3,6 +3,8 @@
 import hashlib
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -128,6 +130,15 @@ class Own:
         """Make it known to this process."""
         for part in (*self.files, *([self.data] if self.data else ())):
             part.install()
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Make it known inside the block. Theorems stay, so that what was found can be shown; data do not."""
+        self.install()
+        try:
+            yield
+        finally:
+            FAMILIES.pop(FAMILY, None)
 
     @property
     def sources(self) -> tuple[tuple[str, str], ...]:

@@ -54,6 +54,7 @@ class Squares(lm.Parametrization):
 @dataclass(frozen=True)
 class Weighted(lm.losses.Loss):
     weights: tuple[float, ...]
+    convex = quasi_convex = separable = True
 
     def value(self, r):
         return 0.5 * float(np.sum(np.array(self.weights) * r**2))
