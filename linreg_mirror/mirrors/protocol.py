@@ -187,5 +187,10 @@ class Mirror(Protocol):
             Accumulated penalty.
         size : float
             Of the weights.
+
+        Yields
+        ------
+        Potential
+            One for each stage.
         """
         yield Potential(self.initial_dual, A, 1.0, last=True)

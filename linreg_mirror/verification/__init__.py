@@ -3,5 +3,19 @@
 from linreg_mirror.verification._check import Finding, check, plan, select
 from linreg_mirror.verification._falsify import Falsification, falsify
 from linreg_mirror.verification.evaluation import Record, Task, evaluate
+from linreg_mirror.verification.own import Own, OwnData, TheoremFile
 
-__all__ = ["Falsification", "Finding", "Record", "Task", "check", "evaluate", "falsify", "plan", "select"]
+__all__ = [
+    "Falsification",
+    "Finding",
+    "Own",
+    "OwnData",
+    "Record",
+    "Task",
+    "TheoremFile",
+    "check",
+    "evaluate",
+    "falsify",
+    "plan",
+    "select",
+]

@@ -441,7 +441,7 @@ def test_the_table_has_a_line_for_each_measurement(tmp_path):
     assert len(lines) == 2
     # The interval by hand: 3 +- 4.3027 * 1 / sqrt 3.
     assert lines[0].split()[0] == "made.up"
-    assert lines[0].rstrip().endswith("+3.00 [+0.52, +5.48]   reproduced")
+    assert lines[0].rstrip().endswith("+3.00 [+0.52, +5.48]  reproduced")
     assert "A over C" in lines[1]
     assert lines[1].rstrip().endswith("not reproduced")
     assert "made.up" not in lines[1]

@@ -278,17 +278,21 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     "Hadamard.mirror": lambda h: network(h).mirror().initial_dual,
     "Direct.mirror": lambda h: lm.Direct(h.array("x0", (D,))).mirror().initial_dual,
     "Power.mirror": lambda h: depth_3(h).mirror().initial_dual,
+    **{
+        f"{name}.violation": lambda h, make=make: make(h).violation(
+            h.finite("x", (D,)), h.finite("grad_x", (D,)), h.number("alpha", 0.0), h.number("scale", 1.0)
+        )
+        for name, make in (("Hadamard", network), ("Power", depth_3), ("Direct", direct))
+    },
     "DeepLinear.mirror": deep_mirror,
     # Potentials, losses, schedules.
     **{
         f"mirrors.{name}.{method}": of_mirror(name, method)
         for name, methods in {
-            "Euclidean": (), "Hyperbolic": ("log_scale_at",), "Power": ("log_scale_at", "half_log_ratio"),
+            "Euclidean": ("dual_rate",), "Hyperbolic": ("log_scale_at", "continuation"),
+            "Power": ("log_scale_at", "half_log_ratio", "dual_rate", "continuation"),
         }.items()
-        for method in (
-            "primal", "dual", "primal_rate", "metric", "conjugate", "potential", "dual_rate", "resolution",
-            "continuation", *methods,
-        )
+        for method in ("primal", "dual", "primal_rate", "metric", "conjugate", "potential", "resolution", *methods)
     },
     **{
         f"losses.{type(loss).__name__}.{method}": of_loss(loss, method)
@@ -341,7 +345,7 @@ FORMULAS = {
     name
     for name in CASES
     if name.startswith(("mirrors.", "losses."))
-    or name.endswith((".effective", ".pullback", ".penalty_gradient", ".imbalance", ".unused_slope"))
+    or name.endswith((".effective", ".pullback", ".penalty_gradient", ".imbalance", ".unused_slope", ".violation"))
     or name in ("Problem.residual", "Problem.value", "Problem.gradient")
 } - {"losses.Huber"}
 INFINITE = FORMULAS | {"largest_stable_step"} | {name for name in CASES if name.startswith("schedules.")}
@@ -353,6 +357,7 @@ EXEMPT = {
     "schedules.require_clock",
     *("losses.Squared", "losses.LogCosh", "losses.JointCauchy", "losses.EntrywiseCauchy"),
     *("Factorized.mirror", "SharedHadamard.mirror"),  # there is none, mostly
+    *("Hadamard.check_start", "Hadamard.log_factors", "Power.check_start"),  # of the start alone
     "problems.from_file",  # a path: see test_untrusted.py
 }
 

@@ -15,8 +15,7 @@ from linreg_mirror.mirrors import Hyperbolic, Mirror
 from linreg_mirror.runtime.store import Store
 from linreg_mirror.runtime.sweeps import Shard
 from linreg_mirror.solvers import Status
-from linreg_mirror.verification import check, falsify
-from linreg_mirror.verification.own import Own, OwnData, TheoremFile
+from linreg_mirror.verification import Own, OwnData, TheoremFile, check, falsify
 from tests.runtime.test_cluster import dask  # noqa: F401
 
 SOURCE = Path(__file__).parents[1] / "helpers" / "own_theory.py"  # which is run, not imported: it adds to the ledger

@@ -7,7 +7,7 @@ from linreg_mirror.mirrors import Euclidean, Hyperbolic
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers import Certificate, Check
 from linreg_mirror.solvers.certificates import certify_limit, feasibility, l1_certificate, l1_unique, lasso_certificate
-from tests.helpers.zoo import BY_NAME, CASES, gaussian
+from tests.helpers.zoo import BY_NAME, CASES
 
 CHECKS_OF_A_LIMIT = ["feasibility", "primal-dual gap", "dual representation"]
 
@@ -87,14 +87,6 @@ def test_limit_of_plain_weights():
         assert wrong["feasibility"].passed
         assert not wrong["primal-dual gap"].passed
         assert not wrong["dual representation"].passed
-
-
-def test_an_unknown_mirror_is_not_certified():
-    class Other:
-        initial_dual = np.zeros(3)
-
-    with pytest.raises(TypeError, match="no certificate is known for Other"):
-        certify_limit(gaussian(2, 3, 0), Other(), 0.0, np.zeros(3), np.zeros(2))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -14,19 +14,15 @@ from linreg_mirror.solvers.results import Status
 
 
 class Integrator(NamedTuple):
-    """One of SciPy's integrators, and what it cites besides SciPy."""
+    """One of SciPy's integrators, by name, loaded when first needed; and what it cites besides SciPy."""
 
-    make: type[scipy.integrate.OdeSolver]
+    name: str
     cites: tuple[str, ...] = ()
 
 
 INTEGRATORS: Mapping[str, Integrator] = {
-    "LSODA": Integrator(scipy.integrate.LSODA, ("petzold1983automatic",)),
-    "BDF": Integrator(scipy.integrate.BDF),
-    "Radau": Integrator(scipy.integrate.Radau),
-    "DOP853": Integrator(scipy.integrate.DOP853),
-    "RK45": Integrator(scipy.integrate.RK45),
-    "RK23": Integrator(scipy.integrate.RK23),
+    "LSODA": Integrator("LSODA", ("petzold1983automatic",)),
+    **{name: Integrator(name) for name in ("BDF", "Radau", "DOP853", "RK45", "RK23")},
 }
 _MAX_POINTS = 4096
 
@@ -78,7 +74,7 @@ def integrate(
                 options["jac"] = system.jacobian
             try:
                 field = _left_of(system.field, end)
-                solver = INTEGRATORS[integrator].make(field, t, state, end, **options)
+                solver = getattr(scipy.integrate, INTEGRATORS[integrator].name)(field, t, state, end, **options)
                 outcome = _run(solver, system, schedule, until, tolerance, max_steps, history, stats)
             except (FloatingPointError, np.linalg.LinAlgError, ValueError) as error:
                 outcome, solver = f"{type(error).__name__}: {error}", None
