@@ -1,0 +1,16 @@
+"""python-flint, which proofs need and nothing else does."""
+
+from importlib import import_module
+from typing import Any
+
+
+def require_flint() -> Any:
+    """Return the module flint, or raise ModuleNotFoundError that says how to get it."""
+    try:
+        return import_module("flint")
+    except ModuleNotFoundError as error:
+        if error.name != "flint":
+            raise
+        raise ModuleNotFoundError(
+            'proofs need python-flint, which is not installed: pip install "linreg-mirror[proof]"', name="flint"
+        ) from None

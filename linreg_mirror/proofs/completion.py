@@ -1,0 +1,100 @@
+"""From columns that nearly reproduce y to a basis that does so exactly: the rest of y is a linear programme of its own.
+
+Targets made from k < n weights are rounded, so that the k columns miss y by some 1e-16, and the vertex of least L1 norm
+has n - k further weights of that size. No solver in float64 can tell these from rounding. But the part of y that is missed
+is a vector like any other once it is known to many digits and scaled to size one.
+"""
+
+import numpy as np
+import scipy.linalg
+import scipy.optimize
+
+from linreg_mirror._types import Array
+from linreg_mirror.proofs._flint import require_flint
+
+_ROUNDS = 50  # of adding columns; three or four are usual
+_DIGITS_OF_THE_REST = 512  # bits of the part of y that is missed
+
+
+def complete(X: Array, y: Array, support: Array, s: Array) -> Array:
+    """Return the support together with the columns that the least L1 norm needs beside it.
+
+    Parameters
+    ----------
+    X : array, shape (n, d)
+        Full row rank.
+    y : array, shape (n,)
+        Targets.
+    support : array of int, shape (k,)
+        Independent columns whose weights are much larger than what they leave of y; none is the whole programme.
+    s : array, shape (n,)
+        A dual vector, X_j's = sign x_j on the support up to rounding.
+
+    Returns
+    -------
+    array of int
+        Columns, n of them where the programme is not degenerate; the support alone if HiGHS gives up.
+    """
+    k = len(support)
+    missed = residual(X[:, support], y, np.linalg.lstsq(X[:, support], y)[0] if k else np.zeros(0))
+    outside = scipy.linalg.qr(X[:, support])[0][:, k:] if k else np.eye(len(y))
+    others = np.setdiff1d(np.arange(X.shape[1]), support)
+    target, columns, slopes = outside.T @ missed, outside.T @ X[:, others], X[:, others].T @ s
+    if not target.any():
+        return support
+    target = target / np.abs(target).max()
+    # A weight of sign + costs 1 - X_j's, one of sign - 1 + X_j's: few columns are cheap, and those come first.
+    count = min(len(others), 5 * len(target) + 50)
+    costs = 1 - np.abs(slopes)
+    chosen = np.argsort(costs)[:count]
+    for _ in range(_ROUNDS):
+        some = columns[:, chosen]
+        answer = scipy.optimize.linprog(
+            np.concatenate([1 - slopes[chosen], 1 + slopes[chosen]]),
+            A_eq=np.hstack([some, -some]), b_eq=target, method="highs-ds",
+            options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+        )  # fmt: skip
+        if answer.status not in (0, 2):
+            return support
+        if answer.status == 2:  # these do not span y yet
+            fresh = np.setdiff1d(np.argsort(costs)[: 2 * len(chosen)], chosen)
+        else:
+            excess = np.abs(slopes + columns.T @ answer.eqlin.marginals) - 1
+            excess[chosen] = 0
+            worst = np.argsort(-excess)[:count]
+            fresh = worst[excess[worst] > 1e-10]
+        if not len(fresh):
+            break
+        chosen = np.concatenate([chosen, fresh])
+    if answer.x is None:
+        return support
+    moved = np.abs(answer.x[: len(chosen)] - answer.x[len(chosen) :])
+    return np.concatenate([support, others[chosen[moved > 0]]])
+
+
+def residual(X: Array, y: Array, x: Array) -> Array:
+    """Return y - Xx, every digit of it right: computed with many digits and rounded once."""
+    flint = require_flint()
+    with flint.ctx.workprec(_DIGITS_OF_THE_REST):
+        A, b = (flint.arb_mat(*matrix.shape, matrix.ravel().tolist()) for matrix in (X, x[:, None]))
+        exact = flint.arb_mat(len(y), 1, y.tolist()) - A * b
+        return np.array([float(entry.mid()) for entry in exact.entries()])
+
+
+def strict_dual(X: Array, basis: Array, signs: Array) -> Array | None:
+    """Return s with X_S's = signs that keeps |X_j's| off S as small as can be; None if HiGHS gives up."""
+    n, d = X.shape
+    off = X[:, np.setdiff1d(np.arange(d), basis)].T
+    bound = -np.ones((len(off), 1))
+    answer = scipy.optimize.linprog(
+        np.append(np.zeros(n), 1.0),
+        A_ub=np.block([[off, bound], [-off, bound]]), b_ub=np.zeros(2 * len(off)),
+        A_eq=np.hstack([X[:, basis].T, np.zeros((len(basis), 1))]), b_eq=signs,
+        bounds=[(None, None)] * n + [(0, None)], method="highs",
+    )  # fmt: skip
+    return None if answer.x is None else answer.x[:n]
+
+
+def independent_rows(X: Array, count: int) -> Array:
+    """Return the numbers of `count` rows that are as independent as pivoting makes them, in order."""
+    return np.sort(scipy.linalg.qr(X.T, mode="r", pivoting=True)[-1][:count]) if count else np.zeros(0, dtype=np.intp)
