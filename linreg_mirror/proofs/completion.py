@@ -12,8 +12,9 @@ import scipy.optimize
 from linreg_mirror._types import Array
 from linreg_mirror.proofs._flint import require_flint
 
-_ROUNDS = 50  # of adding columns; three or four are usual
-_DIGITS_OF_THE_REST = 512  # bits of the part of y that is missed
+_ROUNDS = 50  # of adding columns; five or six are usual
+_FAR = 0.3  # columns with so much slack are dropped, and come back if they are needed
+_BITS_OF_THE_REST = 512  # bits of the part of y that is missed
 
 
 def complete(X: Array, y: Array, support: Array, s: Array) -> Array:
@@ -44,38 +45,37 @@ def complete(X: Array, y: Array, support: Array, s: Array) -> Array:
         return support
     target = target / np.abs(target).max()
     # A weight of sign + costs 1 - X_j's, one of sign - 1 + X_j's: few columns are cheap, and those come first.
-    count = min(len(others), 5 * len(target) + 50)
-    costs = 1 - np.abs(slopes)
-    chosen = np.argsort(costs)[:count]
+    lengths = np.linalg.norm(columns, axis=0)
+    cheap = np.argsort(np.where(lengths > 0, (1 - np.abs(slopes)) / np.where(lengths > 0, lengths, 1.0), np.inf))
+    chosen, count = cheap[: 2 * len(target)], len(target)
     for _ in range(_ROUNDS):
         some = columns[:, chosen]
         answer = scipy.optimize.linprog(
             np.concatenate([1 - slopes[chosen], 1 + slopes[chosen]]),
             A_eq=np.hstack([some, -some]), b_eq=target, method="highs-ds",
-            options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+            options={"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9},
         )  # fmt: skip
         if answer.status not in (0, 2):
             return support
         if answer.status == 2:  # these do not span y yet
-            fresh = np.setdiff1d(np.argsort(costs)[: 2 * len(chosen)], chosen)
-        else:
-            excess = np.abs(slopes + columns.T @ answer.eqlin.marginals) - 1
-            excess[chosen] = 0
-            worst = np.argsort(-excess)[:count]
-            fresh = worst[excess[worst] > 1e-10]
+            if len(chosen) == len(others):
+                return support
+            chosen = cheap[: 2 * len(chosen)]
+            continue
+        weights = np.abs(answer.x[: len(chosen)] - answer.x[len(chosen) :])
+        excess = np.abs(slopes + columns.T @ answer.eqlin.marginals) - 1
+        worst = np.argsort(-excess)[:count]
+        fresh = np.setdiff1d(worst[excess[worst] > 1e-8], chosen)
         if not len(fresh):
-            break
-        chosen = np.concatenate([chosen, fresh])
-    if answer.x is None:
-        return support
-    moved = np.abs(answer.x[: len(chosen)] - answer.x[len(chosen) :])
-    return np.concatenate([support, others[chosen[moved > 0]]])
+            return np.concatenate([support, others[chosen[weights > 0]]])
+        chosen = np.concatenate([chosen[(weights > 0) | (excess[chosen] > -_FAR)], fresh])
+    return support
 
 
 def residual(X: Array, y: Array, x: Array) -> Array:
     """Return y - Xx, every digit of it right: computed with many digits and rounded once."""
     flint = require_flint()
-    with flint.ctx.workprec(_DIGITS_OF_THE_REST):
+    with flint.ctx.workprec(_BITS_OF_THE_REST):
         A, b = (flint.arb_mat(*matrix.shape, matrix.ravel().tolist()) for matrix in (X, x[:, None]))
         exact = flint.arb_mat(len(y), 1, y.tolist()) - A * b
         return np.array([float(entry.mid()) for entry in exact.entries()])

@@ -50,14 +50,24 @@ def _on(X: Array, y: Array, basis: Array, s: Array | None, rows: Array | None = 
         yield _claim(basis, rows, np.zeros(n), values)
         return
     values = np.linalg.lstsq(X[:, basis], y)[0]
-    if np.abs(residual(X[:, basis], y, values)).max() > 1e-12 * np.abs(y).max():
-        return
     rows = independent_rows(X[:, basis], k)
-    duals = (lambda: s, lambda: strict_dual(X, basis, np.sign(values)))
-    for dual in duals:
-        found = dual()
-        if found is not None:
-            yield _claim(basis, rows, found, values)
+    if not _exactly(X[:, basis], y, rows):
+        return
+    if s is not None:
+        yield _claim(basis, rows, s, values)
+    s = strict_dual(X, basis, np.sign(values))
+    if s is not None:
+        yield _claim(basis, rows, s, values)
+
+
+def _exactly(X: Array, y: Array, rows: Array) -> bool:
+    """Whether Xx = y has a solution, by rational arithmetic; `rows` are as many as columns, and independent."""
+    A, b = _rational(X), _rational(y[:, None])
+    try:
+        x = _rational(X[rows]).solve(_rational(y[rows, None]))
+    except ZeroDivisionError:
+        return False
+    return A * x == b
 
 
 def _claim(basis: Any, rows: Any, s: Array, values: Array) -> Claim:
@@ -109,11 +119,8 @@ def enclose(claim: Claim, X: Array, y: Array, digits: int) -> Claim | None:
     if len(rows) == len(y):
         values = _ball_matrix(square).solve(_ball_matrix(target[:, None])).entries()
     else:
-        exact = [
-            flint.fmpq_mat(*part.shape, [flint.fmpq(*entry.as_integer_ratio()) for entry in part.ravel().tolist()])
-            for part in (square, target[:, None])
-        ]
-        values = [flint.arb(entry) for entry in exact[0].solve(exact[1]).entries()]
+        exact = _rational(square).solve(_rational(target[:, None]))
+        values = [flint.arb(entry) for entry in exact.entries()]
     norm = sum((abs(value) for value in values), flint.arb(0))
     stated = [state(value, digits) for value in (*values, norm)]
     if any(one is None for one in stated):
@@ -162,3 +169,8 @@ def _digits(ball: Any, digits: int) -> str:
 
 def _ball_matrix(matrix: Array) -> Any:
     return require_flint().arb_mat(*matrix.shape, matrix.ravel().tolist())
+
+
+def _rational(matrix: Array) -> Any:
+    flint = require_flint()
+    return flint.fmpq_mat(*matrix.shape, [flint.fmpq(*entry.as_integer_ratio()) for entry in matrix.ravel().tolist()])
