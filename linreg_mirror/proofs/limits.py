@@ -146,7 +146,8 @@ def _refined(
 
 def _newton(combined: Array, basis: Array, log_b: Array, exponents: Array, t: list[Any]) -> Array:
     """Return (I + TT')^-1 t in float64."""
-    weights = 0.5 * (log_b + np.abs(exponents))
+    sizes = np.abs(exponents)
+    weights = 0.5 * (log_b + sizes + np.log1p(np.exp(-2 * sizes)))  # logarithms of roots of the metric
     off = np.ones(len(weights), dtype=bool)
     off[basis] = False
     T = combined[:, off]
