@@ -23,7 +23,8 @@ def solve(
     log_scale: Annotated[float | None, typer.Option(help="log b, for scales too small for float64.")] = None,
     output: Annotated[Path | None, typer.Option(help="File for solutions and certificates: .npz or .json.")] = None,
     prove: Annotated[
-        bool, typer.Option("--prove", help="Write proofs to DATA.limit.proof.json and DATA.minimum_l1.proof.json, here.")
+        bool,
+        typer.Option("--prove", help="Write proofs, DATA.limit.proof.json and DATA.minimum_l1.proof.json."),
     ] = False,
 ) -> None:
     """Solve Xx = y: mirror limit at a scale, minimum-L1, minimum-L2, each with its certificate."""

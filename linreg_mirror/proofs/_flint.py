@@ -1,7 +1,12 @@
 """python-flint, which proofs need and nothing else does."""
 
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Indices: TypeAlias = NDArray[np.intp]
 
 
 def require_flint() -> Any:

@@ -112,8 +112,8 @@ def _enclosure(content: dict[str, Any]) -> str:
 def _inconsistent(content: dict[str, Any]) -> str:
     rows = len(content["rows"])
     return (
-        f"no x satisfies Xx = y: row {content['row']} of X is a combination of {rows} other rows, its target is not the "
-        "same combination of theirs"
+        f"no x satisfies Xx = y: row {content['row']} of X is a combination of {rows} other rows, and its target is "
+        "not that of theirs"
     )
 
 
@@ -121,8 +121,8 @@ def _limit(content: dict[str, Any]) -> str:
     size = max(abs(float(value)) for value in content["x"])
     error = max(float(error) for error in content["error"])
     return (
-        f"the limit of the mirror flow is within {error:.1e} of x in every entry (the largest is {size:.6g}), "
-        "and in each within its own error"
+        f"every entry of the limit of the mirror flow is within its error of x: {error:.1e} at most, the largest entry "
+        f"is {size:.6g}"
     )
 
 

@@ -18,7 +18,7 @@ from linreg_mirror.proofs._proof import Proof
 from linreg_mirror.proofs._verify import FORMAT, VERSION, OtherVerdict, ProofError, Undecided, fingerprint, verify
 from linreg_mirror.solvers.results import Solution
 
-_BITS = tuple(128 << k for k in range(9))  # to 32,768
+_BITS = tuple(128 << k for k in range(6))  # to 4096
 _INSTEAD = "Problem(X.toarray(), y) with a dense X"
 
 
@@ -41,8 +41,8 @@ def prove(
     solution : Solution or array, shape (d,)
         From `minimum_l1`, or from `limit`; or anyone's x of least L1 norm.
     network : Parametrization, optional
-        The network that `limit` was asked about; needed if it does not start at x0 = 0. Its mirror must be the hyperbolic
-        entropy, as that of Hadamard.
+        The network that `limit` was asked about; needed if it does not start at x0 = 0. Its mirror must be the
+        hyperbolic entropy, as that of Hadamard.
     decay : float
         The accumulated penalty that `limit` was asked about.
     digits : int
@@ -67,8 +67,8 @@ def prove(
 
     Notes
     -----
-    Targets made from fewer weights than samples are rounded, and the exact minimiser has as many weights as samples, most
-    of them some 1e-16 of the others. The proof is of that one.
+    Targets made from fewer weights than samples are rounded, and the exact minimiser has as many weights as samples,
+    most of them some 1e-16 of the others. The proof is of that one.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def prove(
     (['1.00000000000000000000000000000000'], True)
     >>> network = lm.Hadamard.from_scale(log_b=-10_000, d=2)
     >>> print(lm.prove(problem, lm.limit(problem, network)))
-    the limit of the mirror flow is within 1.0e-15 of x in every entry (the largest is 1), and in each within its own error
+    every entry of the limit of the mirror flow is within its error of x: 1.0e-15 at most, the largest entry is 1
     """
     require_flint()
     check_integer("digits", digits, 1, 1000)
@@ -100,7 +100,7 @@ def prove(
     mirror, decay = _mirror(network, log_scale, problem), 0.0 if network is None else decay
     scale = mirror.log_scale_at(decay)
     _require_same(mirror, decay, X, x, s, log_scale, scale)
-    return limits.search(problem, X, s, scale, mirror.initial_dual, head, digits, _BITS)
+    return limits.search(problem, X, s, mirror, decay, head, digits)
 
 
 def _first(problem: Problem, X: Array, head: dict[str, Any], claims: Iterator[dict[str, Any]], digits: int) -> Proof:

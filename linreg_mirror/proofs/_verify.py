@@ -71,8 +71,8 @@ def verify(proof: Proof | str | Path, problem: Problem) -> Proof:
     Notes
     -----
     A vertex is optimal by duality: X_S x = y and X_S's = sign x with |X's| <= 1, and it is unique if |X_j's| < 1 off S
-    and the columns X_S are independent. Limits are enclosed by generalised self-concordance of the dual: X'h changes the
-    logarithms of the metric by at most 2 |X'h|.
+    and the columns X_S are independent. Limits are enclosed by generalised self-concordance of the dual: a step h
+    changes the logarithms of the metric by at most 2 |X'h|.
 
     Examples
     --------
@@ -138,7 +138,10 @@ def _vertex(claim: dict[str, Any], X: np.ndarray, y: np.ndarray) -> None:
     tight = [j for j in tight.tolist() if not abs(_dot(X[:, j], s)) < 1]
     _require(not any(abs(_dot(X[:, j], s)) > 1 for j in tight), "x is not optimal: some |X_j's| exceeds 1")
     if tight:  # only exact arithmetic can tell a tie
-        matrix, goal = _exact(square.T), _exact(np.array(signs, float)[:, None]) - _exact(below.T) * _exact(dual[:, None])
+        matrix, goal = (
+            _exact(square.T),
+            _exact(np.array(signs, float)[:, None]) - _exact(below.T) * _exact(dual[:, None]),
+        )
         head, tail = matrix.solve(goal).transpose(), _exact(dual[None, :])
         slopes = (head * _exact(X[np.ix_(rows, tight)]) + tail * _exact(X[np.ix_(rest, tight)])).entries()
         _require(all(abs(slope) <= 1 for slope in slopes), "x is not optimal: some |X_j's| exceeds 1")
@@ -198,7 +201,8 @@ def _limit(claim: dict[str, Any], X: np.ndarray, y: np.ndarray) -> None:
     log_b, z0 = (np.broadcast_to(np.asarray(claim[name], float), d) for name in ("log_scale", "initial_dual"))
     _require(bool(np.isfinite(log_b).all() and np.isfinite(z0).all()), "scale and initial dual must be finite")
     A, s = _balls(X[rows]), flint.arb_mat(len(rows), 1, [flint.arb(_text(value)) for value in claim["dual"]])
-    exponents = [2 * (start - slope) for start, slope in zip(map(flint.arb, z0.tolist()), (A.transpose() * s).entries())]
+    slopes = (A.transpose() * s).entries()
+    exponents = [2 * (flint.arb(start) - slope) for start, slope in zip(z0.tolist(), slopes, strict=True)]
     b = [flint.arb(value).exp() for value in log_b.tolist()]
     q = flint.arb_mat(d, 1, [scale * e.sinh() for scale, e in zip(b, exponents, strict=True)])
     # The Hessian is at least that of the basis alone, C = diag(metric) in B C B', whose inverse is known: with
@@ -243,7 +247,9 @@ def _enclosed(balls: Sequence[Any], values: Sequence[str], errors: Sequence[str]
     arb = require_flint().arb
     _require(len(balls) == len(values) == len(errors), "there must be a value and an error for every weight")
     for ball, value, error in zip(balls, values, errors, strict=True):
-        _certain_at_most(abs(ball - arb(_text(value))), arb(_text(error)), f"a value of {value} +/- {error} is not proved")
+        _certain_at_most(
+            abs(ball - arb(_text(value))), arb(_text(error)), f"a value of {value} +/- {error} is not proved"
+        )
 
 
 def _certain(balls: Iterable[Any], sentence: str) -> None:
@@ -302,7 +308,8 @@ def _diagonal(entries: Sequence[Any]) -> Any:
 
 
 def _norm(entries: Iterable[Any]) -> Any:
-    return sum((entry * entry for entry in entries), require_flint().arb(0)).sqrt()
+    arb = require_flint().arb
+    return arb.sqrt(sum((entry * entry for entry in entries), arb(0)))
 
 
 def _dot(row: np.ndarray, s: Any) -> Any:

@@ -1,8 +1,8 @@
 """From columns that nearly reproduce y to a basis that does so exactly: the rest of y is a linear programme of its own.
 
 Targets made from k < n weights are rounded, so that the k columns miss y by some 1e-16, and the vertex of least L1 norm
-has n - k further weights of that size. No solver in float64 can tell these from rounding. But the part of y that is missed
-is a vector like any other once it is known to many digits and scaled to size one.
+has n - k further weights of that size. No solver in float64 can tell these from rounding. But the part of y that is
+missed is a vector like any other once it is known to many digits and scaled to size one.
 """
 
 import numpy as np
@@ -10,14 +10,14 @@ import scipy.linalg
 import scipy.optimize
 
 from linreg_mirror._types import Array
-from linreg_mirror.proofs._flint import require_flint
+from linreg_mirror.proofs._flint import Indices, require_flint
 
 _ROUNDS = 50  # of adding columns; five or six are usual
 _FAR = 0.3  # columns with so much slack are dropped, and come back if they are needed
 _BITS_OF_THE_REST = 512  # bits of the part of y that is missed
 
 
-def complete(X: Array, y: Array, support: Array, s: Array) -> Array:
+def complete(X: Array, y: Array, support: Indices, s: Array) -> Indices:
     """Return the support together with the columns that the least L1 norm needs beside it.
 
     Parameters
@@ -38,7 +38,7 @@ def complete(X: Array, y: Array, support: Array, s: Array) -> Array:
     """
     k = len(support)
     missed = residual(X[:, support], y, np.linalg.lstsq(X[:, support], y)[0] if k else np.zeros(0))
-    outside = scipy.linalg.qr(X[:, support])[0][:, k:] if k else np.eye(len(y))
+    outside = complement(X[:, support])
     others = np.setdiff1d(np.arange(X.shape[1]), support)
     target, columns, slopes = outside.T @ missed, outside.T @ X[:, others], X[:, others].T @ s
     if not target.any():
@@ -72,6 +72,11 @@ def complete(X: Array, y: Array, support: Array, s: Array) -> Array:
     return support
 
 
+def complement(columns: Array) -> Array:
+    """Return an orthonormal basis of what is orthogonal to independent columns, shape (n, n - k)."""
+    return np.linalg.qr(columns, mode="complete").Q[:, columns.shape[1] :]
+
+
 def residual(X: Array, y: Array, x: Array) -> Array:
     """Return y - Xx, every digit of it right: computed with many digits and rounded once."""
     flint = require_flint()
@@ -81,7 +86,7 @@ def residual(X: Array, y: Array, x: Array) -> Array:
         return np.array([float(entry.mid()) for entry in exact.entries()])
 
 
-def strict_dual(X: Array, basis: Array, signs: Array) -> Array | None:
+def strict_dual(X: Array, basis: Indices, signs: Array) -> Array | None:
     """Return s with X_S's = signs that keeps |X_j's| off S as small as can be; None if HiGHS gives up."""
     n, d = X.shape
     off = X[:, np.setdiff1d(np.arange(d), basis)].T
@@ -95,6 +100,8 @@ def strict_dual(X: Array, basis: Array, signs: Array) -> Array | None:
     return None if answer.x is None else answer.x[:n]
 
 
-def independent_rows(X: Array, count: int) -> Array:
+def independent_rows(X: Array, count: int) -> Indices:
     """Return the numbers of `count` rows that are as independent as pivoting makes them, in order."""
-    return np.sort(scipy.linalg.qr(X.T, mode="r", pivoting=True)[-1][:count]) if count else np.zeros(0, dtype=np.intp)
+    if not count:
+        return np.zeros(0, dtype=np.intp)
+    return np.sort(scipy.linalg.qr(X.T, mode="r", pivoting=True)[-1][:count]).astype(np.intp)

@@ -8,8 +8,8 @@ import scipy.linalg
 
 from linreg_mirror._types import Array
 from linreg_mirror.problems import Problem
-from linreg_mirror.proofs._flint import require_flint
-from linreg_mirror.proofs.completion import complete, independent_rows, residual, strict_dual
+from linreg_mirror.proofs._flint import Indices, require_flint
+from linreg_mirror.proofs.completion import complement, complete, independent_rows, residual, strict_dual
 
 _SUPPORT = 1e-9  # of the largest entry: what is smaller is not taken for a weight
 Claim = dict[str, Any]
@@ -17,7 +17,7 @@ Claim = dict[str, Any]
 
 def candidates(problem: Problem, X: Array, x: Array, s: Array | None) -> Iterator[Claim]:
     """Yield claims to try, without enclosures, the simplest and the most precise first."""
-    y, (n, d) = problem.y, X.shape
+    y, n = problem.y, problem.n
     if not y.any():
         yield _claim([], [], np.zeros(n), np.zeros(0))
         return
@@ -39,7 +39,7 @@ def candidates(problem: Problem, X: Array, x: Array, s: Array | None) -> Iterato
         yield _bounds(X, support, s)
 
 
-def _on(X: Array, y: Array, basis: Array, s: Array | None, rows: Array | None = None) -> Iterator[Claim]:
+def _on(X: Array, y: Array, basis: Indices, s: Array | None, rows: Indices | None = None) -> Iterator[Claim]:
     """Yield claims that these columns carry the solution: with their dual vector, or those that there are."""
     k, n = len(basis), len(y)
     if k == n or (rows is not None and k == len(rows)):
@@ -60,7 +60,7 @@ def _on(X: Array, y: Array, basis: Array, s: Array | None, rows: Array | None = 
         yield _claim(basis, rows, s, values)
 
 
-def _exactly(X: Array, y: Array, rows: Array) -> bool:
+def _exactly(X: Array, y: Array, rows: Indices) -> bool:
     """Whether Xx = y has a solution, by rational arithmetic; `rows` are as many as columns, and independent."""
     A, b = _rational(X), _rational(y[:, None])
     try:
@@ -81,7 +81,7 @@ def _claim(basis: Any, rows: Any, s: Array, values: Array) -> Claim:
     }
 
 
-def _contradictions(X: Array, y: Array, rows: Array) -> Iterator[Claim]:
+def _contradictions(X: Array, y: Array, rows: Indices) -> Iterator[Claim]:
     """Yield the rows whose targets contradict those of the others, the worst first."""
     columns = independent_rows(X[rows].T, len(rows))
     rest = np.setdiff1d(np.arange(len(y)), rows)
@@ -91,18 +91,18 @@ def _contradictions(X: Array, y: Array, rows: Array) -> Iterator[Claim]:
         yield {"kind": "inconsistent", "rows": rows.tolist(), "columns": columns.tolist(), "row": int(i)}
 
 
-def _dual(X: Array, support: Array, x: Array, s: Array | None) -> Array:
-    """Return the dual vector that was given, or the shortest; either such that X_S's is the sign of x up to rounding."""
+def _dual(X: Array, support: Indices, x: Array, s: Array | None) -> Array:
+    """Return the dual vector given, or the shortest, with X_S's = sign x up to rounding."""
     s = np.zeros(len(X)) if s is None else s
     if not len(support):
         return s
     return s + np.linalg.lstsq(X[:, support].T, np.sign(x[support]) - X[:, support].T @ s)[0]
 
 
-def _bounds(X: Array, support: Array, s: Array) -> Claim:
+def _bounds(X: Array, support: Indices, s: Array) -> Claim:
     """Return two bounds of the norm: from a basis that holds the support, and from the dual vector."""
     n, k = len(X), len(support)
-    outside = scipy.linalg.qr(X[:, support])[0][:, k:] if k else np.eye(n)
+    outside = complement(X[:, support])
     others = np.setdiff1d(np.arange(X.shape[1]), support)
     pivots = scipy.linalg.qr(outside.T @ X[:, others], mode="r", pivoting=True)[-1][: n - k]
     basis = np.concatenate([support, others[pivots]])
@@ -149,21 +149,22 @@ def _between(claim: Claim, X: Array, y: Array, values: list[Any]) -> Claim:
         weights = np.abs(np.linalg.inv(X[:, basis])[support]).sum(axis=0)
         growth = float((np.abs(X[:, off]).T @ weights).max(initial=0.0)) * (1 + 1e-6)
         small = sum((abs(value) for i, value in enumerate(values) if i not in support), flint.arb(0))
-        distance = _digits((1 + growth) * ((upper - lower) / slack + small) * 1.01, 3)
-    return {"norm": [_digits(lower, 20), _digits(upper, 20)], "distance": distance}
+        distance = decimal((1 + growth) * ((upper - lower) / slack + small) * 1.01, 3)
+    return {"norm": [decimal(lower, 20), decimal(upper, 20)], "distance": distance}
 
 
 def state(ball: Any, digits: int, size: Any = None) -> tuple[str, str] | None:
     """Return a decimal value and error that hold a ball, to so many digits of its value, or of `size` if larger."""
     flint = require_flint()
-    text = _digits(ball, digits + 2)
+    text = decimal(ball, digits + 2)
     value = flint.arb(text)
     allowed = abs(value) if size is None or abs(value) > size else size
-    error = _digits(allowed * flint.arb(10) ** -digits, 3)
+    error = decimal(allowed * flint.arb(10) ** -digits, 3)
     return (text, error) if 2 * abs(ball - value) <= flint.arb(error) else None
 
 
-def _digits(ball: Any, digits: int) -> str:
+def decimal(ball: Any, digits: int) -> str:
+    """Return the middle of a ball in so many decimal digits."""
     return ball.mid().str(digits, radius=False)
 
 
