@@ -123,7 +123,7 @@ def _vertex(claim: dict[str, Any], X: np.ndarray, y: np.ndarray) -> None:
         _require(_exact(below) * exact == _exact(y[rest, None]), "Xx = y does not hold exactly on the basis")
         values = _balls(exact).entries()
     else:
-        values = (inverse * _balls(y[:, None])).entries()
+        values = (inverse * _balls(y[rows, None])).entries()
     _certain((sign * value for sign, value in zip(signs, values, strict=True)), "a weight does not have its sign")
     _enclosed(values, claim["x"], claim["error"])
     _enclosed([sum(abs(value) for value in values)], [claim["norm"]], [claim["norm_error"]])
