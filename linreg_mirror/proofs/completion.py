@@ -6,8 +6,7 @@ missed is a vector like any other once it is known to many digits and scaled to 
 """
 
 import numpy as np
-import scipy.linalg
-import scipy.optimize
+import scipy
 
 from linreg_mirror._types import Array
 from linreg_mirror.proofs._flint import Indices, require_flint

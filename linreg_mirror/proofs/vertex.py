@@ -23,8 +23,7 @@ def candidates(problem: Problem, X: Array, x: Array, s: Array | None) -> Iterato
         return
     rank = problem.rank
     rows = np.arange(n) if rank == n else independent_rows(X, rank)
-    if rank < n:
-        yield from _contradictions(X, y, rows)
+    yield from contradictions(problem, X)
     support = np.flatnonzero(np.abs(x) > _SUPPORT * np.abs(x).max())
     if not 0 < len(support) <= rank or np.linalg.matrix_rank(X[:, support]) < len(support):
         support = support[:0]
@@ -81,14 +80,17 @@ def _claim(basis: Any, rows: Any, s: Array, values: Array) -> Claim:
     }
 
 
-def _contradictions(X: Array, y: Array, rows: Indices) -> Iterator[Claim]:
-    """Yield the rows whose targets contradict those of the others, the worst first."""
-    columns = independent_rows(X[rows].T, len(rows))
+def contradictions(problem: Problem, X: Array) -> Iterator[Claim]:
+    """Yield the row whose target contradicts those of the others the most, if there are rows that say nothing new."""
+    y, rank = problem.y, problem.rank
+    if rank == problem.n:
+        return
+    rows = independent_rows(X, rank)
+    columns = independent_rows(X[rows].T, rank)
     rest = np.setdiff1d(np.arange(len(y)), rows)
-    square = X[np.ix_(rows, columns)]
-    missed = np.abs(y[rest] - np.linalg.solve(square.T, X[np.ix_(rest, columns)].T).T @ y[rows])
-    for i in rest[np.argsort(-missed)][:1]:
-        yield {"kind": "inconsistent", "rows": rows.tolist(), "columns": columns.tolist(), "row": int(i)}
+    missed = y[rest] - np.linalg.solve(X[np.ix_(rows, columns)].T, X[np.ix_(rest, columns)].T).T @ y[rows]
+    row = int(rest[np.argmax(np.abs(missed))])
+    yield {"kind": "inconsistent", "rows": rows.tolist(), "columns": columns.tolist(), "row": row}
 
 
 def _dual(X: Array, support: Indices, x: Array, s: Array | None) -> Array:

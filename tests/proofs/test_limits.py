@@ -94,7 +94,7 @@ def test_targets_that_are_met_exactly_leave_exponentially_small_weights():
     proof = lm.prove(problem, lm.limit(problem, network), network)
     x = np.array(proof.content["x"], float)
     assert x[1] == 1
-    assert (0 < np.abs(x[[0, 2]])).all()
+    assert (np.abs(x[[0, 2]]) > 0).all()
     assert (np.abs(x[[0, 2]]) < 1e-30).all()
 
 
@@ -110,8 +110,7 @@ def test_degenerate_data(name):
 def test_no_solution_no_limit():
     problem = BY_NAME["inconsistent"].problem
     network = lm.Hadamard.from_scale(log_b=-2.0, d=2)
-    with pytest.raises(lm.ProofError, match="has no solution"):
-        lm.prove(problem, lm.limit(problem, network), network)
+    assert lm.prove(problem, lm.limit(problem, network), network).kind == "inconsistent"
 
 
 def test_network_may_be_left_out_where_the_start_is_zero():

@@ -99,7 +99,7 @@ def test_weights_of_size_eps_are_found():
     assert proof.unique is True
     assert len(sizes) == 20
     assert np.count_nonzero(sizes > 1e-9) == 3
-    assert (0 < sizes[sizes < 1e-9]).all()
+    assert (sizes[sizes < 1e-9] > 0).all()
     assert "17 of them below" in str(proof)
 
 
