@@ -27,7 +27,7 @@ class Proof:
     >>> import linreg_mirror as lm
     >>> problem = lm.Problem([[1, 2]], [2])
     >>> print(lm.prove(problem, lm.minimum_l1(problem)))
-    x is the only interpolator of least L1 norm: 1 nonzero weight, |x|_1 = 1.000000000000000
+    x is the only interpolator of least L1 norm: 1 nonzero weight, |x|_1 = 1.0000000000000000
     """
 
     kind: str

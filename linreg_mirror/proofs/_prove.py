@@ -77,7 +77,7 @@ def prove(
     >>> problem = lm.Problem([[1, 2]], [2])
     >>> proof = lm.prove(problem, lm.minimum_l1(problem), digits=30)
     >>> proof.content["x"], proof.unique
-    (['1.00000000000000000000000000000000'], True)
+    (['1.0000000000000000000000000000000'], True)
     >>> network = lm.Hadamard.from_scale(log_b=-10_000, d=2)
     >>> print(lm.prove(problem, lm.limit(problem, network)))
     every entry of the limit of the mirror flow is within its error of x: 1.0e-15 at most, the largest entry is 1

@@ -101,7 +101,7 @@ def verify(proof: Proof | str | Path, problem: Problem) -> Proof:
         with flint.ctx.workprec(bits):
             _CHECKS[proof.kind](claim, *_arrays(problem))
     except ZeroDivisionError:
-        raise Undecided("the columns of the basis are not seen to be independent at this number of bits") from None
+        raise ProofError("rows and columns of the basis are dependent") from None
     except (KeyError, TypeError, IndexError, OverflowError, AttributeError) as error:
         raise ProofError(f"the file is damaged: {type(error).__name__}: {error}") from error
     except ValueError as error:
@@ -299,7 +299,10 @@ def _exact(matrix: np.ndarray) -> Any:
 
 
 def _inverse(square: np.ndarray) -> Any:
-    return _balls(square).solve(_balls(np.eye(len(square))))  # more precise, and quicker, than inv()
+    try:
+        return _balls(square).solve(_balls(np.eye(len(square))))  # more precise, and quicker, than inv()
+    except ZeroDivisionError:
+        raise Undecided("rows and columns of the basis are not seen to be independent with so few bits") from None
 
 
 def _diagonal(entries: Sequence[Any]) -> Any:
