@@ -1,11 +1,13 @@
 """What a proof is: claims that a reader can check without trusting whoever made them."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 _SMALL = 1e-9  # of the largest entry: what is called a small weight in words
+
+_APART = 1e-8  # what is worth mentioning
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,9 @@ class Proof:
     content : dict
         What the file holds, ready for JSON: the kind, the problem's SHA-256, indices, signs, enclosures as decimal
         strings.
+    apart : float or None
+        Of a proof that was made just now: how far the answer that was given is from what was proved, the largest
+        difference relative to the largest entry.
 
     Examples
     --------
@@ -32,6 +37,7 @@ class Proof:
 
     kind: str
     content: dict[str, Any]
+    apart: float | None = field(default=None, compare=False)
 
     @classmethod
     def load(cls, path: str | Path) -> "Proof":
@@ -79,7 +85,10 @@ class Proof:
         return f"Proof({self.kind}: {self})"
 
     def __str__(self) -> str:
-        return _WORDS[self.kind](self.content)
+        words = _WORDS[self.kind](self.content)
+        if self.apart is not None and self.apart > _APART:
+            words += f". The answer that was given differs from this x by {self.apart:.1e} of its largest entry"
+        return words
 
 
 def _vertex(content: dict[str, Any]) -> str:

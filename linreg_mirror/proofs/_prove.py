@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def prove(
     -------
     Proof
         `verify` has accepted it. Where the answer is no vertex that can be found, or Xx = y has no solution, it is a
-        proof of what can be said instead; print it to read what that is.
+        proof of what can be said instead; print it to read what that is. `apart` says how far `solution` is from it.
 
     Raises
     ------
@@ -69,7 +70,9 @@ def prove(
     Notes
     -----
     Targets made from fewer weights than samples are rounded, and the exact minimiser has as many weights as samples,
-    most of them some 1e-16 of the others. The proof is of that one.
+    most of them some 1e-16 of the others. The proof is of that one. Rows that are dependent but for rounding, such as
+    those of centred data, are independent rows to a proof, and their differences count: its x is then far from that of
+    a solver that takes them for dependent.
 
     Examples
     --------
@@ -95,7 +98,7 @@ def prove(
         )
     head = {"format": FORMAT, "version": VERSION, "sha256": fingerprint(problem)}
     if log_scale is None and network is None:
-        return _first(problem, X, head, vertex.candidates(problem, X, x, s), digits)
+        return _compared(x, _first(problem, X, head, vertex.candidates(problem, X, x, s), digits))
     if s is None:
         raise ValueError("a limit is proved from its dual vector: give the Solution that limit returned, not x alone")
     mirror, decay = _mirror(network, log_scale, problem), 0.0 if network is None else decay
@@ -103,7 +106,18 @@ def prove(
     _require_same(mirror, decay, X, x, s, log_scale, scale)
     with suppress(ProofError):
         return _first(problem, X, head, vertex.contradictions(problem, X), digits)
-    return limits.search(problem, X, s, mirror, decay, head, digits)
+    return _compared(x, limits.search(problem, X, s, mirror, decay, head, digits))
+
+
+def _compared(x: Array, proof: Proof) -> Proof:
+    """Return the proof with how far the answer that was given is from what was proved."""
+    content = proof.content
+    if "x" not in content:
+        return proof
+    proved = np.zeros(len(x))
+    proved[content["basis"] if proof.kind != "limit" else slice(None)] = [float(value) for value in content["x"]]
+    size = np.abs(proved).max() or 1.0
+    return replace(proof, apart=float(np.abs(proved - x).max() / size))
 
 
 def _first(problem: Problem, X: Array, head: dict[str, Any], claims: Iterator[dict[str, Any]], digits: int) -> Proof:

@@ -85,6 +85,24 @@ def residual(X: Array, y: Array, x: Array) -> Array:
         return np.array([float(entry.mid()) for entry in exact.entries()])
 
 
+def separated(X: Array, y: Array, rows: Indices) -> tuple[Array, Array]:
+    """Return an equivalent problem: rows that differ from combinations of `rows` by rounding are these differences.
+
+    They come last, scaled and rounded once: what float64 takes for dependent is so no longer.
+    """
+    flint = require_flint()
+    rest = np.setdiff1d(np.arange(len(y)), rows)
+    weights = np.linalg.lstsq(X[rows].T, X[rest].T)[0].T
+    both = np.column_stack([X, y])
+    with flint.ctx.workprec(_BITS_OF_THE_REST):
+        A, B, W = (flint.arb_mat(*part.shape, part.ravel().tolist()) for part in (both[rest], both[rows], weights))
+        left = np.array([float(entry.mid()) for entry in (A - W * B).entries()]).reshape(len(rest), -1)
+    size = np.abs(left[:, :-1]).max(axis=1, keepdims=True)
+    left = left / np.where(size > 0, size, 1.0) * np.abs(X).max()
+    together = np.vstack([both[rows], left])
+    return together[:, :-1], together[:, -1]
+
+
 def strict_dual(X: Array, basis: Indices, signs: Array) -> Array | None:
     """Return s with X_S's = signs that keeps |X_j's| off S as small as can be; None if HiGHS gives up."""
     n, d = X.shape

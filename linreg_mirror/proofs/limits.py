@@ -125,6 +125,13 @@ def _proved(
             return verify(Proof("limit", content), problem)
         except Undecided as error:
             reason = str(error)
+        except ProofError as error:
+            if len(head["rows"]) == problem.n:
+                raise
+            raise ProofError(
+                f"nothing was proved: in float64 X has rank {len(head['rows'])}, exactly it has more ({error}): leave "
+                f"out rows, {np.setdiff1d(np.arange(problem.n), head['rows']).tolist()[:5]} first"
+            ) from None
     raise _TooFar(reason)
 
 

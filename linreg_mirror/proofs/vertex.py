@@ -9,7 +9,8 @@ import scipy.linalg
 from linreg_mirror._types import Array
 from linreg_mirror.problems import Problem
 from linreg_mirror.proofs._flint import Indices, require_flint
-from linreg_mirror.proofs.completion import complement, complete, independent_rows, residual, strict_dual
+from linreg_mirror.proofs.completion import complement, complete, independent_rows, residual, separated, strict_dual
+from linreg_mirror.solvers.limit import minimum_l1
 
 _SUPPORT = 1e-9  # of the largest entry: what is smaller is not taken for a weight
 Claim = dict[str, Any]
@@ -24,6 +25,8 @@ def candidates(problem: Problem, X: Array, x: Array, s: Array | None) -> Iterato
     rank = problem.rank
     rows = np.arange(n) if rank == n else independent_rows(X, rank)
     yield from contradictions(problem, X)
+    if rank < n:
+        yield from _nearly_dependent(X, y, rows)
     support = np.flatnonzero(np.abs(x) > _SUPPORT * np.abs(x).max())
     if not 0 < len(support) <= rank or np.linalg.matrix_rank(X[:, support]) < len(support):
         support = support[:0]
@@ -78,6 +81,16 @@ def _claim(basis: Any, rows: Any, s: Array, values: Array) -> Claim:
         "dual": np.delete(s, np.asarray(rows, dtype=np.intp)).tolist(),
         "unique": None,
     }
+
+
+def _nearly_dependent(X: Array, y: Array, rows: Indices) -> Iterator[Claim]:
+    """Yield the vertex where rows that float64 takes for combinations of others are none, exactly."""
+    problem = Problem(*separated(X, y, rows))
+    if problem.rank == len(y):
+        x = minimum_l1(problem).x
+        basis = np.flatnonzero(x)
+        if len(basis) == len(y):
+            yield _claim(basis, np.arange(len(y)), np.zeros(len(y)), x[basis])
 
 
 def contradictions(problem: Problem, X: Array) -> Iterator[Claim]:

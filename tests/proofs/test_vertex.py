@@ -124,7 +124,27 @@ def test_answers_of_others(method):
 def test_a_wrong_answer_is_not_proved_but_the_right_one():
     problem = gaussian(10, 40, 3)
     proof = lm.prove(problem, independent.minimum_l2(problem).x)
-    assert proof.content["norm"] == lm.prove(problem, lm.minimum_l1(problem)).content["norm"]
+    right = lm.prove(problem, lm.minimum_l1(problem))
+    assert proof.content["norm"] == right.content["norm"]
+    assert proof.apart > 0.1
+    assert "The answer that was given differs from this x by" in str(proof)
+    assert right.apart < 1e-14
+    assert "differs" not in str(right)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_that_are_dependent_but_for_rounding(seed):
+    """Centred columns: the rows add up to rounding, which exact arithmetic takes at its word."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.standard_normal((4, 8)), rng.standard_normal(4)
+    problem = lm.Problem(X - X.mean(axis=0), y - y.mean())
+    assert problem.rank == 3
+    proof = lm.prove(problem, lm.minimum_l1(problem))
+    least, points = vertices_of_least_norm(problem.X, problem.y)
+    assert proof.kind == "vertex"
+    assert len(points) == 1
+    assert sum(map(abs, next(iter(points)))) == least
+    check_against(proof.content, next(iter(points)))
 
 
 @pytest.mark.parametrize("repeated", [(0,), (0, 3, 3)])
