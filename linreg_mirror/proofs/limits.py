@@ -100,7 +100,7 @@ def _proved(
     """Follow s through the scales, with more digits where they are missing; return the proof of the last."""
     flint = require_flint()
     dual, reason, k = [flint.arb(value) for value in s.tolist()], "", 0
-    found, texts = None, []
+    found, texts, before = None, [], None
     for bits in precisions:
         with flint.ctx.workprec(bits):
             newton = _Newton(reduced.X, reduced.y)
@@ -108,8 +108,8 @@ def _proved(
                 dual, arrived = newton.solved(scales[k], dual, _ON_THE_WAY, None)
                 if arrived is None:
                     break
+                dual, before = _predicted(scales, k, dual, before), dual
                 k += 1
-                dual = [(value * scales[k].growth).mid() for value in dual]
             else:
                 dual, found = newton.solved(scales[-1], dual, 0.1 ** (digits + 1), digits)
                 if found:
@@ -133,6 +133,15 @@ def _proved(
                 f"out rows, {np.setdiff1d(np.arange(problem.n), head['rows']).tolist()[:5]} first"
             ) from None
     raise _TooFar(reason)
+
+
+def _predicted(scales: list[_Scale], k: int, s: list[Any], before: list[Any] | None) -> list[Any]:
+    """Return a guess at the next scale: in the end s is an affine function of log b."""
+    if before is None or k == 0:
+        return [(value * scales[k + 1].growth).mid() for value in s]
+    last, now, then = (float(scale.log_b.min()) for scale in scales[k - 1 : k + 2])
+    ratio = require_flint().arb((then - now) / (now - last))
+    return [(value + ratio * (value - old)).mid() for value, old in zip(s, before, strict=True)]
 
 
 def heaviest_basis(X: Array, weights: Array) -> Indices:
