@@ -19,7 +19,8 @@ from linreg_mirror.solvers.limit.dual_newton import DualNewton
 
 _BITS = tuple(128 << k for k in range(9))  # to 32,768
 _DIRECT = 4  # precisions that are tried from where float64 ended
-_STEPS = 200  # of Newton's method at one scale and precision; three or four are usual
+_STEPS = 40  # of Newton's method at one scale and precision; three or four are usual
+_HALVINGS = 40  # of steps in log b
 _INDEPENDENT = 1e-8  # least sine between a column and those before it
 _OFF_THE_BASIS = 1e3  # a column so much heavier than its share of the basis calls for another basis
 _ON_THE_WAY = 1e-2  # accuracy of exponents at the scales before the last
@@ -83,6 +84,9 @@ class _Scale:
         log_b = np.broadcast_to(np.asarray(mirror.log_scale_at(potential.A), float), shape)
         return cls(log_b, np.broadcast_to(np.asarray(potential.z0, float), shape), potential.growth)
 
+    def halfway(self, other: "_Scale") -> "_Scale":
+        return _Scale(0.5 * (self.log_b + other.log_b), 0.5 * (self.z0 + other.z0), other.growth**0.5)
+
     def log_metric(self, exponents: Array) -> Array:
         sizes = np.abs(exponents)
         return self.log_b + sizes + np.log1p(np.exp(-2 * sizes))
@@ -100,14 +104,21 @@ def _proved(
     """Follow s through the scales, with more digits where they are missing; return the proof of the last."""
     flint = require_flint()
     dual, reason, k = [flint.arb(value) for value in s.tolist()], "", 0
-    found, texts, before = None, [], None
+    found, texts, before, at, earlier, halvings = None, [], None, dual, None, _HALVINGS
     for bits in precisions:
         with flint.ctx.workprec(bits):
             newton = _Newton(reduced.X, reduced.y)
             while k < len(scales) - 1:
-                dual, arrived = newton.solved(scales[k], dual, _ON_THE_WAY, None)
+                reached, arrived = newton.solved(scales[k], dual, _ON_THE_WAY, None)
+                if arrived is None and newton.tired and k > 0 and halvings:
+                    scales[k:k] = [scales[k - 1].halfway(scales[k])]  # dual vectors turn where the basis changes
+                    halvings -= 1
+                    dual, before = _predicted(scales, k - 1, at, earlier), at
+                    continue
+                dual = reached
                 if arrived is None:
                     break
+                at, earlier = dual, before
                 dual, before = _predicted(scales, k, dual, before), dual
                 k += 1
             else:
@@ -197,7 +208,7 @@ class _Newton:
         """Return s after Newton's method, and x with errors where digits are asked for; None if it did not arrive."""
         flint, n, d = require_flint(), self.n, self.d
         b, starts = [flint.arb(v).exp() for v in scale.log_b.tolist()], [flint.arb(v) for v in scale.z0.tolist()]
-        best = None
+        best, self.tired = None, False
         for _ in range(_STEPS):
             slopes = (self.transposed * flint.arb_mat(n, 1, s)).entries()
             exponents = [2 * (start - slope) for start, slope in zip(starts, slopes, strict=True)]
@@ -225,6 +236,8 @@ class _Newton:
             change = max(abs(2 * value).mid() for value in (self.transposed * direction).entries())
             damping = (1 + change).log() / change if change > 0 else flint.arb(1)  # never too long a step
             s = [(value - damping * move).mid() for value, move in zip(s, direction.entries(), strict=True)]
+        else:
+            self.tired = True
         return s, None
 
     def _scaled(self, weights: Array) -> Array:
