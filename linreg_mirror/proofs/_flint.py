@@ -1,6 +1,5 @@
 """python-flint, which proofs need and nothing else does."""
 
-from importlib import import_module
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,10 +11,11 @@ Indices: TypeAlias = NDArray[np.intp]
 def require_flint() -> Any:
     """Return the module flint, or raise ModuleNotFoundError that says how to get it."""
     try:
-        return import_module("flint")
+        import flint  # pyright: ignore[reportMissingImports]
     except ModuleNotFoundError as error:
         if error.name != "flint":
             raise
         raise ModuleNotFoundError(
             'proofs need python-flint, which is not installed: pip install "linreg-mirror[proof]"', name="flint"
         ) from None
+    return flint
