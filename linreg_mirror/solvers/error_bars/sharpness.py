@@ -107,3 +107,28 @@ def vertex_bar(
     K = np.abs(inverse @ rows.M[:, off]).sum(axis=0) / (1 - lost) + len(support) ** 0.5 * norm * rows.column_error[off]
     worst = 1 + 1.01 * K
     return VertexBar(p.hi, s, 1.01 * (gap * float((worst / slack).max()) + float(worst.max()) * eta) + last)
+
+
+def loosened(rows: Rows, support: NDArray[np.intp], s: Pair, thresholds: tuple[Array, Array], by: float) -> Pair:
+    """Move a dual vector away from the thresholds of columns off the support, as where they have left it.
+
+    Parameters
+    ----------
+    rows : Rows
+        The problem.
+    support : array of int
+        Columns that stay at their thresholds.
+    s : Pair of shape (n,)
+        A dual vector of the scaled rows.
+    thresholds : (array, array)
+        t_plus and t_minus, each of shape (d,).
+    by : float
+        How far, relative to thresholds.
+    """
+    slopes = rows.X.T @ s.hi
+    goals = np.where(slopes > 0, thresholds[0], -thresholds[1])
+    tied = np.setdiff1d(np.flatnonzero(np.abs(slopes) > (1 - 1e-7) * np.abs(goals)), support)
+    both = np.concatenate([support, tied])
+    change = np.concatenate([np.zeros(len(support)), -by * goals[tied]])
+    move, *_ = np.linalg.lstsq(rows.M[:, both].T, change)
+    return s + Pair.of(rows.step(move))

@@ -1,6 +1,7 @@
 """The limit of vanishing scale: the interpolator of least L1 norm, exactly."""
 
 import time as clock
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
@@ -150,7 +151,13 @@ def _proved(rows: Rows, newton: DualNewton, x: Array, s: Pair) -> VertexBar:
         size = np.abs(limit.x)
         slopes = float(np.abs(double_double.transposed_product(rows.X, limit.s).hi).max()) or 1.0
         s = Pair(limit.s.hi / -slopes, limit.s.lo / -slopes)
-        for support in (np.flatnonzero(size), _basis(rows.M, size)):
+        basis = _basis(rows.M, size)
+        supports = [np.flatnonzero(size), basis]
+        if len(basis) == len(s.hi):
+            # What is still asleep at this scale may yet replace the smallest of those awake.
+            with suppress(np.linalg.LinAlgError):
+                supports.append(pivot_to_optimum(rows.M, rows.computed.y, basis, pivots=20)[0])
+        for support in supports:
             found = min(found, vertex_bar(rows, support, s), key=lambda vertex: vertex.error)
     return found
 
