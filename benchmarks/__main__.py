@@ -21,6 +21,7 @@ _BENCHMARKS = {
     "epoch": 120.0,
     "large": 120.0,
     "proof": 120.0,
+    "conditioning": 60.0,
 }
 
 
