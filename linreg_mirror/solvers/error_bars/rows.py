@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 import scipy.linalg
+from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
 from linreg_mirror._tools import matrices
@@ -118,6 +119,13 @@ class Rows:
         return replace(
             self, computed=computed, column_error=1.01 * float(np.linalg.norm(self.inverse)) * (left + rounding)
         )
+
+    def on(self, support: NDArray[np.intp]) -> "Rows":
+        """Return the same coordinates with some of the columns."""
+        problem, computed = (
+            Problem(np.ascontiguousarray(of.X[:, support]), of.y, of.loss) for of in (self.problem, self.computed)
+        )
+        return replace(self, problem=problem, computed=computed, column_error=self.column_error[support])
 
     def scaled(self, s: Pair) -> Pair:
         """Return the dual vector of the scaled rows for one of the user's."""

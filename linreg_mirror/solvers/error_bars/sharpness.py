@@ -70,43 +70,41 @@ def vertex_bar(
     if not lost < 0.1:
         return nothing
 
-    def on_support(r: Array) -> Array:
-        move = np.zeros(d)
-        move[support] = inverse @ r
-        return move
-
-    p = moved_to_fit(rows, Pair.of(np.zeros(d)), on_support)
+    part = rows.on(support)
+    values = moved_to_fit(part, Pair.of(np.zeros(len(support))), lambda r: inverse @ r)
     t_plus, t_minus = thresholds or (np.ones(d), np.ones(d))
-    wanted = np.where(p.hi[support] > 0, t_plus[support], -t_minus[support])
+    wanted = np.where(values.hi > 0, t_plus[support], -t_minus[support])
     for _ in range(4):
-        missing = (Pair.of(wanted) - Pair(*(part[support] for part in transposed_product(rows.X, s)))).hi
+        missing = (Pair.of(wanted) - transposed_product(part.X, s)).hi
         s = s + Pair.of(rows.step(inverse.T @ missing))
+    x = np.zeros(d)
+    x[support] = values.hi
     slopes = transposed_product(rows.X, s)
     rounding = (8 * (n + 2) ** 2 * UNIT**2 * float(np.linalg.norm(s.hi))) * rows.lengths
     met = Pair.of(wanted) - Pair(slopes.hi[support], slopes.lo[support])
     inexact = float((np.abs(met.hi) + rounding[support]).max())
     steepest = float(max(t_plus.max(), t_minus.max()))
     # p + eta is an interpolator for some eta of this norm; that costs at most twice the threshold.
-    whole = factor(rows, np.ones(d))
+    whole = factor(rows)
     if whole is None or not whole.kept:
         return nothing
-    eta = d**0.5 * whole.norm(*rows.inexact_residual(p))
-    size = float(np.abs(p.hi).sum())
+    eta = d**0.5 * whole.norm(*part.inexact_residual(values))
+    size = float(np.abs(x).sum())
     last = 1.01 * eta + UNIT * size
     off = np.ones(d, bool)
     off[support] = False
     if not off.any():  # p + eta is the only interpolator
-        return VertexBar(p.hi, s, last)
+        return VertexBar(x, s, last)
     margins = Pair.of(np.where(slopes.hi > 0, t_plus, t_minus)) - Pair(
         np.abs(slopes.hi), np.sign(slopes.hi) * slopes.lo
     )
     slack = (margins.hi * (1 - 4 * UNIT) - rounding)[off]
     if not slack.min() > 0:
-        return VertexBar(p.hi, s, np.inf)
+        return VertexBar(x, s, np.inf)
     gap = 2.02 * steepest * eta + inexact * size
     K = np.abs(inverse @ rows.M[:, off]).sum(axis=0) / (1 - lost) + len(support) ** 0.5 * norm * rows.column_error[off]
     worst = 1 + 1.01 * K
-    return VertexBar(p.hi, s, 1.01 * (gap * float((worst / slack).max()) + float(worst.max()) * eta) + last)
+    return VertexBar(x, s, 1.01 * (gap * float((worst / slack).max()) + float(worst.max()) * eta) + last)
 
 
 def loosened(rows: Rows, support: NDArray[np.intp], s: Pair, thresholds: tuple[Array, Array], by: float) -> Pair:
