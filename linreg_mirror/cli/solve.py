@@ -58,20 +58,19 @@ def solve(
         }
     except (ValueError, TypeError, OSError, ModuleNotFoundError) as error:
         raise Refused(error) from None
-    numbers = ("|x|_1", "|x|_2", "digits", "nonzero", "unique", "seconds")
+    numbers = ("|x|_1", "|x|_2", "nonzero", "unique", "seconds")
     title = f"X: {problem.n} samples x {problem.d} features, rank {problem.rank}"
     shown = table("solution", *numbers, "status", "certificate", numbers=numbers, title=title)
     for name, solution in solutions.items():
         x = solution.x
         nonzero = np.count_nonzero(np.abs(x) > 1e-9 * np.abs(x).max())
-        digits = f"{solution.digits:.1f}" if np.isfinite(solution.error) else "-"
         shown.add_row(
-            name, f"{np.abs(x).sum():.7g}", f"{np.linalg.norm(x):.7g}", digits, str(nonzero),
+            name, f"{np.abs(x).sum():.7g}", f"{np.linalg.norm(x):.7g}", str(nonzero),
             {True: "yes", False: "no", None: "undecided"}[solution.unique], f"{solution.stats.seconds:.2g}",
             solution.status.name, "\n".join(map(str, solution.certificate.checks)),
         )  # fmt: skip
     console.print(shown)
-    console.print("digits: proved, of x in the L1 norm; nonzero: entries above 1e-9 of the largest", highlight=False)
+    console.print("error of x: proved, in the L1 norm; nonzero: entries above 1e-9 of the largest", highlight=False)
     for status in {s.status for s in solutions.values() if s.status.name != "converged"}:
         console.print(str(status), highlight=False, soft_wrap=True)
     if output is not None:
