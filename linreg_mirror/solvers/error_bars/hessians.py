@@ -73,7 +73,7 @@ def factor(rows: Rows, metric: Array | None = None) -> Factor | None:
     root = _root(M, metric)
     if len(root) < n:
         return None
-    L = scipy.linalg.qr(root, mode="r", check_finite=False)[0][:n].T
+    L = np.asarray(np.linalg.qr(root, mode="r")).T
     eta = 4.0 * len(root) * n**0.5 * UNIT
     return (
         None

@@ -58,7 +58,7 @@ def vertex_bar(
     if not 0 < len(support) <= n:
         return nothing
     columns = rows.M[:, support]
-    Q, R = scipy.linalg.qr(columns, mode="economic", check_finite=False)
+    Q, R = np.linalg.qr(columns)
     diagonal = np.abs(np.diag(R))
     if not diagonal.min() > 1e-12 * diagonal.max():
         return nothing

@@ -79,7 +79,7 @@ def _asleep(rows: Rows, mirror: Mirror, entropy: Hyperbolic, A: float, s: Pair, 
     nothing = nothing_proved(rows, mirror, A)
     if not 0 < len(support) <= len(rows.y):
         return nothing
-    Q, R = scipy.linalg.qr(rows.M[:, support], mode="economic", check_finite=False)
+    Q, R = np.linalg.qr(rows.M[:, support])
     if not np.abs(np.diag(R)).min() > 1e-9 * np.abs(np.diag(R)).max():
         return nothing
     direction = np.zeros(rows.X.T.shape)
