@@ -24,6 +24,7 @@ from rich.markup import escape
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from linreg_mirror.problems import Problem, from_file
 from linreg_mirror.runtime.environment import environment
 
 Array = np.ndarray
@@ -51,6 +52,7 @@ class Answer:
     message: str = ""
     dual: Array | None = None
     counts: Mapping[str, float] = field(default_factory=dict)
+    dual_rest: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,21 @@ class Judgement:
 def one_thread_for_all() -> Iterator[None]:
     with threadpool_limits(limits=1, user_api="blas"):
         yield
+
+
+def own_problems() -> Iterator[tuple[str, Problem]]:
+    """Yield real problems, raw and standardised, of the npz files with X and y in LINREG_MIRROR_BENCHMARK_DATA.
+
+    Centring makes rows depend on each other: of standardised problems the last sample is left out.
+    """
+    folder = os.environ.get("LINREG_MIRROR_BENCHMARK_DATA")
+    for path in sorted(Path(folder).glob("*.npz")) if folder else ():
+        problem = from_file(path)
+        yield path.stem, problem
+        varies = problem.X.std(axis=0) > 0
+        X = problem.X[:, varies]
+        X = (X - X.mean(axis=0)) / X.std(axis=0)
+        yield f"{path.stem}, standardised", Problem(X[:-1], problem.y[:-1] - problem.y.mean())
 
 
 def compare(

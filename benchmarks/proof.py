@@ -2,19 +2,17 @@
 
 Ours is `prove` of what `minimum_l1` returned, which is solved beforehand and not timed; then `verify`, and `minimum_l1`
 itself. The peer is the dual simplex of HiGHS, which proves nothing. Files of one's own, npz with X and y, are measured
-where LINREG_MIRROR_PROOF_DATA names their folder.
+where LINREG_MIRROR_BENCHMARK_DATA names their folder.
 """
 
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Answer, Competitor, Judgement, Settings, compare
+from benchmarks.harness import Answer, Competitor, Judgement, Settings, compare, own_problems
 from benchmarks.minimum_l1 import _highs, _problem
-from linreg_mirror.problems import Problem, from_file
+from linreg_mirror.problems import Problem
 from linreg_mirror.proofs import Proof, prove, verify
 from linreg_mirror.solvers import Status
 from linreg_mirror.solvers.certificates import l1_certificate
@@ -48,10 +46,8 @@ def _cases(quick: bool) -> Iterator[tuple[dict[str, Any], Problem]]:
     for n, d in [(10, 60)] if quick else [(100, 1000), (100, 2000), (200, 10000)]:
         for targets in ("random", "planted"):
             yield {"n": n, "d": d, "y": targets}, _problem(n, d, targets)
-    folder = os.environ.get("LINREG_MIRROR_PROOF_DATA")
-    for path in sorted(Path(folder).glob("*.npz")) if folder and not quick else ():
-        problem = from_file(path)
-        yield {"n": problem.n, "d": problem.d, "y": path.stem}, problem
+    for name, problem in () if quick else own_problems():
+        yield {"n": problem.n, "d": problem.d, "y": name}, problem
 
 
 def _competitors(problem: Problem, proof: Proof, budget: float) -> list[Competitor]:
