@@ -37,9 +37,13 @@ def _end(it: Instance) -> _End:
     return _End(certified(solution), solution.dual, solution.error, mirror, A, np.exp(mirror.log_scale_at(A)))
 
 
-def _interpolators(problem: Problem, x: Array) -> tuple[list[Array], float]:
+def _rng(it: Instance) -> np.random.Generator:
+    return np.random.default_rng(list(it.name.encode()))
+
+
+def _interpolators(it: Instance, x: Array) -> tuple[list[Array], float]:
     """Return some, near x and far from it, and how far in the L1 norm they may be from Xp = y."""
-    rng, back = np.random.default_rng(0), np.linalg.pinv(problem.X)
+    problem, rng, back = it.problem, _rng(it), np.linalg.pinv(it.problem.X)
     size, least = float(np.abs(x).sum()), back @ problem.y
     points = []
     for centre, share in ((x, 1e-4), (x, 1e-2), (x, 1.0), (least, 0.0), (least, 0.3), (least, 3.0)):
@@ -50,13 +54,10 @@ def _interpolators(problem: Problem, x: Array) -> tuple[list[Array], float]:
     return points, max(float(np.abs(back @ problem.residual(p)).sum()) for p in points)
 
 
-def _duals(problem: Problem, s: Array) -> Iterator[Array]:
-    """Yield s itself, and some by which exponents differ from it by 0.01 to 1."""
-    rng = np.random.default_rng(1)
-    yield s
-    for reach in (0.01, 0.1, 1.0):
-        v = rng.standard_normal(problem.n)
-        yield s + reach / float(np.abs(problem.X.T @ v).max()) * v
+def _directions(it: Instance, sizes: tuple[float, ...]) -> list[Array]:
+    """Return random dual vectors v with these largest |X_i'v|, half of the changes of exponents."""
+    drawn = _rng(it).standard_normal((len(sizes), it.problem.n))
+    return [size / float(np.abs(it.problem.X.T @ v).max()) * v for size, v in zip(sizes, drawn, strict=True)]
 
 
 def _divergence(p: Array, a_p: Array, a_q: Array, b: Array) -> float:
@@ -86,10 +87,11 @@ def pythagoras(it: Instance, exponent: float) -> Evidence:
     x, s, error, mirror, A, _ = _end(it)
     A = A * exponent / 4
     b = np.exp(mirror.log_scale_at(A))
-    points, _ = _interpolators(it.problem, x)
+    points, _ = _interpolators(it, x)
     a_x = 2 * mirror.dual(x, A)
     residuals, allowed = [], 0.0
-    for s_q in _duals(it.problem, s):
+    for v in (0 * s, *_directions(it, (0.01, 0.1, 1.0))):
+        s_q = s + v
         a_q = 2 * (mirror.initial_dual - it.problem.X.T @ s_q)
         for p in points:
             a_p = 2 * mirror.dual(p, A)
@@ -120,10 +122,11 @@ def interpolator(it: Instance, pinsker: float, root: float) -> Evidence:
     D(p, x*) <= G; solve for |v|_1. In two coordinates of large b that move together, and q = x*, this is equality.
     """
     x, s, error, mirror, A, b = _end(it)
-    points, missed = _interpolators(it.problem, x)
+    points, missed = _interpolators(it, x)
     rows = error_bars.proving_rows(it.problem)
     left, right = [], []
-    for s_q in _duals(it.problem, s):
+    for v in (0 * s, *_directions(it, (0.01, 0.1, 1.0))):
+        s_q = s + v
         a_q = 2 * (mirror.initial_dual - it.problem.X.T @ s_q)
         for p in points:
             G = _divergence(p, 2 * mirror.dual(p, A), a_q, b)
@@ -162,27 +165,25 @@ def self_concordance(it: Instance, curved: bool) -> Evidence:
     Where one coordinate of two carries H, and falls while the other rises, that other attains it.
     """
     x, s, error, mirror, A, _ = _end(it)
-    X, rng, size = it.problem.X, np.random.default_rng(2), float(np.abs(x).sum())
-    rows = error_bars.proving_rows(it.problem)
-    left, right = [np.zeros_like(x)], [np.zeros_like(x)]
-    for share in (1e-3, 0.05, 0.15, 0.3):
-        v = rng.standard_normal(it.problem.n)
-        v = share / float(np.abs(X.T @ v).max()) * v
-        for s_q in (s + v, s - v):
-            z = mirror.initial_dual - X.T @ s_q
-            q, D = mirror.primal(z, A), mirror.metric(z, A)
-            back = np.linalg.pinv(np.sqrt(D)[:, None] * X.T)  # H^+ is this times its transpose
-            k, decrement = np.linalg.norm(back.T @ X, axis=0), float(np.linalg.norm(back.T @ it.problem.residual(q)))
-            if not 2 * decrement * k.max() < 1:
-                continue  # too far for this bar
-            delta = -np.log1p(-2 * decrement * k.max())
-            left.append(np.abs(q - x))
-            right.append(D / 2 * np.expm1(2 * k * decrement * (-delta / np.expm1(-delta) if curved else 1.0)))
-            if not isinstance(rows, str):
-                enclosed = error_bars.bar(rows, mirror, A, Pair.of(np.ldexp(s_q, -rows.exponents)))
-                left.append(np.abs(enclosed.x - x))
-                right.append(enclosed.entries)
-    return inequality(left, right, size, rounding=error / size)
+    X, rows = it.problem.X, error_bars.proving_rows(it.problem)
+    left, right = [], []
+    for v in _directions(it, (1e-3, -1e-3, 0.05, -0.05, 0.15, -0.15, 0.3, -0.3)):
+        z = mirror.initial_dual - X.T @ (s + v)
+        q, D = mirror.primal(z, A), mirror.metric(z, A)
+        back = np.linalg.pinv(np.sqrt(D)[:, None] * X.T)  # H^+ is this times its transpose
+        k, decrement = np.linalg.norm(back.T @ X, axis=0), float(np.linalg.norm(back.T @ it.problem.residual(q)))
+        if not 2 * decrement * k.max() < 1:
+            continue  # too far for this bar
+        delta = -np.log1p(-2 * decrement * k.max())
+        moved = k * decrement * (-delta / np.expm1(-delta) if curved else 1.0)
+        left.append(np.abs(q - x) / D)
+        right.append(np.expm1(2 * moved) / 2)
+        if not isinstance(rows, str):
+            enclosed = error_bars.bar(rows, mirror, A, Pair.of(np.ldexp(s + v, -rows.exponents)))
+            left.append(np.abs(enclosed.x - x) / D)
+            right.append(enclosed.entries / D)
+    # Relative to D, so that small weights count as well.
+    return inequality(left, right, rounding=error / float(mirror.metric(mirror.dual(0 * x, A), A).min()) + 1e-12)
 
 
 @theorem(
@@ -206,7 +207,7 @@ def sharpness(it: Instance, back: float) -> Evidence:
     """
     problem, (x, s, unsure) = it.problem, _least_l1(it)
     left, right = [], []
-    for S in _bases(problem, x):
+    for S in _bases(it, x):
         off = np.setdiff1d(np.arange(problem.d), S)
         inverse = np.linalg.pinv(problem.X[:, S])
         p = np.zeros(problem.d)
@@ -229,9 +230,9 @@ def _least_l1(it: Instance) -> tuple[Array, Array, float]:
     return x, s, max(0.0, float(np.abs(x).sum() - problem.y @ s))
 
 
-def _bases(problem: Problem, x: Array) -> Iterator[NDArray[np.intp]]:
-    """Yield supports of vertices: around the support of x with one column left out in turn, and anywhere."""
-    rng, used = np.random.default_rng(3), np.flatnonzero(np.abs(x) > 1e-9 * np.abs(x).max())
+def _bases(it: Instance, x: Array) -> Iterator[NDArray[np.intp]]:
+    """Yield supports of vertices: the support of x, and without one of its columns, filled up at random; and random."""
+    problem, rng, used = it.problem, _rng(it), np.flatnonzero(np.abs(x) > 1e-9 * np.abs(x).max())
     for first in (used, *(used[used != j] for j in used[:4]), used[:0], used[:0]):
         rest = rng.permutation(np.setdiff1d(np.arange(problem.d), first))
         S = np.concatenate([first, rest])[: problem.rank]
