@@ -15,7 +15,6 @@ from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Instance, certified, identity, inequality, theorem
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.mirrors import Hyperbolic
-from linreg_mirror.problems import Problem
 from linreg_mirror.solvers import error_bars
 
 _ONCE = (h.hadamard, h.unbalanced, h.integrable, h.solvable)
@@ -46,7 +45,7 @@ def _interpolators(it: Instance, x: Array) -> tuple[list[Array], float]:
     problem, rng, back = it.problem, _rng(it), np.linalg.pinv(it.problem.X)
     size, least = float(np.abs(x).sum()), back @ problem.y
     points = []
-    for centre, share in ((x, 1e-4), (x, 1e-2), (x, 1.0), (least, 0.0), (least, 0.3), (least, 3.0)):
+    for centre, share in ((x, 1e-4), (x, 1e-2), (x, 1.0), (least, 0.1), (least, 0.3), (least, 3.0)):
         v = rng.standard_normal(problem.d)
         v = v - back @ (problem.X @ v)
         p = centre + share * size / float(np.abs(v).sum()) * v
@@ -139,7 +138,7 @@ def interpolator(it: Instance, pinsker: float, root: float) -> Evidence:
                 left.append(left[-1])
                 right.append(error_bars.interpolator_bar(rows, mirror, A, q, Pair.of(p)))
     size = float(np.abs(x).sum())
-    return inequality(left, right, size, rounding=(error + missed) / size)
+    return inequality(left, right, size, rounding=(error + missed) / size + 1e-14)
 
 
 @theorem(
