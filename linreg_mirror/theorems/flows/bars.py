@@ -18,6 +18,7 @@ from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.solvers import error_bars
 
 _ONCE = (h.hadamard, h.unbalanced, h.integrable, h.solvable)
+_EPS = float(np.finfo(float).eps)
 
 
 class _End(NamedTuple):
@@ -86,20 +87,23 @@ def pythagoras(it: Instance, exponent: float) -> Evidence:
     x, s, error, mirror, A, _ = _end(it)
     A = A * exponent / 4
     b = np.exp(mirror.log_scale_at(A))
-    points, _ = _interpolators(it, x)
+    points, missed = _interpolators(it, x)
     a_x = 2 * mirror.dual(x, A)
-    residuals, allowed = [], 0.0
+    residuals = []
     for v in (0 * s, *_directions(it, (0.01, 0.1, 1.0))):
-        s_q = s + v
-        a_q = 2 * (mirror.initial_dual - it.problem.X.T @ s_q)
+        a_q = 2 * (mirror.initial_dual - it.problem.X.T @ (s + v))
+        q = mirror.primal(a_q / 2, A)
         for p in points:
             a_p = 2 * mirror.dual(p, A)
             whole = _divergence(p, a_p, a_q, b)
-            residuals.append((whole - _divergence(p, a_p, a_x, b) - _divergence(x, a_x, a_q, b)) / whole)
-            # What an error of x does to the sum, and twice that for what is beyond the first order.
+            residual = whole - _divergence(p, a_p, a_x, b) - _divergence(x, a_x, a_q, b)
+            # What an error of x does to the sum, to first order and as much again, and rounding of exponents.
             slope = np.abs(a_x - a_q) / 2 + np.abs(p - x) / (2 * np.hypot(x, b))
-            allowed = max(allowed, 2 * error * float(slope.max()) / whole)
-    return identity(residuals, allowed + 1e-9)
+            exponents = 1 + np.abs(a_p) + np.abs(a_x) + np.abs(a_q)
+            rounding = 8 * _EPS * float(np.sum(exponents * (np.abs(p - x) + np.abs(x - q))))
+            allowed = 2 * (error + missed) * float(slope.max()) + rounding
+            residuals.append(max(abs(residual) - allowed, 0.0) / whole)
+    return identity(residuals, 1e-12)
 
 
 @theorem(
@@ -217,7 +221,7 @@ def sharpness(it: Instance, back: float) -> Evidence:
             gap = float(np.abs(p).sum() - share * (problem.y @ s)) + unsure
             left += [float(np.abs(x[off]) @ slack), float(np.abs(p - x).sum())]
             right += [gap, (1 + back * K) * gap / float(slack.min())]
-    return inequality(left, right, float(np.abs(x).sum()))
+    return inequality(left, right, float(np.abs(x).sum()) or 1.0)
 
 
 def _least_l1(it: Instance) -> tuple[Array, Array, float]:
@@ -234,6 +238,8 @@ def _bases(it: Instance, x: Array) -> Iterator[NDArray[np.intp]]:
     problem, rng, used = it.problem, _rng(it), np.flatnonzero(np.abs(x) > 1e-9 * np.abs(x).max())
     for first in (used, *(used[used != j] for j in used[:4]), used[:0], used[:0]):
         rest = rng.permutation(np.setdiff1d(np.arange(problem.d), first))
-        S = np.concatenate([first, rest])[: problem.rank]
-        if np.linalg.matrix_rank(problem.X[:, S]) == problem.rank:
-            yield S
+        S: list[int] = []
+        for j in map(int, [*first, *rest]):
+            if len(S) < problem.rank and np.linalg.matrix_rank(problem.X[:, [*S, j]]) > len(S):
+                S.append(j)
+        yield np.array(S)
