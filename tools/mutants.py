@@ -20,7 +20,7 @@ from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.mirrors import Power as DeepPotential
 from linreg_mirror.parametrizations import DeepLinear, Factorized, Hadamard, commutation
 from linreg_mirror.problems import Problem
-from linreg_mirror.problems.losses import Huber
+from linreg_mirror.problems.losses import Huber, Squared
 from linreg_mirror.solvers import error_bars, independent
 from linreg_mirror.solvers.discrete.implicit_bias import LogProducts
 from linreg_mirror.solvers.discrete.steppers import NumpySteps
@@ -379,6 +379,7 @@ MUTANTS = (
         lambda right: lambda self, a: right(self, a / self.temperature),
         "gates",
     ),
+    replaced("slope of squares cut off", Squared, "gradient", lambda _: lambda self, r: r.clip(-0.5, 0.5), "bars"),
     replaced(
         "bar of an interpolator by half its divergence",
         pythagoras,
