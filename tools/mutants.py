@@ -20,10 +20,11 @@ from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.mirrors import Power as DeepPotential
 from linreg_mirror.parametrizations import DeepLinear, Factorized, Hadamard, commutation
 from linreg_mirror.problems import Problem
-from linreg_mirror.problems.losses import Huber
-from linreg_mirror.solvers import independent
+from linreg_mirror.problems.losses import Huber, Squared
+from linreg_mirror.solvers import error_bars, independent
 from linreg_mirror.solvers.discrete.implicit_bias import LogProducts
 from linreg_mirror.solvers.discrete.steppers import NumpySteps
+from linreg_mirror.solvers.error_bars import limits, pythagoras
 from linreg_mirror.solvers.saddles import _saddles
 from linreg_mirror.theorems import REGISTRY
 from linreg_mirror.theorems.matrices import low_rank
@@ -53,6 +54,9 @@ INSTANCES = (
     "dense/biased/0",
     "special/two-lengths",
     "special/opposite",
+    "special/wide-pair",
+    "special/see-saw",
+    "special/long-column",
 )
 
 CORE = ("mirror", "convergence", "spred", "signs", "decay", "regimes")
@@ -375,6 +379,35 @@ MUTANTS = (
         lambda right: lambda self, a: right(self, a / self.temperature),
         "gates",
     ),
+    replaced("slope of squares cut off", Squared, "gradient", lambda _: lambda self, r: r.clip(-0.5, 0.5), "bars"),
+    replaced(
+        "bar of an interpolator by half its divergence",
+        pythagoras,
+        "_divergence",
+        lambda right: lambda *a: (right(*a)[0] / 2, right(*a)[1]),
+        "bars",
+    ),
+    replaced(
+        "bar of an interpolator without its root",
+        error_bars,
+        "interpolator_bar",
+        lambda _: lambda *a: 4 * pythagoras._divergence(*a)[0],
+        "bars",
+    ),
+    replaced(
+        "bar of a limit with half of the metric",
+        limits,
+        "_self_concordant",
+        lambda right: lambda *a: (bar := right(*a))._replace(entries=bar.entries / 2, error=bar.error / 2),
+        "bars",
+    ),
+    replaced(
+        "bar by self-concordance, as if the metric did not change",
+        Hyperbolic,
+        "metric_slope",
+        lambda right: lambda *a: 1e-9 * right(*a),
+        "bars",
+    ),
     stated("rate of convergence doubled", "convergence.rate", speed=2.0),
     stated("global rate doubled", "convergence.global", speed=2.0),
     stated("rate with penalty, without the integral", "convergence.rate.penalty", drift=0.0),
@@ -416,6 +449,12 @@ MUTANTS = (
     stated("Adam: the same eps for every lambda", "gates.adam", divided=0),
     stated("Adam: lambda cancelled where data reach the logits", "gates.adam.limit", data=1.0),
     stated("gradient descent cancels lambda", "gates.sgd", adaptive=True),
+    stated("orthogonality of errors at another scale", "bars.pythagoras", exponent=2.0),
+    stated("Pinsker with 2 for 4", "bars.interpolator", pinsker=2.0),
+    stated("Pinsker without the root", "bars.interpolator", root=1.0),
+    stated("self-concordance without delta / (1 - exp(-delta))", "bars.self_concordance", curved=False),
+    stated("sharpness without the way back to the support", "bars.sharpness", back=0.0),
+    stated("half of the defect", "bars.defect", weight=0.5),
 )
 
 

@@ -24,6 +24,7 @@ GROUPS = {
     "networks": "Products of matrices",
     "masks": "Masks as sketches",
     "gates": "L0 gates",
+    "bars": "Error bars",
 }
 NOT_YET = "not in the stored check"
 

@@ -173,6 +173,19 @@ SPECIAL: Mapping[str, Callable[[], tuple[Problem, Parametrization, Schedule | fl
         Problem(np.append(np.ones(300), 1 + 1e-3 * (600**0.5 - 2**0.5))[None], np.ones(1)),
         Hadamard.at(0.0, d=301), None,
     ),
+    # Two coordinates of a large b that move together along the kernel: Pinsker's inequality is an equation.
+    "wide-pair": lambda: (Problem(np.ones((1, 2)), np.ones(1)), Hadamard.at(0.0, beta=200.0, d=2), None),
+    # A heavy weight that falls while a light one rises: the bar by self-concordance is attained.
+    "see-saw": lambda: (
+        Problem(np.array([[1.0, -1.0]]), np.array([0.99])),
+        Hadamard.from_scale(log_b=math.log(1e-4), x0=np.array([2.0, 0.005])), None,
+    ),
+    # Two columns of nearly one length: all of the norm may be on the wrong one, at nearly no cost.
+    "long-column": lambda: (Problem(np.array([[1.0, 0.9]]), np.ones(1)), Hadamard.at(0.0, d=2), None),
+    # One residual on the slope of the loss, where it is felt by no change, one in its bowl.
+    "one-saturated": lambda: (
+        Problem(np.array([[1.0, 0.0], [0.8, 1.0]]), np.array([0.1, 30.0]), Huber(0.5)), Hadamard.at(0.0, d=2), None,
+    ),
     "shared-mask": lambda: (
         Problem(np.eye(2, 3), np.ones(2)),
         SharedHadamard(np.array([1.0, 0.7]), np.array([0.3, -0.4, 0.5]), np.array([0, 0, 1])),

@@ -1,0 +1,245 @@
+"""How far from the end one can be, given what is known: bars of limits and of minimum L1.
+
+The exact end comes from `limit`, whose own proved error, ten orders below the distances measured here, is what numbers
+are allowed; or from HiGHS, which shares nothing with it.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linreg_mirror._tools.double_double import Pair
+from linreg_mirror._types import Array
+from linreg_mirror.ledger import Citation, Control, Evidence, Instance, certified, identity, inequality, theorem
+from linreg_mirror.ledger import hypotheses as h
+from linreg_mirror.mirrors import Hyperbolic
+from linreg_mirror.solvers import error_bars
+
+_ONCE = (h.hadamard, h.unbalanced, h.integrable, h.solvable)
+_EPS = float(np.finfo(float).eps)
+
+
+class _End(NamedTuple):
+    """The limit, what it is known to, and the potential that it minimises."""
+
+    x: Array
+    s: Array
+    error: float
+    mirror: Hyperbolic
+    A: float
+    b: Array
+
+
+def _end(it: Instance) -> _End:
+    mirror, A, solution = it.hadamard.mirror(), it.total_decay, it.limit
+    return _End(certified(solution), solution.dual, solution.error, mirror, A, np.exp(mirror.log_scale_at(A)))
+
+
+def _rng(it: Instance) -> np.random.Generator:
+    return np.random.default_rng(list(it.name.encode()))
+
+
+def _interpolators(it: Instance, x: Array) -> tuple[list[Array], float]:
+    """Return some, near x and far from it, and how far in the L1 norm they may be from Xp = y."""
+    problem, rng, back = it.problem, _rng(it), np.linalg.pinv(it.problem.X)
+    size, least = float(np.abs(x).sum()), back @ problem.y
+    points = []
+    for centre, share in ((x, 1e-4), (x, 1e-2), (x, 1.0), (least, 0.1), (least, 0.3), (least, 3.0)):
+        v = rng.standard_normal(problem.d)
+        v = v - back @ (problem.X @ v)
+        p = centre + share * size / float(np.abs(v).sum()) * v
+        points.append(p - back @ problem.residual(p))
+    return points, max(float(np.abs(back @ problem.residual(p)).sum()) for p in points)
+
+
+def _directions(it: Instance, sizes: tuple[float, ...]) -> list[Array]:
+    """Return random dual vectors v with these largest |X_i'v|, half of the changes of exponents."""
+    drawn = _rng(it).standard_normal((len(sizes), it.problem.n))
+    return [size / float(np.abs(it.problem.X.T @ v).max()) * v for size, v in zip(sizes, drawn, strict=True)]
+
+
+def _divergence(p: Array, a_p: Array, a_q: Array, b: Array) -> float:
+    """D(p, q) from exponents a = arcsinh(x/b), as a sum of terms that are not negative, so that nothing cancels."""
+    rise = np.where(p < 0, -1.0, 1.0) * (a_p - a_q)
+    size = np.abs(p)
+    above = b * (b / (np.hypot(p, b) + size))
+    return 0.5 * float(np.sum(size * (rise + np.expm1(-rise)) + above * 2 * np.sinh(rise / 2) ** 2))
+
+
+@theorem(
+    "bars.pythagoras",
+    source=Citation("ours", "N4"),
+    statement="Xp = y, q = primal(z_0 - X's) for any s: D(p, q) = D(p, x*) + D(x*, q), D the Bregman divergence of "
+    "R_b_inf, x* the limit",
+    kind="identity",
+    hypotheses=(*_ONCE, h.underdetermined),
+    constants={"exponent": 4.0},
+    control=Control("b_0 exp(-2A) in place of b_inf", "planted/geometric/0", {"exponent": 2.0}),
+)
+def pythagoras(it: Instance, exponent: float) -> Evidence:
+    """Compare both sides for interpolators near and far, and dual vectors near and far.
+
+    Proof. D(p, q) - D(p, x*) - D(x*, q) = <grad R(x*) - grad R(q), p - x*>. Both duals are z_0 minus something in the
+    range of X', and X(p - x*) = 0.
+    """
+    x, s, error, mirror, A, _ = _end(it)
+    A = A * exponent / 4
+    b = np.exp(mirror.log_scale_at(A))
+    points, missed = _interpolators(it, x)
+    a_x = 2 * mirror.dual(x, A)
+    residuals = []
+    for v in (0 * s, *_directions(it, (0.01, 0.1, 1.0))):
+        a_q = 2 * (mirror.initial_dual - it.problem.X.T @ (s + v))
+        q = mirror.primal(a_q / 2, A)
+        for p in points:
+            a_p = 2 * mirror.dual(p, A)
+            whole = _divergence(p, a_p, a_q, b)
+            residual = whole - _divergence(p, a_p, a_x, b) - _divergence(x, a_x, a_q, b)
+            # What an error of x does to the sum, to first order and as much again, and rounding of exponents.
+            slope = np.abs(a_x - a_q) / 2 + np.abs(p - x) / (2 * np.hypot(x, b))
+            exponents = 1 + np.abs(a_p) + np.abs(a_x) + np.abs(a_q)
+            rounding = 8 * _EPS * float(np.sum(exponents * (np.abs(p - x) + np.abs(x - q))))
+            allowed = 2 * (error + missed) * float(slope.max()) + rounding
+            residuals.append(max(abs(residual) - allowed, 0.0) / whole)
+    return identity(residuals, 1e-12)
+
+
+@theorem(
+    "bars.interpolator",
+    source=Citation("ours", "N4"),
+    statement="Xp = y, q = primal(z_0 - X's) for any s, G = D(p, q): |p - x*|_1 <= 2G + 2 sqrt(G (G + |p|_1 + sum b))",
+    kind="inequality",
+    hypotheses=(*_ONCE, h.underdetermined),
+    constants={"pinsker": 4.0, "root": 0.5},
+    extremal=("special/wide-pair",),
+    control=Control("|p - x*|^2 <= 2 D (...), as where |p|_1 = 1", "special/wide-pair", {"pinsker": 2.0}),
+)
+def interpolator(it: Instance, pinsker: float, root: float) -> Evidence:
+    """Compare the distance with the bar, as stated and as the solver encloses it.
+
+    Proof. Let v = p - x* and x_t = x* + tv. R has the Hessian diag 1 / (2 sqrt(x^2 + b^2)), so that by Cauchy's
+    inequality |v|_1^2 <= <v, R''(x_t) v> 2 sum sqrt(x_t^2 + b^2), and that sum is at most |p|_1 + |v|_1 + sum b. As
+    D(p, x*) = int_0^1 (1-t) <v, R''(x_t) v> dt, |v|_1^2 <= 4 D(p, x*) (|p|_1 + |v|_1 + sum b). By bars.pythagoras
+    D(p, x*) <= G; solve for |v|_1. In two coordinates of large b that move together, and q = x*, this is equality.
+    """
+    x, s, error, mirror, A, b = _end(it)
+    points, missed = _interpolators(it, x)
+    rows = error_bars.proving_rows(it.problem)
+    left, right = [], []
+    for v in (0 * s, *_directions(it, (0.01, 0.1, 1.0))):
+        s_q = s + v
+        a_q = 2 * (mirror.initial_dual - it.problem.X.T @ s_q)
+        for p in points:
+            G = _divergence(p, 2 * mirror.dual(p, A), a_q, b)
+            c, size = pinsker * G, float(np.abs(p).sum() + b.sum())
+            left.append(np.abs(p - x).sum())
+            right.append(c / 2 + (c * (c / 4 + size)) ** root)
+            if not isinstance(rows, str):
+                scaled = Pair.of(np.ldexp(s_q, -rows.exponents))
+                q = error_bars.dual_point(mirror, A, rows.X, rows.lengths, scaled)
+                left.append(left[-1])
+                right.append(error_bars.interpolator_bar(rows, mirror, A, q, Pair.of(p)))
+    size = float(np.abs(x).sum())
+    return inequality(left, right, size, rounding=(error + missed) / size + 1e-14)
+
+
+@theorem(
+    "bars.self_concordance",
+    source=Citation("ours", "generalised self-concordance"),
+    statement="q = primal(z_0 - X's), g = y - Xq, D = 2 sqrt(q^2 + b^2), H = X diag(D) X', lambda^2 = g'H^-1 g, "
+    "k_i^2 = X_i'H^-1 X_i, delta = -log(1 - 2 lambda max k): |q_i - x*_i| <= D_i/2 [exp(2 k_i lambda delta / "
+    "(1 - exp(-delta))) - 1]",
+    kind="inequality",
+    hypotheses=_ONCE,
+    constants={"curved": True},
+    extremal=("special/see-saw",),
+    control=Control("without delta / (1 - exp(-delta))", "special/see-saw", {"curved": False}),
+)
+def self_concordance(it: Instance, curved: bool) -> Evidence:
+    """Compare the distance with the bar, entry by entry, as stated and as the solver encloses it.
+
+    Proof. s* minimises a convex function with gradient g and Hessian H(s). Let v = s* - s, w = max |X_i'v|, |v|^2 =
+    v'Hv. On the way from s to s* log D_i changes at most at the rate 2 |X_i'v|, so H falls to exp(-2tw) H at most, and
+    -g = int_0^1 H(s + tv) v dt gives |v|^2 (1 - exp(-2w)) / (2w) <= <v, -g> <= |v| lambda. With w <= max k |v| it
+    follows that 1 - exp(-2w) <= 2 lambda max k, 2w <= delta, and |v| <= lambda delta / (1 - exp(-delta)), as
+    u / (1 - exp(-u)) increases. Last, |X_i'v| <= k_i |v| and |q_i - x*_i| <= D_i int_0^1 |X_i'v| exp(2t |X_i'v|) dt.
+    Where one coordinate of two carries H, and falls while the other rises, that other attains it.
+    """
+    x, s, error, mirror, A, _ = _end(it)
+    X, rows = it.problem.X, error_bars.proving_rows(it.problem)
+    left, right = [], []
+    for v in _directions(it, (1e-3, -1e-3, 0.05, -0.05, 0.15, -0.15, 0.3, -0.3)):
+        z = mirror.initial_dual - X.T @ (s + v)
+        q, D = mirror.primal(z, A), mirror.metric(z, A)
+        back = np.linalg.pinv(np.sqrt(D)[:, None] * X.T)  # H^+ is this times its transpose
+        k, decrement = np.linalg.norm(back.T @ X, axis=0), float(np.linalg.norm(back.T @ it.problem.residual(q)))
+        if not 2 * decrement * k.max() < 1:
+            continue  # too far for this bar
+        delta = -np.log1p(-2 * decrement * k.max())
+        moved = k * decrement * (-delta / np.expm1(-delta) if curved else 1.0)
+        left.append(np.abs(q - x) / D)
+        right.append(np.expm1(2 * moved) / 2)
+        if not isinstance(rows, str):
+            enclosed = error_bars.bar(rows, mirror, A, Pair.of(np.ldexp(s + v, -rows.exponents)))
+            left.append(np.abs(enclosed.x - x) / D)
+            right.append(enclosed.entries / D)
+    # Relative to D, so that small weights count as well.
+    return inequality(left, right, rounding=error / float(mirror.metric(mirror.dual(0 * x, A), A).min()) + 1e-12)
+
+
+@theorem(
+    "bars.sharpness",
+    source=Citation("ours", "sharpness of minimum L1"),
+    statement="Xp = y, p = 0 off S, X_S injective, |X's|_inf <= 1, |X_j's| <= 1 - delta off S, gap = |p|_1 - <y, s>: "
+    "sum off S of |x_j| (1 - |X_j's|) <= gap and |p - x|_1 <= (1 + max off S of |X_S^+ X_j|_1) gap / delta, x an "
+    "interpolator of least L1 norm",
+    kind="inequality",
+    hypotheses=(h.solvable, h.underdetermined),
+    constants={"back": 1.0},
+    extremal=("special/long-column",),
+    control=Control("without |X_S^+ X_j|_1", "special/long-column", {"back": 0.0}),
+)
+def sharpness(it: Instance, back: float) -> Evidence:
+    """Compare vertices, optimal and not, with a solution of HiGHS, for dual vectors tight and slack.
+
+    Proof. sum |x_j| (1 - |X_j's|) <= |x|_1 - <Xx, s> <= |p|_1 - <y, s>. Off S, then, |x|_1 <= gap / delta; and from
+    X_S (p_S - x_S) = sum off S of X_j x_j, p_S - x_S is X_S^+ times that sum. With one sample and two columns, s = 0
+    and p on the shorter one, all of this is equality but |p|_1 <= gap, where columns are about as long.
+    """
+    problem, (x, s, unsure) = it.problem, _least_l1(it)
+    left, right = [], []
+    for S in _bases(it, x):
+        off = np.setdiff1d(np.arange(problem.d), S)
+        inverse = np.linalg.pinv(problem.X[:, S])
+        p = np.zeros(problem.d)
+        p[S] = inverse @ problem.y
+        K = float(np.abs(inverse @ problem.X[:, off]).sum(axis=0).max())
+        for share in (0.0, 0.5, 0.9, 0.99):
+            slack = 1 - share * np.abs(problem.X[:, off].T @ s)
+            gap = float(np.abs(p).sum() - share * (problem.y @ s)) + unsure
+            left += [float(np.abs(x[off]) @ slack), float(np.abs(p - x).sum())]
+            right += [gap, (1 + back * K) * gap / float(slack.min())]
+    return inequality(left, right, float(np.abs(x).sum()) or 1.0)
+
+
+def _least_l1(it: Instance) -> tuple[Array, Array, float]:
+    """Return a solution of HiGHS, a dual vector with |X's|_inf <= 1, and how far that norm may be from the least."""
+    problem, solution = it.problem, it.least_l1
+    # Moved to Xx = y; what the certificate would say of the norm is part of the answer.
+    x = solution.x - np.linalg.pinv(problem.X) @ problem.residual(solution.x)
+    s = solution.dual / max(1.0, float(np.abs(problem.X.T @ solution.dual).max()))
+    return x, s, max(0.0, float(np.abs(x).sum() - problem.y @ s))
+
+
+def _bases(it: Instance, x: Array) -> Iterator[NDArray[np.intp]]:
+    """Yield supports of vertices: the support of x, and without one of its columns, filled up at random; and random."""
+    problem, rng, used = it.problem, _rng(it), np.flatnonzero(np.abs(x) > 1e-9 * np.abs(x).max())
+    for first in (used, *(used[used != j] for j in used[:4]), used[:0], used[:0]):
+        rest = rng.permutation(np.setdiff1d(np.arange(problem.d), first))
+        S: list[int] = []
+        for j in map(int, [*first, *rest]):
+            if len(S) < problem.rank and np.linalg.matrix_rank(problem.X[:, [*S, j]]) > len(S):
+                S.append(j)
+        yield np.array(S)
