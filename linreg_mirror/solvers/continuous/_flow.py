@@ -2,7 +2,8 @@
 
 import time as clock
 from collections.abc import Callable, Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,12 +15,24 @@ from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
-from linreg_mirror.solvers.continuous.integration import INTEGRATORS, History, System, integrate, penalty_to_come
+from linreg_mirror.solvers.continuous.integration import (
+    COMPILED,
+    INTEGRATORS,
+    History,
+    Jobs,
+    System,
+    alone,
+    integrate,
+    penalty_to_come,
+)
+from linreg_mirror.solvers.continuous.compiled import compiled_flow
 from linreg_mirror.solvers.results import Certificate, Check, Stats, Status, Trajectory
 from linreg_mirror.solvers.stationarity import require_motion, stationarity
 
 _EPS = float(np.finfo(float).eps)
 _SMALLEST_RTOL = 100 * _EPS  # SciPy's integrators accept no less
+_SCIPY = ("LSODA", "BDF", "Radau")
+_SMALL = 2_000_000  # n^2 d, up to which a matrix X diag(.) X' costs less than a step of SciPy's
 _FINEST = 1e-8  # below this relative change of dual variables, errors of that size stall them
 
 
@@ -35,7 +48,7 @@ def flow(
     tolerance: float = 1e-9,
     accuracy: float = 1e-8,
     max_steps: int = 200_000,
-    integrators: Sequence[str] = ("LSODA", "BDF", "Radau"),
+    integrators: Sequence[str] | None = None,
 ) -> Trajectory:
     r"""Follow theta' = -grad[f(x(theta)) + alpha_t h(theta)] until it is over.
 
@@ -66,9 +79,12 @@ def flow(
         of a path was about half of it at most, measured from b = 0.1 to 1e-8.
     max_steps : int
         Step budget; when it is spent the status is `horizon_reached`.
-    integrators : sequence of str
-        Names of SciPy's integrators, each taking over where the one before gave up. Explicit ones ("DOP853", "RK45")
-        keep exact symmetries such as |m| = |w|, which implicit ones with approximate Jacobians break.
+    integrators : sequence of str, optional
+        Each takes over where the one before gave up. "Rodas5P" is compiled, and controls the defect of the whole path;
+        it knows x = m*w with squared loss, a dense X and this package's schedules, and is left out elsewhere. The
+        others are SciPy's; explicit ones ("DOP853", "RK45") keep exact symmetries such as |m| = |w|, which implicit
+        ones with approximate Jacobians break. Default: "Rodas5P", "LSODA", "BDF", "Radau", or "Rodas5P" last where
+        n^2 d > 2e6, for it makes an n x n matrix of X in every step.
 
     Returns
     -------
@@ -100,16 +116,69 @@ def flow(
     >>> bool(abs(run.x[-1] - lm.limit(problem, network).x).max() < 1e-6)
     True
     """
+    run = begin(problem, network, schedule, until, method, tolerance, accuracy, max_steps, integrators)
+    with one_thread():
+        return run.finish(*alone(run.jobs))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A flow that has begun: the work that is left, and what to make of it."""
+
+    problem: Problem
+    schedule: Schedule
+    system: System
+    method: Literal["dual", "parameters"]
+    tolerance: tuple[float, float]  # of stationarity, and of the penalty to come
+    history: History
+    jobs: Jobs
+    started: float
+
+    def finish(self, status: Status, stats: dict[str, Any]) -> Trajectory:
+        """Return the path, of what `jobs` have returned."""
+        t, states, _ = self.history.arrays()
+        decay = self.schedule.integral(0.0, t)
+        x, dual, parameters = self.system.unpack(states, decay)
+        if status is Status.converged and self.problem.inconsistency > 1e-8:
+            status = Status.inconsistent
+        return Trajectory(
+            t=t,
+            x=x,
+            decay=decay,
+            dual=dual,
+            source=self.method,
+            status=status,
+            stats=Stats(
+                method=f"{self.method}: {stats['method']}",
+                steps=stats["steps"],
+                evaluations=stats["evaluations"],
+                factorizations=stats["factorizations"],
+                seconds=clock.perf_counter() - self.started,
+                notes=tuple(stats["notes"]),
+                cites=(*cited(flow), *stats["cites"]),
+            ),
+            certificate=Certificate(
+                (
+                    Check("relative stationarity", self.system.violation(t[-1], states[-1]), self.tolerance[0]),
+                    Check("penalty to come", penalty_to_come(self.schedule, t[-1]), self.tolerance[1]),
+                )
+            ),
+            parameters=parameters,
+        )
+
+
+def begin(
+    problem: Problem, network: Parametrization, schedule: Schedule | float | None, until: float | None,
+    method: Literal["dual", "parameters"], tolerance: float, accuracy: float, max_steps: int,
+    integrators: Sequence[str] | None,
+) -> Run:  # fmt: skip
+    """Check what `flow` is given, and set out."""
     started = clock.perf_counter()
     schedule = as_schedule(schedule)
     require_clock(schedule, "time")
     problem.require_width(network.d)
     for name, value in (("tolerance", tolerance), ("accuracy", accuracy)):
         check_positive(name, value, f"write {name}=1e-9")
-    if not integrators or not set(integrators) <= set(INTEGRATORS):
-        raise ValueError(
-            f"integrators must be one or more of {', '.join(INTEGRATORS)}, got {tuple(integrators)}: leave it out"
-        )
     check_until(until)
     if until is None and not schedule.integrable and schedule.limit == 0:
         raise ValueError(
@@ -122,40 +191,28 @@ def flow(
         system = _parameter_system(problem, network, schedule, accuracy)
     else:
         raise ValueError(f'method must be "dual" or "parameters", got {method!r}')
-    floor = 4 * _EPS * system.exponent_size
-    history = History(system.start)
-    with one_thread():
-        status, stats = integrate(system, schedule, until, max(tolerance, floor), max_steps, history, integrators)
-    t, states = history.arrays()
-    decay = schedule.integral(0.0, t)
-    x, dual, parameters = system.unpack(states, decay)
-    violation = system.violation(t[-1], states[-1])
-    if status is Status.converged and problem.inconsistency > 1e-8:
-        status = Status.inconsistent
-    return Trajectory(
-        t=t,
-        x=x,
-        decay=decay,
-        dual=dual,
-        source=method,
-        status=status,
-        stats=Stats(
-            method=f"{method}: {stats['method']}",
-            steps=stats["steps"],
-            evaluations=stats["evaluations"],
-            factorizations=stats["factorizations"],
-            seconds=clock.perf_counter() - started,
-            notes=tuple(stats["notes"]),
-            cites=(*cited(flow), *stats["cites"]),
-        ),
-        certificate=Certificate(
-            (
-                Check("relative stationarity", violation, max(tolerance, floor)),
-                Check("penalty to come", penalty_to_come(schedule, t[-1]), tolerance),
-            )
-        ),
-        parameters=parameters,
-    )
+    names = _integrators(problem, system, integrators)
+    enough, history = max(tolerance, 4 * _EPS * system.exponent_size), History(system.start)
+    jobs = integrate(system, schedule, until, enough, max_steps, history, names)
+    return Run(problem, schedule, system, method, (enough, tolerance), history, jobs, started)
+
+
+def _integrators(problem: Problem, system: System, names: Sequence[str] | None) -> Sequence[str]:
+    """Return those that can integrate this system, in the order in which they are tried."""
+    if names is None:
+        small = problem.n**2 * problem.d <= _SMALL
+        names = (COMPILED, *_SCIPY) if small else (*_SCIPY, COMPILED)
+    elif not names or not set(names) <= set(INTEGRATORS):
+        raise ValueError(
+            f"integrators must be one or more of {', '.join(INTEGRATORS)}, got {tuple(names)}: leave it out"
+        )
+    known = tuple(name for name in names if name != COMPILED or system.compiled is not None)
+    if not known:
+        raise ValueError(
+            f"{COMPILED} integrates the dual flow of x = m*w with squared loss, a dense X and a schedule of this "
+            "package's alone: leave integrators= out"
+        )
+    return known
 
 
 def _dual_system(
@@ -205,10 +262,11 @@ def _dual_system(
             f"{relative:.1g} of what they are: write flow(..., method='parameters') or limit(problem, network)"
         )
     # An error of `accuracy` in units of what the mirror resolves is a relative one in x.
+    atol = accuracy * absolute / max(1.0, longest)
     return System(
         np.zeros(problem.n), field, jacobian, violation, unpack,
-        rtol=max(accuracy * relative, _SMALLEST_RTOL), atol=accuracy * absolute / max(1.0, longest),
-        exponent_size=1 / relative,
+        rtol=max(accuracy * relative, _SMALLEST_RTOL), atol=atol, exponent_size=1 / relative,
+        gradient_scale=gradient_scale, compiled=compiled_flow(problem, mirror, in_range(y), schedule, atol),
     )  # fmt: skip
 
 
