@@ -262,11 +262,11 @@ def _dual_system(
             f"{relative:.1g} of what they are: write flow(..., method='parameters') or limit(problem, network)"
         )
     # An error of `accuracy` in units of what the mirror resolves is a relative one in x.
-    atol = accuracy * absolute / max(1.0, longest)
+    rtol, atol = max(accuracy * relative, _SMALLEST_RTOL), accuracy * absolute / max(1.0, longest)
     return System(
         np.zeros(problem.n), field, jacobian, violation, unpack,
-        rtol=max(accuracy * relative, _SMALLEST_RTOL), atol=atol, exponent_size=1 / relative,
-        gradient_scale=gradient_scale, compiled=compiled_flow(problem, mirror, in_range(y), schedule, atol),
+        rtol=rtol, atol=atol, exponent_size=1 / relative, gradient_scale=gradient_scale,
+        compiled=compiled_flow(problem, mirror, in_range(y), schedule, atol, rtol),
     )  # fmt: skip
 
 

@@ -32,19 +32,26 @@ class CompiledFlow:
         The speed of the dual flow.
     schedule : Schedule
         The penalty.
-    tolerance : float
-        Error that a step may make, in s.
+    atol, rtol : float
+        A step may change s by an error of atol + rtol |s|.
     """
 
     def __init__(
-        self, X: Array, y: Array, potential: Hyperbolic, rate: float, schedule: Schedule, tolerance: float
+        self,
+        X: Array,
+        y: Array,
+        potential: Hyperbolic,
+        rate: float,
+        schedule: Schedule,
+        atol: float,
+        rtol: float,
     ) -> None:
         self.state = np.zeros(len(y))
         self.counts = np.zeros(2, dtype=np.int64)  # evaluations, matrices
         self._problem = (np.ascontiguousarray(X), np.ascontiguousarray(y))
         self._potential = (2 * potential.initial_dual, potential.log_scale, rate, potential.tallest)
-        self._longest = matrices.longest_column(X)
-        self._schedule, self._tolerance = schedule, tolerance
+        self._lengths = np.sqrt(matrices.column_weights(X))
+        self._schedule, self._tolerances = schedule, (atol, rtol)
         self._progress = np.array([0.0, np.inf, 0.0])  # t, the next step, the error
         self._piece = np.empty(0)
 
@@ -66,7 +73,7 @@ class CompiledFlow:
         (X, y), (z2, log_b, rate, _) = self._problem, self._potential
         x = Hyperbolic(log_b, z2).primal(0.5 * z2 - X.T @ self.state, piece[2])
         speed = 2 * rate * float(np.abs(X.T @ (X @ x - y)).max()) + 4 * alpha_at(piece, self.t)  # of exponents
-        exponent = self._tolerance * max(1.0, self._longest)
+        exponent = self._tolerances[0] * max(1.0, float(self._lengths.max()))
         self._progress[1] = min(self._progress[1], 0.5 * exponent**0.2 / speed if speed > 0 else np.inf)
 
     def job(self, end: float, target: float, room: tuple[Array, Array, Array]) -> Job:
@@ -84,13 +91,13 @@ class CompiledFlow:
         from linreg_mirror.solvers.continuous import kernel  # takes half a second
 
         return partial(
-            kernel.advance, *self._problem, *self._potential, self._longest, self._piece, self._tolerance, target,
+            kernel.advance, *self._problem, *self._potential, self._lengths, self._piece, *self._tolerances, target,
             end, self.state, self._progress, self.counts, *room,
         )  # fmt: skip
 
 
 def compiled_flow(
-    problem: Problem, mirror: Mirror, y: Array, schedule: Schedule, tolerance: float
+    problem: Problem, mirror: Mirror, y: Array, schedule: Schedule, atol: float, rtol: float
 ) -> CompiledFlow | None:
     """Return the flow of a problem as compiled code takes it, or None where there is none for it.
 
@@ -104,14 +111,14 @@ def compiled_flow(
         Targets, in the range of X.
     schedule : Schedule
         The penalty.
-    tolerance : float
-        Error that a step may make, in s.
+    atol, rtol : float
+        A step may change s by an error of atol + rtol |s|.
     """
     if type(problem.loss) is not Squared or not matrices.is_dense(problem.X) or closed_form(schedule, 0.0) is None:
         return None
     if type(mirror) is Hyperbolic:
-        return CompiledFlow(problem.X, y, mirror, 1.0, schedule, tolerance)
+        return CompiledFlow(problem.X, y, mirror, 1.0, schedule, atol, rtol)
     if type(mirror) is Power and mirror.depth == 2:
         hyperbolic = Hyperbolic(math.log(2) + 2 * mirror.log_scale, mirror.tilt)
-        return CompiledFlow(problem.X, y, hyperbolic, 2.0, schedule, tolerance)
+        return CompiledFlow(problem.X, y, hyperbolic, 2.0, schedule, atol, rtol)
     return None

@@ -30,13 +30,14 @@ from linreg_mirror.solvers.continuous.rodas5p import COUPLING, DENSE, GAMMA, NOD
 
 # Sums may be reordered, so that they run in vector registers; NaN and infinities keep their meaning.
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
-_inlined = numba.njit(fastmath=_FAST)
+_inlined = numba.njit(fastmath=_FAST, error_model="numpy")
 _alpha_at: Any = _inlined(penalties.alpha_at)
 _decay_at: Any = _inlined(penalties.decay_at)
 
 FULL, AT_END, STATIONARY, STUCK = range(4)  # why `advance` returns
 _SAMPLES = (0.25, 0.75)  # where in a step the defect is taken
 _SHORTEST, _LONGEST, _SAFETY = 0.2, 5.0, 0.9  # of one step to the next
+_EPS = float(np.finfo(float).eps)
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 
 
@@ -169,17 +170,17 @@ def _solve(L: Array, v: Array) -> None:  # pragma: no cover - compiled
             v[k] -= L[i, k] * left
 
 
-@compiled(penalties, rodas5p, fastmath=_FAST, nogil=True)
+@compiled(penalties, rodas5p, fastmath=_FAST, error_model="numpy", nogil=True)
 def advance(
-    X: Array, y: Array, z2: Array, log_b: Array, rate: float, cap: float, longest: float, piece: Array,
-    tolerance: float, target: float, end: float, s: Array, progress: Array, counts: NDArray[np.int64],
+    X: Array, y: Array, z2: Array, log_b: Array, rate: float, cap: float, lengths: Array, piece: Array,
+    atol: float, rtol: float, target: float, end: float, s: Array, progress: Array, counts: NDArray[np.int64],
     times: Array, states: Array, errors: Array,
 ) -> tuple[int, int]:  # fmt: skip  # pragma: no cover - compiled
     """Step from `s` at progress = (t, h, |e|), all three in place, towards `end`; say why it stopped, and how many steps.
 
     It stops at the end, where |X'(Xx - y)| <= target in the largest entry (never if that is negative), after as many
     steps as `times`, `states` and `errors` hold, or where no step is short enough. A step is accepted if its share of
-    the error is below `tolerance`. `counts` are of evaluations and of matrices.
+    the error is below atol + rtol |s|, or not above what rounding makes of it. `lengths` are those of the columns. `counts` are of evaluations and of matrices.
     """
     n, d = X.shape
     q, x, metric, metric_before, g = np.empty(d), np.empty(d), np.empty(d), np.empty(d), np.empty(d)
@@ -191,6 +192,7 @@ def advance(
     after = np.empty(n)
     t, h, error = progress[0], progress[1], progress[2]
     steps, fresh, capped = 0, True, np.inf
+    longest, least, noise = lengths.max(), atol, 0.0
     while True:
         if fresh:
             _exponents(X, z2, s, q)
@@ -212,7 +214,12 @@ def advance(
             size = 0.0
             for i in range(n):
                 size += s[i] * s[i]
-            allowed = max(tolerance, 1e-14 * math.sqrt(size))
+            least = atol + rtol * math.sqrt(size)
+            # What rounding makes of f, of which a step of length h collects as much as h times.
+            noise = 0.0
+            for j in range(d):
+                noise += lengths[j] * abs(x[j])
+            noise *= 4 * _EPS * rate
             fresh = False
         h = min(h, capped)
         whole = h >= end - t
@@ -264,9 +271,7 @@ def advance(
             for i in range(n):
                 bend = k1[i] + theta * (k2[i] + theta * k3[i])
                 u[i] = rest * s[i] + theta * (after[i] + rest * bend)
-                v[i] = (
-                    after[i] - s[i] + (rest - theta) * bend + theta * rest * (k2[i] + 2 * theta * k3[i])
-                ) / step
+                v[i] = (after[i] - s[i] + (rest - theta) * bend + theta * rest * (k2[i] + 2 * theta * k3[i])) / step
             _exponents(X, z2, u, q)
             _weights(q, log_b, 4 * _decay_at(piece, t + theta * step), cap, x, metric, power, bits)
             _residual(X, y, rate, x, f)
@@ -289,7 +294,7 @@ def advance(
             plain += 0.5 * step * math.sqrt(size)
             soft += 0.5 * a
             stiff += 0.5 * c
-        largest /= allowed
+        largest /= max(least, noise * step)
         if not largest <= 1.0:
             h = step * (max(_SHORTEST, _SAFETY * largest**-0.2) if largest < 1e30 else 0.1)
             continue
