@@ -87,7 +87,8 @@ def _weights(
 def _exponents(X: Array, z2: Array, s: Array, q: Array) -> None:  # pragma: no cover - compiled
     """Write q = 2 z_0 - 2 X's."""
     n, d = X.shape
-    q[:] = z2
+    for j in range(d):  # a loop: numba takes seconds to compile an assignment of whole arrays
+        q[j] = z2[j]
     whole = n - n % 4
     for i in range(0, whole, 4):
         s0, s1, s2, s3 = -2 * s[i], -2 * s[i + 1], -2 * s[i + 2], -2 * s[i + 3]
@@ -124,7 +125,8 @@ def _residual(X: Array, y: Array, rate: float, x: Array, f: Array) -> None:  # p
 def _largest_gradient(X: Array, f: Array, g: Array) -> float:  # pragma: no cover - compiled
     """Return the largest entry of |X'f|."""
     n, d = X.shape
-    g[:] = 0.0
+    for j in range(d):
+        g[j] = 0.0
     for i in range(n):
         slope = f[i]
         for j in range(d):
@@ -192,7 +194,9 @@ def advance(
     after = np.empty(n)
     t, h, error = progress[0], progress[1], progress[2]
     steps, fresh, capped = 0, True, np.inf
-    longest, least, noise = lengths.max(), atol, 0.0
+    longest, least, noise = 0.0, atol, 0.0
+    for j in range(d):
+        longest = max(longest, lengths[j])
     while True:
         if fresh:
             _exponents(X, z2, s, q)
@@ -237,9 +241,11 @@ def advance(
             continue
         pull = 4 * _alpha_at(piece, t) * step  # df/dt = -4 alpha rate Xx
         for k in range(SIZE):
-            u[:] = s
+            for i in range(n):
+                u[i] = s[i]
             if k == 0:
-                f[:] = f_before
+                for i in range(n):
+                    f[i] = f_before[i]
             else:
                 for l in range(k):
                     weight = STAGES[k, l]
@@ -301,9 +307,10 @@ def advance(
         split = stiff / (ratio * math.exp(-2 * longest * error)) if ratio > 0 else np.inf
         error = min(error + plain, math.sqrt((error + soft) ** 2 + split))
         t = end if whole else t + step
-        s[:] = after
+        for i in range(n):
+            s[i] = after[i]
+            states[steps, i] = s[i]
         times[steps], errors[steps] = t, error
-        states[steps] = s
         steps += 1
         fresh = True
         h = step * min(_LONGEST, max(_SHORTEST, _SAFETY * max(largest, 1e-10) ** -0.2))
