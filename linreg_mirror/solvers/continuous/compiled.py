@@ -33,7 +33,7 @@ class CompiledFlow:
     schedule : Schedule
         The penalty.
     atol, rtol : float
-        A step may change s by an error of atol + rtol |s|.
+        A step may make errors of atol + rtol |s_i|, in the root mean square.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ def compiled_flow(
     schedule : Schedule
         The penalty.
     atol, rtol : float
-        A step may change s by an error of atol + rtol |s|.
+        A step may make errors of atol + rtol |s_i|, in the root mean square.
     """
     if type(problem.loss) is not Squared or not matrices.is_dense(problem.X) or closed_form(schedule, 0.0) is None:
         return None

@@ -182,7 +182,7 @@ def advance(
 
     It stops at the end, where |X'(Xx - y)| <= target in the largest entry (never if that is negative), after as many
     steps as `times`, `states` and `errors` hold, or where no step is short enough. A step is accepted if its share of
-    the error is below atol + rtol |s|, or not above what rounding makes of it. `lengths` are those of the columns. `counts` are of evaluations and of matrices.
+    the error is below atol + rtol |s_i| in the root mean square, or not above what rounding makes of it. `lengths` are those of the columns. `counts` are of evaluations and of matrices.
     """
     n, d = X.shape
     q, x, metric, metric_before, g = np.empty(d), np.empty(d), np.empty(d), np.empty(d), np.empty(d)
@@ -218,7 +218,7 @@ def advance(
             size = 0.0
             for i in range(n):
                 size += s[i] * s[i]
-            least = atol + rtol * math.sqrt(size)
+            least = math.sqrt(n) * atol + rtol * math.sqrt(size)
             # What rounding makes of f, of which a step of length h collects as much as h times.
             noise = 0.0
             for j in range(d):
