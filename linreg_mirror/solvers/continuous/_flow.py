@@ -15,6 +15,7 @@ from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
+from linreg_mirror.solvers.continuous.compiled import compiled_flow
 from linreg_mirror.solvers.continuous.integration import (
     COMPILED,
     INTEGRATORS,
@@ -25,7 +26,6 @@ from linreg_mirror.solvers.continuous.integration import (
     integrate,
     penalty_to_come,
 )
-from linreg_mirror.solvers.continuous.compiled import compiled_flow
 from linreg_mirror.solvers.results import Certificate, Check, Stats, Status, Trajectory
 from linreg_mirror.solvers.stationarity import require_motion, stationarity
 

@@ -48,8 +48,11 @@ class CompiledFlow:
     ) -> None:
         self.state = np.zeros(len(y))
         self.counts = np.zeros(2, dtype=np.int64)  # evaluations, matrices
-        self._problem = (np.ascontiguousarray(X), np.ascontiguousarray(y))
-        self._potential = (2 * potential.initial_dual, potential.log_scale, rate, potential.tallest)
+        self._potential = potential
+        self._flow = (
+            np.ascontiguousarray(X), np.ascontiguousarray(y), 2 * potential.initial_dual, potential.log_scale, rate,
+            potential.tallest,
+        )  # fmt: skip
         self._lengths = np.sqrt(matrices.column_weights(X))
         self._schedule, self._tolerances = schedule, (atol, rtol)
         self._progress = np.array([0.0, np.inf, 0.0])  # t, the next step, the error
@@ -70,8 +73,8 @@ class CompiledFlow:
         piece = closed_form(self._schedule, self.t)
         assert piece is not None  # `compiled_flow` has asked
         self._piece = piece
-        (X, y), (z2, log_b, rate, _) = self._problem, self._potential
-        x = Hyperbolic(log_b, z2).primal(0.5 * z2 - X.T @ self.state, piece[2])
+        X, y, z2, _, rate, _ = self._flow
+        x = self._potential.primal(0.5 * z2 - X.T @ self.state, piece[2])
         speed = 2 * rate * float(np.abs(X.T @ (X @ x - y)).max()) + 4 * alpha_at(piece, self.t)  # of exponents
         exponent = self._tolerances[0] * max(1.0, float(self._lengths.max()))
         self._progress[1] = min(self._progress[1], 0.5 * exponent**0.2 / speed if speed > 0 else np.inf)
@@ -91,7 +94,7 @@ class CompiledFlow:
         from linreg_mirror.solvers.continuous import kernel  # takes half a second
 
         return partial(
-            kernel.advance, *self._problem, *self._potential, self._lengths, self._piece, *self._tolerances, target,
+            kernel.advance, self._flow, self._lengths, self._piece, *self._tolerances, target,
             end, self.state, self._progress, self.counts, *room,
         )  # fmt: skip
 
