@@ -15,7 +15,7 @@ from linreg_mirror.solvers.results import Status
 
 
 class Integrator(NamedTuple):
-    """Our compiled one, or one of SciPy's by name, loaded when first needed; and what it cites besides SciPy."""
+    """Our compiled one, or one of SciPy's by name, loaded when first needed; and what it cites."""
 
     name: str
     cites: tuple[str, ...] = ()
@@ -24,8 +24,8 @@ class Integrator(NamedTuple):
 COMPILED = "Rodas5P"
 INTEGRATORS: Mapping[str, Integrator] = {
     COMPILED: Integrator(COMPILED, ("steinebach2023rodas5p",)),
-    "LSODA": Integrator("LSODA", ("petzold1983automatic",)),
-    **{name: Integrator(name) for name in ("BDF", "Radau", "DOP853", "RK45", "RK23")},
+    "LSODA": Integrator("LSODA", ("virtanen2020scipy", "petzold1983automatic")),
+    **{name: Integrator(name, ("virtanen2020scipy",)) for name in ("BDF", "Radau", "DOP853", "RK45", "RK23")},
 }
 Jobs = Generator[Job, tuple[int, int], Any]  # yields work for compiled code, takes its answers, and returns something
 _MAX_POINTS = 4096
@@ -128,7 +128,8 @@ def _run_compiled(
         stats["steps"] += count
         stats["evaluations"] += int(flow.counts[0] - before[0])
         stats["factorizations"] += int(flow.counts[1] - before[1])
-        for t, state, error in zip(*(one[:count] for one in room), strict=True):
+        times, states, errors = room
+        for t, state, error in zip(times[:count].tolist(), states[:count], errors[:count].tolist(), strict=True):
             history.add(t, state, error)
         t, state = history.last()
         if not np.isfinite(state).all():
@@ -184,7 +185,7 @@ def _run(
             if solver.status == "failed" or not np.isfinite(solver.y).all():
                 return complaint or "the state is not finite"
             stats["steps"] += 1
-            history.add(solver.t, solver.y)
+            history.add(float(solver.t), solver.y.copy())
             if until is None and rest == 0:
                 left = system.violation(solver.t, solver.y) / tolerance
                 if left <= 1 and penalty_to_come(schedule, solver.t) <= tolerance:
@@ -208,8 +209,8 @@ class History:
         self._stride, self._count = 1, 0
 
     def add(self, t: float, state: Array, error: float = np.inf) -> None:
-        """Record a step."""
-        self._last = (float(t), state.copy(), float(error))
+        """Record a step, whose state must not change any more."""
+        self._last = (t, state, error)
         self._count += 1
         if self._count % self._stride == 0:
             self._points.append(self._last)

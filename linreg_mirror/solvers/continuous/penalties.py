@@ -36,7 +36,8 @@ def closed_form(schedule: Schedule, start: float) -> Array | None:
     period = 1.0
     if kind != _CONSTANT:
         period = piece.period / -math.log(piece.ratio) if kind == _GEOMETRIC else piece.period
-    return np.array([kind, start, schedule.integral(0.0, start), schedule(start), period])
+    before = schedule.integral(0.0, start) if start > 0 else 0.0
+    return np.array([kind, start, before, schedule(start), period])
 
 
 def alpha_at(piece: Array, t: float) -> float:
