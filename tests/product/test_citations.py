@@ -115,7 +115,7 @@ CITED = {
     "minimum-l1": ["woodworth2020kernel", "jacobs2025mask"],
     "descent": ["even2023sgd"],
     "implicit-bias": ["even2023sgd", "papazov2024leveraging"],
-    "lsoda": ["petzold1983automatic"],
+    "lsoda": ["virtanen2020scipy", "petzold1983automatic"],
     "highs": ["huangfu2018parallelizing", "virtanen2020scipy"],
     "deep-linear": ["arora2018optimization"],
     "breast-cancer": ["pedregosa2011scikit"],

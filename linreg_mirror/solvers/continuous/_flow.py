@@ -32,7 +32,7 @@ from linreg_mirror.solvers.stationarity import require_motion, stationarity
 _EPS = float(np.finfo(float).eps)
 _SMALLEST_RTOL = 100 * _EPS  # SciPy's integrators accept no less
 _SCIPY = ("LSODA", "BDF", "Radau")
-_SMALL = 2_000_000  # n^2 d, up to which a matrix X diag(.) X' costs less than a step of SciPy's
+_SMALL = 3e7  # n^2 d, up to which a matrix X diag(.) X' costs about as much as what SciPy's do instead
 _FINEST = 1e-8  # below this relative change of dual variables, errors of that size stall them
 
 
@@ -84,7 +84,7 @@ def flow(
         it knows x = m*w with squared loss, a dense X and this package's schedules, and is left out elsewhere. The
         others are SciPy's; explicit ones ("DOP853", "RK45") keep exact symmetries such as |m| = |w|, which implicit
         ones with approximate Jacobians break. Default: "Rodas5P", "LSODA", "BDF", "Radau", or "Rodas5P" last where
-        n^2 d > 2e6, for it makes an n x n matrix of X in every step.
+        n^2 d > 3e7, for it makes an n x n matrix of X in every step.
 
     Returns
     -------

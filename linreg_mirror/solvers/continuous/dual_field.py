@@ -107,13 +107,19 @@ def evaluate(
 
 
 @inlined
-def write_matrix(flow: Any, metric: Array, XD: Array, H: Array) -> None:  # pragma: no cover - compiled
-    """Write H = rate X diag(metric) X'."""
-    X, _, _, _, rate, _ = flow
-    for i in range(X.shape[0]):
-        for j in range(X.shape[1]):
-            XD[i, j] = rate * X[i, j] * metric[j]
-    np.dot(XD, X.T, H)
+def write_matrix(flow: Any, metric: Array, some_rows: Array, H: Array) -> None:  # pragma: no cover - compiled
+    """Write the lower triangle of H = rate X diag(metric) X', as many rows at a time as there is room for."""
+    X, rate = flow[0], flow[4]
+    n, d = X.shape
+    for first in range(0, n, some_rows.shape[0]):
+        last = min(first + some_rows.shape[0], n)
+        for i in range(first, last):
+            for j in range(d):
+                some_rows[i - first, j] = rate * X[i, j] * metric[j]
+        product = np.dot(some_rows[: last - first], X[:last].T)
+        for i in range(first, last):
+            for k in range(i + 1):
+                H[i, k] = product[i - first, k]
 
 
 @inlined

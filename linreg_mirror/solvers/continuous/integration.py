@@ -141,7 +141,7 @@ def _run_compiled(
         if reason == kernel.AT_END:
             return None
         if reason == kernel.STUCK:
-            return "no step is short enough"
+            return "no step is short enough, or none ends it"
     return Status.horizon_reached
 
 

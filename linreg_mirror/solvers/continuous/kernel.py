@@ -43,6 +43,8 @@ _decay_at: Any = inlined(penalties.decay_at)
 FULL, AT_END, STATIONARY, STUCK = range(4)  # why `advance` returns
 _SAMPLES = (0.25, 0.75)  # where in a step the defect is taken
 _SHORTEST, _LONGEST, _SAFETY = 0.2, 5.0, 0.9  # of one step to the next
+_ROWS = 32  # of H at a time: of its upper triangle little is computed
+_NEVER = 1e200  # what goes on until then is at rest, in all but the rounding of its residual
 _EPS = float(np.finfo(float).eps)
 
 
@@ -120,7 +122,7 @@ def advance(
     """Step from `s` at progress = (t, h, |e|), all in place, towards `end`; say why it stopped, and after how many.
 
     It stops at the end, where |X'(Xx - y)| <= target in the largest entry (never if that is negative), after as many
-    steps as `times`, `states` and `errors` hold, or where no step is short enough. A step is accepted if its share of
+    steps as `times`, `states` and `errors` hold, or where no step is short enough, or none long enough to matter. A step is accepted if its share of
     the error is below atol + rtol |s_i| in the root mean square, or not above what rounding makes of it.
 
     flow = (X, y, 2 z_0, log b, rate, the largest exponent); `lengths` are those of the columns of X, `piece` is a
@@ -131,7 +133,8 @@ def advance(
     q, x, metric, metric_before, g = np.empty(d), np.empty(d), np.empty(d), np.empty(d), np.empty(d)
     power = np.empty(d)
     room = q, x, power, power.view(np.int64)
-    U, dense, M, H, XD = np.empty((SIZE, n)), np.empty((3, n)), np.empty((n, n)), np.empty((n, n)), np.empty((n, d))
+    U, dense, M, H = np.empty((SIZE, n)), np.empty((3, n)), np.empty((n, n)), np.empty((n, n))
+    some_rows = np.empty((min(n, _ROWS), d))
     f, f_before, u, after = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     t, h, error = progress[0], progress[1], progress[2]
     steps, fresh, cap = 0, True, np.inf
@@ -149,7 +152,7 @@ def advance(
                 return AT_END, steps
             if steps == times.size:
                 return FULL, steps
-            write_matrix(flow, metric_before, XD, H)
+            write_matrix(flow, metric_before, some_rows, H)
             counts[1] += 1
             least = math.sqrt(n) * atol + rtol * size_of(s)
             # What rounding makes of f, of which a step of length h collects as much as h times.
@@ -161,7 +164,7 @@ def advance(
         h = min(h, cap)
         whole = h >= end - t
         step = end - t if whole else h
-        if not step > max(1e-15 * t, 1e-300):
+        if not max(1e-15 * t, 1e-300) < step < _NEVER:
             return STUCK, steps
         for i in range(n):
             for j in range(i + 1):
