@@ -140,8 +140,10 @@ def _run_compiled(
             target, often = -1.0, True
         if reason == kernel.AT_END:
             return None
+        if reason == kernel.AT_REST:
+            return Status.not_certified
         if reason == kernel.STUCK:
-            return "no step is short enough, or none ends it"
+            return "no step is short enough"
     return Status.horizon_reached
 
 

@@ -40,11 +40,12 @@ from linreg_mirror.solvers.continuous.rodas5p import COUPLING, DENSE, GAMMA, NOD
 _alpha_at: Any = inlined(penalties.alpha_at)
 _decay_at: Any = inlined(penalties.decay_at)
 
-FULL, AT_END, STATIONARY, STUCK = range(4)  # why `advance` returns
+FULL, AT_END, STATIONARY, AT_REST, STUCK = range(5)  # why `advance` returns
 _SAMPLES = (0.25, 0.75)  # where in a step the defect is taken
 _SHORTEST, _LONGEST, _SAFETY = 0.2, 5.0, 0.9  # of one step to the next
 _ROWS = 32  # of H at a time: of its upper triangle little is computed
-_NEVER = 1e200  # what goes on until then is at rest, in all but the rounding of its residual
+_NEVER = 1e100  # what takes steps as long as that is at rest, in all but the rounding of its residual
+_SOFT = 1e-4  # the share of the exponents' rounding in soft directions, on data of condition 1e6
 _EPS = float(np.finfo(float).eps)
 
 
@@ -122,8 +123,9 @@ def advance(
     """Step from `s` at progress = (t, h, |e|), all in place, towards `end`; say why it stopped, and after how many.
 
     It stops at the end, where |X'(Xx - y)| <= target in the largest entry (never if that is negative), after as many
-    steps as `times`, `states` and `errors` hold, or where no step is short enough, or none long enough to matter. A step is accepted if its share of
-    the error is below atol + rtol |s_i| in the root mean square, or not above what rounding makes of it.
+    steps as `times`, `states` and `errors` hold, where rounding alone keeps it from being stationary, or where no step
+    is short enough. A step is accepted if its share of the error is below atol + rtol |s_i| in the root mean square, or
+    not above what rounding makes of it.
 
     flow = (X, y, 2 z_0, log b, rate, the largest exponent); `lengths` are those of the columns of X, `piece` is a
     `closed_form` of the penalty; `counts` are of evaluations and of matrices.
@@ -154,18 +156,22 @@ def advance(
                 return FULL, steps
             write_matrix(flow, metric_before, some_rows, H)
             counts[1] += 1
-            least = math.sqrt(n) * atol + rtol * size_of(s)
-            # What rounding makes of f, of which a step of length h collects as much as h times.
+            size = size_of(s)
+            least = math.sqrt(n) * atol + rtol * size
+            # What rounding makes of f. A step of length h collects as much as h times, in directions that are not
+            # stiff; of what comes by way of the exponents these see little.
             noise = 0.0
             for j in range(d):
-                noise += lengths[j] * abs(x[j])
-            noise *= 4 * _EPS * flow[4]
+                noise += (lengths[j] * (abs(x[j]) + metric_before[j] * lengths[j] * _SOFT * size)) ** 2
+            noise = _EPS * flow[4] * math.sqrt(noise)
             fresh = False
         h = min(h, cap)
         whole = h >= end - t
         step = end - t if whole else h
-        if not max(1e-15 * t, 1e-300) < step < _NEVER:
+        if not step > max(1e-15 * t, 1e-300):
             return STUCK, steps
+        if step > _NEVER and not whole:
+            return AT_REST, steps
         for i in range(n):
             for j in range(i + 1):
                 M[i, j] = H[i, j]
