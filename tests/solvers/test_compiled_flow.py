@@ -134,15 +134,28 @@ def test_vanishing_scale_ends_at_the_least_l1_norm_of_highs(seed):
     np.testing.assert_allclose(run.x[-1], least_l1(problem.X, problem.y)[1], atol=1e-7)
 
 
-def test_ill_conditioned_rows():
+def ill_conditioned(least):
     rng = np.random.default_rng(2)
     left, right = np.linalg.qr(rng.standard_normal((8, 8)))[0], np.linalg.qr(rng.standard_normal((20, 8)))[0]
-    X = left @ np.diag(np.geomspace(1, 1e-3, 8)) @ right.T
-    problem, network = Problem(X, X @ rng.standard_normal(20)), Hadamard.from_scale(1e-2, d=20)
+    X = left @ np.diag(np.geomspace(1, least, 8)) @ right.T
+    return Problem(X, X @ rng.standard_normal(20))
+
+
+def test_ill_conditioned_rows():
+    problem, network = ill_conditioned(1e-3), Hadamard.from_scale(1e-2, d=20)
     run = flow(problem, network, integrators=("Rodas5P",), tolerance=1e-11)
     assert run.status is Status.converged
     end = limit(problem, network).x
     assert np.abs(run.x[-1] - end).sum() <= 1e-4 * np.abs(end).sum()
+
+
+def test_what_rounding_alone_keeps_from_being_stationary_ends():
+    problem, network = ill_conditioned(1e-5), Hadamard.from_scale(1e-2, d=20)
+    run = flow(problem, network, integrators=("Rodas5P",), tolerance=1e-16, max_steps=5000)
+    assert run.status is Status.not_certified
+    assert not run.certificate["relative stationarity"].passed
+    end = limit(problem, network).x
+    assert np.abs(run.x[-1] - end).sum() <= 1e-6 * np.abs(end).sum()
 
 
 def test_depth_two_is_the_same_at_twice_the_speed():
