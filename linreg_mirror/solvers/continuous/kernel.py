@@ -5,7 +5,8 @@ delta = u' - F(t, u) of the numerical path u, its error e obeys e' = -K e + delt
 H = rate X diag(metric) X' between the two paths, symmetric and positive semidefinite. Hence (|e|)' <= |delta|; and for
 any split delta = a + c,
 
-    (|e|^2)' = 2 <e, delta> - 2 |e|_K^2 <= 2 |e||a| + |c|^2_(K^-1) / 2.
+    (|e|^2)' = 2 <e, delta> - 2 |e|_K^2 <= 2 |e||a| + |c|^2_(K^-1) / 2,  so that after a step from |e_0|
+    |e| <= int |a| + sqrt(|e_0|^2 + int |c|^2_(K^-1) / 2).
 
 The second is what a stiff direction needs: there a defect is as large as the error times a large eigenvalue of K, and
 forgotten at once. The step's own matrix M = I/(gamma h) + H gives the split: with v = M^-1 delta, a = v/(gamma h),
@@ -196,8 +197,10 @@ def advance(
         if not worst <= 1.0:
             h = step * (max(_SHORTEST, _SAFETY * worst**-0.2) if worst < 1e30 else 0.1)
             continue
-        split = stiff / (ratio * math.exp(-2 * longest * error))
-        error = min(error + plain, math.sqrt((error + soft) ** 2 + split))
+        # While e stays below a guess, K keeps this share of H; if the bound then is below the guess, e does.
+        guess = 2 * (soft + math.sqrt(error * error + stiff / ratio))
+        bound = soft + math.sqrt(error * error + stiff / (ratio * math.exp(-2 * longest * guess)))
+        error = min(error + plain, bound) if bound <= guess else error + plain
         t = end if whole else t + step
         for i in range(n):
             s[i] = after[i]
