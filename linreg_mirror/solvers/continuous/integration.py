@@ -71,7 +71,7 @@ def integrate(
     }  # fmt: skip
     jumps = [at for at in schedule.breakpoints if at > 0 and (until is None or at < until)]
     t, state = 0.0, system.start
-    if until is None and not jumps and system.violation(t, state) <= tolerance >= penalty_to_come(schedule, t):
+    if until is None and not jumps and _is_over(system, schedule, t, state, tolerance):
         return Status.converged, stats  # nothing to do: y = 0, for one
     for end in [*jumps, np.inf if until is None else until]:
         for integrator in integrators:
@@ -105,6 +105,10 @@ def alone(jobs: Jobs) -> Any:
         return finished.value
 
 
+def _is_over(system: System, schedule: Schedule, t: float, state: Array, tolerance: float) -> bool:
+    return system.violation(t, state) <= tolerance and penalty_to_come(schedule, t) <= tolerance
+
+
 def _run_compiled(
     system: System, schedule: Schedule, end: float, until: float | None, tolerance: float, max_steps: int,
     history: "History", stats: dict[str, Any],
@@ -135,7 +139,7 @@ def _run_compiled(
         if not np.isfinite(state).all():
             return "the state is not finite"
         if until is None and (often or reason == kernel.STATIONARY):
-            if system.violation(t, state) <= tolerance and penalty_to_come(schedule, t) <= tolerance:
+            if _is_over(system, schedule, t, state, tolerance):
                 return Status.converged
             target, often = -1.0, True
         if reason == kernel.AT_END:
