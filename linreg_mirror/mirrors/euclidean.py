@@ -51,6 +51,10 @@ class Euclidean(Mirror):
         """Return exp(2A) x^2 / 2 - x x0, entry by entry."""
         return 0.5 * _exp(x, 2 * A) * x**2 - x * self.start
 
+    def metric_slope(self, z: Any, A: Any, radius: Any) -> Any:
+        """Return 0: the metric is exp(-2A) everywhere."""
+        return 0 * z
+
     def resolution(self, size: float, A: float) -> tuple[float, float]:
         """Return 1 and 1: weights are proportional to their duals."""
         return 1.0, 1.0

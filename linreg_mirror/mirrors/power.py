@@ -80,7 +80,7 @@ class Power(Mirror):
         """Return dx/dz = 2D a^D c^(2D-2) cosh((2D-2)r)."""
         xp = namespace(z)
         r, power = self._half_ratio(z), 2 * self.depth - 2
-        return self._unit * self.depth * self._term(xp, self.depth, power, r, A) * (1 + xp.exp(-2 * power * r))
+        return self.unit * self.depth * self._term(xp, self.depth, power, r, A) * (1 + xp.exp(-2 * power * r))
 
     def conjugate(self, z: Any, A: Any) -> Any:
         """Return a^(D-2) (p^2 + q^2) / 2, entry by entry."""
@@ -96,6 +96,14 @@ class Power(Mirror):
         """Return D a^(D-2) = D exp((D-2)(log_scale - 2A)), for the largest scale: the clock slows down as a falls."""
         xp = namespace(self.log_scale)
         return self.depth * xp.exp((self.depth - 2) * (self._largest_log_scale - 2 * A))
+
+    def metric_slope(self, z: Any, A: Any, radius: Any) -> Any:
+        """Return (2D-2) u/(1 - |w|) at the far end, w = (D-2) u z with u the unit of z; inf where that is past 1."""
+        xp, m = namespace(z), self.depth - 2
+        if m == 0:
+            return 0 * z + 2.0
+        room = 1 - m * self.unit * (xp.abs(z) + radius)
+        return xp.where(room > 0, (2 * self.depth - 2) * self.unit / xp.where(room > 0, room, 1.0), math.inf)
 
     def resolution(self, size: float, A: float) -> tuple[float, float]:
         """Return the relative and absolute changes of z that change weights of about `size` by as much as they are.
@@ -175,20 +183,20 @@ class Power(Mirror):
         return namespace(self.log_scale).max(self.log_scale, axis=-1, keepdims=True)
 
     @cached_property
-    def _unit(self) -> Any:
-        """Return (a/a_max)^(D-2), at most 1."""
+    def unit(self) -> Any:
+        """The unit of z, (a/a_max)^(D-2), at most 1."""
         return namespace(self.log_scale).exp((self.depth - 2) * (self.log_scale - self._largest_log_scale))
 
     def _dual_of(self, r: Any) -> Any:
         xp, m = namespace(r), self.depth - 2
-        return r if m == 0 else xp.tanh(m * r) / (m * self._unit)
+        return r if m == 0 else xp.tanh(m * r) / (m * self.unit)
 
     def _half_ratio(self, z: Any) -> Any:
         """Return |r|, infinite out of the domain of z."""
         xp, m = namespace(z), self.depth - 2
         if m == 0:
             return xp.abs(z)
-        w = m * self._unit * xp.abs(z)
+        w = m * self.unit * xp.abs(z)
         inside = w < 1
         return xp.where(inside, xp.atanh(xp.where(inside, w, 0.0)) / m, math.inf)
 
@@ -199,7 +207,7 @@ class Power(Mirror):
 
     def _conjugate(self, r: Any, A: Any) -> Any:
         xp = namespace(r)
-        return 0.5 * self._term(xp, self.depth, 2, r, A) * (1 + xp.exp(-4 * r)) / self._unit
+        return 0.5 * self._term(xp, self.depth, 2, r, A) * (1 + xp.exp(-4 * r)) / self.unit
 
     def _step(self, xp: Any, r: Any, target: Any) -> Any:
         D = self.depth

@@ -156,6 +156,22 @@ class Mirror(Protocol):
         """
         return None
 
+    def metric_slope(self, z: Any, A: Any, radius: Any) -> Any:
+        """Return an upper bound of |d log metric / dz| within `radius` of z; None, the default, promises nothing.
+
+        Error bars of limits are proved from it.
+
+        Parameters
+        ----------
+        z : array, shape (d,)
+            Dual variables.
+        A : float or array, shape (d,)
+            Accumulated penalty.
+        radius : array, shape (d,)
+            How far dual variables may move.
+        """
+        return None
+
     def resolution(self, size: float, A: float) -> tuple[float, float]:
         """Return the relative and the absolute change of dual variables that changes weights of `size` by a factor.
 

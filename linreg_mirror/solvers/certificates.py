@@ -6,7 +6,7 @@ Nothing here calls a solver's formulas: potentials are written out again, in ext
 import numpy as np
 import scipy
 
-from linreg_mirror._tools import matrices
+from linreg_mirror._tools import double_double, matrices
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Euclidean, Hyperbolic, Mirror, Power
 from linreg_mirror.problems import Problem
@@ -44,8 +44,10 @@ def _may_be_inconsistent(problem: Problem, r: Array) -> bool:
     return bool(np.linalg.norm(r) > 1e-10 * np.linalg.norm(problem.y))
 
 
-def certify_limit(problem: Problem, mirror: Mirror, A: float, x: Array, s: Array) -> Certificate:
-    """Certify that x minimises R_A(x) - <z_0, x> over Xx = y, from x, the dual s and log b together.
+def certify_limit(
+    problem: Problem, mirror: Mirror, A: float, x: Array, s: Array, rest: Array | None = None
+) -> Certificate:
+    """Certify that x minimises R_A(x) - <z_0, x> over Xx = y, from x, the dual s + rest and log b together.
 
     Checks
     ------
@@ -65,7 +67,7 @@ def certify_limit(problem: Problem, mirror: Mirror, A: float, x: Array, s: Array
     rounding of z is magnified by takes the place of log(1/b).
     """
     wide, own_checks = np.longdouble, ()
-    z = mirror.initial_dual.astype(wide) - matrices.transposed_product(problem.X, s)
+    z = mirror.initial_dual.astype(wide) - _pull(problem, s, rest)
     size = float(np.abs(x).max()) or 1.0
     log_b = _log_hyperbolic_scale(mirror, wide(A))
     if log_b is not None:
@@ -81,7 +83,7 @@ def certify_limit(problem: Problem, mirror: Mirror, A: float, x: Array, s: Array
         represented, magnified, gap = _power_gap(x.astype(wide), z, mirror, wide(A))
         exponents = float(np.abs(magnified).max()) / size
     else:
-        represented, exponents, gap, slope = _own_gap(problem, mirror, A, x, s, size)
+        represented, exponents, gap, slope = _own_gap(mirror, A, x, _pull(problem, s, rest).astype(float), size)
         own_checks = (Check("conjugate's slope", slope, 1e-5),)
     rounding = 64 * _EPS * max(1.0, exponents)
     if isinstance(mirror, Power) and mirror.depth > 2:
@@ -99,15 +101,20 @@ def certify_limit(problem: Problem, mirror: Mirror, A: float, x: Array, s: Array
     )
 
 
-def _own_gap(
-    problem: Problem, mirror: Mirror, A: float, x: Array, s: Array, size: float
-) -> tuple[Array, float, float, float]:
+def _pull(problem: Problem, s: Array, rest: Array | None) -> Array:
+    """Return X's in extended precision; of a dense X with 106 bits on the way, where the dual vector has as many."""
+    if rest is None or not matrices.is_dense(problem.X):
+        return matrices.transposed_product(problem.X, s)
+    hi, lo = double_double.transposed_product(problem.X, double_double.Pair(s, rest))
+    return hi.astype(np.longdouble) + lo
+
+
+def _own_gap(mirror: Mirror, A: float, x: Array, pull: Array, size: float) -> tuple[Array, float, float, float]:
     """Return primal(z), what rounding is relative to, the gap, and how far primal is from the conjugate's slope.
 
     A potential and a conjugate that do not belong together have a gap that is not zero; a primal that belongs to
     neither is seen by the difference quotient.
     """
-    pull = problem.X.T @ s
     z = mirror.initial_dual - pull
     represented, conjugate = mirror.primal(z, A), mirror.conjugate(z, A)
     terms = np.stack([mirror.potential(x, A), conjugate, x * pull])

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+import numpy as np
+
 from linreg_mirror._types import Array
 
 
@@ -195,6 +197,13 @@ class Solution:
         Checks recomputed from x, dual and log_scale together.
     unique : bool or None
         Whether the solution was proved unique; None where it could not be decided.
+    error : float
+        Upper bound of |x - x*|_1, x* being the exact answer for the given floats; inf where nothing is proved, which
+        `stats.notes` gives the reason for.
+    entry_errors : array, shape (d,), or None
+        Upper bounds of |x_i - x*_i|, where they are known.
+    dual_rest : array, shape (n,), or None
+        What rounding has left of the dual vector: dual + dual_rest has 106 bits.
 
     Examples
     --------
@@ -204,8 +213,8 @@ class Solution:
     [0.0, 1.0]
     >>> solution.unique, solution.certificate.valid
     (True, True)
-    >>> print(solution.status.name)
-    converged
+    >>> solution.status.name, solution.digits > 14
+    ('converged', True)
     """
 
     x: Array
@@ -215,6 +224,33 @@ class Solution:
     stats: Stats
     certificate: Certificate
     unique: bool | None = None
+    error: float = np.inf
+    entry_errors: Array | None = None
+    dual_rest: Array | None = None
+
+    @property
+    def digits(self) -> float:
+        """Proved digits of x, -log10(error / |x|_1): 0 where nothing is proved, inf for x = 0."""
+        return proved_digits(self.error, self.x)
 
     def __repr__(self) -> str:
-        return f"Solution(d={self.x.size}, status={self.status.name}, certificate={self.certificate})"
+        return (
+            f"Solution(d={self.x.size}, status={self.status.name}, digits={self.digits:.1f}, "
+            f"certificate={self.certificate})"
+        )
+
+
+def proved_digits(error: float, x: Array) -> float:
+    """Return how many digits of x an upper bound of |x - x*|_1 proves, relative to |x|_1; not below 0.
+
+    Parameters
+    ----------
+    error : float
+        The bound.
+    x : array, shape (d,)
+        The answer.
+    """
+    size = float(np.abs(x).sum())
+    if error == 0:
+        return np.inf
+    return max(0.0, float(np.log10(size) - np.log10(error))) if size and error < np.inf else 0.0

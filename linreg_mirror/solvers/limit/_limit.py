@@ -10,18 +10,23 @@ from linreg_mirror._tools import matrices
 from linreg_mirror._tools.arguments import check_number
 from linreg_mirror._tools.blas import one_thread
 from linreg_mirror._tools.cites import cited, cites
+from linreg_mirror._tools.double_double import Pair
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Mirror, Potential
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Squared
 from linreg_mirror.solvers.certificates import certify_limit, outcome
+from linreg_mirror.solvers.error_bars import LimitBar, Rows, bar, hyperbolic, proving_rows, refined
 from linreg_mirror.solvers.limit.dual_newton import DualNewton
-from linreg_mirror.solvers.results import Solution, Stats
+from linreg_mirror.solvers.limit.graded import graded_limit
+from linreg_mirror.solvers.results import Certificate, Check, Solution, Stats
 
 # Residual, relative to y, that is good enough on the way; and where that has led astray, as in nearly degenerate
 # problems at tiny scales.
 _COARSE, _FINE = 1e-2, 1e-6
+_START = 1e-9  # residual, relative to y, from which Newton's method with residuals of 106 bits takes over
+_FREE = 1e-14  # relative error of x that is tried for anyway
 _BUDGET = 1000  # Newton steps after which stages are no longer halved; 15 are usual, and 100 rare
 _UNRESOLVED = (
     "conjugate gradients did not resolve the dual of this X: ask for a larger scale, divide rows of X and y by the "
@@ -49,13 +54,16 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     decay : float
         Accumulated penalty A, the integral of alpha over the whole flow; finite and not negative.
     tolerance : float
-        Largest |Xx - y| relative to |y|, or as close as rounding in exponents of size log(1/b) lets one come.
+        Largest error of x in the L1 norm, relative to |x|_1. Where nothing can be proved (see below), largest |Xx - y|
+        relative to |y|.
 
     Returns
     -------
     Solution
-        `dual` is s with x = primal(z_0 - X's, A). Entries of x below rounding, about 1e-16 |x|, are right in order of
-        magnitude only: no float64 residual can tell them apart.
+        `dual` + `dual_rest` is s with x = primal(z_0 - X's, A). `error` is a proved bound on |x - x*|_1, x* being the
+        limit for the floats X and y; the status is `converged` where it is within the tolerance. Of an operator, a
+        large sparse X, dependent rows, and a potential without `metric_slope` nothing is proved: there `error` is inf,
+        `stats.notes` says why, and the status goes by the certificate's residuals.
 
     Raises
     ------
@@ -100,6 +108,58 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
             "flow(problem, network) instead, or Problem(X, y) for least squares"
         )
     mirror = network.mirror()
+    rows = proving_rows(problem)
+    if not isinstance(rows, str) and mirror.metric_slope(mirror.initial_dual, decay, 0.0) is None:
+        rows = "no error bar: this potential promises nothing about its metric (see Mirror.metric_slope)"
+    if isinstance(rows, str):
+        return _unproved(problem, mirror, decay, tolerance, started, rows)
+    newton = DualNewton.of(rows.computed)
+    found = _bar(rows, newton, mirror, decay, tolerance)
+    s = rows.unscaled(found.s)
+    size = float(np.abs(found.x).sum())
+    certificate = certify_limit(problem, mirror, decay, found.x, s.hi, s.lo)
+    relative = Check("error of x", found.error / (size or 1.0), tolerance if size else 0.0)
+    certificate = Certificate((*certificate.checks, relative))
+    return Solution(
+        x=found.x,
+        dual=s.hi,
+        log_scale=mirror.log_scale_at(decay),
+        status=outcome(certificate, problem, found.x),
+        stats=_stats(newton, started, ()),
+        certificate=certificate,
+        unique=True,  # R is strictly convex
+        error=found.error,
+        entry_errors=found.entries,
+        dual_rest=s.lo,
+    )
+
+
+def _bar(rows: Rows, newton: DualNewton, mirror: Mirror, A: float, tolerance: float) -> LimitBar:
+    """Return the limit with the best bar that can be had."""
+    best = bar(rows, mirror, A, Pair.of(np.zeros(len(rows.y))))
+    if best.error == 0:  # y = 0 and nothing else
+        return best
+    for on_the_way in (_COARSE, _FINE):
+        nu = follow(newton, mirror, A, _START, on_the_way)
+        # A step more costs little, and more digits than were asked for hurt nobody.
+        found = refined(rows, mirror, A, Pair.of(rows.step(-nu)), min(tolerance, _FREE))
+        best = found if on_the_way == _COARSE or found.error < best.error else best
+        if _reached(best, tolerance):
+            return best
+        if hyperbolic(mirror) is not None:
+            found = graded_limit(rows.sharpened(), mirror, A, min(tolerance, _FREE))
+            return found if found.error < best.error else best
+    return best
+
+
+def _reached(bar: LimitBar, tolerance: float) -> bool:
+    return bar.error <= tolerance * float(np.abs(bar.x).sum())
+
+
+def _unproved(
+    problem: Problem, mirror: Mirror, decay: float, tolerance: float, started: float, reason: str
+) -> Solution:
+    """Solve without an error bar: the certificate's residuals decide."""
     reduced, lift = problem.reduced()
     newton = DualNewton.of(reduced)
     for on_the_way in (_COARSE, _FINE):
@@ -109,22 +169,27 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
         certificate = certify_limit(problem, mirror, decay, x, s)
         if certificate.valid or newton.exhausted:
             break
+    notes = (reason,) if certificate.valid or matrices.is_dense(problem.X) else (_UNRESOLVED, reason)
     return Solution(
         x=x,
         dual=s,
         log_scale=mirror.log_scale_at(decay),
         status=outcome(certificate, problem, x),
-        stats=Stats(
-            method="Newton on the dual, continued in the scale",
-            steps=newton.iterations,
-            evaluations=newton.products,
-            factorizations=newton.factorizations,
-            seconds=clock.perf_counter() - started,
-            notes=() if certificate.valid or matrices.is_dense(problem.X) else (_UNRESOLVED,),
-            cites=cited(limit),
-        ),
+        stats=_stats(newton, started, notes),
         certificate=certificate,
-        unique=True,  # R is strictly convex
+        unique=True,
+    )
+
+
+def _stats(newton: DualNewton, started: float, notes: tuple[str, ...]) -> Stats:
+    return Stats(
+        method="Newton on the dual, continued in the scale",
+        steps=newton.iterations,
+        evaluations=newton.products,
+        factorizations=newton.factorizations,
+        seconds=clock.perf_counter() - started,
+        notes=notes,
+        cites=cited(limit),
     )
 
 

@@ -46,7 +46,11 @@ class Preconditioner(Protocol):
 
 def preconditioner(problem: Problem) -> Preconditioner:
     """Return the one to begin with, for a problem with full row rank."""
-    return HeavyColumns(problem.X, problem.gram) if problem.rank_is_cheap else Diagonal(problem.X)
+    return (
+        HeavyColumns(problem.X, problem.gram)
+        if problem.rank_is_cheap or matrices.is_dense(problem.X)
+        else Diagonal(problem.X)
+    )
 
 
 class HeavyColumns:

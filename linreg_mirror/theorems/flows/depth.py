@@ -226,8 +226,9 @@ def _ladder(it: Instance) -> list[tuple[int, float, Array]]:
     return found
 
 
-def _limit_at(problem: Problem, depth: int, log_alpha: float) -> Array:
-    return certified(limit(problem, Power.from_scale(log_alpha=log_alpha, depth=depth, d=problem.d)))
+def _limit_at(problem: Problem, depth: int, log_alpha: float, tolerance: float = 1e-12) -> Array:
+    network = Power.from_scale(log_alpha=log_alpha, depth=depth, d=problem.d)
+    return certified(limit(problem, network, tolerance=tolerance))
 
 
 @theorem(
@@ -387,7 +388,13 @@ def rate_logarithmic(it: Instance, shrinking: float) -> Evidence:
 
 
 def _excess_beside_rival(it: Instance, depth: int, log_alpha: float, margin: float) -> float:
-    """Return the excess of the L1 norm once a column is added that fits y alone, a factor 1 + margin more cheaply."""
-    norm = float(np.abs(certified(it.least_l1)).sum())
-    problem = Problem(np.column_stack([it.problem.X, (1 + margin) / norm * it.problem.y]), it.problem.y)
-    return float(np.abs(_limit_at(problem, depth, log_alpha)).sum()) - norm / (1 + margin)
+    """Return the excess of the L1 norm once a column is added that fits y alone, a factor 1 + margin more cheaply.
+
+    X and x are rounded so that y = Xx and the column are floats: else rounding would decide about the last weights.
+    """
+    X, x = (np.ldexp(np.rint(np.ldexp(v / np.abs(v).max(), 12)), -12) for v in (it.problem.X, certified(it.least_l1)))
+    y, norm = X @ x, float(np.abs(x).sum())
+    cheaper = float(np.ldexp(np.rint(np.ldexp((1 + margin) / norm, 25)), -25))
+    problem = Problem(np.column_stack([X, cheaper * y]), y)
+    # Excesses are of 1e-6 of the norm or more, but for a margin that stays.
+    return float(np.abs(_limit_at(problem, depth, log_alpha, tolerance=1e-7)).sum()) - 1 / cheaper

@@ -1,0 +1,146 @@
+"""Compiled loops over numbers of 106 bits; `double_double` has what they are called by.
+
+Importing this module takes as long as importing numba does.
+"""
+
+from fractions import Fraction
+
+import numba
+import numpy as np
+
+from linreg_mirror._tools import double_double
+from linreg_mirror._tools.compilation import compiled
+from linreg_mirror._types import Array
+
+_SPLIT = 134217729.0  # 2^27 + 1
+
+
+_two_sum = numba.njit(inline="always")(double_double.two_sum)
+
+
+@numba.njit(inline="always")
+def _two_product(a: float, b: float) -> tuple[float, float]:  # pragma: no cover - compiled
+    """Return fl(ab) and its error, exactly (Dekker, Veltkamp)."""
+    product = a * b
+    c = _SPLIT * a
+    a_high = c - (c - a)
+    a_low = a - a_high
+    c = _SPLIT * b
+    b_high = c - (c - b)
+    b_low = b - b_high
+    return product, a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
+
+
+@numba.njit(inline="always")
+def _times(a: float, a_low: float, b: float, b_low: float) -> tuple[float, float]:  # pragma: no cover - compiled
+    high, low = _two_product(a, b)
+    low += a * b_low + a_low * b
+    total = high + low
+    return total, low - (total - high)
+
+
+@compiled(double_double)
+def products(a: Array, a_low: Array, b: Array, b_low: Array) -> tuple[Array, Array]:  # pragma: no cover - compiled
+    high, low = np.empty_like(a), np.empty_like(a)
+    for i in range(len(a)):
+        high[i], low[i] = _times(a[i], a_low[i], b[i], b_low[i])
+    return high, low
+
+
+_LOG_2 = (0.6931471805599453, 2.3190468138462996e-17, 5.707708438416212e-34)
+_HALVINGS = 9
+_TERMS = 9  # of the series for arguments up to log(2)/2^10: the next one is below 2^-110
+_INVERSES = np.array([(1 / k, float(Fraction(1, k) - Fraction(1 / k))) for k in range(1, _TERMS + 2)])
+
+
+@numba.njit(inline="always")
+def _expm1(hi: float, lo: float) -> tuple[float, float, int]:  # pragma: no cover - compiled
+    """Return exp(r) - 1 and k, where hi + lo = k log(2) + r."""
+    k = np.rint(hi / _LOG_2[0])
+    part, error = _two_product(k, _LOG_2[0])
+    r, r_low = _two_sum(hi, -part)
+    part, more = _two_product(k, _LOG_2[1])
+    r, lost = _two_sum(r, -part)
+    r_low += lost - error - more + lo - k * _LOG_2[2]
+    r, r_low = _two_sum(r, r_low)
+    r, r_low = r / 2.0**_HALVINGS, r_low / 2.0**_HALVINGS
+    # By Horner's scheme: r (1 + r/2 (1 + r/3 (...))).
+    t, t_low = 1.0, 0.0
+    for j in range(_TERMS, 0, -1):
+        c, c_low = _times(r, r_low, _INVERSES[j, 0], _INVERSES[j, 1])
+        t, t_low = _times(c, c_low, t, t_low)
+        t, lost = _two_sum(1.0, t)
+        t, t_low = _two_sum(t, t_low + lost)
+    t, t_low = _times(r, r_low, t, t_low)
+    for _ in range(_HALVINGS):  # exp(2r) - 1 = 2 (exp(r) - 1) + (exp(r) - 1)^2
+        c, c_low = _times(t, t_low, t, t_low)
+        t, lost = _two_sum(2 * t, c)
+        t, t_low = _two_sum(t, 2 * t_low + c_low + lost)
+    return t, t_low, int(k)
+
+
+@compiled(double_double)
+def exp(hi: Array, lo: Array, less: float) -> tuple[Array, Array]:  # pragma: no cover - compiled
+    high, low = np.empty_like(hi), np.empty_like(hi)
+    for i in range(len(hi)):
+        if hi[i] > 709.0 or hi[i] < -745.0 or hi[i] != hi[i]:
+            high[i], low[i] = np.exp(hi[i]) - less, 0.0
+            continue
+        t, t_low, k = _expm1(hi[i], lo[i])
+        if k == 0 and less == 1.0:
+            high[i], low[i] = t, t_low
+            continue
+        t, lost = _two_sum(1.0, t)
+        t, t_low = _two_sum(t, t_low + lost)
+        scale = 2.0 ** (k // 2)
+        rest = 2.0 ** (k - k // 2)
+        t, lost = _two_sum(t * scale * rest, -less)
+        high[i], low[i] = _two_sum(t, t_low * scale * rest + lost)
+    return high, low
+
+
+@compiled(double_double)
+def product(X: Array, hi: Array, lo: Array) -> tuple[Array, Array]:  # pragma: no cover - compiled
+    n, d = X.shape
+    high, low = np.empty(n), np.empty(n)
+    for i in range(n):
+        total = rest = 0.0
+        for j in range(d):
+            term, error = _two_product(X[i, j], hi[j])
+            total, lost = _two_sum(total, term)
+            rest += error + lost + X[i, j] * lo[j]
+        high[i], low[i] = _two_sum(total, rest)
+    return high, low
+
+
+@compiled(double_double)
+def transposed_product(X: Array, hi: Array, lo: Array) -> tuple[Array, Array]:  # pragma: no cover - compiled
+    n, d = X.shape
+    high, low = np.zeros(d), np.zeros(d)
+    for i in range(n):
+        for j in range(d):
+            term, error = _two_product(X[i, j], hi[i])
+            high[j], lost = _two_sum(high[j], term)
+            low[j] += error + lost + X[i, j] * lo[i]
+    for j in range(d):
+        high[j], low[j] = _two_sum(high[j], low[j])
+    return high, low
+
+
+@compiled(double_double)
+def matrix_residual(X: Array, R: Array, M: Array) -> Array:  # pragma: no cover - compiled
+    n, d = X.shape
+    left = np.empty((n, d))
+    rest = np.empty(d)
+    for i in range(n):
+        left[i] = X[i]
+        rest[:] = 0.0
+        for k in range(i + 1):
+            r = -R[k, i]
+            for j in range(d):
+                term, error = _two_product(r, M[k, j])
+                left[i, j], lost = _two_sum(left[i, j], term)
+                rest[j] += error + lost
+        for j in range(d):
+            left[i, j] += rest[j]
+    return left

@@ -1,0 +1,21 @@
+"""Upper bounds of the error of x, proved in spite of rounding."""
+
+from linreg_mirror.solvers.error_bars.limits import LimitBar, bar, nothing_proved, refined
+from linreg_mirror.solvers.error_bars.points import DualPoint, dual_point, hyperbolic
+from linreg_mirror.solvers.error_bars.pythagoras import few_weights_bar, interpolator_bar, moved_to_fit
+from linreg_mirror.solvers.error_bars.rows import Rows, proving_rows
+
+__all__ = [
+    "DualPoint",
+    "LimitBar",
+    "Rows",
+    "bar",
+    "dual_point",
+    "few_weights_bar",
+    "hyperbolic",
+    "interpolator_bar",
+    "moved_to_fit",
+    "nothing_proved",
+    "proving_rows",
+    "refined",
+]

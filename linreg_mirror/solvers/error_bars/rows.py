@@ -1,0 +1,179 @@
+"""Coordinates in which rows of X are nearly orthonormal, and how far from exact they are."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import scipy.linalg
+from scipy.linalg import LinAlgError
+
+from linreg_mirror._tools import matrices
+from linreg_mirror._tools.double_double import Pair, matrix_residual, product
+from linreg_mirror._types import Array
+from linreg_mirror.problems import Problem
+
+UNIT = float(np.finfo(float).eps) / 2  # the unit roundoff
+_SMALL = 10**6  # entries of a sparse X that is made dense
+_WELL = 1e-6  # 1/condition of XX' above which rows stay as they are
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """X = R'M with M of nearly orthonormal rows, or M = X where X is well conditioned.
+
+    Dual vectors s' = Rs belong to the rows of M: M's' = X's.
+
+    Attributes
+    ----------
+    problem : Problem
+        The rows and targets as given, scaled by powers of two, which is exact.
+    computed : Problem
+        M and R'^-1 y: what is computed with.
+    exponents : array of int, shape (n,)
+        Row i of X is 2^exponents[i] times the user's.
+    R, inverse : array, shape (n, n), or None
+        Upper triangular; None stands for the identity.
+    column_error : array, shape (d,)
+        Upper bounds of |R'^-1 X_j - M_j|_2.
+    condition : float
+        Frobenius norm of R times that of its inverse.
+    """
+
+    problem: Problem
+    computed: Problem
+    exponents: Array
+    R: Array | None
+    inverse: Array | None
+    column_error: Array
+    condition: float
+
+    @property
+    def X(self) -> Array:
+        """The rows as given, scaled, shape (n, d)."""
+        return self.problem.X
+
+    @property
+    def y(self) -> Array:
+        """Their targets, shape (n,)."""
+        return self.problem.y
+
+    @property
+    def M(self) -> Array:
+        """The rows that are computed with, shape (n, d)."""
+        return self.computed.X
+
+    @cached_property
+    def lengths(self) -> Array:
+        """Norms of the columns of X, shape (d,)."""
+        return np.linalg.norm(self.X, axis=0)
+
+    @classmethod
+    def of(cls, problem: Problem) -> "Rows":
+        """Choose coordinates for a dense X of full row rank.
+
+        Parameters
+        ----------
+        problem : Problem
+            X is an array.
+
+        Raises
+        ------
+        LinAlgError
+            If a row is zero, or X is singular in float64.
+        """
+        X, (n, d) = problem.X, problem.X.shape
+        norms = np.sqrt(np.diag(problem.gram))
+        if not norms.all() or n > d:
+            raise LinAlgError("rows of X are dependent")
+        if _is_well_conditioned(problem.gram):
+            return cls(problem, problem, np.zeros(n, int), None, None, np.zeros(d), 1.0)
+        exponents = -np.rint(np.log2(norms)).astype(int)
+        problem = Problem(np.ldexp(X, exponents[:, None]), np.ldexp(problem.y, exponents), problem.loss)
+        X, y = problem.X, problem.y
+        Q, R = scipy.linalg.qr(X.T, mode="economic", check_finite=False)
+        inverse = scipy.linalg.solve_triangular(R, np.eye(len(R)), check_finite=False)
+        M = np.ascontiguousarray(Q.T)
+        size, size_of_inverse = float(np.linalg.norm(R)), float(np.linalg.norm(inverse))
+        condition = size * size_of_inverse
+        if not condition * UNIT < 1e-2:
+            raise LinAlgError("rows of X are dependent in float64")
+        left = np.linalg.norm(X - R.T @ M, axis=0)
+        rounding = (len(R) + 3) * UNIT * (np.linalg.norm(X, axis=0) + size * np.linalg.norm(M, axis=0))
+        computed = Problem(M, scipy.linalg.solve_triangular(R, y, trans="T", check_finite=False), problem.loss)
+        error = 1.01 * size_of_inverse * (left + rounding)
+        return cls(problem, computed, exponents, R, inverse, error, condition)
+
+    def sharpened(self) -> "Rows":
+        """Return the same coordinates with M right to the last place: for Hessians that are nearly singular."""
+        if self.R is None or self.inverse is None:
+            return self
+        M = self.M
+        for _ in range(3):
+            left = matrix_residual(self.X, self.R, M)
+            M = M + scipy.linalg.solve_triangular(self.R, left, trans="T", check_finite=False)
+        left = np.linalg.norm(matrix_residual(self.X, self.R, M), axis=0)
+        sizes = self.lengths + float(np.linalg.norm(self.R)) * np.linalg.norm(M, axis=0)
+        rounding = UNIT * left + (2 * len(self.R) * UNIT) ** 2 * sizes
+        computed = Problem(M, self.computed.y, self.problem.loss)
+        return replace(
+            self, computed=computed, column_error=1.01 * float(np.linalg.norm(self.inverse)) * (left + rounding)
+        )
+
+    def scaled(self, s: Pair) -> Pair:
+        """Return the dual vector of the scaled rows for one of the user's."""
+        return Pair(np.ldexp(s.hi, -self.exponents), np.ldexp(s.lo, -self.exponents))
+
+    def unscaled(self, s: Pair) -> Pair:
+        """Return the dual vector of the user's rows for one of the scaled ones."""
+        return Pair(np.ldexp(s.hi, self.exponents), np.ldexp(s.lo, self.exponents))
+
+    def residual(self, r: Array) -> tuple[Array, float]:
+        """Return R'^-1 r, and a bound on its relative error in the 2-norm."""
+        if self.R is None:
+            return r, 0.0
+        lost = (len(r) + 1) * UNIT * self.condition
+        return scipy.linalg.solve_triangular(self.R, r, trans="T", check_finite=False), lost / max(1 - lost, 0.5)
+
+    def inexact_residual(self, x: Pair) -> tuple[Array, float]:
+        """Return R'^-1 (y - Xx), and a bound on its error in the 2-norm."""
+        r = (Pair.of(self.y) - product(self.X, x)).hi
+        inexact = 2 * UNIT * float(np.linalg.norm(r)) + (2 * self.X.shape[1] * UNIT) ** 2 * float(
+            self.lengths @ np.abs(x.hi) + np.linalg.norm(self.y)
+        )
+        left, relative = self.residual(r)
+        size_of_inverse = 1.0 if self.inverse is None else float(np.linalg.norm(self.inverse))
+        return left, relative * float(np.linalg.norm(left)) + 1.01 * size_of_inverse * inexact
+
+    def step(self, dual: Array) -> Array:
+        """Return R^-1 times a step of the dual in the rows of M: one in the scaled rows."""
+        return dual if self.R is None else scipy.linalg.solve_triangular(self.R, dual, check_finite=False)
+
+
+def proving_rows(problem: Problem) -> Rows | str:
+    """Return coordinates in which errors of x can be bounded, or why there are none.
+
+    Parameters
+    ----------
+    problem : Problem
+        X of any kind.
+    """
+    if not matrices.has_entries(problem.X):
+        return "no error bar: an operator's products may be wrong by anything"
+    if not matrices.is_dense(problem.X):
+        X = matrices.dense_if_small(problem.X) if np.prod(problem.X.shape) <= _SMALL else None
+        if X is None:
+            return "no error bar: X is sparse and large; give it as a dense array"
+        problem = Problem(X, problem.y, problem.loss)
+    try:
+        return Rows.of(problem)
+    except LinAlgError as error:
+        return f"no error bar: {error}, so that rounding decides whether Xx = y has a solution"
+
+
+def _is_well_conditioned(gram: Array) -> bool:
+    try:
+        factor = scipy.linalg.cholesky(gram, check_finite=False)
+    except LinAlgError:
+        return False
+    (estimate,) = scipy.linalg.get_lapack_funcs(("pocon",), (factor,))
+    return bool(estimate(factor, float(np.abs(gram).sum(axis=0).max()))[0] > _WELL)
