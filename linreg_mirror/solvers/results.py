@@ -146,9 +146,17 @@ class Trajectory:
     stats : Stats
         What it cost.
     certificate : Certificate
-        Stationarity and remaining penalty at the last point.
+        Checks of the last point as the end of the flow: the bound of its distance to the limit, a lower bound of it
+        from Xx - y alone, and the remaining penalty; of a flow whose limit is not known, stationarity and penalty.
     parameters : array, shape (T, p), or None
         The parameters themselves, where they were integrated.
+    error : float
+        Upper bound of |x - x_T|_1 for the last x and the exact flow x_T at the same time; inf where nothing is known,
+        which `stats.notes` gives the reason for. It rests on the integral of the defect of the numerical path, taken by
+        two points a step.
+    to_limit : float
+        Upper bound of |x - x*|_1 for the last x and the limit x* of the flow with all of its penalty, proved in spite of
+        rounding; inf where nothing is proved, which `stats.notes` gives the reason for.
 
     Examples
     --------
@@ -169,11 +177,24 @@ class Trajectory:
     stats: Stats
     certificate: Certificate = field(default_factory=Certificate)
     parameters: Array | None = None
+    error: float = np.inf
+    to_limit: float = np.inf
+
+    @property
+    def digits(self) -> float:
+        """Digits of the last x that `error` proves, -log10(error / |x|_1): 0 where nothing is proved."""
+        return proved_digits(self.error, self.x[-1])
+
+    @property
+    def limit_digits(self) -> float:
+        """Digits that the last x has in common with the limit, -log10(to_limit / |x|_1): 0 where none are proved."""
+        return proved_digits(self.to_limit, self.x[-1])
 
     def __repr__(self) -> str:
         return (
             f"Trajectory({len(self.t)} points to t={self.t[-1]:.4g}, d={self.x.shape[1]}, source={self.source!r}, "
-            f"status={self.status.name}, decay={self.decay[-1]:.4g})"
+            f"status={self.status.name}, digits={self.digits:.1f}, limit_digits={self.limit_digits:.1f}, "
+            f"decay={self.decay[-1]:.4g})"
         )
 
 

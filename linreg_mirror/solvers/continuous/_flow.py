@@ -16,6 +16,8 @@ from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
 from linreg_mirror.solvers.continuous.compiled import compiled_flow
+from linreg_mirror.solvers.continuous.destination import Destination, destination
+from linreg_mirror.solvers.continuous.ending import Ending, penalty_to_come
 from linreg_mirror.solvers.continuous.integration import (
     COMPILED,
     INTEGRATORS,
@@ -24,8 +26,8 @@ from linreg_mirror.solvers.continuous.integration import (
     System,
     alone,
     integrate,
-    penalty_to_come,
 )
+from linreg_mirror.solvers.continuous.path_error import error_of_point
 from linreg_mirror.solvers.results import Certificate, Check, Stats, Status, Trajectory
 from linreg_mirror.solvers.stationarity import require_motion, stationarity
 
@@ -33,6 +35,7 @@ _EPS = float(np.finfo(float).eps)
 _SMALLEST_RTOL = 100 * _EPS  # SciPy's integrators accept no less
 _SCIPY = ("LSODA", "BDF", "Radau")
 _SMALL = 3e7  # n^2 d, up to which a matrix X diag(.) X' costs about as much as what SciPy's do instead
+_STATIONARY = 0.1  # relative stationarity for a tolerance of x, where the limit is not known
 _FINEST = 1e-8  # below this relative change of dual variables, errors of that size stall them
 
 
@@ -45,7 +48,7 @@ def flow(
     *,
     until: float | None = None,
     method: Literal["dual", "parameters"] = "dual",
-    tolerance: float = 1e-9,
+    tolerance: float = 1e-8,
     accuracy: float = 1e-8,
     max_steps: int = 200_000,
     integrators: Sequence[str] | None = None,
@@ -126,21 +129,26 @@ class Run:
     """A flow that has begun: the work that is left, and what to make of it."""
 
     problem: Problem
+    network: Parametrization
     schedule: Schedule
     system: System
     method: Literal["dual", "parameters"]
-    tolerance: tuple[float, float]  # of stationarity, and of the penalty to come
+    until: float | None
+    ending: Ending
     history: History
     jobs: Jobs
     started: float
 
     def finish(self, status: Status, stats: dict[str, Any]) -> Trajectory:
         """Return the path, of what `jobs` have returned."""
-        t, states, _ = self.history.arrays()
+        t, states, errors = self.history.arrays()
         decay = self.schedule.integral(0.0, t)
         x, dual, parameters = self.system.unpack(states, decay)
-        if status is Status.converged and self.problem.inconsistency > 1e-8:
-            status = Status.inconsistent
+        error, no_error = self._error(x[-1], dual[-1], float(decay[-1]), float(errors[-1]))
+        to_limit, no_limit = self._to_limit(x[-1], dual[-1])
+        certificate = self._certificate(float(t[-1]), states[-1], x[-1], to_limit)
+        if self.until is None and certificate.valid:
+            status = Status.inconsistent if self.problem.inconsistency > 1e-8 else Status.converged
         return Trajectory(
             t=t,
             x=x,
@@ -154,17 +162,51 @@ class Run:
                 evaluations=stats["evaluations"],
                 factorizations=stats["factorizations"],
                 seconds=clock.perf_counter() - self.started,
-                notes=tuple(stats["notes"]),
+                notes=(*stats["notes"], *no_error, *no_limit),
                 cites=(*cited(flow), *stats["cites"]),
             ),
-            certificate=Certificate(
-                (
-                    Check("relative stationarity", self.system.violation(t[-1], states[-1]), self.tolerance[0]),
-                    Check("penalty to come", penalty_to_come(self.schedule, t[-1]), self.tolerance[1]),
-                )
-            ),
+            certificate=certificate,
+            error=error,
+            to_limit=to_limit,
             parameters=parameters,
         )
+
+    def _error(self, x: Array, s: Array, decay: float, error: float) -> tuple[float, tuple[str, ...]]:
+        """Return the bound of the path's error at its end, or inf and why."""
+        if len(self.history) == 1:
+            return 0.0, ()
+        if not np.isfinite(error):
+            return np.inf, (f"no bound of error: only {COMPILED} bounds the errors of its steps",)
+        bound = error_of_point(self.problem.X, self.network.mirror(), decay, x, s, error)
+        return bound, () if bound < np.inf else ("no bound of error: that of the dual is too large",)
+
+    def _to_limit(self, x: Array, s: Array) -> tuple[float, tuple[str, ...]]:
+        """Return the bound of the distance to the limit, or inf and why."""
+        known = self.ending.destination
+        if isinstance(known, str):
+            return np.inf, (known,)
+        if not known.error < np.inf:
+            # A flow that stops on the way is not worth a search for its limit.
+            known.improve(s, **({} if self.until is None else {"rounds": 0}))
+        distance = known.distance(x)
+        return distance, () if distance < np.inf else ("no bound of to_limit: it is too far away",)
+
+    def _certificate(self, t: float, state: Array, x: Array, to_limit: float) -> Certificate:
+        ending, come = self.ending, penalty_to_come(self.schedule, t)
+        still = self.system.violation(t, state)
+        if isinstance(ending.destination, str):
+            checks = [Check("relative stationarity", still, ending.stationary)]
+        else:
+            checks = [
+                Check("distance to the limit", ending.relative(to_limit, x), ending.tolerance),
+                Check("residual as an error of x", ending.relative(self._residual(x), x), ending.tolerance),
+            ]
+        return Certificate((*checks, Check("penalty to come", come, ending.penalty)))
+
+    def _residual(self, x: Array) -> float:
+        """Return the least error of x in the L1 norm that explains y - Xx, sample by sample."""
+        largest = np.abs(matrices.dense_if_small(self.problem.X)).max(axis=1)
+        return float((np.abs(self.problem.residual(x)) / largest).max())
 
 
 def begin(
@@ -192,9 +234,20 @@ def begin(
     else:
         raise ValueError(f'method must be "dual" or "parameters", got {method!r}')
     names = _integrators(problem, system, integrators)
-    enough, history = max(tolerance, 4 * _EPS * system.exponent_size), History(system.start)
-    jobs = integrate(system, schedule, until, enough, max_steps, history, names)
-    return Run(problem, schedule, system, method, (enough, tolerance), history, jobs, started)
+    history, decay = History(system.start), _decay(schedule)
+
+    def point(t: float, state: Array) -> tuple[Array, Array]:
+        x, s, _ = system.unpack(state[None], np.array([decay(t)]))
+        return x[0], s[0]
+
+    ending = Ending(
+        schedule, system.violation, point, tolerance,
+        stationary=max(_STATIONARY * tolerance, 4 * _EPS * system.exponent_size),
+        destination=destination(problem, network, schedule),
+        least=0.0 if problem.y.any() else float(np.abs(point(0.0, system.start)[0]).sum()),
+    )  # fmt: skip
+    jobs = integrate(system, schedule, until, ending, max_steps, history, names)
+    return Run(problem, network, schedule, system, method, until, ending, history, jobs, started)
 
 
 def _integrators(problem: Problem, system: System, names: Sequence[str] | None) -> Sequence[str]:

@@ -11,6 +11,7 @@ import scipy
 from linreg_mirror._types import Array
 from linreg_mirror.schedules import Schedule
 from linreg_mirror.solvers.continuous.compiled import CompiledFlow, Job
+from linreg_mirror.solvers.continuous.ending import Ending
 from linreg_mirror.solvers.results import Status
 
 
@@ -48,19 +49,11 @@ class System:
     compiled: CompiledFlow | None = None
 
 
-def penalty_to_come(schedule: Schedule, t: float) -> float:
-    """Return the integral of alpha from t on, of what is not constant for ever: it still moves the end point."""
-    if schedule.integrable:
-        return float(schedule.integral(t, np.inf))
-    # A constant tail is part of the objective at the end; it begins after the last jump.
-    return 0.0 if t >= max(schedule.breakpoints, default=0.0) else np.inf
-
-
 def integrate(
     system: System,
     schedule: Schedule,
     until: float | None,
-    tolerance: float,
+    ending: Ending,
     max_steps: int,
     history: "History",
     integrators: Sequence[str],
@@ -71,17 +64,17 @@ def integrate(
     }  # fmt: skip
     jumps = [at for at in schedule.breakpoints if at > 0 and (until is None or at < until)]
     t, state = 0.0, system.start
-    if until is None and not jumps and _is_over(system, schedule, t, state, tolerance):
+    if until is None and not jumps and ending.asked(t, state) is Status.converged:
         return Status.converged, stats  # nothing to do: y = 0, for one
     for end in [*jumps, np.inf if until is None else until]:
         for integrator in integrators:
             stats["cites"] = tuple(dict.fromkeys((*stats["cites"], *INTEGRATORS[integrator].cites)))
             if integrator == COMPILED:
-                outcome = yield from _run_compiled(system, schedule, end, until, tolerance, max_steps, history, stats)
+                outcome = yield from _run_compiled(system, schedule, end, until, ending, max_steps, history, stats)
                 t, state = history.last()
             else:
                 outcome, t, state = _run_scipy(
-                    integrator, system, schedule, t, state, end, until, tolerance, max_steps, history, stats
+                    integrator, system, schedule, t, state, end, until, ending, max_steps, history, stats
                 )
             if not isinstance(outcome, str):
                 break
@@ -89,7 +82,7 @@ def integrate(
             t, state = history.last()
             stats["method"] = ", then ".join(integrators)
         else:
-            return Status.integrator_failed, stats
+            return Status.not_certified if ending.near else Status.integrator_failed, stats
         if outcome is not None:
             return outcome, stats
     return Status.until_reached, stats
@@ -105,12 +98,8 @@ def alone(jobs: Jobs) -> Any:
         return finished.value
 
 
-def _is_over(system: System, schedule: Schedule, t: float, state: Array, tolerance: float) -> bool:
-    return system.violation(t, state) <= tolerance and penalty_to_come(schedule, t) <= tolerance
-
-
 def _run_compiled(
-    system: System, schedule: Schedule, end: float, until: float | None, tolerance: float, max_steps: int,
+    system: System, schedule: Schedule, end: float, until: float | None, ending: Ending, max_steps: int,
     history: "History", stats: dict[str, Any],
 ) -> Generator[Job, tuple[int, int], Status | str | None]:  # fmt: skip
     """Step to the end of one piece by compiled code, with an answer as that of `_run`."""
@@ -122,7 +111,7 @@ def _run_compiled(
         flow.take_over(*history.last())
     flow.begin_piece()
     # Without a penalty in the end, compiled code knows by itself when to ask whether the flow is over.
-    target = tolerance * system.gradient_scale if until is None and schedule.limit == 0 else -1.0
+    target = ending.target * system.gradient_scale if until is None and schedule.limit == 0 else -1.0
     often = until is None and schedule.limit > 0
     while stats["steps"] < max_steps:
         count = min(_STEPS_TO_ASK if often else _STEPS, max_steps - stats["steps"])
@@ -139,8 +128,9 @@ def _run_compiled(
         if not np.isfinite(state).all():
             return "the state is not finite"
         if until is None and (often or reason == kernel.STATIONARY):
-            if _is_over(system, schedule, t, state, tolerance):
-                return Status.converged
+            status = ending.asked(t, state)
+            if status is not None:
+                return status
             target, often = -1.0, True
         if reason == kernel.AT_END:
             return None
@@ -153,7 +143,7 @@ def _run_compiled(
 
 def _run_scipy(
     integrator: str, system: System, schedule: Schedule, t: float, state: Array, end: float, until: float | None,
-    tolerance: float, max_steps: int, history: "History", stats: dict[str, Any],
+    ending: Ending, max_steps: int, history: "History", stats: dict[str, Any],
 ) -> tuple[Status | str | None, float, Array]:  # fmt: skip
     """Step to the end of one piece by one of SciPy's; return also where that is."""
     options: dict[str, Any] = {"rtol": system.rtol, "atol": system.atol}
@@ -162,7 +152,7 @@ def _run_scipy(
     try:
         field = _left_of(system.field, end)
         solver = getattr(scipy.integrate, integrator)(field, t, state, end, **options)
-        outcome = _run(solver, system, schedule, until, tolerance, max_steps, history, stats)
+        outcome = _run(solver, system, until, ending, max_steps, history, stats)
     except (FloatingPointError, np.linalg.LinAlgError, ValueError) as error:
         return f"{type(error).__name__}: {error}", t, state
     stats["evaluations"] += int(solver.nfev)
@@ -177,8 +167,8 @@ def _left_of(field: Callable[[float, Array], Array], end: float) -> Callable[[fl
 
 
 def _run(
-    solver: Any, system: System, schedule: Schedule, until: float | None, tolerance: float, max_steps: int,
-    history: "History", stats: dict[str, Any],
+    solver: Any, system: System, until: float | None, ending: Ending, max_steps: int, history: "History",
+    stats: dict[str, Any],
 ) -> Status | str | None:  # fmt: skip
     """Step to the end of one piece: a status ends the flow, a string is the integrator's complaint, None goes on."""
     rest = 0
@@ -193,11 +183,12 @@ def _run(
             stats["steps"] += 1
             history.add(float(solver.t), solver.y.copy())
             if until is None and rest == 0:
-                left = system.violation(solver.t, solver.y) / tolerance
-                if left <= 1 and penalty_to_come(schedule, solver.t) <= tolerance:
-                    return Status.converged
+                violation = system.violation(solver.t, solver.y)
+                status = ending.asked(solver.t, solver.y, violation)
+                if status is not None:
+                    return status
                 # Asking costs about as much as a step; four orders away the answer is known for a few of them.
-                rest = 3 if left > 1e4 else 0
+                rest = 3 if violation > 1e4 * ending.target else 0
             else:
                 rest -= 1
     return None
@@ -222,6 +213,9 @@ class History:
             self._points.append(self._last)
         if len(self._points) > _MAX_POINTS:
             self._points, self._stride = self._points[::2], 2 * self._stride
+
+    def __len__(self) -> int:
+        return self._count + 1
 
     def last(self) -> tuple[float, Array]:
         """Return the time and state of the last step."""
