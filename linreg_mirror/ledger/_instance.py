@@ -19,7 +19,7 @@ from linreg_mirror.solvers.continuous import flow
 from linreg_mirror.solvers.limit import limit
 
 # Loose enough for a second per run, and three orders below what the ledger asks of an identity.
-_STATIONARITY = 1e-10
+_TOLERANCE = 1e-9
 _ACCURACY = 1e-11
 
 
@@ -54,7 +54,7 @@ class Instance:
             self.network,
             self.schedule,
             method="parameters",
-            tolerance=_STATIONARITY,
+            tolerance=_TOLERANCE,
             accuracy=_ACCURACY,
             max_steps=3_000 if balanced else 20_000,
             integrators=("DOP853",) if balanced else ("LSODA", "BDF", "Radau"),

@@ -155,8 +155,8 @@ class Trajectory:
         which `stats.notes` gives the reason for. It rests on the integral of the defect of the numerical path, taken by
         two points a step.
     to_limit : float
-        Upper bound of |x - x*|_1 for the last x and the limit x* of the flow with all of its penalty, proved in spite of
-        rounding; inf where nothing is proved, which `stats.notes` gives the reason for.
+        Upper bound of |x - x*|_1 for the last x and the limit x* of the flow with all of its penalty, proved in spite
+        of rounding; inf where nothing is proved, which `stats.notes` gives the reason for.
 
     Examples
     --------

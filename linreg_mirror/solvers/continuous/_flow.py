@@ -16,7 +16,7 @@ from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
 from linreg_mirror.solvers.continuous.compiled import compiled_flow
-from linreg_mirror.solvers.continuous.destination import Destination, destination
+from linreg_mirror.solvers.continuous.destination import destination
 from linreg_mirror.solvers.continuous.ending import Ending, penalty_to_come
 from linreg_mirror.solvers.continuous.integration import (
     COMPILED,
@@ -36,6 +36,7 @@ _SMALLEST_RTOL = 100 * _EPS  # SciPy's integrators accept no less
 _SCIPY = ("LSODA", "BDF", "Radau")
 _SMALL = 3e7  # n^2 d, up to which a matrix X diag(.) X' costs about as much as what SciPy's do instead
 _STATIONARY = 0.1  # relative stationarity for a tolerance of x, where the limit is not known
+_ACCURACY = 1e-8
 _FINEST = 1e-8  # below this relative change of dual variables, errors of that size stall them
 
 
@@ -49,7 +50,7 @@ def flow(
     until: float | None = None,
     method: Literal["dual", "parameters"] = "dual",
     tolerance: float = 1e-8,
-    accuracy: float = 1e-8,
+    accuracy: float | None = None,
     max_steps: int = 200_000,
     integrators: Sequence[str] | None = None,
 ) -> Trajectory:
@@ -187,31 +188,26 @@ class Run:
             return np.inf, (known,)
         if not known.error < np.inf:
             # A flow that stops on the way is not worth a search for its limit.
-            known.improve(s, **({} if self.until is None else {"rounds": 0}))
+            known.improve(s, 0.0, **({} if self.until is None else {"rounds": 0}))
         distance = known.distance(x)
         return distance, () if distance < np.inf else ("no bound of to_limit: it is too far away",)
 
     def _certificate(self, t: float, state: Array, x: Array, to_limit: float) -> Certificate:
-        ending, come = self.ending, penalty_to_come(self.schedule, t)
-        still = self.system.violation(t, state)
+        ending = self.ending
         if isinstance(ending.destination, str):
-            checks = [Check("relative stationarity", still, ending.stationary)]
+            checks = [Check("relative stationarity", self.system.violation(t, state), ending.stationary)]
         else:
+            least = ending.relative(ending.destination.least_distance(x), x)
             checks = [
                 Check("distance to the limit", ending.relative(to_limit, x), ending.tolerance),
-                Check("residual as an error of x", ending.relative(self._residual(x), x), ending.tolerance),
+                Check("residual as an error of x", least, ending.tolerance),
             ]
-        return Certificate((*checks, Check("penalty to come", come, ending.penalty)))
-
-    def _residual(self, x: Array) -> float:
-        """Return the least error of x in the L1 norm that explains y - Xx, sample by sample."""
-        largest = np.abs(matrices.dense_if_small(self.problem.X)).max(axis=1)
-        return float((np.abs(self.problem.residual(x)) / largest).max())
+        return Certificate((*checks, Check("penalty to come", penalty_to_come(self.schedule, t), ending.penalty)))
 
 
 def begin(
     problem: Problem, network: Parametrization, schedule: Schedule | float | None, until: float | None,
-    method: Literal["dual", "parameters"], tolerance: float, accuracy: float, max_steps: int,
+    method: Literal["dual", "parameters"], tolerance: float, accuracy: float | None, max_steps: int,
     integrators: Sequence[str] | None,
 ) -> Run:  # fmt: skip
     """Check what `flow` is given, and set out."""
@@ -219,17 +215,23 @@ def begin(
     schedule = as_schedule(schedule)
     require_clock(schedule, "time")
     problem.require_width(network.d)
-    for name, value in (("tolerance", tolerance), ("accuracy", accuracy)):
-        check_positive(name, value, f"write {name}=1e-9")
+    check_positive("tolerance", tolerance, "write tolerance=1e-8")
+    if accuracy is not None:
+        check_positive("accuracy", accuracy, "write accuracy=1e-8")
     check_until(until)
     if until is None and not schedule.integrable and schedule.limit == 0:
         raise ValueError(
             f"{schedule!r} has an infinite integral and no constant tail: its flow is never over; write "
             "flow(..., until=T), or use Quadratic or Geometric"
         )
+    goal = destination(problem, network, schedule)
     if method == "dual":
-        system = _dual_system(problem, network, schedule, accuracy, tolerance)
+        system = _dual_system(problem, network, schedule, accuracy or _ACCURACY, tolerance)
     elif method == "parameters":
+        if accuracy is None:
+            # Errors on the way are errors of the end: x is no function of a dual vector here.
+            to_limit = until is None and not isinstance(goal, str)
+            accuracy = min(_ACCURACY, 1e-2 * tolerance) if to_limit else _ACCURACY
         system = _parameter_system(problem, network, schedule, accuracy)
     else:
         raise ValueError(f'method must be "dual" or "parameters", got {method!r}')
@@ -243,7 +245,7 @@ def begin(
     ending = Ending(
         schedule, system.violation, point, tolerance,
         stationary=max(_STATIONARY * tolerance, 4 * _EPS * system.exponent_size),
-        destination=destination(problem, network, schedule),
+        destination=goal,
         least=0.0 if problem.y.any() else float(np.abs(point(0.0, system.start)[0]).sum()),
     )  # fmt: skip
     jobs = integrate(system, schedule, until, ending, max_steps, history, names)
@@ -318,7 +320,7 @@ def _dual_system(
     rtol, atol = max(accuracy * relative, _SMALLEST_RTOL), accuracy * absolute / max(1.0, longest)
     return System(
         np.zeros(problem.n), field, jacobian, violation, unpack,
-        rtol=rtol, atol=atol, exponent_size=1 / relative, gradient_scale=gradient_scale,
+        rtol=rtol, atol=atol, exponent_size=1 / relative,
         compiled=compiled_flow(problem, mirror, in_range(y), schedule, atol, rtol),
     )  # fmt: skip
 

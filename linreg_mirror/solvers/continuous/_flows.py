@@ -23,8 +23,8 @@ def flows(
     schedules: Schedule | float | Sequence[Schedule | float | None] | None = None,
     *,
     until: float | None = None,
-    tolerance: float = 1e-9,
-    accuracy: float = 1e-8,
+    tolerance: float = 1e-8,
+    accuracy: float | None = None,
     max_steps: int = 200_000,
     threads: int | None = None,
 ) -> list[Trajectory]:

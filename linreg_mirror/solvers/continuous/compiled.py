@@ -53,7 +53,7 @@ class CompiledFlow:
             np.ascontiguousarray(X), np.ascontiguousarray(y), 2 * potential.initial_dual, potential.log_scale, rate,
             potential.tallest,
         )  # fmt: skip
-        self._lengths = np.sqrt(matrices.column_weights(X))
+        self._lengths, self._tallest = np.sqrt(matrices.column_weights(X)), np.abs(X).max(axis=1)
         self._schedule, self._tolerances = schedule, (atol, rtol)
         self._progress = np.array([0.0, np.inf, 0.0])  # t, the next step, the error
         self._piece = np.empty(0)
@@ -87,14 +87,14 @@ class CompiledFlow:
         end : float
             Time at which the piece ends.
         target : float
-            Stop where no entry of |grad f| is above this.
+            Stop where a relative error of x of this size explains what Xx leaves of y; never if it is negative.
         room : tuple of arrays, shapes (T,), (T, n), (T,)
             For times, states and errors.
         """
         from linreg_mirror.solvers.continuous import kernel  # takes half a second
 
         return partial(
-            kernel.advance, self._flow, self._lengths, self._piece, *self._tolerances, target,
+            kernel.advance, self._flow, self._lengths, self._tallest, self._piece, *self._tolerances, target,
             end, self.state, self._progress, self.counts, *room,
         )  # fmt: skip
 

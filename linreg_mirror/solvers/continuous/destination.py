@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from linreg_mirror._tools import matrices
 from linreg_mirror._tools.double_double import Pair
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Mirror
@@ -41,20 +42,23 @@ class Destination:
         self._mirror: Mirror = network.mirror()
         self._x = np.full(problem.d, np.nan)
         self._continued = False
+        self._tallest = np.ldexp(np.abs(rows.X).max(axis=1), -rows.exponents)  # of the entries of rows of X
 
-    def improve(self, s: Array, rounds: int = _ROUNDS) -> None:
+    def improve(self, s: Array, enough: float, rounds: int = _ROUNDS) -> None:
         """Prove more of the limit by Newton's method from a dual vector, or else by continuation from a large scale.
 
         Parameters
         ----------
         s : array, shape (n,)
             The dual vector of a flow that is close.
+        enough : float
+            An error that is good enough.
         rounds : int
             Most steps; with 0 there is no continuation either.
         """
         bar = refined(self._rows, self._mirror, self._decay, self._rows.scaled(Pair.of(s)), 1e-14, rounds)
         self._take(bar.x, bar.error)
-        if rounds and not self._continued and not self.error < np.inf:
+        if rounds and not self._continued and not self.error <= enough:
             self._continued = True
             solution = limit(self._problem, self._network, self._decay)
             self._take(solution.x, solution.error)
@@ -71,6 +75,31 @@ class Destination:
             return np.inf
         found = self.error + float(np.abs(x - self._x).sum()) * (1 + 2 * len(x) * UNIT)
         return found if np.isfinite(found) else np.inf
+
+    def least_distance(self, x: Array) -> float:
+        """Return a lower bound of the distance of x from all interpolators in the L1 norm, from Xx - y alone.
+
+        Parameters
+        ----------
+        x : array, shape (d,)
+            Effective weights.
+        """
+        return float((np.abs(self._problem.residual(x)) / self._tallest).max())
+
+    def fits(self, x: Array, s: Array) -> bool:
+        """Whether Xx = y as far as rounding lets one see.
+
+        Parameters
+        ----------
+        x : array, shape (d,)
+            Effective weights.
+        s : array, shape (n,)
+            Their dual vector, whose rounding counts too.
+        """
+        X, mirror = self._problem.X, self._mirror
+        moved = mirror.metric(mirror.dual(x, self._decay), self._decay) * matrices.magnitudes(X.T, s)
+        rounding = 2 * UNIT * (matrices.magnitudes(X, np.abs(x) + moved) + np.abs(self._problem.y))
+        return float(np.linalg.norm(self._problem.residual(x))) <= float(np.linalg.norm(rounding))
 
     def _take(self, x: Array, error: float) -> None:
         if error < self.error:

@@ -123,19 +123,15 @@ def write_matrix(flow: Any, metric: Array, some_rows: Array, H: Array) -> None: 
 
 
 @inlined
-def largest_gradient(X: Array, f: Array, g: Array) -> float:  # pragma: no cover - compiled
-    """Return the largest entry of |X'f|."""
-    n, d = X.shape
-    for j in range(d):
-        g[j] = 0.0
-    for i in range(n):
-        slope = f[i]
-        for j in range(d):
-            g[j] += slope * X[i, j]
-    largest = 0.0
-    for j in range(d):
-        largest = max(largest, abs(g[j]))
-    return largest
+def explaining_error(f: Array, tallest: Array, x: Array) -> float:  # pragma: no cover - compiled
+    """Return the least relative error of x that explains f, where `tallest` are the largest entries of rows of X."""
+    size = 0.0
+    for j in range(x.size):
+        size += abs(x[j])
+    least = 0.0
+    for i in range(f.size):
+        least = max(least, abs(f[i]) / tallest[i])
+    return least / size
 
 
 @inlined

@@ -10,7 +10,6 @@ from linreg_mirror.schedules import Schedule
 from linreg_mirror.solvers.continuous.destination import Destination
 from linreg_mirror.solvers.results import Status
 
-_NEAR = 100.0  # the limit is first asked for at a relative stationarity of so many tolerances
 _PROGRESS = 0.9  # what has not fallen to this share while time doubled falls no more
 
 
@@ -47,6 +46,8 @@ class Ending:
     ----------
     near : bool
         Whether the flow has come close enough for its limit to be asked for.
+    left : float
+        How many times the goal was missed when last asked, about.
     """
 
     schedule: Schedule
@@ -57,14 +58,15 @@ class Ending:
     destination: Destination | str
     least: float = 0.0
     near: bool = field(default=False, init=False)
-    _asked_at: float = field(default=np.inf, init=False)  # the relative stationarity
-    _least: tuple[float, float] = field(default=(np.inf, np.inf), init=False)  # distance and stationarity
+    left: float = field(default=np.inf, init=False)
+    _asked_at: float = field(default=np.inf, init=False)  # the residual
+    _least: tuple[float, float] = field(default=(np.inf, np.inf), init=False)  # distance and residual
     _moved_at: float = field(default=0.0, init=False)  # when one of them fell
 
     @property
-    def target(self) -> float:
-        """Relative stationarity from which on it makes sense to ask."""
-        return self.stationary if isinstance(self.destination, str) else min(0.1, _NEAR * self.tolerance)
+    def residual(self) -> float:
+        """Residual, as a relative error of x, above which no flow is over; negative where nothing is known of it."""
+        return -1.0 if isinstance(self.destination, str) or self.least > 0 else self.tolerance
 
     @property
     def penalty(self) -> float:
@@ -84,7 +86,7 @@ class Ending:
         size = max(float(np.abs(x).sum()), self.least)
         return distance / size if size > 0 else distance
 
-    def asked(self, t: float, state: Array, violation: float | None = None) -> Status | None:
+    def asked(self, t: float, state: Array) -> Status | None:
         """Return how the flow has ended, or None where it goes on.
 
         Parameters
@@ -93,28 +95,30 @@ class Ending:
             Time.
         state : array, shape (p,)
             What is integrated.
-        violation : float, optional
-            Relative stationarity, where it is known.
         """
-        violation = self.violation(t, state) if violation is None else violation
-        if not violation <= self.target or penalty_to_come(self.schedule, t) > self.penalty:
-            return None
+        come = penalty_to_come(self.schedule, t) <= self.penalty
         if isinstance(self.destination, str):
-            return Status.converged
-        self.near = t > 0
+            self.left = self.violation(t, state) / self.stationary
+            return Status.converged if self.left <= 1 and come else None
         x, s = self.point(t, state)
-        # Another decade on, more of the limit may be proved; that costs about as much as a step.
-        if self.relative(self.destination.error, x) > 1e-3 * self.tolerance and violation <= 0.1 * self._asked_at:
-            self.destination.improve(s)
-            self._asked_at = violation
-        left = self.relative(self.destination.distance(x), x)
-        if left <= self.tolerance:
-            return Status.converged
-        if t == 0:
+        least = self.relative(self.destination.least_distance(x), x)
+        self.left = least / self.tolerance
+        if not (self.left <= 1 and come):
             return None
-        distance, least = self._least
-        if left <= _PROGRESS * distance or violation <= _PROGRESS * least:
+        # Another decade on, more of the limit may be proved; that costs about as much as a step.
+        enough = 1e-3 * self.tolerance
+        if self.relative(self.destination.error, x) > enough and least <= 0.1 * self._asked_at:
+            self.destination.improve(s, enough / self.relative(1.0, x))
+            self._asked_at = least
+        distance = self.relative(self.destination.distance(x), x)
+        if distance <= self.tolerance:
+            return Status.converged
+        return Status.not_certified if t > 0 and self._at_rest(t, x, s, distance, least, self.destination) else None
+
+    def _at_rest(self, t: float, x: Array, s: Array, distance: float, least: float, where: Destination) -> bool:
+        """Whether rounding, or errors of steps on the way, are all that is left."""
+        self.near = True
+        if distance <= _PROGRESS * self._least[0] or least <= _PROGRESS * self._least[1]:
             self._moved_at = t
-        self._least = min(left, distance), min(violation, least)
-        # Rounding or errors of steps are all that is left of it.
-        return Status.not_certified if violation == 0 or t > 2 * self._moved_at else None
+        self._least = min(distance, self._least[0]), min(least, self._least[1])
+        return t > 2 * self._moved_at and where.fits(x, s)

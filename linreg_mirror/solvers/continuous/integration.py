@@ -45,7 +45,6 @@ class System:
     rtol: float
     atol: float | Array
     exponent_size: float
-    gradient_scale: float = 1.0
     compiled: CompiledFlow | None = None
 
 
@@ -110,9 +109,9 @@ def _run_compiled(
     if flow.t != history.last()[0]:
         flow.take_over(*history.last())
     flow.begin_piece()
-    # Without a penalty in the end, compiled code knows by itself when to ask whether the flow is over.
-    target = ending.target * system.gradient_scale if until is None and schedule.limit == 0 else -1.0
-    often = until is None and schedule.limit > 0
+    # On the way to a limit, compiled code knows by itself when to ask whether the flow is over.
+    target = ending.residual if until is None else -1.0
+    often = until is None and target < 0
     while stats["steps"] < max_steps:
         count = min(_STEPS_TO_ASK if often else _STEPS, max_steps - stats["steps"])
         room = np.empty(count), np.empty((count, len(flow.state))), np.empty(count)
@@ -127,7 +126,7 @@ def _run_compiled(
         t, state = history.last()
         if not np.isfinite(state).all():
             return "the state is not finite"
-        if until is None and (often or reason == kernel.STATIONARY):
+        if until is None and (often or reason == kernel.NEAR):
             status = ending.asked(t, state)
             if status is not None:
                 return status
@@ -183,12 +182,11 @@ def _run(
             stats["steps"] += 1
             history.add(float(solver.t), solver.y.copy())
             if until is None and rest == 0:
-                violation = system.violation(solver.t, solver.y)
-                status = ending.asked(solver.t, solver.y, violation)
+                status = ending.asked(solver.t, solver.y)
                 if status is not None:
                     return status
                 # Asking costs about as much as a step; four orders away the answer is known for a few of them.
-                rest = 3 if violation > 1e4 * ending.target else 0
+                rest = 3 if ending.left > 1e4 else 0
             else:
                 rest -= 1
     return None

@@ -29,9 +29,9 @@ from linreg_mirror.solvers.continuous import dual_field, penalties, rodas5p
 from linreg_mirror.solvers.continuous.dual_field import (
     FAST,
     evaluate,
+    explaining_error,
     factorise,
     inlined,
-    largest_gradient,
     size_of,
     solve,
     write_matrix,
@@ -41,7 +41,7 @@ from linreg_mirror.solvers.continuous.rodas5p import COUPLING, DENSE, GAMMA, NOD
 _alpha_at: Any = inlined(penalties.alpha_at)
 _decay_at: Any = inlined(penalties.decay_at)
 
-FULL, AT_END, STATIONARY, AT_REST, STUCK = range(5)  # why `advance` returns
+FULL, AT_END, NEAR, AT_REST, STUCK = range(5)  # why `advance` returns
 _SAMPLES = (0.25, 0.75)  # where in a step the defect is taken
 _SHORTEST, _LONGEST, _SAFETY = 0.2, 5.0, 0.9  # of one step to the next
 _ROWS = 32  # of H at a time: of its upper triangle little is computed
@@ -118,23 +118,22 @@ def _defect(
 
 @compiled(dual_field, penalties, rodas5p, fastmath=FAST, error_model="numpy", nogil=True)
 def advance(
-    flow: Any, lengths: Array, piece: Array, atol: float, rtol: float, target: float, end: float, s: Array,
-    progress: Array, counts: NDArray[np.int64], times: Array, states: Array, errors: Array,
+    flow: Any, lengths: Array, tallest: Array, piece: Array, atol: float, rtol: float, target: float, end: float,
+    s: Array, progress: Array, counts: NDArray[np.int64], times: Array, states: Array, errors: Array,
 ) -> tuple[int, int]:  # fmt: skip  # pragma: no cover - compiled
     """Step from `s` at progress = (t, h, |e|), all in place, towards `end`; say why it stopped, and after how many.
 
-    It stops at the end, where |X'(Xx - y)| <= target in the largest entry (never if that is negative), after as many
-    steps as `times`, `states` and `errors` hold, where rounding alone keeps it from being stationary, or where no step
-    is short enough. A step is accepted if its share of the error is below atol + rtol |s_i| in the root mean square, or
-    not above what rounding makes of it.
+    It stops at the end, where a relative error of x of `target` explains Xx - y (never if that is negative), after as
+    many steps as `times`, `states` and `errors` hold, where rounding alone keeps it from being stationary, or where no
+    step is short enough. A step is accepted if its share of the error is below atol + rtol |s_i| in the root mean
+    square, or not above what rounding makes of it.
 
-    flow = (X, y, 2 z_0, log b, rate, the largest exponent); `lengths` are those of the columns of X, `piece` is a
-    `closed_form` of the penalty; `counts` are of evaluations and of matrices.
+    flow = (X, y, 2 z_0, log b, rate, the largest exponent); `lengths` are those of the columns of X, `tallest` the
+    largest entries of its rows, `piece` is a `closed_form` of the penalty; `counts` are of evaluations and of matrices.
     """
     X = flow[0]
     n, d = X.shape
-    q, x, metric, metric_before, g = np.empty(d), np.empty(d), np.empty(d), np.empty(d), np.empty(d)
-    power = np.empty(d)
+    q, x, metric, metric_before, power = np.empty(d), np.empty(d), np.empty(d), np.empty(d), np.empty(d)
     room = q, x, power, power.view(np.int64)
     U, dense, M, H = np.empty((SIZE, n)), np.empty((3, n)), np.empty((n, n)), np.empty((n, n))
     some_rows = np.empty((min(n, _ROWS), d))
@@ -149,8 +148,8 @@ def advance(
             evaluate(flow, 4 * _decay_at(piece, t), s, f_before, metric_before, room)
             counts[0] += 1
             progress[0], progress[1], progress[2] = t, h, error
-            if steps > 0 and target >= 0 and largest_gradient(X, f_before, g) <= flow[4] * target:
-                return STATIONARY, steps
+            if steps > 0 and target >= 0 and explaining_error(f_before, tallest, x) <= flow[4] * target:
+                return NEAR, steps
             if t >= end:
                 return AT_END, steps
             if steps == times.size:
