@@ -12,7 +12,7 @@ from linreg_mirror._types import Array
 class Status(Enum):
     """How a solver ended; the value says what that means and what to do about it."""
 
-    converged = "stationary to the requested tolerance, and no penalty remains"
+    converged = "the bound of the error, or without one (see .stats.notes) the residuals, are within the tolerance"
     until_reached = "reached until= (or took all steps= with tolerance=0); stationarity was not required"
     horizon_reached = (
         "the budget was spent before stationarity: this is a point on the way, not a limit; raise max_steps= "
@@ -23,7 +23,10 @@ class Status(Enum):
         "largest_stable_step(problem, network), with momentum some (1 - momentum)/(1 + momentum) of it"
     )
     inconsistent = "no x satisfies Xx = y; this is the limit of the least-squares problem, where X'(Xx - y) = 0"
-    not_certified = "the certificate's checks do not all pass; see .certificate for the one that fails, and by how much"
+    not_certified = (
+        "the certificate's checks do not all pass; see .certificate for the one that fails, and by how much, and "
+        ".digits or, of a flow, .limit_digits for what is proved"
+    )
     integrator_failed = (
         "every integrator gave up (see .stats); the problem may be badly scaled: divide X and y by their largest "
         "entries"
@@ -152,8 +155,8 @@ class Trajectory:
         The parameters themselves, where they were integrated.
     error : float
         Upper bound of |x - x_T|_1 for the last x and the exact flow x_T at the same time; inf where nothing is known,
-        which `stats.notes` gives the reason for. It rests on the integral of the defect of the numerical path, taken by
-        two points a step.
+        which `stats.notes` gives the reason for. It rests on the integral of the numerical path's defect, which counts
+        in each step as the largest of four points.
     to_limit : float
         Upper bound of |x - x*|_1 for the last x and the limit x* of the flow with all of its penalty, proved in spite
         of rounding; inf where nothing is proved, which `stats.notes` gives the reason for.

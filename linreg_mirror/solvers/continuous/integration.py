@@ -179,6 +179,8 @@ def _run(
             complaint = solver.step()
             if solver.status == "failed" or not np.isfinite(solver.y).all():
                 return complaint or "the state is not finite"
+            if not np.isfinite(solver.t):
+                return Status.not_certified  # at rest, in all but rounding
             stats["steps"] += 1
             history.add(float(solver.t), solver.y.copy())
             if until is None and rest == 0:
