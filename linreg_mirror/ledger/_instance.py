@@ -46,7 +46,10 @@ class Instance:
 
     @cached_property
     def path(self) -> Trajectory:
-        """The flow of the parameters: evidence that knows nothing of mirrors."""
+        """The flow of the parameters: evidence that knows nothing of mirrors.
+
+        Only when it stops depends on one: at the limit that the mirror predicts, or, if it never gets there, at rest.
+        """
         # |m| = |w| is kept to the last bit only by explicit methods; rounding would otherwise let x cross zero.
         balanced = isinstance(self.network, Hadamard) and bool(np.isneginf(self.network.log_scale).any())
         return flow(
