@@ -188,9 +188,7 @@ class Run:
 
     def _error(self, x: Array, s: Array, decay: float, error: float) -> tuple[float, tuple[str, ...]]:
         """Return the bound of the path's error at its end, or inf and why."""
-        if len(self.history) == 1:
-            return 0.0, ()
-        if not np.isfinite(error):
+        if self.system.compiled is None or not np.isfinite(error):
             return np.inf, (f"no bound of error: only {COMPILED} bounds the errors of its steps",)
         bound = error_of_point(self.problem.X, self.network.mirror(), decay, x, s, error)
         return bound, () if bound < np.inf else ("no bound of error: that of the dual is too large",)
@@ -201,8 +199,7 @@ class Run:
         if isinstance(known, str):
             return np.inf, (known,)
         if not known.error < np.inf:
-            # A flow that stops on the way is not worth a search for its limit.
-            known.improve(s, 0.0, **({} if self.until is None else {"rounds": 0}))
+            known.improve(s, 0.0, search=self.until is None)
         distance = known.distance(x)
         return distance, () if distance < np.inf else ("no bound of to_limit: it is too far away",)
 

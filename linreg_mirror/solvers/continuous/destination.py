@@ -44,7 +44,7 @@ class Destination:
         self._continued = False
         self._tallest = np.ldexp(np.abs(rows.X).max(axis=1), -rows.exponents)  # of the entries of rows of X
 
-    def improve(self, s: Array, enough: float, rounds: int = _ROUNDS) -> None:
+    def improve(self, s: Array, enough: float, search: bool = True) -> None:
         """Prove more of the limit by Newton's method from a dual vector, or else by continuation from a large scale.
 
         Parameters
@@ -53,12 +53,14 @@ class Destination:
             The dual vector of a flow that is close.
         enough : float
             An error that is good enough.
-        rounds : int
-            Most steps; with 0 there is no continuation either.
+        search : bool
+            Whether the limit is worth a search. Otherwise the bound is that of the dual vector's own weights.
         """
-        bar = refined(self._rows, self._mirror, self._decay, self._rows.scaled(Pair.of(s)), 1e-14, rounds)
+        bar = refined(
+            self._rows, self._mirror, self._decay, self._rows.scaled(Pair.of(s)), 1e-14, _ROUNDS if search else 0
+        )
         self._take(bar.x, bar.error)
-        if rounds and not self._continued and not self.error <= enough:
+        if search and not self._continued and not self.error <= enough:
             self._continued = True
             solution = limit(self._problem, self._network, self._decay)
             self._take(solution.x, solution.error)

@@ -214,9 +214,6 @@ class History:
         if len(self._points) > _MAX_POINTS:
             self._points, self._stride = self._points[::2], 2 * self._stride
 
-    def __len__(self) -> int:
-        return self._count + 1
-
     def last(self) -> tuple[float, Array]:
         """Return the time and state of the last step."""
         return self._last[0], self._last[1]
