@@ -11,6 +11,7 @@ from linreg_mirror.solvers.continuous.destination import Destination
 from linreg_mirror.solvers.results import Status
 
 _PROGRESS = 0.9  # what has not fallen to this share while time doubled falls no more
+_IDLE = 1000  # questions in a row to which the answer was that nothing has fallen
 
 
 def penalty_to_come(schedule: Schedule, t: float) -> float:
@@ -62,6 +63,7 @@ class Ending:
     _asked_at: float = field(default=np.inf, init=False)  # the residual
     _least: tuple[float, float] = field(default=(np.inf, np.inf), init=False)  # distance and residual
     _moved_at: float = field(default=0.0, init=False)  # when one of them fell
+    _idle: int = field(default=0, init=False)  # how often neither did since
 
     @property
     def residual(self) -> float:
@@ -118,7 +120,9 @@ class Ending:
     def _at_rest(self, t: float, x: Array, s: Array, distance: float, least: float, where: Destination) -> bool:
         """Whether rounding, or errors of steps on the way, are all that is left."""
         self.near = True
+        self._idle += 1
         if distance <= _PROGRESS * self._least[0] or least <= _PROGRESS * self._least[1]:
-            self._moved_at = t
+            self._moved_at, self._idle = t, 0
         self._least = min(distance, self._least[0]), min(least, self._least[1])
-        return t > 2 * self._moved_at and where.fits(x, s)
+        # Errors of steps may keep a residual above rounding for ever; a plateau takes an implicit method few steps.
+        return t > 2 * self._moved_at and (self._idle > _IDLE or where.fits(x, s))
