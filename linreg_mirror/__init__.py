@@ -17,7 +17,7 @@ from linreg_mirror.parametrizations import (
 from linreg_mirror.problems import Problem, losses
 from linreg_mirror.proofs import Proof, ProofError, prove, verify
 from linreg_mirror.solvers import Certificate, Check, Solution, Stats, Status, Trajectory
-from linreg_mirror.solvers.continuous import flow
+from linreg_mirror.solvers.continuous import flow, flows
 from linreg_mirror.solvers.discrete import Descent, Descents, ImplicitBias, descent, descents, largest_stable_step
 from linreg_mirror.solvers.independent import lasso, minimum_l2
 from linreg_mirror.solvers.limit import limit, minimum_l1
@@ -55,6 +55,7 @@ __all__ = [
     "descent",
     "descents",
     "flow",
+    "flows",
     "largest_stable_step",
     "lasso",
     "limit",

@@ -19,7 +19,7 @@ from linreg_mirror.solvers.continuous import flow
 from linreg_mirror.solvers.limit import limit
 
 # Loose enough for a second per run, and three orders below what the ledger asks of an identity.
-_STATIONARITY = 1e-10
+_TOLERANCE = 1e-9
 _ACCURACY = 1e-11
 
 
@@ -46,7 +46,10 @@ class Instance:
 
     @cached_property
     def path(self) -> Trajectory:
-        """The flow of the parameters: evidence that knows nothing of mirrors."""
+        """The flow of the parameters: evidence that knows nothing of mirrors.
+
+        Only when it stops depends on one: at the limit that the mirror predicts, or, if it never gets there, at rest.
+        """
         # |m| = |w| is kept to the last bit only by explicit methods; rounding would otherwise let x cross zero.
         balanced = isinstance(self.network, Hadamard) and bool(np.isneginf(self.network.log_scale).any())
         return flow(
@@ -54,7 +57,7 @@ class Instance:
             self.network,
             self.schedule,
             method="parameters",
-            tolerance=_STATIONARITY,
+            tolerance=_TOLERANCE,
             accuracy=_ACCURACY,
             max_steps=3_000 if balanced else 20_000,
             integrators=("DOP853",) if balanced else ("LSODA", "BDF", "Radau"),

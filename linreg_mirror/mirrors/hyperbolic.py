@@ -37,7 +37,7 @@ class Hyperbolic(Mirror):
     tilt: Any
 
     @cached_property
-    def _cap(self) -> float:
+    def tallest(self) -> float:
         """Largest exponent that is taken at its word: e^300, or more where the scale itself is about as large."""
         return min(max(_TALLEST_TRIAL, float(self.log_scale.max()) + 50), 705.0)
 
@@ -67,7 +67,7 @@ class Hyperbolic(Mirror):
         xp = namespace(x)
         log_b = self.log_scale_at(A)
         size = xp.abs(x)
-        b = xp.exp(at_most(log_b, self._cap))
+        b = xp.exp(at_most(log_b, self.tallest))
         # arcsinh(q) loses nothing for small q; for q beyond float64, log(x + hypot(x, b)) - log b says the same.
         moderate = (1e-100 * size < b) | (size == 0)
         direct = xp.asinh(xp.where(moderate, size, 0.0) / xp.where(moderate & (b > 0), b, 1.0))
@@ -91,7 +91,7 @@ class Hyperbolic(Mirror):
     def potential(self, x: Any, A: Any) -> Any:
         """Return [x arcsinh(x/b) - sqrt(x^2 + b^2) - x log(u0/v0)] / 2, entry by entry."""
         xp = namespace(x)
-        b = xp.exp(at_most(self.log_scale_at(A), self._cap))
+        b = xp.exp(at_most(self.log_scale_at(A), self.tallest))
         return x * (self.dual(x, A) - self.initial_dual) - 0.5 * xp.hypot(x, b)
 
     def metric_slope(self, z: Any, A: Any, radius: Any) -> Any:
@@ -119,7 +119,7 @@ class Hyperbolic(Mirror):
         yield Potential(self.initial_dual, A, growth, last=True)
 
     def _half_exp(self, xp: Any, exponent: Any) -> Any:
-        return 0.5 * xp.exp(at_most(exponent, self._cap))
+        return 0.5 * xp.exp(at_most(exponent, self.tallest))
 
 
 def distance(mirror: Hyperbolic, A: float, size: float) -> float:

@@ -12,7 +12,7 @@ from linreg_mirror._types import Array
 class Status(Enum):
     """How a solver ended; the value says what that means and what to do about it."""
 
-    converged = "stationary to the requested tolerance, and no penalty remains"
+    converged = "the bound of the error, or without one (see .stats.notes) the residuals, are within the tolerance"
     until_reached = "reached until= (or took all steps= with tolerance=0); stationarity was not required"
     horizon_reached = (
         "the budget was spent before stationarity: this is a point on the way, not a limit; raise max_steps= "
@@ -23,7 +23,10 @@ class Status(Enum):
         "largest_stable_step(problem, network), with momentum some (1 - momentum)/(1 + momentum) of it"
     )
     inconsistent = "no x satisfies Xx = y; this is the limit of the least-squares problem, where X'(Xx - y) = 0"
-    not_certified = "the certificate's checks do not all pass; see .certificate for the one that fails, and by how much"
+    not_certified = (
+        "the certificate's checks do not all pass; see .certificate for the one that fails, and by how much, and "
+        ".digits or, of a flow, .limit_digits for what is proved"
+    )
     integrator_failed = (
         "every integrator gave up (see .stats); the problem may be badly scaled: divide X and y by their largest "
         "entries"
@@ -146,9 +149,17 @@ class Trajectory:
     stats : Stats
         What it cost.
     certificate : Certificate
-        Stationarity and remaining penalty at the last point.
+        Checks of the last point as the end of the flow: the bound of its distance to the limit, a lower bound of it
+        from Xx - y alone, and the remaining penalty; of a flow whose limit is not known, stationarity and penalty.
     parameters : array, shape (T, p), or None
         The parameters themselves, where they were integrated.
+    error : float
+        Upper bound of |x - x_T|_1 for the last x and the exact flow x_T at the same time; inf where nothing is known,
+        which `stats.notes` gives the reason for. It rests on the integral of the numerical path's defect, which counts
+        in each step as the largest of four points.
+    to_limit : float
+        Upper bound of |x - x*|_1 for the last x and the limit x* of the flow with all of its penalty, proved in spite
+        of rounding; inf where nothing is proved, which `stats.notes` gives the reason for.
 
     Examples
     --------
@@ -169,11 +180,24 @@ class Trajectory:
     stats: Stats
     certificate: Certificate = field(default_factory=Certificate)
     parameters: Array | None = None
+    error: float = np.inf
+    to_limit: float = np.inf
+
+    @property
+    def digits(self) -> float:
+        """Digits of the last x that `error` proves, -log10(error / |x|_1): 0 where nothing is proved."""
+        return proved_digits(self.error, self.x[-1])
+
+    @property
+    def limit_digits(self) -> float:
+        """Digits that the last x has in common with the limit, -log10(to_limit / |x|_1): 0 where none are proved."""
+        return proved_digits(self.to_limit, self.x[-1])
 
     def __repr__(self) -> str:
         return (
             f"Trajectory({len(self.t)} points to t={self.t[-1]:.4g}, d={self.x.shape[1]}, source={self.source!r}, "
-            f"status={self.status.name}, decay={self.decay[-1]:.4g})"
+            f"status={self.status.name}, digits={self.digits:.1f}, limit_digits={self.limit_digits:.1f}, "
+            f"decay={self.decay[-1]:.4g})"
         )
 
 

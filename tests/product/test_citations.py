@@ -115,7 +115,7 @@ CITED = {
     "minimum-l1": ["woodworth2020kernel", "jacobs2025mask"],
     "descent": ["even2023sgd"],
     "implicit-bias": ["even2023sgd", "papazov2024leveraging"],
-    "lsoda": ["petzold1983automatic"],
+    "lsoda": ["virtanen2020scipy", "petzold1983automatic"],
     "highs": ["huangfu2018parallelizing", "virtanen2020scipy"],
     "deep-linear": ["arora2018optimization"],
     "breast-cancer": ["pedregosa2011scikit"],
@@ -194,12 +194,16 @@ NETWORK = lm.Hadamard.from_scale(0.1, d=2)
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        (lambda: lm.flow(PROBLEM, NETWORK), ["jacobs2025mask", "virtanen2020scipy", "petzold1983automatic"]),
+        (lambda: lm.flow(PROBLEM, NETWORK), ["jacobs2025mask", "steinebach2023rodas5p"]),
+        (
+            lambda: lm.flow(PROBLEM, NETWORK, integrators=["LSODA"]),
+            ["jacobs2025mask", "virtanen2020scipy", "petzold1983automatic"],
+        ),
         (
             lambda: lm.flow(PROBLEM, NETWORK, method="parameters", integrators=["BDF"]),
             ["jacobs2025mask", "virtanen2020scipy"],
         ),
-        (lambda: lm.flow(lm.Problem([[1, 2]], [0]), NETWORK), ["jacobs2025mask", "virtanen2020scipy"]),  # no step
+        (lambda: lm.flow(lm.Problem([[1, 2]], [0]), NETWORK), ["jacobs2025mask"]),  # no step
         (lambda: lm.descent(PROBLEM, NETWORK, 0.05), ["even2023sgd"]),
         (lambda: lm.descent(PROBLEM, NETWORK, 0.05).implicit, ["even2023sgd", "papazov2024leveraging"]),
         (

@@ -214,6 +214,10 @@ CASES: dict[str, Callable[[Plain], Any]] = {
         tolerance=h.number("tolerance", 1e-3), accuracy=h.number("accuracy", 1e-3),
     ),
     "flow of parameters": lambda h: lm.flow(problem(h), network(h), method="parameters", until=1.0, max_steps=100),
+    "flows": lambda h: lm.flows(
+        problem(h), [network(h)], penalty(h), until=h.number("until", 1.0), max_steps=100,
+        tolerance=h.number("tolerance", 1e-3), accuracy=h.number("accuracy", 1e-3), threads=h.count("threads", 1),
+    ),
     "flow until it is over": lambda h: lm.flow(problem(h), network(h), max_steps=100),
     "saddles": lambda h: lm.saddles(problem(h), h.array("weights", (D,), low=0.5)),
     "SaddlePath.at": lambda h: path().at(h.array("tau", (4,), low=0.0)),

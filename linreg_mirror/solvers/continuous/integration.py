@@ -1,7 +1,7 @@
 """Stepping an ODE to where its flow is over, piece by piece of the penalty's schedule."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -10,26 +10,32 @@ import scipy
 
 from linreg_mirror._types import Array
 from linreg_mirror.schedules import Schedule
+from linreg_mirror.solvers.continuous.compiled import CompiledFlow, Job
+from linreg_mirror.solvers.continuous.ending import Ending
 from linreg_mirror.solvers.results import Status
 
 
 class Integrator(NamedTuple):
-    """One of SciPy's integrators, by name, loaded when first needed; and what it cites besides SciPy."""
+    """Our compiled one, or one of SciPy's by name, loaded when first needed; and what it cites."""
 
     name: str
     cites: tuple[str, ...] = ()
 
 
+COMPILED = "Rodas5P"
 INTEGRATORS: Mapping[str, Integrator] = {
-    "LSODA": Integrator("LSODA", ("petzold1983automatic",)),
-    **{name: Integrator(name) for name in ("BDF", "Radau", "DOP853", "RK45", "RK23")},
+    COMPILED: Integrator(COMPILED, ("steinebach2023rodas5p",)),
+    "LSODA": Integrator("LSODA", ("virtanen2020scipy", "petzold1983automatic")),
+    **{name: Integrator(name, ("virtanen2020scipy",)) for name in ("BDF", "Radau", "DOP853", "RK45", "RK23")},
 }
+Jobs = Generator[Job, tuple[int, int], Any]  # yields work for compiled code, takes its answers, and returns something
 _MAX_POINTS = 4096
+_STEPS, _STEPS_TO_ASK = 256, 8  # of compiled code at a time: as many, or until the next question whether it is over
 
 
 @dataclass(frozen=True)
 class System:
-    """One ODE: its field, its Jacobian where there is one, and what to make of its state."""
+    """One ODE: its field, its Jacobian and compiled code where there are any, and what to make of its state."""
 
     start: Array
     field: Callable[[float, Array], Array]
@@ -39,59 +45,118 @@ class System:
     rtol: float
     atol: float | Array
     exponent_size: float
-
-
-def penalty_to_come(schedule: Schedule, t: float) -> float:
-    """Return the integral of alpha from t on, of what is not constant for ever: it still moves the end point."""
-    if schedule.integrable:
-        return float(schedule.integral(t, np.inf))
-    # A constant tail is part of the objective at the end; it begins after the last jump.
-    return 0.0 if t >= max(schedule.breakpoints, default=0.0) else np.inf
+    compiled: CompiledFlow | None = None
 
 
 def integrate(
     system: System,
     schedule: Schedule,
     until: float | None,
-    tolerance: float,
+    ending: Ending,
     max_steps: int,
     history: "History",
     integrators: Sequence[str],
-) -> tuple[Status, dict[str, Any]]:
+) -> Generator[Job, tuple[int, int], tuple[Status, dict[str, Any]]]:
     """Step through the smooth pieces of the schedule; on each, one integrator after another until one gets through."""
     stats: dict[str, Any] = {
         "method": integrators[0], "steps": 0, "evaluations": 0, "factorizations": 0, "notes": [], "cites": (),
     }  # fmt: skip
     jumps = [at for at in schedule.breakpoints if at > 0 and (until is None or at < until)]
     t, state = 0.0, system.start
-    if until is None and not jumps and system.violation(t, state) <= tolerance >= penalty_to_come(schedule, t):
+    if until is None and not jumps and ending.asked(t, state) is Status.converged:
         return Status.converged, stats  # nothing to do: y = 0, for one
     for end in [*jumps, np.inf if until is None else until]:
         for integrator in integrators:
             stats["cites"] = tuple(dict.fromkeys((*stats["cites"], *INTEGRATORS[integrator].cites)))
-            options: dict[str, Any] = {"rtol": system.rtol, "atol": system.atol}
-            if system.jacobian is not None and integrator in ("LSODA", "BDF", "Radau"):
-                options["jac"] = system.jacobian
-            try:
-                field = _left_of(system.field, end)
-                solver = getattr(scipy.integrate, INTEGRATORS[integrator].name)(field, t, state, end, **options)
-                outcome = _run(solver, system, schedule, until, tolerance, max_steps, history, stats)
-            except (FloatingPointError, np.linalg.LinAlgError, ValueError) as error:
-                outcome, solver = f"{type(error).__name__}: {error}", None
-            if solver is not None:
-                t, state = float(solver.t), cast(Array, solver.y)
-                stats["evaluations"] += int(solver.nfev)
-                stats["factorizations"] += int(solver.njev)
+            if integrator == COMPILED:
+                outcome = yield from _run_compiled(system, schedule, end, until, ending, max_steps, history, stats)
+                t, state = history.last()
+            else:
+                outcome, t, state = _run_scipy(
+                    integrator, system, schedule, t, state, end, until, ending, max_steps, history, stats
+                )
             if not isinstance(outcome, str):
                 break
             stats["notes"].append(f"{integrator} gave up at t = {t:.6g}: {outcome}")
             t, state = history.last()
             stats["method"] = ", then ".join(integrators)
         else:
-            return Status.integrator_failed, stats
+            return Status.not_certified if ending.near else Status.integrator_failed, stats
         if outcome is not None:
             return outcome, stats
     return Status.until_reached, stats
+
+
+def alone(jobs: Jobs) -> Any:
+    """Do all jobs at once as they come, and return what there is to return."""
+    try:
+        job = next(jobs)
+        while True:
+            job = jobs.send(job())
+    except StopIteration as finished:
+        return finished.value
+
+
+def _run_compiled(
+    system: System, schedule: Schedule, end: float, until: float | None, ending: Ending, max_steps: int,
+    history: "History", stats: dict[str, Any],
+) -> Generator[Job, tuple[int, int], Status | str | None]:  # fmt: skip
+    """Step to the end of one piece by compiled code, with an answer as that of `_run`."""
+    from linreg_mirror.solvers.continuous import kernel
+
+    flow = system.compiled
+    assert flow is not None  # or it would not be among the integrators
+    if flow.t != history.last()[0]:
+        flow.take_over(*history.last())
+    flow.begin_piece()
+    # On the way to a limit, compiled code knows by itself when to ask whether the flow is over.
+    target = ending.residual if until is None else -1.0
+    often = until is None and target < 0
+    while stats["steps"] < max_steps:
+        count = min(_STEPS_TO_ASK if often else _STEPS, max_steps - stats["steps"])
+        room = np.empty(count), np.empty((count, len(flow.state))), np.empty(count)
+        before = flow.counts.copy()
+        reason, count = yield flow.job(end, target, room)
+        stats["steps"] += count
+        stats["evaluations"] += int(flow.counts[0] - before[0])
+        stats["factorizations"] += int(flow.counts[1] - before[1])
+        times, states, errors = room
+        for t, state, error in zip(times[:count].tolist(), states[:count], errors[:count].tolist(), strict=True):
+            history.add(t, state, error)
+        t, state = history.last()
+        if not np.isfinite(state).all():
+            return "the state is not finite"
+        if until is None and (often or reason == kernel.NEAR):
+            status = ending.asked(t, state)
+            if status is not None:
+                return status
+            target, often = -1.0, True
+        if reason == kernel.AT_END:
+            return None
+        if reason == kernel.AT_REST:
+            return Status.not_certified
+        if reason == kernel.STUCK:
+            return "no step is short enough"
+    return Status.horizon_reached
+
+
+def _run_scipy(
+    integrator: str, system: System, schedule: Schedule, t: float, state: Array, end: float, until: float | None,
+    ending: Ending, max_steps: int, history: "History", stats: dict[str, Any],
+) -> tuple[Status | str | None, float, Array]:  # fmt: skip
+    """Step to the end of one piece by one of SciPy's; return also where that is."""
+    options: dict[str, Any] = {"rtol": system.rtol, "atol": system.atol}
+    if system.jacobian is not None and integrator in ("LSODA", "BDF", "Radau"):
+        options["jac"] = system.jacobian
+    try:
+        field = _left_of(system.field, end)
+        solver = getattr(scipy.integrate, integrator)(field, t, state, end, **options)
+        outcome = _run(solver, system, until, ending, max_steps, history, stats)
+    except (FloatingPointError, np.linalg.LinAlgError, ValueError) as error:
+        return f"{type(error).__name__}: {error}", t, state
+    stats["evaluations"] += int(solver.nfev)
+    stats["factorizations"] += int(solver.njev)
+    return outcome, float(solver.t), cast(Array, solver.y)
 
 
 def _left_of(field: Callable[[float, Array], Array], end: float) -> Callable[[float, Array], Array]:
@@ -101,8 +166,8 @@ def _left_of(field: Callable[[float, Array], Array], end: float) -> Callable[[fl
 
 
 def _run(
-    solver: Any, system: System, schedule: Schedule, until: float | None, tolerance: float, max_steps: int,
-    history: "History", stats: dict[str, Any],
+    solver: Any, system: System, until: float | None, ending: Ending, max_steps: int, history: "History",
+    stats: dict[str, Any],
 ) -> Status | str | None:  # fmt: skip
     """Step to the end of one piece: a status ends the flow, a string is the integrator's complaint, None goes on."""
     rest = 0
@@ -114,30 +179,35 @@ def _run(
             complaint = solver.step()
             if solver.status == "failed" or not np.isfinite(solver.y).all():
                 return complaint or "the state is not finite"
+            if not np.isfinite(solver.t):
+                return Status.not_certified  # at rest, in all but rounding
             stats["steps"] += 1
-            history.add(solver.t, solver.y)
+            history.add(float(solver.t), solver.y.copy())
             if until is None and rest == 0:
-                left = system.violation(solver.t, solver.y) / tolerance
-                if left <= 1 and penalty_to_come(schedule, solver.t) <= tolerance:
-                    return Status.converged
+                status = ending.asked(solver.t, solver.y)
+                if status is not None:
+                    return status
                 # Asking costs about as much as a step; four orders away the answer is known for a few of them.
-                rest = 3 if left > 1e4 else 0
+                rest = 3 if ending.left > 1e4 else 0
             else:
                 rest -= 1
     return None
 
 
 class History:
-    """Times and states, thinned by doubling the stride once there are too many; the last one is never lost."""
+    """Times, states and bounds on their errors, thinned by doubling the stride once there are too many.
+
+    The last one is never lost. What says nothing of its error has an infinite bound.
+    """
 
     def __init__(self, start: Array) -> None:
-        self._points: list[tuple[float, Array]] = [(0.0, start.copy())]
+        self._points: list[tuple[float, Array, float]] = [(0.0, start.copy(), 0.0)]
         self._last = self._points[0]
         self._stride, self._count = 1, 0
 
-    def add(self, t: float, state: Array) -> None:
-        """Record a step."""
-        self._last = (float(t), state.copy())
+    def add(self, t: float, state: Array, error: float = np.inf) -> None:
+        """Record a step, whose state must not change any more."""
+        self._last = (t, state, error)
         self._count += 1
         if self._count % self._stride == 0:
             self._points.append(self._last)
@@ -146,9 +216,10 @@ class History:
 
     def last(self) -> tuple[float, Array]:
         """Return the time and state of the last step."""
-        return self._last
+        return self._last[0], self._last[1]
 
-    def arrays(self) -> tuple[Array, Array]:
-        """Return times, shape (T,), and states, shape (T, p)."""
+    def arrays(self) -> tuple[Array, Array, Array]:
+        """Return times, shape (T,), states, shape (T, p), and bounds on their errors, shape (T,)."""
         points = self._points if self._points[-1][0] == self._last[0] else [*self._points, self._last]
-        return np.array([t for t, _ in points]), np.stack([state for _, state in points])
+        t, states, errors = zip(*points, strict=True)
+        return np.array(t), np.stack(states), np.array(errors)

@@ -15,7 +15,7 @@ from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
-from linreg_mirror.solvers.continuous.integration import penalty_to_come
+from linreg_mirror.solvers.continuous.ending import penalty_to_come
 from linreg_mirror.solvers.discrete.implicit_bias import ImplicitBias
 from linreg_mirror.solvers.discrete.minibatches import Minibatches, Rows
 from linreg_mirror.solvers.discrete.steppers import Chunk, CompiledSteps, NumpySteps, ProductSteps, Stepper

@@ -78,7 +78,7 @@ def _path(it: Instance) -> Trajectory:
         _network(it, _depth(it)),
         it.schedule,
         method="parameters",
-        tolerance=1e-12,
+        tolerance=1e-10,
         accuracy=1e-11,
         max_steps=20_000,
     )

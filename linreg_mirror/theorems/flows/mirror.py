@@ -246,7 +246,9 @@ def optimality(it: Instance, exponent: float) -> Evidence:
 def ends_in_limit(it: Instance, tilted: bool) -> Evidence:
     network = it.hadamard if tilted else Hadamard.from_scale(it.scale0)
     end = limit(it.problem, network, it.total_decay)
-    return identity(relative(it.path.x[-1] - certified(end), end.x), 1e-6)
+    apart = float(np.abs(it.path.x[-1] - certified(end)).sum() / np.abs(end.x).sum())
+    # A path that rounding, or dependent rows, kept from a proof of where it is going is only about stationary.
+    return identity(apart, TOLERANCE if it.path.limit_digits >= 8 else 1e-6)
 
 
 @theorem(

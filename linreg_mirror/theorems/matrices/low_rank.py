@@ -55,7 +55,7 @@ _commuting = Hypothesis("measurements commute", _commute)
 def _from(it: Instance, alpha: float) -> Trajectory:
     """Return the flow from U = alpha I."""
     network = Factorized.symmetric(alpha * np.eye(_shape(it)[0]))
-    path = flow(it.problem, network, method="parameters", tolerance=1e-9, accuracy=1e-10)
+    path = flow(it.problem, network, method="parameters", tolerance=1e-8, accuracy=1e-10)
     if path.status is not Status.converged:
         raise ArithmeticError(f"the flow from {alpha:g} I did not end: {path.status}")
     return path
