@@ -46,7 +46,9 @@ class LimitBar(NamedTuple):
     entries: Array
 
 
-def refined(rows: Rows, mirror: Mirror, A: float, s: Pair, tolerance: float, rounds: int = 200) -> LimitBar:
+def refined(
+    rows: Rows, mirror: Mirror, A: float, s: Pair, tolerance: float, rounds: int = 200, graded: bool = False
+) -> LimitBar:
     """Take Newton steps with residuals of 106 bits until the bar is below `tolerance` |x|_1 or no longer falls.
 
     Parameters
@@ -63,21 +65,26 @@ def refined(rows: Rows, mirror: Mirror, A: float, s: Pair, tolerance: float, rou
         Relative error of x in the L1 norm that is good enough.
     rounds : int
         Most steps.
+    graded : bool
+        Whether to step also in directions in which H is below rounding, as it is where weights differ widely: from
+        close by only. Default: such directions stay as they are.
     """
-    best, best_fits = nothing_proved(rows, mirror, A), False
+    best, best_fits, stale = nothing_proved(rows, mirror, A), False, 0
     for count in range(rounds + 1):
         point = dual_point(mirror, A, rows.X, rows.lengths, s)
         residual = rows.inexact_residual(point.x)
         found = factor(rows, point.metric)
         bar, fits = _self_concordant(rows, mirror, A, s, point, residual, found), _fits(rows, point, residual[0])
-        solve = solver(rows, point.metric, found)
+        solve = found.solve if graded and found is not None else solver(rows, point.metric, found)
         if solve is not None and fits and not bar.error < _SMALL * float(np.abs(bar.x).sum()):
             bar = min(bar, _pythagorean(rows, mirror, A, s, point, solve), key=lambda bar: bar.error)
-        better = (fits and not best_fits) or bar.error < 0.8 * best.error
+        better = (fits and not best_fits) or bar.error < 0.95 * best.error
         if (fits, -bar.error) > (best_fits, -best.error) or not count:
             best, best_fits = bar, fits
         done = best_fits and best.error <= tolerance * float(np.abs(best.x).sum())
-        stuck = best_fits and best.error < np.inf and not better
+        # Weights that the limit has not got may fall by half a step only.
+        stale = 0 if better else stale + 1
+        stuck = best_fits and best.error < np.inf and stale > (0 if found is not None and found.kept else 4)
         if solve is None or done or stuck or count == rounds:
             break
         step = rows.step(solve(residual[0]))

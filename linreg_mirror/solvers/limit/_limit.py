@@ -149,7 +149,8 @@ def _bar(rows: Rows, newton: DualNewton, mirror: Mirror, A: float, tolerance: fl
         if hyperbolic(mirror) is not None:
             found = graded_limit(rows.sharpened(), mirror, A, min(tolerance, _FREE))
             return found if found.error < best.error else best
-    return best
+    found = refined(rows.sharpened(), mirror, A, best.s, min(tolerance, _FREE), graded=True)
+    return found if found.error < best.error else best
 
 
 def _reached(bar: LimitBar, tolerance: float) -> bool:
