@@ -20,6 +20,8 @@ _BENCHMARKS = {
     "mirror_optimizer": 60.0,
     "epoch": 120.0,
     "large": 120.0,
+    "proof": 120.0,
+    "conditioning": 60.0,
 }
 
 
@@ -34,7 +36,7 @@ def main(arguments: list[str]) -> int:
         "--budget",
         type=_positive(float),
         metavar="S",
-        help="seconds that a call of a peer may take (default: flow, descent 30; minimum_l1, epoch, large 120; 60)",
+        help="seconds that a call of a peer may take (default: flow, descent 30; the others 60 or 120)",
     )
     parser.add_argument(
         "--output", type=Path, default=Path(__file__).parent / "results", metavar="DIR", help="default: %(default)s"

@@ -15,6 +15,7 @@ from linreg_mirror.parametrizations import (
     SharedHadamard,
 )
 from linreg_mirror.problems import Problem, losses
+from linreg_mirror.proofs import Proof, ProofError, prove, verify
 from linreg_mirror.solvers import Certificate, Check, Solution, Stats, Status, Trajectory
 from linreg_mirror.solvers.continuous import flow, flows
 from linreg_mirror.solvers.discrete import Descent, Descents, ImplicitBias, descent, descents, largest_stable_step
@@ -42,6 +43,8 @@ __all__ = [
     "Parametrization",
     "Power",
     "Problem",
+    "Proof",
+    "ProofError",
     "SaddlePath",
     "SharedHadamard",
     "Solution",
@@ -61,8 +64,10 @@ __all__ = [
     "minimum_l2",
     "mirrors",
     "problems",
+    "prove",
     "saddles",
     "schedules",
+    "verify",
 ]
 
 

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from linreg_mirror import cli
+from tests.helpers.clusters import Dask
 
 pytest.register_assert_rewrite("tests.helpers.training")  # whose helpers assert, as tests do
 
@@ -34,3 +35,13 @@ def command(tmp_path, monkeypatch):
     monkeypatch.setenv("LINREG_MIRROR_RESULTS", str(tmp_path / "results"))
     monkeypatch.setattr(cli.console, "width", 130)
     return lambda *words: CliRunner().invoke(cli.app, [str(word) for word in words])
+
+
+@pytest.fixture
+def dask(tmp_path):
+    """A Dask scheduler whose workers a test starts."""
+    pytest.importorskip("distributed")
+    (folder := tmp_path / "elsewhere").mkdir()
+    cluster = Dask(folder)
+    yield cluster
+    cluster.stop()

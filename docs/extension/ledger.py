@@ -36,7 +36,7 @@ def pages() -> dict[str, str]:
         "parts/ledger.rst": _summary(stored) + "\n" + _table([t for ts in groups.values() for t in ts], stored),
         "parts/ledger_groups.rst": ".. toctree::\n   :maxdepth: 1\n\n"
         + "".join(f"   /generated/ledger/{name}\n" for name in groups),
-        "parts/ledger_sources.rst": "".join(f"* **{key}**: {escape(text)}\n" for key, text in PAPERS.items()),
+        "parts/ledger_sources.rst": "".join(f"* **{name}**: {escape(paper.text)}\n" for name, paper in PAPERS.items()),
         **{f"ledger/{name}.rst": _group(name, theorems, stored) for name, theorems in groups.items()},
     }
 

@@ -4,6 +4,7 @@ Importing this module takes as long as importing numba does.
 """
 
 from fractions import Fraction
+from typing import Any
 
 import numba
 import numpy as np
@@ -15,7 +16,7 @@ from linreg_mirror._types import Array
 _SPLIT = 134217729.0  # 2^27 + 1
 
 
-_two_sum = numba.njit(inline="always")(double_double.two_sum)
+_two_sum: Any = numba.njit(inline="always")(double_double.two_sum)
 
 
 @numba.njit(inline="always")

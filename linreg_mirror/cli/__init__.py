@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from linreg_mirror import __version__
-from linreg_mirror.cli import check, cite, claims, doctor, falsify, masks, solve, theorems, train
+from linreg_mirror.cli import check, cite, claims, doctor, falsify, masks, solve, theorems, train, verify
 from linreg_mirror.cli._shared import console
 
 __all__ = ["app", "console"]
@@ -36,6 +36,7 @@ def _options(
 app.command()(check.check)
 app.command()(falsify.falsify)
 app.command()(solve.solve)
+app.command()(verify.verify)
 app.command()(masks.masks)
 app.command()(train.train)
 app.command()(train.compare)

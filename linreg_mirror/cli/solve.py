@@ -2,13 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 
 from linreg_mirror._tools.tables import table
 from linreg_mirror.cli._shared import Refused, console
+
+if TYPE_CHECKING:
+    from linreg_mirror.parametrizations import Hadamard
+    from linreg_mirror.problems import Problem
+    from linreg_mirror.solvers import Solution
 
 
 def solve(
@@ -17,10 +22,15 @@ def solve(
     scale: Annotated[float | None, typer.Option(help="Scale b of the mirror limit. Default: 1e-6.")] = None,
     log_scale: Annotated[float | None, typer.Option(help="log b, for scales too small for float64.")] = None,
     output: Annotated[Path | None, typer.Option(help="File for solutions and certificates: .npz or .json.")] = None,
+    prove: Annotated[
+        bool,
+        typer.Option("--prove", help="Write proofs, DATA.limit.proof.json and DATA.minimum_l1.proof.json."),
+    ] = False,
 ) -> None:
     """Solve Xx = y: mirror limit at a scale, minimum-L1, minimum-L2, each with its certificate."""
     from linreg_mirror import problems
     from linreg_mirror.parametrizations import Hadamard
+    from linreg_mirror.proofs._flint import require_flint
     from linreg_mirror.solvers import independent
     from linreg_mirror.solvers.limit import limit, minimum_l1
 
@@ -37,13 +47,16 @@ def solve(
     else:
         name, scale = f"log b = {log_scale:g}", float(np.exp(log_scale))
     try:
+        if prove:
+            require_flint()
         problem = problems.from_file(data, targets)
+        network = Hadamard.from_scale(log_b=log_scale, d=problem.d)
         solutions = {
-            f"mirror limit, {name}": limit(problem, Hadamard.from_scale(log_b=log_scale, d=problem.d)),
+            f"mirror limit, {name}": limit(problem, network),
             "minimum L1": minimum_l1(problem),
             "minimum L2": independent.minimum_l2(problem),
         }
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ModuleNotFoundError) as error:
         raise Refused(error) from None
     numbers = ("|x|_1", "|x|_2", "nonzero", "unique", "seconds")
     title = f"X: {problem.n} samples x {problem.d} features, rank {problem.rank}"
@@ -57,7 +70,7 @@ def solve(
             solution.status.name, "\n".join(map(str, solution.certificate.checks)),
         )  # fmt: skip
     console.print(shown)
-    console.print("nonzero: entries above 1e-9 of the largest", highlight=False)
+    console.print("error of x: proved, in the L1 norm; nonzero: entries above 1e-9 of the largest", highlight=False)
     for status in {s.status for s in solutions.values() if s.status.name != "converged"}:
         console.print(str(status), highlight=False, soft_wrap=True)
     if output is not None:
@@ -65,7 +78,28 @@ def solve(
             _save(output, scale, log_scale, solutions)
         except OSError as error:
             raise Refused(f"{error}: name another --output") from None
-    raise typer.Exit(0 if all(s.certificate.valid for s in solutions.values()) else 1)
+    proved = True
+    if prove:
+        by_limit, by_l1, _ = solutions.values()
+        for key, solution, of in (("limit", by_limit, network), ("minimum_l1", by_l1, None)):
+            proved &= _prove(Path(f"{data.stem}.{key}.proof.json"), problem, solution, of)
+    raise typer.Exit(0 if proved and all(s.certificate.valid for s in solutions.values()) else 1)
+
+
+def _prove(path: Path, problem: "Problem", solution: "Solution", network: "Hadamard | None") -> bool:
+    """Write a proof and say what it says; return whether there is one."""
+    from linreg_mirror import proofs
+
+    try:
+        proof = proofs.prove(problem, solution, network)
+        proof.save(path)
+    except (ValueError, TypeError) as error:
+        console.print(f"{path} is not written: {error}", highlight=False, markup=False, soft_wrap=True)
+        return False
+    except OSError as error:
+        raise Refused(f"{error}: change to a folder that can be written") from None
+    console.print(f"{path}: {proof}", highlight=False, markup=False, soft_wrap=True)
+    return True
 
 
 def _save(output: Path, scale: float, log_scale: float, solutions: dict) -> None:
@@ -73,7 +107,8 @@ def _save(output: Path, scale: float, log_scale: float, solutions: dict) -> None
     if output.suffix == ".npz":
         arrays = {f"{key}_{part}": getattr(s, part) for key, s in keys.items() for part in ("x", "dual")}
         checks = {f"{key}_certified": s.certificate.valid for key, s in keys.items()}
-        np.savez(output, scale=scale, log_scale=log_scale, **arrays, **checks)
+        errors = {f"{key}_error": s.error for key, s in keys.items()}
+        np.savez(output, scale=scale, log_scale=log_scale, **arrays, **checks, **errors)
         return
     content = {
         key: {
@@ -81,6 +116,7 @@ def _save(output: Path, scale: float, log_scale: float, solutions: dict) -> None
             "dual": s.dual.tolist(),
             "status": s.status.name,
             "unique": s.unique,
+            "error": s.error if np.isfinite(s.error) else None,
             "certificate": [vars(check) | {"passed": check.passed} for check in s.certificate.checks],
         }
         for key, s in keys.items()

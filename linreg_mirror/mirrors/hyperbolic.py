@@ -109,47 +109,53 @@ class Hyperbolic(Mirror):
         while b falls, or its tilt where that is weaker: the full tilt at a large b would stand for an astronomically
         large start.
         """
-        total = left = self.distance(A, size)
+        total = left = distance(self, A, size)
         step, growth = 2.0, 1.0
         while left > 0:
-            yield self.on_the_way(A, size, left, growth)
+            yield on_the_way(self, A, size, left, growth)
             # All exponents grow like log(size/b) in the end, also those that are too small to be seen in Xx = y.
             growth = (1 + total - max(left - step, 0.0)) / max(1 + total - left, 1.0)
             left, step = left - step, 1.5 * step
         yield Potential(self.initial_dual, A, growth, last=True)
 
-    def distance(self, A: float, size: float) -> float:
-        """Return how far log b is below log(size), for the smallest b; 0 where none is.
-
-        Parameters
-        ----------
-        A : float
-            Accumulated penalty.
-        size : float
-            Of the weights.
-        """
-        return float(np.maximum(math.log(size) - self.log_scale_at(A), 0.0).max())
-
-    def on_the_way(self, A: float, size: float, left: float, growth: float = 1.0) -> Potential:
-        """Return the potential with the part `left` of the distance in log b still to go, as in `continuation`.
-
-        Parameters
-        ----------
-        A : float
-            Accumulated penalty.
-        size : float
-            Of the weights.
-        left : float
-            Between 0 and the distance.
-        growth : float
-            Of the exponents since the potential before.
-        """
-        log_b = self.log_scale_at(A)
-        shift = np.maximum(math.log(size) - log_b, 0.0) * (left / (self.distance(A, size) or 1.0))
-        start = np.maximum(np.abs(self.primal(self.initial_dual, A)), size)
-        reach = Hyperbolic(log_b + shift, self.tilt).dual(start, 0.0)
-        z0 = np.sign(self.tilt) * np.minimum(0.5 * np.abs(self.tilt), reach)
-        return Potential(z0, A - shift / 4, growth, last=False)
-
     def _half_exp(self, xp: Any, exponent: Any) -> Any:
         return 0.5 * xp.exp(at_most(exponent, self.tallest))
+
+
+def distance(mirror: Hyperbolic, A: float, size: float) -> float:
+    """Return how far log b is below log(size), for the smallest b; 0 where none is.
+
+    Parameters
+    ----------
+    mirror : Hyperbolic
+        Potential.
+    A : float
+        Accumulated penalty.
+    size : float
+        Of the weights.
+    """
+    return float(np.maximum(math.log(size) - mirror.log_scale_at(A), 0.0).max())
+
+
+def on_the_way(mirror: Hyperbolic, A: float, size: float, left: float, growth: float = 1.0) -> Potential:
+    """Return the potential with the part `left` of the distance in log b still to go, as in `continuation`.
+
+    Parameters
+    ----------
+    mirror : Hyperbolic
+        Potential.
+    A : float
+        Accumulated penalty.
+    size : float
+        Of the weights.
+    left : float
+        Between 0 and the distance.
+    growth : float
+        Of the exponents since the potential before.
+    """
+    log_b = mirror.log_scale_at(A)
+    shift = np.maximum(math.log(size) - log_b, 0.0) * (left / (distance(mirror, A, size) or 1.0))
+    start = np.maximum(np.abs(mirror.primal(mirror.initial_dual, A)), size)
+    reach = Hyperbolic(log_b + shift, mirror.tilt).dual(start, 0.0)
+    z0 = np.sign(mirror.tilt) * np.minimum(0.5 * np.abs(mirror.tilt), reach)
+    return Potential(z0, A - shift / 4, growth, last=False)

@@ -38,6 +38,7 @@ _OPTIONAL = {
     "torch": ("networks, CUDA", "linreg-mirror[torch]"),
     "safetensors": ("checkpoints and saved masks", "linreg-mirror[torch]"),
     "distributed": ("clusters", "linreg-mirror[cluster]"),
+    "python-flint": ("proofs", "linreg-mirror[proof]"),
     "diffrax": ("a peer in the benchmarks", "diffrax"),
     "sphinx": ("the documentation", "linreg-mirror[docs]"),
     "pytest": ("the tests", "linreg-mirror[test]"),

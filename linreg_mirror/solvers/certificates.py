@@ -182,17 +182,24 @@ def _log_arcsinh(x: Array, log_b: Array) -> Array:
     return np.where(x == 0, 0, np.sign(x) * (np.log(2 * size) - log_b))
 
 
-def l1_certificate(problem: Problem, x: Array, s: Array, thresholds: tuple[Array, Array] | None = None) -> Certificate:
-    """Certify a minimum-L1 interpolator: Xx = y, |X's| <= 1, and |x|_1 = <y, s> up to the gap.
+def l1_certificate(
+    problem: Problem,
+    x: Array,
+    s: Array,
+    thresholds: tuple[Array, Array] | None = None,
+    rest: Array | None = None,
+) -> Certificate:
+    """Certify a minimum-L1 interpolator: Xx = y, |X's| <= 1, and |x|_1 = <y, s> up to the gap, for the dual s + rest.
 
     With `thresholds` (t_plus, t_minus), two positive arrays of shape (d,), the norm is sum t_plus x^+ + t_minus x^-,
     and -t_minus <= X's <= t_plus, excess relative to them.
     """
     t_plus, t_minus = thresholds or (np.ones(problem.d), np.ones(problem.d))
     norm = float(t_plus @ np.maximum(x, 0) + t_minus @ np.maximum(-x, 0))
-    fitted = problem.X @ x  # the targets, or their projection where they are out of range
-    slope = float(np.abs(_relative_slopes(problem, s, thresholds)).max())
-    lower_bound = float(fitted @ s) / max(1.0, slope)
+    slopes = (problem.X.T @ s) if rest is None else _pull(problem, s, rest).astype(float)
+    slope = float(np.abs(_relative(slopes, thresholds)).max())
+    # <Xx, s> is that for the targets, or for their projection where they are out of range.
+    lower_bound = float(x @ slopes) / max(1.0, slope)
     return Certificate(
         (
             Check("feasibility", feasibility(problem, x), 1e-10),
@@ -202,9 +209,8 @@ def l1_certificate(problem: Problem, x: Array, s: Array, thresholds: tuple[Array
     )
 
 
-def _relative_slopes(problem: Problem, s: Array, thresholds: tuple[Array, Array] | None) -> Array:
+def _relative(slopes: Array, thresholds: tuple[Array, Array] | None) -> Array:
     """Return X's, each entry relative to the threshold on its side of zero."""
-    slopes = problem.X.T @ s
     return slopes if thresholds is None else slopes / np.where(slopes > 0, *thresholds)
 
 
@@ -222,7 +228,7 @@ def l1_unique(
     bool or None
         None where the linear programme gave no answer.
     """
-    slope = _relative_slopes(problem, s, thresholds)
+    slope = _relative(problem.X.T @ s, thresholds)
     tight = np.flatnonzero(np.abs(slope) >= 1 - tolerance)
     if not tight.size:
         return True

@@ -16,10 +16,14 @@ from benchmarks.harness import Answer, OverBudget, stopped_after
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module", params=["flow", "minimum_l1", "saddles", "masks", "mirror_optimizer", "epoch", "large"])
+@pytest.fixture(
+    scope="module", params=["flow", "minimum_l1", "saddles", "masks", "mirror_optimizer", "epoch", "large", "proof"]
+)
 def result(request, tmp_path_factory):
     if request.param in ("masks", "mirror_optimizer", "epoch"):
         pytest.importorskip("torch")
+    if request.param == "proof":
+        pytest.importorskip("flint")
     folder = tmp_path_factory.mktemp("benchmarks")
     command = [sys.executable, "-m", "benchmarks", request.param, "--quick", "--output", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)

@@ -56,6 +56,7 @@ WITH_EXAMPLES = (
 NO_EXAMPLE = {
     "linreg_mirror.Parametrization": "a protocol",
     "linreg_mirror.Certificate": "comes with a Solution, in whose example it is printed",
+    "linreg_mirror.ProofError": "raised in the example of verify",
     "linreg_mirror.Stats": "comes with a Solution",
     "linreg_mirror.Status": "comes with a Solution",
     "linreg_mirror.problems.losses.Loss": "a protocol",

@@ -16,7 +16,6 @@ from linreg_mirror.runtime.store import Store
 from linreg_mirror.runtime.sweeps import Shard
 from linreg_mirror.solvers import Status
 from linreg_mirror.verification import Own, OwnData, TheoremFile, check, falsify
-from tests.runtime.test_cluster import dask  # noqa: F401
 
 SOURCE = Path(__file__).parents[1] / "helpers" / "own_theory.py"  # which is run, not imported: it adds to the ledger
 THEOREM = "squares.flow"
@@ -196,7 +195,7 @@ def test_it_can_be_searched_for_counterexamples(file):
     assert outcome.as_expected
 
 
-def test_workers_of_a_cluster_need_no_file(file, dask):  # noqa: F811
+def test_workers_of_a_cluster_need_no_file(file, dask):
     from linreg_mirror.runtime import sweeps
 
     dask.workers(1)

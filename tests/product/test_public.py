@@ -71,7 +71,7 @@ def test_modules_are_documented_and_list_each_name_once(module):
 
 
 def test_import_is_light():
-    heavy = ["torch", "cvxpy", "sklearn", "matplotlib", "numba", "joblib", "scipy.optimize", "scipy.integrate"]
+    heavy = ["torch", "cvxpy", "sklearn", "matplotlib", "numba", "joblib", "flint", "scipy.optimize", "scipy.integrate"]
     done = python("-c", f"import sys, linreg_mirror, sketching; print([m for m in {heavy} if m in sys.modules])")
     assert done.stdout == "[]\n"
 

@@ -4,18 +4,22 @@ from linreg_mirror.solvers.error_bars.limits import LimitBar, bar, nothing_prove
 from linreg_mirror.solvers.error_bars.points import DualPoint, dual_point, hyperbolic
 from linreg_mirror.solvers.error_bars.pythagoras import few_weights_bar, interpolator_bar, moved_to_fit
 from linreg_mirror.solvers.error_bars.rows import Rows, proving_rows
+from linreg_mirror.solvers.error_bars.sharpness import VertexBar, loosened, vertex_bar
 
 __all__ = [
     "DualPoint",
     "LimitBar",
     "Rows",
+    "VertexBar",
     "bar",
     "dual_point",
     "few_weights_bar",
     "hyperbolic",
     "interpolator_bar",
+    "loosened",
     "moved_to_fit",
     "nothing_proved",
     "proving_rows",
     "refined",
+    "vertex_bar",
 ]

@@ -46,7 +46,7 @@ class Factor(NamedTuple):
         return float(np.linalg.norm(self.inverse))
 
 
-def factor(rows: Rows, metric: Array) -> Factor | None:
+def factor(rows: Rows, metric: Array | None = None) -> Factor | None:
     """Factorise H by Cholesky's method, or by QR of its square root where it is too ill-conditioned for that.
 
     None if it is singular. Where nothing is proved, `kept` is 0.
@@ -57,7 +57,8 @@ def factor(rows: Rows, metric: Array) -> Factor | None:
     Householder's: Theorem 19.4. QR sees the heaviest columns only, which can but make H smaller.
     """
     M, (n, d) = rows.M, rows.M.shape
-    hessian = (M * metric) @ M.T
+    hessian = rows.computed.gram if metric is None else (M * metric) @ M.T
+    metric = np.ones(d) if metric is None else metric
     try:
         L = scipy.linalg.cholesky(hessian, lower=True, check_finite=False)
     except LinAlgError:
@@ -72,7 +73,7 @@ def factor(rows: Rows, metric: Array) -> Factor | None:
     root = _root(M, metric)
     if len(root) < n:
         return None
-    L = scipy.linalg.qr(root, mode="r", check_finite=False)[0][:n].T
+    L = np.asarray(np.linalg.qr(root, mode="r")).T
     eta = 4.0 * len(root) * n**0.5 * UNIT
     return (
         None

@@ -79,23 +79,6 @@ def dual_point(mirror: Mirror, A: float, X: Array, lengths: Array, s: Pair) -> D
     return DualPoint(Pair(sign * x.hi, sign * x.lo), slope, rounding, 0.5 * exponent.hi)
 
 
-def _power_point(mirror: Power, A: float, z: Pair, lost: Array) -> DualPoint:
-    """Return x = a^D [(1 - w)^(-D/m) - (1 + w)^(-D/m)], m = D - 2, w = m u z; 1 - w loses nothing with 106 bits."""
-    D, m = mirror.depth, mirror.depth - 2
-    u = mirror.unit
-    w = z * Pair.of(np.broadcast_to(m * u, z.hi.shape))
-    one = Pair.of(np.ones_like(w.hi))
-    near = np.abs(w.hi) < 0.5
-    log_p, log_q = (-np.where(near, np.log1p(np.where(near, v.hi, 0.0)), np.log((one + v).hi)) / m for v in (-w, w))
-    height = np.exp(D * mirror.log_scale_at(A))
-    x = height * np.exp(D * log_q) * np.expm1(D * (log_p - log_q))
-    metric = D * u * height * (np.exp((2 * D - 2) * log_p) + np.exp((2 * D - 2) * log_q))
-    exponents = 8 + D * np.abs(mirror.log_scale_at(A)) + (2 * D - 2) * (np.abs(log_p) + np.abs(log_q))
-    # The unit is a rounded number too, unless it is one.
-    moved = lost + 8 * UNIT**2 * (np.abs(z.hi) + np.abs(mirror.initial_dual)) + 2 * UNIT * (u != 1) * np.abs(z.hi)
-    return DualPoint(Pair.of(x), Pair.of(metric), 4 * UNIT * exponents * np.abs(x) + 1.01 * metric * moved, z.hi)
-
-
 def hyperbolic(mirror: Mirror) -> Hyperbolic | None:
     """Return the mirror as a hyperbolic entropy, up to rounding of log b; None for other potentials."""
     if isinstance(mirror, Power) and mirror.depth == 2:
@@ -129,10 +112,3 @@ def _power_point(mirror: Power, A: float, z: Pair, lost: Array) -> DualPoint:
     # The unit is a rounded number too, unless it is one.
     moved = lost + 8 * UNIT**2 * (np.abs(z.hi) + np.abs(mirror.initial_dual)) + 2 * UNIT * (u != 1) * np.abs(z.hi)
     return DualPoint(Pair.of(x), Pair.of(metric), 4 * UNIT * exponents * np.abs(x) + 1.01 * metric * moved, z.hi)
-
-
-def _entropy(mirror: Mirror) -> tuple[Array, Array] | None:
-    """Return log b at A = 0 and the tilt of a hyperbolic entropy, also of x = p^2 - q^2; None for other potentials."""
-    if isinstance(mirror, Hyperbolic):
-        return np.asarray(mirror.log_scale), np.asarray(mirror.tilt)
-    return None

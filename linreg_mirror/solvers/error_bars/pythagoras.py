@@ -95,7 +95,7 @@ def few_weights_bar(
 
 def _divergence(rows: Rows, mirror: Mirror, A: float, point: DualPoint, p: Pair) -> tuple[float, float]:
     """Return upper bounds of D(p + eta, q) and of |eta|_1, for some eta that makes p an interpolator."""
-    whole = factor(rows, np.ones(len(p.hi)))
+    whole = factor(rows)
     if whole is None or not whole.kept or not np.isfinite(p.hi).all():
         return np.inf, np.inf
     eta = whole.norm(*rows.inexact_residual(p))

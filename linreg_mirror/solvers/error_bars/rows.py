@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 import scipy.linalg
+from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
 from linreg_mirror._tools import matrices
@@ -90,7 +91,7 @@ class Rows:
         exponents = -np.rint(np.log2(norms)).astype(int)
         problem = Problem(np.ldexp(X, exponents[:, None]), np.ldexp(problem.y, exponents), problem.loss)
         X, y = problem.X, problem.y
-        Q, R = scipy.linalg.qr(X.T, mode="economic", check_finite=False)
+        Q, R = np.linalg.qr(X.T)
         inverse = scipy.linalg.solve_triangular(R, np.eye(len(R)), check_finite=False)
         M = np.ascontiguousarray(Q.T)
         size, size_of_inverse = float(np.linalg.norm(R)), float(np.linalg.norm(inverse))
@@ -99,7 +100,7 @@ class Rows:
             raise LinAlgError("rows of X are dependent in float64")
         left = np.linalg.norm(X - R.T @ M, axis=0)
         rounding = (len(R) + 3) * UNIT * (np.linalg.norm(X, axis=0) + size * np.linalg.norm(M, axis=0))
-        computed = Problem(M, scipy.linalg.solve_triangular(R, y, trans="T", check_finite=False), problem.loss)
+        computed = Problem(M, scipy.linalg.solve_triangular(R, y, trans=1, check_finite=False), problem.loss)
         error = 1.01 * size_of_inverse * (left + rounding)
         return cls(problem, computed, exponents, R, inverse, error, condition)
 
@@ -110,7 +111,7 @@ class Rows:
         M = self.M
         for _ in range(3):
             left = matrix_residual(self.X, self.R, M)
-            M = M + scipy.linalg.solve_triangular(self.R, left, trans="T", check_finite=False)
+            M = M + scipy.linalg.solve_triangular(self.R, left, trans=1, check_finite=False)
         left = np.linalg.norm(matrix_residual(self.X, self.R, M), axis=0)
         sizes = self.lengths + float(np.linalg.norm(self.R)) * np.linalg.norm(M, axis=0)
         rounding = UNIT * left + (2 * len(self.R) * UNIT) ** 2 * sizes
@@ -118,6 +119,13 @@ class Rows:
         return replace(
             self, computed=computed, column_error=1.01 * float(np.linalg.norm(self.inverse)) * (left + rounding)
         )
+
+    def on(self, support: NDArray[np.intp]) -> "Rows":
+        """Return the same coordinates with some of the columns."""
+        problem, computed = (
+            Problem(np.ascontiguousarray(of.X[:, support]), of.y, of.loss) for of in (self.problem, self.computed)
+        )
+        return replace(self, problem=problem, computed=computed, column_error=self.column_error[support])
 
     def scaled(self, s: Pair) -> Pair:
         """Return the dual vector of the scaled rows for one of the user's."""
@@ -132,7 +140,7 @@ class Rows:
         if self.R is None:
             return r, 0.0
         lost = (len(r) + 1) * UNIT * self.condition
-        return scipy.linalg.solve_triangular(self.R, r, trans="T", check_finite=False), lost / max(1 - lost, 0.5)
+        return scipy.linalg.solve_triangular(self.R, r, trans=1, check_finite=False), lost / max(1 - lost, 0.5)
 
     def inexact_residual(self, x: Pair) -> tuple[Array, float]:
         """Return R'^-1 (y - Xx), and a bound on its error in the 2-norm."""

@@ -1,29 +1,35 @@
 """The limit of vanishing scale: the interpolator of least L1 norm, exactly."""
 
 import time as clock
+from contextlib import suppress
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from linreg_mirror._tools import matrices
+from linreg_mirror._tools import double_double, matrices
 from linreg_mirror._tools.blas import one_thread
 from linreg_mirror._tools.cites import cited, cites
+from linreg_mirror._tools.double_double import Pair
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.problem import independent
 from linreg_mirror.solvers.certificates import l1_certificate, l1_unique, outcome
+from linreg_mirror.solvers.error_bars import Rows, VertexBar, proving_rows, vertex_bar
 from linreg_mirror.solvers.independent import ROUTES
 from linreg_mirror.solvers.limit._limit import Stage, continuation_path
 from linreg_mirror.solvers.limit.crossover import pivot_to_optimum
 from linreg_mirror.solvers.limit.dual_newton import DualNewton
-from linreg_mirror.solvers.results import Certificate, Solution, Stats
+from linreg_mirror.solvers.limit.graded import graded_limit
+from linreg_mirror.solvers.results import Certificate, Check, Solution, Stats
 
 # Off the support x_i is about exp(-L (1 - |X_i's|)), L = log(1/b): at this L it vanishes for any slack over 1e-4.
 _LARGEST_L = 4e5
 _DENSE = 10**7  # entries of a sparse X that are made dense at once
+_PROVED = 1e-10  # relative error of x with which one rests content
 _ZERO = 1e-11  # of the largest entry: what a linear solve leaves of an entry that is zero
 
 
@@ -46,7 +52,8 @@ def minimum_l1(problem: Problem, method: Literal["mirror", "highs", "cvxpy"] = "
     -------
     Solution
         `dual` is s with |X's| <= 1 and X_i's = sign x_i on the support, so that <y, s> = |x|_1. `certificate` holds
-        the duality gap, relative to |x|_1. `unique` says whether another solution exists. A vertex is returned, so at
+        the duality gap, relative to |x|_1, and `error` a proved bound on |x - x*|_1, x* being the minimiser for the
+        floats X and y, where it is unique. `unique` says whether another solution exists. A vertex is returned, so at
         most rank(X) entries are not zero; with "cvxpy" an interior point of the set of solutions may be.
 
     Raises
@@ -85,41 +92,109 @@ def _through_the_mirror(problem: Problem) -> Solution:
     started = clock.perf_counter()
     matrices.require_entries(problem.X, "minimum_l1", "limit(problem, Hadamard.from_scale(1e-6, d=problem.d))")
     matrices.require_gram(problem.X, "minimum_l1", 'minimum_l1(problem, method="highs")')
-    reduced, lift = problem.reduced()
+    rows = proving_rows(problem)
+    reduced, lift = problem.reduced() if isinstance(rows, str) else (rows.computed, rows.step)
     newton = DualNewton.of(reduced)
     best = _certified(reduced, np.arange(0), np.zeros(0), np.zeros(reduced.n))  # x = 0, the answer for y = 0
     if not best.certificate.valid:
-        # Scales are relative to the size of the minimum-norm interpolator.
-        size = float(np.abs(newton.minimum_norm(reduced.y)[1]).max())
-        mirror = Hyperbolic(np.full(problem.d, np.log(size) - _LARGEST_L), np.zeros(problem.d))
+        mirror = _entropy(newton, _LARGEST_L)
         for stage in continuation_path(newton, mirror, 0.0, 1e-9):
             vertex = _vertex(reduced, mirror, stage)
             best = best if vertex is None else min(best, vertex, key=_gap)
             if best.certificate.valid:
                 break
-    x, s, _ = best
-    s = lift(s)
-    certificate = l1_certificate(problem, x, s)
+    stats = Stats(
+        method="mirror limit as b -> 0, then a vertex",
+        steps=newton.iterations,
+        evaluations=newton.products,
+        factorizations=newton.factorizations,
+        cites=cited(minimum_l1),
+    )
+    if not isinstance(rows, str) and best.x.any():
+        found = _proved(rows, newton, best.x, Pair.of(lift(best.s)))
+        return _bounded(problem, rows, found, stats, started)
+    s = lift(best.s)
+    certificate = l1_certificate(problem, best.x, s)
     return Solution(
-        x=x,
+        x=best.x,
         dual=s,
         log_scale=None,
-        status=outcome(certificate, problem, x),
-        stats=Stats(
-            method="mirror limit as b -> 0, then a vertex",
-            steps=newton.iterations,
-            evaluations=newton.products,
-            factorizations=newton.factorizations,
-            seconds=clock.perf_counter() - started,
-            cites=cited(minimum_l1),
-        ),
+        status=outcome(certificate, problem, best.x),
+        stats=replace(stats, seconds=clock.perf_counter() - started, notes=(rows,) if isinstance(rows, str) else ()),
         certificate=certificate,
-        unique=l1_unique(problem, x, s) if certificate.valid else None,
+        unique=l1_unique(problem, best.x, s) if certificate.valid else None,
+        error=np.inf if isinstance(rows, str) else 0.0,
+    )
+
+
+def _entropy(newton: DualNewton, L: float) -> Hyperbolic:
+    """Return the entropy of scale exp(-L), relative to the size of the minimum-norm interpolator."""
+    size = float(np.abs(newton.minimum_norm(newton.y)[1]).max())
+    d = newton.X.shape[1]
+    return Hyperbolic(np.full(d, np.log(size) - L), np.zeros(d))
+
+
+def _proved(rows: Rows, newton: DualNewton, x: Array, s: Pair) -> VertexBar:
+    """Bound the error of a vertex; where nothing comes of it, find the vertex that rounding of y leads to."""
+    found = vertex_bar(rows, np.flatnonzero(x), s)
+    if found.error <= _PROVED * float(np.abs(found.x).sum()):
+        return found
+    # The last weights are what rounding has left of y; in float64 there is no telling them from zero.
+    rows = rows.sharpened()
+    found = min(found, vertex_bar(rows, np.flatnonzero(x), s), key=lambda vertex: vertex.error)
+    for L in (_LARGEST_L, 1e-1 * _LARGEST_L, 1e-2 * _LARGEST_L):
+        if found.error <= _PROVED * float(np.abs(found.x).sum()):
+            break
+        limit = graded_limit(rows, _entropy(newton, L), 0.0, 1e-6)
+        if not np.isfinite(limit.error):
+            continue
+        size = np.abs(limit.x)
+        slopes = float(np.abs(double_double.transposed_product(rows.X, limit.s).hi).max()) or 1.0
+        s = Pair(limit.s.hi / -slopes, limit.s.lo / -slopes)
+        basis = _basis(rows.M, size)
+        supports = [np.flatnonzero(size), basis]
+        if len(basis) == len(s.hi):
+            # What is still asleep at this scale may yet replace the smallest of those awake.
+            with suppress(np.linalg.LinAlgError):
+                supports.append(pivot_to_optimum(rows.M, rows.computed.y, basis, pivots=20)[0])
+        for support in supports:
+            found = min(found, vertex_bar(rows, support, s), key=lambda vertex: vertex.error)
+    return found
+
+
+def _bounded(problem: Problem, rows: Rows, found: VertexBar, stats: Stats, started: float) -> Solution:
+    """Return the solution of least L1 norm that a bar was found for, with its certificate."""
+    x, s = found.x, rows.unscaled(found.s)
+    certificate = l1_certificate(problem, x, s.hi, rest=s.lo)
+    unique = True if found.error < np.inf else l1_unique(problem, x, s.hi) if certificate.valid else None
+    notes = ()
+    if unique is False:
+        notes = ("no error bar: other interpolators have the same L1 norm",)
+    else:
+        relative = found.error / (float(np.abs(x).sum()) or 1.0)
+        certificate = Certificate((*certificate.checks, Check("error of x", relative, 1e-9)))
+    return Solution(
+        x=x,
+        dual=s.hi,
+        log_scale=None,
+        status=outcome(certificate, problem, x),
+        stats=replace(stats, seconds=clock.perf_counter() - started, notes=(*stats.notes, *notes)),
+        certificate=certificate,
+        unique=unique,
+        error=found.error,
+        dual_rest=s.lo,
     )
 
 
 def _vertex(problem: Problem, mirror: Hyperbolic, stage: Stage) -> _Vertex | None:
     """Read a vertex off the mirror limit at this scale, with a dual vector, and certify it; None if it is too early."""
+    try:
+        return _read_off(problem, mirror, stage)
+    except np.linalg.LinAlgError:  # a basis that is singular but for rounding
+        return None
+
+
+def _read_off(problem: Problem, mirror: Hyperbolic, stage: Stage) -> _Vertex | None:
     X, y, n = problem.X, problem.y, problem.n
     z0, A, _, last = stage.potential
     z = z0 + X.T @ stage.nu

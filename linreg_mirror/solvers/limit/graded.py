@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from linreg_mirror._tools.double_double import Pair, product, transposed_product
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Hyperbolic, Mirror, Potential
+from linreg_mirror.mirrors.hyperbolic import distance, on_the_way
 from linreg_mirror.solvers.error_bars.hessians import factor
 from linreg_mirror.solvers.error_bars.limits import LimitBar, nothing_proved, refined
 from linreg_mirror.solvers.error_bars.points import dual_point, hyperbolic
@@ -47,13 +48,13 @@ def graded_limit(rows: Rows, mirror: Mirror, A: float, tolerance: float) -> Limi
     start = entropy.primal(entropy.initial_dual, A)
     move = rows.M.T @ rows.residual(rows.y - rows.X @ start)[0]
     size = max(float(np.abs(move).max()), 1e-8 * float(np.abs(start).max()), np.finfo(float).tiny)
-    left = entropy.distance(A, size)
+    left = distance(entropy, A, size)
     if not left < _FARTHEST:
         return nothing_proved(rows, mirror, A)
-    before, step = entropy.on_the_way(A, size, left), 2.0
+    before, step = on_the_way(entropy, A, size, left), 2.0
     s = _solved(rows, _tilted(entropy, before), before.A, Pair.of(np.zeros(len(rows.y))), 4 * _STEPS)
     while s is not None and left > 0:
-        potential = entropy.on_the_way(A, size, max(left - step, 0.0))
+        potential = on_the_way(entropy, A, size, max(left - step, 0.0))
         start = _predicted(rows, entropy, s, before, potential)
         found = None if start is None else _solved(rows, _tilted(entropy, potential), potential.A, start)
         if found is not None:
@@ -69,7 +70,7 @@ def graded_limit(rows: Rows, mirror: Mirror, A: float, tolerance: float) -> Limi
     x = np.abs(dual_point(_tilted(entropy, before), before.A, rows.X, rows.lengths, s).x.hi)
     support = np.flatnonzero(x > _ASLEEP * x.max())
     # All exponents grow like log(1/b).
-    growth = entropy.distance(A, size) / max(entropy.distance(A, size) - left, 1.0)
+    growth = distance(entropy, A, size) / max(distance(entropy, A, size) - left, 1.0)
     return _asleep(rows, mirror, entropy, A, Pair(growth * s.hi, growth * s.lo), support)
 
 
@@ -78,7 +79,7 @@ def _asleep(rows: Rows, mirror: Mirror, entropy: Hyperbolic, A: float, s: Pair, 
     nothing = nothing_proved(rows, mirror, A)
     if not 0 < len(support) <= len(rows.y):
         return nothing
-    Q, R = scipy.linalg.qr(rows.M[:, support], mode="economic", check_finite=False)
+    Q, R = np.linalg.qr(rows.M[:, support])
     if not np.abs(np.diag(R)).min() > 1e-9 * np.abs(np.diag(R)).max():
         return nothing
     direction = np.zeros(rows.X.T.shape)

@@ -12,14 +12,18 @@ from linreg_mirror._tools import matrices
 from linreg_mirror._tools.arguments import as_real_array, real_array
 from linreg_mirror._tools.blas import one_thread
 from linreg_mirror._tools.cites import cited, cites
+from linreg_mirror._tools.double_double import Pair
 from linreg_mirror._types import Array
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Squared
 from linreg_mirror.solvers.certificates import l1_certificate, l1_unique, outcome
-from linreg_mirror.solvers.results import Certificate, Solution, Stats, Status
+from linreg_mirror.solvers.error_bars import VertexBar, loosened, proving_rows, vertex_bar
+from linreg_mirror.solvers.limit import minimum_l1
+from linreg_mirror.solvers.results import Certificate, Check, Solution, Stats, Status, proved_digits
 from linreg_mirror.solvers.saddles.screening import Screening
 from linreg_mirror.solvers.saddles.signed_fit import SignedFit
 
+_PROVED = 1e-9  # relative error of the end with which one rests content
 _TIE = 1e-14  # of the time: coordinates that arrive within it arrive at once
 
 
@@ -50,6 +54,13 @@ class SaddlePath:
         What was solved.
     thresholds : (array, array), each of shape (d,)
         t_plus and t_minus.
+    error : float
+        Upper bound of |x - x*|_1 at the end, x* being the interpolator of least weighted L1 norm for the given floats;
+        inf where nothing is proved.
+    end_dual : array, shape (n,)
+        A dual vector that proves the end: the last of `dual`, moved away from thresholds of columns that have left.
+    dual_rest : array, shape (n,), or None
+        What rounding has left of it: end_dual + dual_rest has 106 bits.
 
     Notes
     -----
@@ -74,6 +85,14 @@ class SaddlePath:
     certificate: Certificate
     problem: Problem = field(repr=False)
     thresholds: tuple[Array, Array] = field(repr=False)
+    error: float = np.inf
+    end_dual: Array | None = field(default=None, repr=False)
+    dual_rest: Array | None = field(default=None, repr=False)
+
+    @property
+    def digits(self) -> float:
+        """Proved digits of the end, -log10(error / |x|_1)."""
+        return proved_digits(self.error, _end(self.problem.d, self.active, self.values))
 
     @property
     def signs(self) -> tuple[Array, ...]:
@@ -91,7 +110,8 @@ class SaddlePath:
     @cached_property
     def solution(self) -> Solution:
         """The end of the path, with a verdict on uniqueness."""
-        x, s = _end(self.problem.d, self.active, self.values), _last(self.dual)
+        x = _end(self.problem.d, self.active, self.values)
+        s = _last(self.dual) if self.end_dual is None else self.end_dual
         return Solution(
             x=x,
             dual=s,
@@ -99,8 +119,15 @@ class SaddlePath:
             status=self.status,
             stats=self.stats,
             certificate=self.certificate,
-            unique=l1_unique(self.problem, x, s, self.thresholds) if self.certificate.valid else None,
+            unique=self._unique(x, s),
+            error=self.error,
+            dual_rest=self.dual_rest,
         )
+
+    def _unique(self, x: Array, s: Array) -> bool | None:
+        if self.active and self.error < np.inf:
+            return True
+        return l1_unique(self.problem, x, s, self.thresholds) if self.certificate.valid else None
 
     def at(self, tau: ArrayLike) -> Array:
         """Return x at rescaled times, after the jump where there is one.
@@ -157,7 +184,7 @@ class SaddlePath:
     def __repr__(self) -> str:
         return (
             f"SaddlePath(n={self.problem.n}, d={self.problem.d}, jumps={len(self.times)}, status={self.status.name}, "
-            f"certificate={self.certificate})"
+            f"digits={self.digits:.1f}, certificate={self.certificate})"
         )
 
 
@@ -233,8 +260,21 @@ def saddles(problem: Problem, weights: Any = None) -> SaddlePath:
         dual, products = [lift(jump.dual) for jump in jumps], products + more
     active, values = tuple(jump.active for jump in jumps), tuple(unit * jump.values for jump in jumps)
     sigma = np.array(dual).reshape(-1, problem.n)
-    end = _end(problem.d, active, values)
-    certificate = l1_certificate(problem, end, _last(sigma), thresholds)
+    end, bar = _end(problem.d, active, values), _bar(problem, active, sigma, thresholds)
+    end_dual, rest, error = _last(sigma), None, np.inf if active else 0.0
+    notes = (bar,) if isinstance(bar, str) and bar else ()
+    if not isinstance(bar, str) and bar.error <= _PROVED * float(np.abs(bar.x).sum()):
+        end, error = bar.x, bar.error
+        values = (*values[:-1], end[active[-1]])
+        end_dual, rest = bar.s
+    elif not isinstance(bar, str) and weights is None:
+        # The dual of the path proves nothing: how far is its end from that of another way, which does?
+        least = minimum_l1(problem)
+        error = float(np.abs(end - least.x).sum()) + least.error
+    certificate = l1_certificate(problem, end, end_dual, thresholds, rest)
+    if not notes and (error < np.inf or l1_unique(problem, end, end_dual, thresholds) is not False):
+        relative = Check("error of x", error / (float(np.abs(end).sum()) or 1.0), _PROVED)
+        certificate = Certificate((*certificate.checks, relative))
     return SaddlePath(
         times=np.array([jump.time / unit for jump in jumps]),
         active=active,
@@ -245,13 +285,36 @@ def saddles(problem: Problem, weights: Any = None) -> SaddlePath:
             method="saddle to saddle, with an updated QR factorisation",
             steps=len(jumps),
             evaluations=products,
+            notes=notes,
             seconds=clock.perf_counter() - started,
             cites=cited(saddles),
         ),
         certificate=certificate,
         problem=problem,
         thresholds=thresholds,
+        error=error,
+        end_dual=end_dual,
+        dual_rest=rest,
     )
+
+
+def _bar(
+    problem: Problem, active: tuple[NDArray[np.intp], ...], sigma: Array, thresholds: tuple[Array, Array]
+) -> VertexBar | str:
+    """Return the end with its last digits and its bar, or why there is none."""
+    rows = proving_rows(problem)
+    if isinstance(rows, str) or not active:
+        return rows if isinstance(rows, str) else ""
+    s = rows.scaled(Pair.of(sigma[-1]))
+    found = vertex_bar(rows, active[-1], s, thresholds)
+    if not found.error <= _PROVED * float(
+        np.abs(found.x).sum()
+    ):  # columns that have left the support are at their thresholds still
+        rows = rows.sharpened()
+        duals = (s, *(loosened(rows, active[-1], s, thresholds, by) for by in (0.3, 0.03, 0.003)))
+        others = [vertex_bar(rows, active[-1], dual, thresholds) for dual in duals]
+        found = min(found, *others, key=lambda bar: bar.error)
+    return found._replace(s=rows.unscaled(found.s))
 
 
 class _Jump(NamedTuple):

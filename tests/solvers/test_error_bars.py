@@ -1,0 +1,169 @@
+"""True errors, from arithmetic with 500 bits, never exceed what was proved."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy.sparse.linalg import LinearOperator
+
+import linreg_mirror as lm
+from linreg_mirror import Status
+from linreg_mirror.solvers.error_bars import Rows, bar, proving_rows
+from linreg_mirror.solvers.results import proved_digits
+
+flint = pytest.importorskip("flint")
+from benchmarks.conditioning import exact_limit, problem  # noqa: E402
+
+KINDS = ["planted", "dense", "random"]
+
+
+def distance(x, exact):
+    return float(sum(abs(v - float(u)) for u, v in zip(x, exact, strict=True)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("log_b", [3.0, 0.0, -10.0, -100.0, -1e4])
+def test_errors_of_limits_stay_below_their_bars(kind, log_b):
+    rng = np.random.default_rng(int(abs(log_b)) + len(kind))
+    ratios = []
+    for _ in range(8):
+        n = int(rng.integers(2, 7))
+        of = problem(n, int(rng.integers(2, 5)) * n, 10 ** rng.uniform(0, 10), kind, rng)
+        found = lm.limit(of, lm.Hadamard.from_scale(log_b=log_b, d=of.d))
+        exact = exact_limit(of, log_b, found)
+        error = distance(found.x, exact)
+        assert error <= found.error <= 1e-9 * np.abs(found.x).sum()
+        assert all(abs(v - float(u)) <= e for u, v, e in zip(found.x, exact, found.entry_errors, strict=True))
+        ratios.append(found.error / max(error, 1e-18 * np.abs(found.x).sum()))
+    assert np.median(ratios) <= 100
+
+
+@pytest.mark.parametrize("cut", [1e-2, 1e-5, 1e-9])
+def test_the_bar_of_a_dual_vector_that_is_wrong(cut):
+    rng = np.random.default_rng(5)
+    for kind in KINDS:
+        of = problem(6, 20, 1e3, kind, rng)
+        network = lm.Hadamard.from_scale(1e-3, d=20)
+        found = lm.limit(of, network)
+        exact = exact_limit(of, np.log(1e-3), found)
+        rows = Rows.of(of)
+        s = rows.scaled(lm._tools.double_double.Pair.of(found.dual * (1 + cut * rng.uniform(-1, 1, 6))))
+        wrong = bar(rows, network.mirror(), 0.0, s)
+        error = distance(wrong.x, exact)
+        assert error <= wrong.error
+        assert wrong.error <= 100 * error or not np.isfinite(wrong.error)
+
+
+def test_a_penalty_a_start_and_unequal_scales():
+    rng = np.random.default_rng(6)
+    of = problem(5, 15, 1e5, "random", rng)
+    network = lm.Hadamard.from_scale(np.exp(rng.uniform(-20, 1, 15)), x0=rng.standard_normal(15), d=15)
+    found = lm.limit(of, network, decay=1.5)
+    assert found.status is Status.converged
+    assert found.digits > 12
+    again = lm.limit(of, network, decay=1.5, tolerance=1e-3)
+    assert np.abs(found.x - again.x).sum() <= found.error + again.error
+
+
+@pytest.mark.parametrize("network", [lm.Direct.at(0.3, d=30), lm.Power.from_scale(1e-3, depth=3, d=30)])
+def test_other_potentials(network):
+    of = problem(8, 30, 1e6, "random", np.random.default_rng(7))
+    found, rough = lm.limit(of, network), lm.limit(of, network, tolerance=1e-4)
+    assert found.status is Status.converged
+    assert np.abs(found.x - rough.x).sum() <= found.error + rough.error
+    if isinstance(network, lm.Direct):
+        x = network.theta0 + np.linalg.pinv(of.X) @ (of.y - of.X @ network.theta0)
+        np.testing.assert_allclose(found.x, x, rtol=0, atol=1e-8 * np.abs(x).max())
+
+
+@pytest.mark.parametrize("log_b", [-60.0, -1000.0, -1e5])
+def test_integers_whose_last_weights_vanish(log_b):
+    X = np.array([[5, 2, 0, -1, 3, 1], [1, 1, 1, 2, -1, 2], [-3, 0, 1, 1, 1, -3.0]])  # |X_j'X_0| < |X_0|^2
+    x = np.array([3.0, 0, 0, 0, 0, 0])
+    found = lm.limit(lm.Problem(X, X @ x), lm.Hadamard.from_scale(log_b=log_b, d=6))
+    assert found.digits > 12
+    least = lm.minimum_l1(lm.Problem(X, X @ x))
+    assert least.unique
+    assert least.error >= np.abs(least.x - x).sum()
+    if log_b < -900:  # then the limit is the vertex, but for exp(-100)
+        assert np.abs(found.x - x).sum() <= found.error
+
+
+def test_an_answer_that_is_exact_has_no_error():
+    found = lm.limit(lm.Problem([[1, 2, 3], [0, 1, 1]], [0, 0]), lm.Hadamard.from_scale(1e-3, d=3))
+    assert found.error == 0
+    assert found.digits == np.inf
+    assert lm.minimum_l1(lm.Problem([[1, 2]], [0])).error == 0
+
+
+def test_what_cannot_be_reached_says_how_much_is_proved():
+    of = problem(6, 20, 1e4, "random", np.random.default_rng(8))
+    found = lm.limit(of, lm.Hadamard.from_scale(1e-3, d=20), tolerance=1e-18)
+    assert found.status is Status.not_certified
+    assert 14 < found.digits < 17
+
+
+def test_where_nothing_is_proved_the_reason_is_given():
+    of = problem(4, 12, 10, "random", np.random.default_rng(9))
+    operator = LinearOperator(of.X.shape, matvec=lambda v: of.X @ v, rmatvec=lambda v: of.X.T @ v)
+    network = lm.Hadamard.from_scale(1e-2, d=12)
+    twice = lm.Problem(np.vstack([of.X, of.X]), np.concatenate([of.y, of.y]))
+    for unproved, reason in ((lm.Problem(operator, of.y), "operator"), (twice, "dependent")):
+        found = lm.limit(unproved, network)
+        assert found.error == np.inf
+        assert found.digits == 0
+        assert found.status is Status.converged
+        assert any(reason in note for note in found.stats.notes)
+    assert isinstance(proving_rows(twice), str)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("condition", [1.0, 1e4, 1e8, 1e11])
+def test_least_norms_are_proved(kind, condition):
+    of = problem(8, 30, condition, kind, np.random.default_rng(10))
+    ours = lm.minimum_l1(of)
+    assert ours.status is Status.converged
+    assert ours.unique
+    assert ours.digits >= 9
+    path = lm.saddles(of)
+    assert np.abs(path.solution.x - ours.x).sum() <= path.error + ours.error
+    if condition <= 1e4:
+        highs = lm.minimum_l1(of, method="highs")
+        assert np.abs(highs.x - ours.x).sum() <= 1e-6 * np.abs(ours.x).sum()
+
+
+def test_a_vertex_against_fractions():
+    rng = np.random.default_rng(11)
+    for _ in range(20):
+        X = rng.integers(-9, 10, (2, 6)).astype(float)
+        y = rng.integers(-9, 10, 2).astype(float)
+        if np.linalg.matrix_rank(X) < 2:
+            continue
+        found = lm.minimum_l1(lm.Problem(X, y))
+        if not np.isfinite(found.error):
+            assert found.unique is not True
+            continue
+        costs = {}
+        for i in range(6):
+            for j in range(i):
+                (a, b), (c, d) = ([Fraction(int(X[k, m])) for m in (i, j)] for k in (0, 1))
+                if determinant := a * d - b * c:
+                    u, v = Fraction(int(y[0])), Fraction(int(y[1]))
+                    costs[i, j] = ((d * u - b * v) / determinant, (a * v - c * u) / determinant)
+        (i, j), (xi, xj) = min(costs.items(), key=lambda item: sum(map(abs, item[1])))
+        exact = [Fraction(0)] * 6
+        exact[i], exact[j] = xi, xj
+        assert sum(abs(Fraction(float(a)) - b) for a, b in zip(found.x, exact, strict=True)) <= found.error
+
+
+def test_several_least_norms_have_no_bar():
+    found = lm.minimum_l1(lm.Problem([[1, 1]], [1]))
+    assert found.unique is False
+    assert found.error == np.inf
+    assert found.status is Status.converged
+    assert "same L1 norm" in found.stats.notes[-1]
+
+
+def test_digits():
+    assert proved_digits(1e-9, np.array([1.0, -9.0])) == pytest.approx(10)
+    assert proved_digits(np.inf, np.ones(2)) == proved_digits(20.0, np.ones(2)) == 0
