@@ -61,9 +61,7 @@ class Ending:
     near: bool = field(default=False, init=False)
     left: float = field(default=np.inf, init=False)
     _asked_at: float = field(default=np.inf, init=False)  # the residual
-    _least: tuple[float, float] = field(
-        default=(np.inf, np.inf), init=False
-    )  # distance, residual when they last fell
+    _least: tuple[float, float] = field(default=(np.inf, np.inf), init=False)  # distance, residual when they last fell
     _moved_at: float = field(default=0.0, init=False)  # when that was
     _idle: int = field(default=0, init=False)  # how often neither did since
 
