@@ -61,8 +61,8 @@ class Ending:
     near: bool = field(default=False, init=False)
     left: float = field(default=np.inf, init=False)
     _asked_at: float = field(default=np.inf, init=False)  # the residual
-    _least: tuple[float, float] = field(default=(np.inf, np.inf), init=False)  # distance and residual
-    _moved_at: float = field(default=0.0, init=False)  # when one of them fell
+    _least: tuple[float, float] = field(default=(np.inf, np.inf), init=False)  # distance, residual when they last fell
+    _moved_at: float = field(default=0.0, init=False)  # when that was
     _idle: int = field(default=0, init=False)  # how often neither did since
 
     @property
@@ -122,7 +122,8 @@ class Ending:
         self.near = True
         self._idle += 1
         if distance <= _PROGRESS * self._least[0] or least <= _PROGRESS * self._least[1]:
+            # Compared with where it was then: a slow decline adds up.
+            self._least = min(distance, self._least[0]), min(least, self._least[1])
             self._moved_at, self._idle = t, 0
-        self._least = min(distance, self._least[0]), min(least, self._least[1])
         # Errors of steps may keep a residual above rounding for ever; a plateau takes an implicit method few steps.
         return t > 2 * self._moved_at and (self._idle > _IDLE or where.fits(x, s))
