@@ -186,7 +186,9 @@ def _golub_kahan(X: matrices.Matrix, y: Array) -> Array:
 @cites("tibshirani1996regression", "pedregosa2011scikit")
 @np.errstate(all="ignore")  # what overflows fails the certificate
 def lasso(problem: Problem, weight: float) -> Solution:
-    """Return argmin |Xx - y|^2/2 + weight |x|_1 by scikit-learn's coordinate descent, polished on its support.
+    """Return argmin |Xx - y|^2/2 + weight |x|_1 by scikit-learn, polished on its support.
+
+    Coordinate descent; where that is not certified, the homotopy.
 
     Parameters
     ----------
@@ -212,7 +214,7 @@ def lasso(problem: Problem, weight: float) -> Solution:
     [0.0, 0.75]
     """
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import Lasso
+    from sklearn.linear_model import Lasso, lars_path
 
     started = clock.perf_counter()
     check_number("weight", weight)
@@ -224,22 +226,41 @@ def lasso(problem: Problem, weight: float) -> Solution:
     model = Lasso(weight / problem.n, fit_intercept=False, tol=1e-15, max_iter=20_000)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the certificate says whether it is good enough
-        x = np.array(model.fit(problem.X, problem.y).coef_)
-    support = np.flatnonzero(x)
-    if support.size:
-        columns = matrices.columns(problem.X, support)
-        values = np.linalg.lstsq(columns.T @ columns, columns.T @ problem.y - weight * np.sign(x[support]))[0]
-        if (values * x[support] > 0).all():
-            x[support] = values
+        x = _polished_lasso(problem, np.array(model.fit(problem.X, problem.y).coef_), weight)
+        method = "scikit-learn Lasso"
+        if matrices.is_dense(problem.X) and not lasso_certificate(problem, x, weight).valid:
+            # Coordinate descent crawls where X is ill-conditioned; the homotopy does not.
+            *_, path = lars_path(problem.X, problem.y, alpha_min=weight / problem.n, method="lasso", max_iter=10_000)
+            again = _polished_lasso(problem, path[:, -1], weight)
+            gaps = [lasso_certificate(problem, one, weight)["duality gap"].value for one in (x, again)]
+            x, method = (again, "scikit-learn lars_path") if gaps[1] < gaps[0] else (x, method)
     certificate = lasso_certificate(problem, x, weight)
     return Solution(
         x=x,
         dual=-problem.residual(x),
         log_scale=None,
         status=Status.converged if certificate.valid else Status.not_certified,
-        stats=Stats(method="scikit-learn Lasso", seconds=clock.perf_counter() - started, cites=cited(lasso)),
+        stats=Stats(method=method, seconds=clock.perf_counter() - started, cites=cited(lasso)),
         certificate=certificate,
     )
+
+
+def _polished_lasso(problem: Problem, x: Array, weight: float) -> Array:
+    """Solve the conditions of optimality on the support of x, unless a sign changes."""
+    support = np.flatnonzero(x)
+    columns = matrices.columns(problem.X, support)
+    if not 0 < support.size <= problem.n:
+        return x
+    Q, R = np.linalg.qr(columns)
+    if not np.abs(np.diag(R)).min() > 0:
+        return x
+    forced = scipy.linalg.solve_triangular(R, weight * np.sign(x[support]), trans=1)
+    values = scipy.linalg.solve_triangular(R, Q.T @ problem.y - forced)
+    if not (values * x[support] > 0).all():
+        return x
+    polished = np.zeros_like(x)
+    polished[support] = values
+    return polished
 
 
 def weighted_l1_cost(problem: Problem, weights: Array) -> float:
