@@ -4,6 +4,7 @@ import time as clock
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import scipy
@@ -230,7 +231,8 @@ def lasso(problem: Problem, weight: float) -> Solution:
         method = "scikit-learn Lasso"
         if matrices.is_dense(problem.X) and not lasso_certificate(problem, x, weight).valid:
             # Coordinate descent crawls where X is ill-conditioned; the homotopy does not.
-            *_, path = lars_path(problem.X, problem.y, alpha_min=weight / problem.n, method="lasso", max_iter=10_000)
+            smallest: Any = weight / problem.n  # typed as an int
+            *_, path = lars_path(problem.X, problem.y, alpha_min=smallest, method="lasso", max_iter=10_000)
             again = _polished_lasso(problem, path[:, -1], weight)
             gaps = [lasso_certificate(problem, one, weight)["duality gap"].value for one in (x, again)]
             x, method = (again, "scikit-learn lars_path") if gaps[1] < gaps[0] else (x, method)
