@@ -94,10 +94,11 @@ class Rows:
         Q, R = np.linalg.qr(X.T)
         inverse = scipy.linalg.solve_triangular(R, np.eye(len(R)), check_finite=False)
         M = np.ascontiguousarray(Q.T)
-        size, size_of_inverse = float(np.linalg.norm(R)), float(np.linalg.norm(inverse))
-        condition = size * size_of_inverse
-        if not condition * UNIT < 1e-2:
+        size = float(np.linalg.norm(R))
+        condition = size * float(np.linalg.norm(inverse))
+        if not n * condition * UNIT < 0.1:
             raise LinAlgError("rows of X are dependent in float64")
+        size_of_inverse = _size_of_inverse(inverse, condition)
         left = np.linalg.norm(X - R.T @ M, axis=0)
         rounding = (len(R) + 3) * UNIT * (np.linalg.norm(X, axis=0) + size * np.linalg.norm(M, axis=0))
         computed = Problem(M, scipy.linalg.solve_triangular(R, y, trans=1, check_finite=False), problem.loss)
@@ -117,7 +118,9 @@ class Rows:
         rounding = UNIT * left + (2 * len(self.R) * UNIT) ** 2 * sizes
         computed = Problem(M, self.computed.y, self.problem.loss)
         return replace(
-            self, computed=computed, column_error=1.01 * float(np.linalg.norm(self.inverse)) * (left + rounding)
+            self,
+            computed=computed,
+            column_error=1.01 * _size_of_inverse(self.inverse, self.condition) * (left + rounding),
         )
 
     def on(self, support: NDArray[np.intp]) -> "Rows":
@@ -149,12 +152,17 @@ class Rows:
             self.lengths @ np.abs(x.hi) + np.linalg.norm(self.y)
         )
         left, relative = self.residual(r)
-        size_of_inverse = 1.0 if self.inverse is None else float(np.linalg.norm(self.inverse))
+        size_of_inverse = 1.0 if self.inverse is None else _size_of_inverse(self.inverse, self.condition)
         return left, relative * float(np.linalg.norm(left)) + 1.01 * size_of_inverse * inexact
 
     def step(self, dual: Array) -> Array:
         """Return R^-1 times a step of the dual in the rows of M: one in the scaled rows."""
         return dual if self.R is None else scipy.linalg.solve_triangular(self.R, dual, check_finite=False)
+
+
+def _size_of_inverse(inverse: Array, condition: float) -> float:
+    """Return an upper bound of the Frobenius norm of the exact inverse: by substitution it is wrong by n u cond."""
+    return float(np.linalg.norm(inverse)) / (1 - 2 * len(inverse) * UNIT * condition)
 
 
 def proving_rows(problem: Problem) -> Rows | str:
