@@ -167,3 +167,19 @@ def test_several_least_norms_have_no_bar():
 def test_digits():
     assert proved_digits(1e-9, np.array([1.0, -9.0])) == pytest.approx(10)
     assert proved_digits(np.inf, np.ones(2)) == proved_digits(20.0, np.ones(2)) == 0
+
+
+def test_where_no_vertex_is_proved_the_answer_stays(monkeypatch):
+    """A support that no bar comes of must not cost the answer that was there before."""
+    from linreg_mirror.solvers.error_bars import VertexBar
+    from linreg_mirror.solvers.limit import _minimum_l1
+
+    monkeypatch.setattr(
+        _minimum_l1, "vertex_bar", lambda rows, support, s: VertexBar(np.zeros(rows.X.shape[1]), s, np.inf)
+    )
+    of = problem(6, 20, 10, "random", np.random.default_rng(12))
+    found = lm.minimum_l1(of)
+    assert found.status is Status.not_certified
+    assert found.error == np.inf
+    assert all(check.passed for check in found.certificate.checks if check.name != "error of x")
+    assert any("thresholds" in note for note in found.stats.notes)

@@ -36,14 +36,21 @@ class Factor(NamedTuple):
 
     def norm(self, v: Array, error: float = 0.0) -> float:
         """Return an upper bound of sqrt(v'H^-1 v) for a v known up to `error` in the 2-norm."""
-        rounding = 2 * len(v) * UNIT * float(np.linalg.norm(np.abs(self.inverse) @ np.abs(v)))
+        # By substitution (L + dL) w = v, |dL| <= n u |L|: what rounding loses is relative to w, not to |L^-1||v|.
+        w = scipy.linalg.solve_triangular(self.L, v, lower=True, check_finite=False)
+        rounding = 2 * len(v) * UNIT * float(np.linalg.norm(np.abs(self.inverse) @ (np.abs(self.L) @ np.abs(w))))
         lost = self.size_of_inverse * error
-        return 1.01 * (float(np.linalg.norm(self.inverse @ v)) + rounding + lost) / self.kept**0.5
+        return 1.01 * (float(np.linalg.norm(w)) + rounding + lost) / self.kept**0.5
 
     @property
     def size_of_inverse(self) -> float:
         """The Frobenius norm of L^-1."""
         return float(np.linalg.norm(self.inverse))
+
+    @property
+    def loss(self) -> float:
+        """What rounding has changed of L^-1, relative to its Frobenius norm."""
+        return len(self.L) * UNIT * float(np.linalg.norm(self.L)) * self.size_of_inverse
 
 
 def factor(rows: Rows, metric: Array | None = None) -> Factor | None:

@@ -143,7 +143,7 @@ def _self_concordant(
         return nothing
     steepest = float((mu * kappa).max()) * decrement
     if not steepest < 0.5:
-        lost = n * UNIT * np.linalg.norm(rows.M, axis=0) + rows.column_error
+        lost = (found.loss + n * UNIT) * np.linalg.norm(rows.M, axis=0) + rows.column_error
         exact = np.linalg.norm(found.inverse @ rows.M, axis=0) + found.size_of_inverse * lost
         kappa = np.minimum(kappa, 1.01 * exact / found.kept**0.5)
         steepest = float((mu * kappa).max()) * decrement

@@ -79,8 +79,10 @@ def few_weights_bar(
     if not off.any():
         return eta_1
     norm = float(np.linalg.norm(inverse))
-    lost = norm * float(
-        np.linalg.norm(rows.column_error[support]) + 4 * n * d**0.5 * UNIT * np.linalg.norm(rows.M[:, support])
+    lost = (
+        len(support) ** 0.5
+        * norm
+        * float(np.linalg.norm(rows.column_error[support]) + 4 * n * d**0.5 * UNIT * np.linalg.norm(rows.M[:, support]))
     )
     entropy = hyperbolic(mirror)
     if entropy is None:

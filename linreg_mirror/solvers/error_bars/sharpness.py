@@ -64,8 +64,11 @@ def vertex_bar(
         return nothing
     inverse = scipy.linalg.solve_triangular(R, Q.T, check_finite=False)  # X_S^+ in the rows of M
     norm = float(np.linalg.norm(inverse))
-    lost = norm * float(
-        np.linalg.norm(rows.column_error[support]) + 4 * len(support) ** 1.5 * UNIT * np.linalg.norm(columns)
+    # |X_S^+ X_S - 1|_1 for the pseudo-inverse as it is rounded.
+    lost = (
+        len(support) ** 0.5
+        * norm
+        * float(np.linalg.norm(rows.column_error[support]) + 4 * len(support) ** 1.5 * UNIT * np.linalg.norm(columns))
     )
     if not lost < 0.1:
         return nothing

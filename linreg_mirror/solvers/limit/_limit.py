@@ -28,6 +28,7 @@ _COARSE, _FINE = 1e-2, 1e-6
 _START = 1e-9  # residual, relative to y, from which Newton's method with residuals of 106 bits takes over
 _FREE = 1e-14  # relative error of x that is tried for anyway
 _BUDGET = 1000  # Newton steps after which stages are no longer halved; 15 are usual, and 100 rare
+_SINGULAR = "no error bar: weights of this limit differ by more than numbers of 106 bits tell apart"
 _UNRESOLVED = (
     "conjugate gradients did not resolve the dual of this X: ask for a larger scale, divide rows of X and y by the "
     "norms of the rows, or give X as a dense array"
@@ -125,7 +126,7 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
         dual=s.hi,
         log_scale=mirror.log_scale_at(decay),
         status=outcome(certificate, problem, found.x),
-        stats=_stats(newton, started, ()),
+        stats=_stats(newton, started, () if found.error < np.inf else (_SINGULAR,)),
         certificate=certificate,
         unique=True,  # R is strictly convex
         error=found.error,

@@ -29,6 +29,8 @@ from linreg_mirror.solvers.results import Certificate, Check, Solution, Stats
 # Off the support x_i is about exp(-L (1 - |X_i's|)), L = log(1/b): at this L it vanishes for any slack over 1e-4.
 _LARGEST_L = 4e5
 _DENSE = 10**7  # entries of a sparse X that are made dense at once
+SEVERAL = "no error bar: other interpolators have the same L1 norm"
+UNDECIDED = "no error bar: columns of weight zero are at their thresholds, but for rounding"
 _PROVED = 1e-10  # relative error of x with which one rests content
 _ZERO = 1e-11  # of the largest entry: what a linear solve leaves of an entry that is zero
 
@@ -111,7 +113,10 @@ def _through_the_mirror(problem: Problem) -> Solution:
         cites=cited(minimum_l1),
     )
     if not isinstance(rows, str) and best.x.any():
-        found = _proved(rows, newton, best.x, Pair.of(lift(best.s)))
+        plain = VertexBar(best.x, Pair.of(lift(best.s)), np.inf)
+        found = _proved(rows, newton, plain.x, plain.s)
+        if not found.error < np.inf:
+            found = min(found, plain, key=lambda vertex: _excess(_certificate(problem, rows, vertex)))
         return _bounded(problem, rows, found, stats, started)
     s = lift(best.s)
     certificate = l1_certificate(problem, best.x, s)
@@ -165,12 +170,12 @@ def _proved(rows: Rows, newton: DualNewton, x: Array, s: Pair) -> VertexBar:
 def _bounded(problem: Problem, rows: Rows, found: VertexBar, stats: Stats, started: float) -> Solution:
     """Return the solution of least L1 norm that a bar was found for, with its certificate."""
     x, s = found.x, rows.unscaled(found.s)
-    certificate = l1_certificate(problem, x, s.hi, rest=s.lo)
+    certificate = _certificate(problem, rows, found)
     unique = True if found.error < np.inf else l1_unique(problem, x, s.hi) if certificate.valid else None
-    notes = ()
     if unique is False:
-        notes = ("no error bar: other interpolators have the same L1 norm",)
+        notes = (SEVERAL,)
     else:
+        notes = () if found.error < np.inf else (UNDECIDED,)
         relative = found.error / (float(np.abs(x).sum()) or 1.0)
         certificate = Certificate((*certificate.checks, Check("error of x", relative, 1e-9)))
     return Solution(
@@ -184,6 +189,11 @@ def _bounded(problem: Problem, rows: Rows, found: VertexBar, stats: Stats, start
         error=found.error,
         dual_rest=s.lo,
     )
+
+
+def _certificate(problem: Problem, rows: Rows, vertex: VertexBar) -> Certificate:
+    s = rows.unscaled(vertex.s)
+    return l1_certificate(problem, vertex.x, s.hi, rest=s.lo)
 
 
 def _vertex(problem: Problem, mirror: Hyperbolic, stage: Stage) -> _Vertex | None:
@@ -232,7 +242,11 @@ def _certified(problem: Problem, basis: NDArray[np.intp], values: Array, s: Arra
 
 
 def _gap(vertex: _Vertex) -> float:
-    return sum(max(0.0, check.value / check.tolerance) for check in vertex.certificate.checks)
+    return _excess(vertex.certificate)
+
+
+def _excess(certificate: Certificate) -> float:
+    return sum(max(0.0, check.value / check.tolerance) for check in certificate.checks)
 
 
 def _basis(X: matrices.Matrix, size: Array) -> NDArray[np.intp]:

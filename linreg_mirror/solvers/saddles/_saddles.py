@@ -19,6 +19,7 @@ from linreg_mirror.problems.losses import Squared
 from linreg_mirror.solvers.certificates import l1_certificate, l1_unique, outcome
 from linreg_mirror.solvers.error_bars import VertexBar, loosened, proving_rows, vertex_bar
 from linreg_mirror.solvers.limit import minimum_l1
+from linreg_mirror.solvers.limit._minimum_l1 import SEVERAL, UNDECIDED
 from linreg_mirror.solvers.results import Certificate, Check, Solution, Stats, Status, proved_digits
 from linreg_mirror.solvers.saddles.screening import Screening
 from linreg_mirror.solvers.saddles.signed_fit import SignedFit
@@ -272,7 +273,10 @@ def saddles(problem: Problem, weights: Any = None) -> SaddlePath:
         least = minimum_l1(problem)
         error = float(np.abs(end - least.x).sum()) + least.error
     certificate = l1_certificate(problem, end, end_dual, thresholds, rest)
-    if not notes and (error < np.inf or l1_unique(problem, end, end_dual, thresholds) is not False):
+    if error == np.inf and not notes:
+        several = l1_unique(problem, end, end_dual, thresholds) is False
+        notes = (SEVERAL if several else UNDECIDED,)
+    if error < np.inf or notes == (UNDECIDED,):
         relative = Check("error of x", error / (float(np.abs(end).sum()) or 1.0), _PROVED)
         certificate = Certificate((*certificate.checks, relative))
     return SaddlePath(
@@ -307,9 +311,8 @@ def _bar(
         return rows if isinstance(rows, str) else ""
     s = rows.scaled(Pair.of(sigma[-1]))
     found = vertex_bar(rows, active[-1], s, thresholds)
-    if not found.error <= _PROVED * float(
-        np.abs(found.x).sum()
-    ):  # columns that have left the support are at their thresholds still
+    if not found.error <= _PROVED * float(np.abs(found.x).sum()):
+        # Columns that have left the support are at their thresholds still.
         rows = rows.sharpened()
         duals = (s, *(loosened(rows, active[-1], s, thresholds, by) for by in (0.3, 0.03, 0.003)))
         others = [vertex_bar(rows, active[-1], dual, thresholds) for dual in duals]
