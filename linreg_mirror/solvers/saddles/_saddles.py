@@ -311,12 +311,13 @@ def _bar(
         return rows if isinstance(rows, str) else ""
     s = rows.scaled(Pair.of(sigma[-1]))
     found = vertex_bar(rows, active[-1], s, thresholds)
-    if not found.error <= _PROVED * float(np.abs(found.x).sum()):
+    for by in (0.3, 0.03, 0.003):
+        if found.error <= _PROVED * float(np.abs(found.x).sum()):
+            break
         # Columns that have left the support are at their thresholds still.
-        rows = rows.sharpened()
-        duals = (s, *(loosened(rows, active[-1], s, thresholds, by) for by in (0.3, 0.03, 0.003)))
-        others = [vertex_bar(rows, active[-1], dual, thresholds) for dual in duals]
-        found = min(found, *others, key=lambda bar: bar.error)
+        rows = rows.sharpened() if by == 0.3 else rows
+        other = vertex_bar(rows, active[-1], loosened(rows, active[-1], s, thresholds, by), thresholds)
+        found = min(found, other, key=lambda bar: bar.error)
     return found._replace(s=rows.unscaled(found.s))
 
 
