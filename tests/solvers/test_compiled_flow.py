@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.integrate
 
+from benchmarks.exact_paths import exact_path
 from linreg_mirror import schedules
 from linreg_mirror.parametrizations import Direct, Hadamard, Power
 from linreg_mirror.problems import Problem
@@ -14,7 +15,7 @@ from linreg_mirror.solvers import Status
 from linreg_mirror.solvers.continuous import flow, flows, kernel
 from linreg_mirror.solvers.continuous._flow import begin
 from linreg_mirror.solvers.continuous.integration import alone
-from linreg_mirror.solvers.continuous.path_error import error_in_x
+from linreg_mirror.solvers.continuous.path_error import error_in_x, error_of_point
 from linreg_mirror.solvers.continuous.penalties import alpha_at, closed_form, decay_at
 from linreg_mirror.solvers.limit import limit
 from tests.helpers.plain import least_l1
@@ -242,3 +243,28 @@ def test_many_flows_refuse_what_does_not_match():
         flows([problem] * 2, [Hadamard.at(0.0, d=5)] * 3)
     with pytest.raises(ValueError, match="threads must be"):
         flows(problem, Hadamard.at(0.0, d=5), threads=0)
+
+
+def test_bounds_of_the_sum_of_errors_use_that_columns_point_elsewhere():
+    X = np.eye(4)
+    mirror = Hadamard.from_scale(1.0, d=4).mirror()
+    x, error = np.zeros(4), 1e-6
+    together = error_of_point(X, mirror, 0.0, x, np.zeros(4), error)
+    # metric 2: |x|_1 <= sqrt(4 * 2) * sqrt(2) error, reached where all entries of the dual's error are the same.
+    worst = float(np.abs(mirror.primal(-X.T @ np.full(4, error / 2), 0.0)).sum())
+    assert worst <= together <= 1.001 * worst
+    assert together < 0.51 * error_in_x(X, x, np.zeros(4), error).sum()
+
+
+def test_exact_paths_of_the_benchmark_are_those_of_scipy():
+    problem, b = gaussian(4, 8, 5), 1e-2
+    times = np.array([0.3, 1.0])
+
+    def field(_, state):
+        m, w = state[:8], state[8:]
+        g = problem.X.T @ (problem.X @ (m * w) - problem.y)
+        return -np.concatenate([w * g, m * g])
+
+    start = np.concatenate([np.full(8, np.sqrt(2 * b)), np.zeros(8)])
+    ends = scipy.integrate.solve_ivp(field, (0, 1.0), start, "DOP853", t_eval=times, rtol=1e-13, atol=1e-16).y.T
+    np.testing.assert_allclose(exact_path(problem, b, times), ends[:, :8] * ends[:, 8:], rtol=0, atol=1e-11)

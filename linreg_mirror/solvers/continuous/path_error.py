@@ -9,6 +9,8 @@ from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Mirror
 from linreg_mirror.solvers.error_bars import dual_point, hyperbolic
 
+_EPS = float(np.finfo(float).eps)
+
 
 def error_in_x(X: Matrix, x: Array, log_scale: Array, error: Array | float) -> Array:
     """Return bounds on the errors of the entries of x where s is off by `error` in the 2-norm.
@@ -58,7 +60,22 @@ def error_of_point(X: Array, mirror: Mirror, A: float, x: Array, s: Array, error
     entropy = hyperbolic(mirror)
     if entropy is None or not np.isfinite(error):
         return np.inf
-    point = dual_point(mirror, A, X, np.sqrt(matrices.column_weights(X)), Pair.of(s))
-    moved = error_in_x(X, point.x.hi, entropy.log_scale_at(A), error)
-    total = float(np.sum(moved + point.rounding + np.abs(x - point.x.hi)))
+    lengths = np.sqrt(matrices.column_weights(X))
+    point = dual_point(mirror, A, X, lengths, Pair.of(s))
+    apart = float(error_in_x(X, point.x.hi, entropy.log_scale_at(A), error).sum())
+    total = min(apart, _together(X, point.metric, 2 * float(lengths.max()) * error, error))
+    total += float(np.sum(point.rounding + np.abs(x - point.x.hi)))
     return total * (1 + 1e-12) if np.isfinite(total) else np.inf
+
+
+def _together(X: Array, metric: Array, farthest: float, error: float) -> float:
+    """Bound the sum of metric_i |X_i'e| (e^h - 1)/h for |e| = error and exponents that move by h <= farthest.
+
+    By Cauchy-Schwarz it is at most the root of sum metric_i times e'X diag(metric) X'e: columns do not all point the
+    same way.
+    """
+    hessian = matrices.gram(X, metric)
+    if not (np.isfinite(hessian).all() and 0 < farthest < np.inf):
+        return np.inf
+    largest = float(np.linalg.eigvalsh(hessian)[-1]) + 4 * sum(X.shape) * _EPS * float(np.trace(hessian))
+    return error * float(np.expm1(farthest)) / farthest * (1 + 1e-9) * float(np.sqrt(largest * metric.sum()))
