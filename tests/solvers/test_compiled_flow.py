@@ -35,7 +35,7 @@ SCHEDULES = {
 
 def path(problem, network, schedule, until, accuracy):
     """Times, dual vectors and bounds on their errors."""
-    run = begin(problem, network, schedule, until, "dual", 1e-9, accuracy, 100_000, ("Rodas5P",))
+    run = begin(problem, network, schedule, until, (), "dual", 1e-9, accuracy, 100_000, ("Rodas5P",))
     status, _ = alone(run.jobs)
     assert status is Status.until_reached
     return run.history.arrays()
@@ -212,7 +212,7 @@ def test_it_takes_over_from_another_which_leaves_no_bound():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scipy.integrate, "LSODA", GivesUp)
-        run = begin(problem, network, None, None, "dual", 1e-9, 1e-8, 10_000, ("LSODA", "Rodas5P"))
+        run = begin(problem, network, None, None, (), "dual", 1e-9, 1e-8, 10_000, ("LSODA", "Rodas5P"))
         status, stats = alone(run.jobs)
     assert status is Status.converged
     assert "on purpose" in stats["notes"][0]

@@ -186,6 +186,30 @@ def test_jumps_are_hit_exactly(method):
     assert (np.diff(run.t) > 0).all()
 
 
+@pytest.mark.parametrize("integrators", [None, ("LSODA",)])
+@pytest.mark.parametrize("until", [None, 9.0])
+def test_times_that_are_asked_for_are_hit(until, integrators):
+    problem, network = gaussian(3, 5, 3), Hadamard.at(0.5, 1.0, d=5)
+    schedule = schedules.Piecewise((0, 0.3), (0.1, 0.0))
+    at = [1.25, 0.0, 0.2, 1.25, 8.5]
+    run = flow(problem, network, schedule, until=until, at=at, integrators=integrators, accuracy=1e-10)
+    assert np.isin([*at, 0.3], run.t).all()
+    assert (np.diff(run.t) > 0).all()
+    for t in (0.2, 1.25, 8.5):
+        alone = flow(problem, network, schedule, until=t, integrators=integrators, accuracy=1e-10)
+        np.testing.assert_allclose(run.x[run.t == t][0], alone.x[-1], rtol=0, atol=1e-8)
+    assert run.t[-1] >= 8.5
+    assert run.status is (Status.converged if until is None else Status.until_reached)
+
+
+def test_a_flow_is_not_over_before_the_last_time_asked_for():
+    problem, network = gaussian(3, 5, 3), Hadamard.at(0.5, 1.0, d=5)
+    latest = 10 * flow(problem, network).t[-1]
+    run = flow(problem, network, at=[latest])
+    assert run.t[-1] == latest
+    assert run.status is Status.converged
+
+
 def test_a_short_strong_pulse_is_not_stepped_over():
     pulse = schedules.Piecewise((0, 40.0, 40.001), (0.0, 300.0, 0.0))
     problem = Problem([[1.0, 0.0]], [1.0])
@@ -312,6 +336,16 @@ def test_long_histories_are_thinned_and_keep_both_ends():
     assert len(run.t) == len(run.x) == len(run.decay) == len(run.dual)
 
 
+def test_thinned_histories_keep_the_times_that_are_asked_for():
+    at = np.linspace(0.5, 7999.5, 40) + 1e-3
+    network = Hadamard.at(0.0, 1.0, d=2)
+    run = flow(Problem([[1.0, 1.0]], [0.1]), network, until=8000.0, at=at, integrators=("RK45",))
+    assert run.stats.steps > 4096
+    assert len(run.t) <= 4097 + len(at)
+    assert np.isin(at, run.t).all()
+    assert (np.diff(run.t) > 0).all()
+
+
 def test_an_integrator_that_gives_up_is_replaced_or_reported():
     problem, network = gaussian(2, 3, 0), Hadamard.at(0.0, 1.0, d=3)
     broken = dataclasses.replace(problem, loss=_BreaksDown())
@@ -348,6 +382,9 @@ def test_float32_and_integer_input():
         ({"until": -1.0}, r"until must be a positive number, got -1.0"),
         ({"until": np.nan}, r"until must be a positive number, got nan"),
         ({"until": np.inf}, r"until must be a positive number, got inf"),
+        ({"at": [1.0, -1.0]}, r"at must hold times, at least 0 and finite, got .*: write at=\[0.5, 1.0\]"),
+        ({"at": np.nan}, r"at must hold times"),
+        ({"at": [3.0], "until": 2.0}, r"at must hold times, at least 0 and at most until=2, got \[3.0\]"),
         ({"method": "primal"}, r"method must be \"dual\" or \"parameters\", got 'primal'"),
         ({"schedule": -0.1}, r"must be .*>= 0, got -0.1"),
         ({"schedule": np.nan}, r"must be .*>= 0, got nan"),

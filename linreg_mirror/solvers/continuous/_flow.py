@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from linreg_mirror._tools import matrices
-from linreg_mirror._tools.arguments import check_positive, check_until
+from linreg_mirror._tools.arguments import check_positive, check_until, real_array
 from linreg_mirror._tools.blas import one_thread
 from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror._types import Array
@@ -48,6 +49,7 @@ def flow(
     schedule: Schedule | float | None = None,
     *,
     until: float | None = None,
+    at: ArrayLike = (),
     method: Literal["dual", "parameters"] = "dual",
     tolerance: float = 1e-8,
     accuracy: float | None = None,
@@ -72,6 +74,9 @@ def flow(
         Stop at this time. Default: go on until the flow is over, that is until x is within `tolerance` of its limit
         *and* so is the penalty still to come of zero. A schedule that neither is constant in the end nor has a finite
         integral never is over and needs `until`.
+    at : array-like, shape (k,)
+        Times that `t` has to have among others, such as those of saddles; a flow without `until` is not over before the
+        last of them. Default: none.
     method : {"dual", "parameters"}
         "dual" integrates s; it needs a mirror. "parameters" integrates the parameters themselves, without using
         that there is a mirror: slower, impossible at tiny scales, and the only evidence for claims about mirrors.
@@ -134,7 +139,7 @@ def flow(
     >>> run.status.name, run.to_limit < 1e-8, run.error < 1e-5
     ('converged', True, True)
     """
-    run = begin(problem, network, schedule, until, method, tolerance, accuracy, max_steps, integrators)
+    run = begin(problem, network, schedule, until, at, method, tolerance, accuracy, max_steps, integrators)
     with one_thread():
         return run.finish(*alone(run.jobs))
 
@@ -218,7 +223,7 @@ class Run:
 
 def begin(
     problem: Problem, network: Parametrization, schedule: Schedule | float | None, until: float | None,
-    method: Literal["dual", "parameters"], tolerance: float, accuracy: float | None, max_steps: int,
+    at: ArrayLike, method: Literal["dual", "parameters"], tolerance: float, accuracy: float | None, max_steps: int,
     integrators: Sequence[str] | None,
 ) -> Run:  # fmt: skip
     """Check what `flow` is given, and set out."""
@@ -230,6 +235,7 @@ def begin(
     if accuracy is not None:
         check_positive("accuracy", accuracy, "write accuracy=1e-8")
     check_until(until)
+    wanted = _times(at, until)
     if until is None and not schedule.integrable and schedule.limit == 0:
         raise ValueError(
             f"{schedule!r} has an infinite integral and no constant tail: its flow is never over; write "
@@ -247,7 +253,7 @@ def begin(
     else:
         raise ValueError(f'method must be "dual" or "parameters", got {method!r}')
     names = _integrators(problem, system, integrators)
-    history, decay = History(system.start), _decay(schedule)
+    history, decay = History(system.start, wanted), _decay(schedule)
 
     def point(t: float, state: Array) -> tuple[Array, Array]:
         x, s, _ = system.unpack(state[None], np.array([decay(t)]))
@@ -261,6 +267,16 @@ def begin(
     )  # fmt: skip
     jobs = integrate(system, schedule, until, ending, max_steps, history, names)
     return Run(problem, network, schedule, system, method, until, ending, history, jobs, started)
+
+
+def _times(at: ArrayLike, until: float | None) -> list[float]:
+    """Return the times that are asked for, in order."""
+    times = np.unique(real_array("at", at))
+    latest = np.inf if until is None else until
+    if not ((times >= 0) & (times <= latest) & np.isfinite(times)).all():
+        limit = "finite" if until is None else f"at most until={until:g}"
+        raise ValueError(f"at must hold times, at least 0 and {limit}, got {at!r}: write at=[0.5, 1.0]")
+    return times.tolist()
 
 
 def _integrators(problem: Problem, system: System, names: Sequence[str] | None) -> Sequence[str]:

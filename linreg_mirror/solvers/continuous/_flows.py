@@ -6,6 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from linreg_mirror._tools.arguments import check_integer
 from linreg_mirror._tools.blas import one_thread
@@ -23,6 +24,7 @@ def flows(
     schedules: Schedule | float | Sequence[Schedule | float | None] | None = None,
     *,
     until: float | None = None,
+    at: ArrayLike = (),
     tolerance: float = 1e-8,
     accuracy: float | None = None,
     max_steps: int = 200_000,
@@ -40,7 +42,7 @@ def flows(
         One for all runs, or one for each, such as a network for each scale.
     schedules : Schedule or float, or sequence of these, optional
         One penalty for all runs, or one for each. Default: none.
-    until, tolerance, accuracy, max_steps
+    until, at, tolerance, accuracy, max_steps
         As for `flow`, the same for all runs.
     threads : int, optional
         How many runs are stepped at once. Default: as many as there are cores.
@@ -66,7 +68,7 @@ def flows(
     threads = os.cpu_count() or 1 if threads is None else threads
     check_integer("threads", threads, 1)
     begun = [
-        begin(problem, network, schedule, until, "dual", tolerance, accuracy, max_steps, None)
+        begin(problem, network, schedule, until, at, "dual", tolerance, accuracy, max_steps, None)
         for problem, network, schedule in zip(*_side_by_side(problems, networks, schedules), strict=True)
     ]
     done: list[Trajectory | None] = [None] * len(begun)

@@ -57,15 +57,23 @@ def integrate(
     history: "History",
     integrators: Sequence[str],
 ) -> Generator[Job, tuple[int, int], tuple[Status, dict[str, Any]]]:
-    """Step through the smooth pieces of the schedule; on each, one integrator after another until one gets through."""
+    """Step through the smooth pieces of the schedule; on each, one integrator after another until one gets through.
+
+    Times that the history must have are the ends of pieces too.
+    """
     stats: dict[str, Any] = {
         "method": integrators[0], "steps": 0, "evaluations": 0, "factorizations": 0, "notes": [], "cites": (),
     }  # fmt: skip
-    jumps = [at for at in schedule.breakpoints if at > 0 and (until is None or at < until)]
+    last = np.inf if until is None else until
+    asked_for = max(history.wanted, default=0.0)
+    jumps = sorted(at for at in {*schedule.breakpoints, *history.wanted} if 0 < at < last)
     t, state = 0.0, system.start
     if until is None and not jumps and ending.asked(t, state) is Status.converged:
         return Status.converged, stats  # nothing to do: y = 0, for one
-    for end in [*jumps, np.inf if until is None else until]:
+    for end in [*jumps, last]:
+        until = end if end <= asked_for else None if last == np.inf else last  # no flow is over before
+        if until is None and 0 < t == asked_for and ending.asked(t, state) is Status.converged:
+            return Status.converged, stats
         for integrator in integrators:
             stats["cites"] = tuple(dict.fromkeys((*stats["cites"], *INTEGRATORS[integrator].cites)))
             if integrator == COMPILED:
@@ -197,10 +205,12 @@ def _run(
 class History:
     """Times, states and bounds on their errors, thinned by doubling the stride once there are too many.
 
-    The last one is never lost. What says nothing of its error has an infinite bound.
+    The last one is never lost, nor are those at times that are wanted. What says nothing of its error has an infinite
+    bound.
     """
 
-    def __init__(self, start: Array) -> None:
+    def __init__(self, start: Array, wanted: Sequence[float] = ()) -> None:
+        self.wanted = frozenset(wanted)
         self._points: list[tuple[float, Array, float]] = [(0.0, start.copy(), 0.0)]
         self._last = self._points[0]
         self._stride, self._count = 1, 0
@@ -209,10 +219,12 @@ class History:
         """Record a step, whose state must not change any more."""
         self._last = (t, state, error)
         self._count += 1
-        if self._count % self._stride == 0:
+        if self._count % self._stride == 0 or t in self.wanted:
             self._points.append(self._last)
-        if len(self._points) > _MAX_POINTS:
-            self._points, self._stride = self._points[::2], 2 * self._stride
+        if len(self._points) > _MAX_POINTS + len(self.wanted):
+            thinned = set(range(0, len(self._points), 2))
+            self._points = [p for i, p in enumerate(self._points) if i in thinned or p[0] in self.wanted]
+            self._stride *= 2
 
     def last(self) -> tuple[float, Array]:
         """Return the time and state of the last step."""
