@@ -5,6 +5,7 @@
 
 from linreg_mirror.proofs._proof import Proof
 from linreg_mirror.proofs._prove import prove
-from linreg_mirror.proofs._verify import ProofError, verify
+from linreg_mirror.proofs._verify import verify
+from linreg_mirror.proofs.checks.balls import ProofError
 
 __all__ = ["Proof", "ProofError", "prove", "verify"]

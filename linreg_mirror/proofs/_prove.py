@@ -17,7 +17,8 @@ from linreg_mirror.problems import Problem
 from linreg_mirror.proofs import limits, vertex
 from linreg_mirror.proofs._flint import require_flint
 from linreg_mirror.proofs._proof import Proof
-from linreg_mirror.proofs._verify import FORMAT, VERSION, OtherVerdict, ProofError, Undecided, fingerprint, verify
+from linreg_mirror.proofs._verify import FORMAT, VERSION, fingerprint, verify
+from linreg_mirror.proofs.checks.balls import OtherVerdict, ProofError, Undecided
 from linreg_mirror.solvers.results import Solution
 
 _BITS = tuple(128 << k for k in range(6))  # to 4096

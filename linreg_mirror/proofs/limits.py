@@ -11,7 +11,8 @@ from linreg_mirror.mirrors import Hyperbolic, Potential
 from linreg_mirror.problems import Problem
 from linreg_mirror.proofs._flint import Indices, require_flint
 from linreg_mirror.proofs._proof import Proof
-from linreg_mirror.proofs._verify import ProofError, Undecided, verify
+from linreg_mirror.proofs._verify import verify
+from linreg_mirror.proofs.checks.balls import ProofError, Undecided
 from linreg_mirror.proofs.completion import independent_rows
 from linreg_mirror.proofs.vertex import decimal, state
 from linreg_mirror.solvers.limit._limit import continuation_path

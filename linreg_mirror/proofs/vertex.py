@@ -13,6 +13,7 @@ from linreg_mirror.proofs.completion import complement, complete, independent_ro
 from linreg_mirror.solvers.limit import minimum_l1
 
 _SUPPORT = 1e-9  # of the largest entry: what is smaller is not taken for a weight
+_ROUNDS = 3  # of refinement
 Claim = dict[str, Any]
 
 
@@ -27,6 +28,9 @@ def candidates(problem: Problem, X: Array, x: Array, s: Array | None) -> Iterato
     yield from contradictions(problem, X)
     if rank < n:
         yield from _nearly_dependent(X, y, rows)
+    basis = np.flatnonzero(x)
+    if len(basis) == n:
+        yield from _on(X, y, basis, None)
     support = np.flatnonzero(np.abs(x) > _SUPPORT * np.abs(x).max())
     if not 0 < len(support) <= rank or np.linalg.matrix_rank(X[:, support]) < len(support):
         support = support[:0]
@@ -46,9 +50,11 @@ def _on(X: Array, y: Array, basis: Indices, s: Array | None, rows: Indices | Non
     k, n = len(basis), len(y)
     if k == n or (rows is not None and k == len(rows)):
         rows = np.arange(n) if rows is None else rows
-        values = np.linalg.solve(X[np.ix_(rows, basis)], y[rows])
-        left = residual(X[np.ix_(rows, basis)], y[rows], values)  # small weights have signs too
-        values = values + np.linalg.solve(X[np.ix_(rows, basis)], left)
+        square = scipy.linalg.lu_factor(X[np.ix_(rows, basis)], check_finite=False)
+        values = scipy.linalg.lu_solve(square, y[rows], check_finite=False)
+        for _ in range(_ROUNDS):  # small weights have signs too
+            left = residual(X[np.ix_(rows, basis)], y[rows], values)
+            values = values + scipy.linalg.lu_solve(square, left, check_finite=False)
         yield _claim(basis, rows, np.zeros(n), values)
         return
     values = np.linalg.lstsq(X[:, basis], y)[0]

@@ -200,6 +200,23 @@ def test_without_the_vertex_there_are_bounds(nonzeros, monkeypatch):
     assert "exact vertex was not found" in str(proof)
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("condition", [1e8, 1e12])
+def test_ill_conditioned_planted_targets(condition, seed):
+    """The n - k weights that rounding of y asks for are 1e-11 and less of the largest."""
+    rng = np.random.default_rng(seed)
+    left, right = (np.linalg.qr(rng.standard_normal(shape))[0] for shape in ((20, 20), (80, 20)))
+    X = (left * np.geomspace(1, 1 / condition, 20)) @ right.T
+    x = np.where(np.arange(80) < 4, rng.standard_normal(80), 0.0)
+    problem = lm.Problem(X, X @ x)
+    solution = lm.minimum_l1(problem)
+    proof = lm.prove(problem, solution, digits=30)
+    assert (proof.kind, proof.unique) == ("vertex", True)
+    exact = dict(zip(proof.content["basis"], map(Fraction, proof.content["x"]), strict=True))
+    true = sum(abs(Fraction(float(solution.x[j])) - exact.get(j, 0)) for j in range(80))
+    assert true <= Fraction(solution.error) < 1e-10 * abs(solution.x).sum()
+
+
 def test_sparse_data_are_the_same_data():
     scipy_sparse = pytest.importorskip("scipy.sparse")
     problem = gaussian(6, 20, 8)
