@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
+from scipy.integrate import cumulative_simpson
 
 from linreg_mirror import problems, schedules
 from linreg_mirror._types import Array
@@ -14,7 +15,7 @@ from linreg_mirror.parametrizations import Factorized, Hadamard, Parametrization
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import EntrywiseCauchy, Huber, Loss, Squared
 from linreg_mirror.schedules import Schedule
-from linreg_mirror.solvers import Solution, Trajectory, independent
+from linreg_mirror.solvers import Solution, Stats, Status, Trajectory, independent
 from linreg_mirror.solvers.continuous import flow
 from linreg_mirror.solvers.limit import limit
 
@@ -126,6 +127,28 @@ class Instance:
     def tilt(self) -> Array:
         """log(u0/v0), shape (d,), from the parameters."""
         return np.log((self.hadamard.m0 + self.hadamard.w0) / (self.hadamard.m0 - self.hadamard.w0))
+
+    def walking(self) -> "Instance":
+        """Return the same instance with a random walk in place of its flow.
+
+        m^2 - w^2 falls as in a flow with this penalty, and the dual vector is the integral of the loss's gradient along
+        the walk; nothing else is as in a flow.
+        """
+        rng, t = np.random.default_rng(0), np.linspace(0.0, 10.0, 201)
+        decay = np.array([self.schedule.integral(0.0, end) for end in t])
+        steps = rng.uniform(-0.5, 0.5, (len(t) - 1, self.problem.d))
+        q = np.vstack([self.tilt, self.tilt + np.cumsum(steps, axis=0)])
+        root = np.sqrt(2 * self.scale0 * np.exp(-4 * decay)[:, None])
+        m, w = root * np.cosh(q / 2), root * np.sinh(q / 2)
+        force = np.stack([self.problem.loss.gradient(self.problem.residual(x)) for x in m * w])
+        dual = np.vstack([np.zeros(self.problem.n), cumulative_simpson(force, x=t, axis=0)])
+        walk = Trajectory(
+            t, m * w, decay, dual, "parameters", Status.not_certified, Stats("random walk"),
+            parameters=np.hstack([m, w]),
+        )  # fmt: skip
+        copy = Instance(self.name, self.problem, self.network, self.schedule)
+        copy.__dict__["path"] = walk  # where `cached_property` looks
+        return copy
 
     def factors(self) -> tuple[Array, Array]:
         """Return m and w along `path`, each of shape (T, d)."""

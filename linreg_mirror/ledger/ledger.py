@@ -1,12 +1,13 @@
 """The ledger's entries: a theorem, its hypotheses, its control, its verdict."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum
 from typing import Any, Literal
 
-from linreg_mirror.ledger._instance import Instance
+from linreg_mirror.ledger._instance import Instance, instance
 from linreg_mirror.ledger.evidence import Evidence
 from linreg_mirror.ledger.papers import Citation
 
@@ -44,11 +45,15 @@ class Control:
         Name of the instance.
     constants : mapping
         Wrong values for the theorem's constants; empty where it is the witness that breaks a hypothesis.
+    walk : str
+        Of a statement about flows, the name of an instance on which the statement itself must fail once its flow is a
+        random walk that only keeps m^2 - w^2 as a flow would: evidence that cannot tell the two says nothing of flows.
     """
 
     description: str
     witness: str
     constants: Mapping[str, Any] = field(default_factory=dict)
+    walk: str = ""
 
 
 class Verdict(Enum):
@@ -143,8 +148,16 @@ class Theorem:
         ----------
         witness : Instance
             That of the control.
+
+        Returns
+        -------
+        Evidence
+            Of the two, the false variant and the random walk, the one that is nearer to being accepted.
         """
-        return self.observe(witness, **{**self.constants, **self.control.constants})
+        found = [self.observe(witness, **{**self.constants, **self.control.constants})]
+        if self.control.walk:
+            found.append(self.observe(instance(self.control.walk).walking(), **self.constants))
+        return max(found, key=lambda evidence: math.inf if math.isnan(evidence.margin) else evidence.margin)
 
     def verdict(self, evidence: list[Evidence], control: Evidence | None) -> Verdict:
         """Return what the evidence amounts to.
