@@ -183,7 +183,12 @@ def test_a_large_sparse_matrix_stays_sparse_with_an_intercept(parameters, kind, 
     np.testing.assert_allclose(sparse.coef_, dense.coef_, atol=1e-7)
     assert sparse.coef_[4] == 0
     assert sparse.intercept_ == pytest.approx(dense.intercept_, abs=1e-7)
-    assert sparse.status_ is dense.status_
+    if sparse.status_ is Status.unproved and kind != "only one":  # an operator has no bar
+        assert dense.status_ is Status.converged
+        assert np.abs(dense.coef_ - sparse.coef_).sum() <= 1e-7
+        assert dense.error_ < 1e-11 * np.abs(dense.coef_).sum() < sparse.error_ == np.inf
+    else:
+        assert sparse.status_ is dense.status_
     assert sparse.certificate_.valid
     np.testing.assert_array_equal(given.toarray(), X)
 

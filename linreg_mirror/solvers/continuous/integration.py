@@ -63,8 +63,8 @@ def integrate(
     }  # fmt: skip
     jumps = [at for at in schedule.breakpoints if at > 0 and (until is None or at < until)]
     t, state = 0.0, system.start
-    if until is None and not jumps and ending.asked(t, state) is Status.converged:
-        return Status.converged, stats  # nothing to do: y = 0, for one
+    if until is None and not jumps and (status := ending.asked(t, state)) is not None:
+        return status, stats  # nothing to do: y = 0, for one
     for end in [*jumps, np.inf if until is None else until]:
         for integrator in integrators:
             stats["cites"] = tuple(dict.fromkeys((*stats["cites"], *INTEGRATORS[integrator].cites)))
