@@ -13,7 +13,7 @@ class Status(Enum):
     """How a solver ended; the value says what that means and what to do about it."""
 
     converged = "the proved bound of the error of x (of descent: stationarity) is within the tolerance"
-    unproved = "residuals are within the tolerance, but no bound of the error of x can be had: .stats.notes says why"
+    unproved = "residuals are within the tolerance, but no bound of the error of x can be had (see .stats.notes)"
     until_reached = "reached until= (or took all steps= with tolerance=0); stationarity was not required"
     horizon_reached = (
         "the budget was spent before stationarity: this is a point on the way, not a limit; raise max_steps= "
