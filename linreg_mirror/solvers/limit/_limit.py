@@ -63,8 +63,9 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     Solution
         `dual` + `dual_rest` is s with x = primal(z_0 - X's, A). `error` is a proved bound on |x - x*|_1, x* being the
         limit for the floats X and y; the status is `converged` where it is within the tolerance. Of an operator, a
-        large sparse X, dependent rows, and a potential without `metric_slope` nothing is proved: there `error` is inf,
-        `stats.notes` says why, and the status is `unproved` where the certificate's residuals are within the tolerance.
+        large sparse X, dependent rows (but for zeros and multiples by powers of two), and a potential without
+        `metric_slope` nothing is proved: there `error` is inf, `stats.notes` says why, and the status is `unproved`
+        where the certificate's residuals are within the tolerance.
 
     Raises
     ------
@@ -159,7 +160,7 @@ def _reached(bar: LimitBar, tolerance: float) -> bool:
 def _unproved(
     problem: Problem, mirror: Mirror, decay: float, tolerance: float, started: float, reason: str
 ) -> Solution:
-    """Solve without an error bar: the certificate's residuals decide."""
+    """Solve without an error bar, up to residuals."""
     reduced, lift = problem.reduced()
     newton = DualNewton.of(reduced)
     for on_the_way in (_COARSE, _FINE):

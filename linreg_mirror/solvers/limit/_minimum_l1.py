@@ -53,8 +53,10 @@ def minimum_l1(problem: Problem, method: Literal["mirror", "highs", "cvxpy"] = "
     Solution
         `dual` is s with |X's| <= 1 and X_i's = sign x_i on the support, so that <y, s> = |x|_1. `certificate` holds
         the duality gap, relative to |x|_1, and `error` a proved bound on |x - x*|_1, x* being the minimiser for the
-        floats X and y, where it is unique. `unique` says whether another solution exists. A vertex is returned, so at
-        most rank(X) entries are not zero; with "cvxpy" an interior point of the set of solutions may be.
+        floats X and y, where it is unique; the status is `converged` where that is at most 1e-9 |x|_1. `unique` says
+        whether another solution exists: then there is no x* to be near, and the status is `unproved`, though the gap
+        still tells |x|_1 from the least. A vertex is returned, so at most rank(X) entries are not zero; with "cvxpy"
+        an interior point of the set of solutions may be.
 
     Raises
     ------

@@ -56,7 +56,7 @@ class SaddlePath:
         t_plus and t_minus.
     error : float
         Upper bound of |x - x*|_1 at the end, x* being the interpolator of least weighted L1 norm for the given floats;
-        inf where nothing is proved.
+        inf where nothing is proved, which `stats.notes` gives the reason for.
     end_dual : array, shape (n,)
         A dual vector that proves the end: the last of `dual`, moved away from thresholds of columns that have left.
     dual_rest : array, shape (n,), or None
