@@ -156,9 +156,9 @@ def minimum_l2(problem: Problem) -> Solution:
     Returns
     -------
     Solution
-        x = X's with the dual vector s. `error` is a proved bound on |x - X^+ y|_1 for the floats X and y. The status is
-        `converged` where that is below 1e-12 |x|_1, `inconsistent` where Xx = y has no solution, and `unproved` where
-        there is no bar, which `stats.notes` gives the reason for.
+        x = X's with the dual vector s = `dual` + `dual_rest`. `error` is a proved bound on |x - X^+ y|_1 for the floats
+        X and y. The status is `converged` where that is at most 1e-12 |x|_1, `inconsistent` where Xx = y has no
+        solution, and `unproved` where there is no bar, which `stats.notes` gives the reason for.
 
     Examples
     --------
@@ -181,9 +181,10 @@ def minimum_l2(problem: Problem) -> Solution:
         zeros = Euclidean(np.zeros(problem.d))
         least = refined(rows, zeros, 0.0, rows.scaled(Pair.of(-dual)), 1e-14)
         error = least.error + float(np.abs(x - least.x).sum()) * (1 + 2 * problem.d * UNIT)
+        if error < np.inf:
+            dual, rest = -rows.unscaled(least.s)
         if _FINE * float(np.abs(x).sum()) < error < np.inf:  # X is ill-conditioned
-            x, error, (dual, rest) = least.x, least.error, -rows.unscaled(least.s)
-            method += ", refined"
+            x, error, method = least.x, least.error, f"{method}, refined"
     off_range = np.abs(x - pull(problem, dual, rest)).max() / (np.abs(x).max() or 1.0)
     certificate = Certificate(
         (

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from scipy.integrate import solve_ivp
+from scipy.linalg import null_space
 from scipy.optimize import linprog
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -17,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import linreg_mirror
-from linreg_mirror import MirrorRegressor, Status, estimator, schedules
+from linreg_mirror import Hadamard, MirrorRegressor, Problem, Status, estimator, limit, saddles, schedules
 
 CHECKS = parametrize_with_checks(
     [
@@ -386,3 +387,21 @@ def test_the_lazy_name_is_listed_and_no_other_is_made_up():
     assert "MirrorRegressor" in dir(linreg_mirror)
     with pytest.raises(AttributeError, match="MirrorRegresor"):
         linreg_mirror.MirrorRegresor  # noqa: B018
+
+
+@pytest.mark.parametrize("kind", ["none", "some 0"])
+def test_an_intercept_leaves_a_bar(kind):
+    """Centred samples are dependent; without what is along the weights' roots they are not."""
+    X, y = data()
+    weights = weights_of(kind, len(y))
+    root = np.ones(len(y)) if weights is None else np.sqrt(weights)
+    across = null_space(root[None]).T * root
+    for solver, expected in (
+        ("limit", limit(Problem(across @ X, across @ y), Hadamard.from_scale(1e-6, d=X.shape[1]))),
+        ("saddles", saddles(Problem(across @ X, across @ y)).solution),
+    ):
+        model = MirrorRegressor(solver=solver).fit(X, y, weights)
+        assert model.status_ is Status.converged
+        assert 0 < model.error_ < 1e-9 * np.abs(model.coef_).sum()
+        np.testing.assert_allclose(model.coef_, expected.x, atol=1e-9)
+    assert MirrorRegressor(solver="descent", scale=0.1).fit(X, y, weights).error_ == np.inf

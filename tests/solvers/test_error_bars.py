@@ -11,6 +11,7 @@ from linreg_mirror import Status
 from linreg_mirror.solvers.error_bars import Rows, bar, proving_rows
 from linreg_mirror.solvers.error_bars.repeats import repeats
 from linreg_mirror.solvers.results import proved_digits
+from tests.helpers.zoo import CASES
 
 flint = pytest.importorskip("flint")
 from benchmarks.conditioning import exact_limit, problem  # noqa: E402
@@ -250,6 +251,24 @@ def test_entries_that_scaling_would_lose_are_no_repeats():
     assert repeats(X, np.array([1.0, 2.0])) is None
     assert repeats(np.zeros((2, 3)), np.zeros(2)) is None
     assert repeats(np.eye(3), np.ones(3)) is None
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_statuses_say_what_is_proved(case):
+    network = lm.Hadamard.from_scale(0.1, d=case.problem.d)
+    for solve in (
+        lambda p: lm.limit(p, network), lm.minimum_l2, lambda p: lm.saddles(p).solution,
+        *(lambda p, method=method: lm.minimum_l1(p, method) for method in ("mirror", "highs", "cvxpy")),
+    ):  # fmt: skip
+        found = solve(case.problem)
+        assert found.status.solved == found.certificate.valid
+        assert (found.status is Status.converged) == (found.error < np.inf)
+        assert found.error < np.inf or found.stats.notes
+        assert found.error == np.inf or found.certificate["error of x"].passed
+    run = lm.flow(case.problem, network)
+    assert run.status.solved
+    assert (run.status is Status.converged) == (run.to_limit < np.inf)
+    assert any("no " in note for note in run.stats.notes) == (run.status is not Status.converged)
 
 
 def test_digits():

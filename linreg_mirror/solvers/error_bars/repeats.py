@@ -28,7 +28,7 @@ class Repeats:
 
     def merged(self, s: Array) -> Array:
         """Return the dual vector of the rows that are kept for one of all of them, up to rounding."""
-        return np.bincount(self.of, self.factors * s, len(self.kept))
+        return np.bincount(self.of, weights=self.factors * s, minlength=len(self.kept)).astype(float)
 
     def spread(self, s: Array) -> Array:
         """Return a dual vector of all rows for one of those that are kept, exactly."""

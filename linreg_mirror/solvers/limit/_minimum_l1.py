@@ -120,13 +120,15 @@ def _through_the_mirror(problem: Problem) -> Solution:
         return _bounded(problem, rows, found, stats, started)
     s = lift(best.s) if isinstance(rows, str) else rows.unscaled(Pair.of(lift(best.s))).hi
     error = np.inf if problem.y.any() else 0.0  # x = 0 is the answer for y = 0, whatever X is
-    certificate = l1_certificate(problem, best.x, s)
+    certificate = with_error(l1_certificate(problem, best.x, s), error, best.x, 1e-9)
     return Solution(
         x=best.x,
         dual=s,
         log_scale=None,
         status=outcome(certificate, problem, best.x, error),
-        stats=replace(stats, seconds=clock.perf_counter() - started, notes=(rows,) if isinstance(rows, str) else ()),
+        stats=replace(
+            stats, seconds=clock.perf_counter() - started, notes=(rows,) if isinstance(rows, str) and error else ()
+        ),
         certificate=certificate,
         unique=l1_unique(problem, best.x, s) if certificate.valid else None,
         error=error,
