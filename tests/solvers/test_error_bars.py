@@ -246,6 +246,18 @@ def test_rows_that_repeat_others_are_left_out(condition):
         assert why in proving_rows(lm.Problem(spoilt, targets))
 
 
+def test_dual_vectors_of_rows_that_repeat_others():
+    rng = np.random.default_rng(16)
+    X, y = rng.standard_normal((3, 7)), rng.standard_normal(3)
+    factors = np.array([1, -1, 0, 8, 1, -0.25])
+    more = X[[0, 1, 0, 1, 2, 0]] * factors[:, None]
+    found = repeats(more, y[[0, 1, 0, 1, 2, 0]] * factors)
+    kept, s = more[found.kept], rng.standard_normal(6)
+    np.testing.assert_allclose(kept.T @ found.merged(s), more.T @ s, rtol=1e-13)
+    np.testing.assert_array_equal(found.factors[:, None] * kept[found.of], more)
+    np.testing.assert_allclose(more.T @ found.spread(s[:3]), kept.T @ s[:3], rtol=1e-13)
+
+
 def test_entries_that_scaling_would_lose_are_no_repeats():
     X = np.array([[1e-300, 1e100, 0.0], [2e-300, 2e100, 0.0]])
     assert repeats(X, np.array([1.0, 2.0])) is None
