@@ -100,7 +100,7 @@ def _competitors(problem: Problem, scale: float, settings: Settings) -> list[Com
     def ours() -> Answer:
         # A new problem and network each time: nothing is left over from the round before.
         path = flow(Problem(X, y), Hadamard.from_scale(scale, d=X.shape[1]), tolerance=_TOLERANCE)
-        counts = {"steps": path.stats.steps, "evaluations": path.stats.evaluations}
+        counts = {"steps": path.stats.steps, "evaluations": path.stats.evaluations, "digits": path.limit_digits}
         return Answer(path.x[-1], path.status is Status.converged, path.stats.method, counts=counts)
 
     def scipy_peer(method: str, jacobian: bool) -> Callable[[], Answer]:

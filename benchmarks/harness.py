@@ -262,10 +262,12 @@ def show(result: dict[str, Any]) -> None:
         console.print(ratios)
     for label, rows in cases.items():
         names = list(dict.fromkeys(error for row in rows for error in row["errors"]))
-        table = Table("ratio", "competitor", "seconds", *names, "verdict", title=label, title_justify="left")
+        proved = ["digits proved"] if any("digits" in row["counts"] for row in rows) else []
+        table = Table("ratio", "competitor", "seconds", *names, *proved, "verdict", title=label, title_justify="left")
         for row in rows:
             errors = [f"{row['errors'][name]:.1e}" if name in row["errors"] else "" for name in names]
             verdict = f"{row['verdict']} {row['message'] if row['verdict'] != 'ok' else ''}".strip()
+            errors += [f"{row['counts']['digits']:.1f}" if "digits" in row["counts"] else "" for _ in proved]
             seconds = f"{row['seconds']:.4g}"
             table.add_row(_ratio(row), row["competitor"], seconds, *errors, _coloured(escape(verdict), row))
         console.print(table)

@@ -120,7 +120,7 @@ def _limits(X: Any, y: Array, budget: float) -> list[Competitor]:
         solution = limit(Problem(X, y), Hadamard.from_scale(scale, d=d))
         stats = solution.stats
         counts = {"scale": scale, "steps": stats.steps, "products": stats.evaluations}
-        return Answer(solution.x, solution.status is Status.converged, str(solution.status), solution.dual, counts)
+        return Answer(solution.x, solution.status.solved, str(solution.status), solution.dual, counts)
 
     def least_l2() -> Answer:
         found = lsqr(X, y, atol=1e-12, btol=1e-12, iter_lim=10_000)

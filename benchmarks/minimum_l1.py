@@ -25,7 +25,7 @@ from benchmarks.harness import (
 )
 from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.problems import Problem, planted_sparse
-from linreg_mirror.solvers import Solution, Status
+from linreg_mirror.solvers import Solution
 from linreg_mirror.solvers.certificates import l1_certificate
 from linreg_mirror.solvers.limit import limit, minimum_l1
 
@@ -108,9 +108,7 @@ def _competitors(problem: Problem, budget: float) -> list[Competitor]:
         stats = solution.stats
         counts |= {"steps": stats.steps, "evaluations": stats.evaluations, "factorizations": stats.factorizations}
         counts["digits"] = solution.digits
-        return Answer(
-            solution.x, solution.status is Status.converged, stats.method, solution.dual, counts, solution.dual_rest
-        )
+        return Answer(solution.x, solution.status.solved, stats.method, solution.dual, counts, solution.dual_rest)
 
     return [
         # A new problem each time: its rank, once known, would be a gift to the next round.

@@ -14,7 +14,6 @@ from benchmarks.harness import Answer, Competitor, Judgement, Settings, compare,
 from benchmarks.minimum_l1 import _highs, _problem
 from linreg_mirror.problems import Problem
 from linreg_mirror.proofs import Proof, prove, verify
-from linreg_mirror.solvers import Status
 from linreg_mirror.solvers.certificates import l1_certificate
 from linreg_mirror.solvers.limit import minimum_l1
 
@@ -61,7 +60,8 @@ def _competitors(problem: Problem, proof: Proof, budget: float) -> list[Competit
 
     def solved() -> Answer:
         again = minimum_l1(Problem(X, y))
-        return Answer(again.x, again.status is Status.converged, again.stats.method, again.dual)
+        counts = {"digits": again.digits}
+        return Answer(again.x, again.status.solved, again.stats.method, again.dual, counts)
 
     return [
         # A new problem each time: its rank, once known, would be a gift to the next round.

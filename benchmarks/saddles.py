@@ -18,7 +18,6 @@ from sklearn.linear_model import lars_path
 
 from benchmarks.harness import Answer, Array, Competitor, Judgement, OverBudget, Settings, compare
 from linreg_mirror.problems import Problem, planted_sparse
-from linreg_mirror.solvers import Status
 from linreg_mirror.solvers.certificates import feasibility
 from linreg_mirror.solvers.limit import minimum_l1
 from linreg_mirror.solvers.saddles import saddles
@@ -90,8 +89,8 @@ def _competitors(problem: Problem, budget: float) -> list[Competitor]:
 def _ours(X: Array, y: Array) -> Answer:
     # A new problem each time: its rank, once known, would be a gift to the next round.
     path = saddles(Problem(X, y))
-    counts = {"jumps": path.stats.steps, "products": path.stats.evaluations}
-    return Answer(path.at(np.inf), path.status is Status.converged, path.stats.method, counts=counts)
+    counts = {"jumps": path.stats.steps, "products": path.stats.evaluations, "digits": path.digits}
+    return Answer(path.at(np.inf), path.status.solved, path.stats.method, counts=counts)
 
 
 def _lars(X: Array, y: Array) -> Answer:

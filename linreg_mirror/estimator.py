@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils import validation as sk
 
 from linreg_mirror._tools.arguments import as_real_array, check_integer
-from linreg_mirror._tools.centring import centred, reflected
+from linreg_mirror._tools.centring import centred, contracted, reflected
 from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Hadamard, Power
 from linreg_mirror.problems import Problem
@@ -79,8 +79,9 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
     max_iter : int, optional
         Steps of "descent", at the most. Default: that of `linreg_mirror.descent`.
     tol : float, optional
-        Largest violation, relative: of Xx = y for "limit", of stationarity for "descent". Default: those of
-        `linreg_mirror.limit` and `linreg_mirror.descent`.
+        Of "limit", largest proved error of coef_ in the L1 norm, relative to it (where no error can be proved, largest
+        violation of Xx = y); of "descent", largest violation of stationarity. Default: those of `linreg_mirror.limit`
+        and `linreg_mirror.descent`.
     random_state : int, RandomState or None
         Draws the batches.
 
@@ -93,7 +94,10 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
     certificate_ : Certificate
         Checks of the solution on the centred data, recomputed by code that the solver does not share.
     status_ : Status
-        How the solver ended; `Status.inconsistent` means that the data were fitted by least squares, not interpolated.
+        How the solver ended: `converged` where the proved error is within the tolerance, `unproved` where there is
+        none, `inconsistent` where the data were fitted by least squares, not interpolated.
+    error_ : float
+        Upper bound of the error of coef_ in the L1 norm, for the data as centred in float64; inf where none is proved.
     n_iter_ : int
         Newton steps of "limit", steps of "descent", jumps of "saddles".
     n_features_in_ : int
@@ -203,7 +207,8 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
         if solved.status is Status.not_certified and others:
             solved = self._solve_as(others[0], X, y, weights)
         self.n_iter_, self.status_, self.certificate_ = solved.stats.steps, solved.status, solved.certificate
-        if self.status_ not in (Status.converged, Status.inconsistent, Status.until_reached):
+        self.error_ = np.inf if self.solver == "descent" else float(solved.error)  # no limit of steps is known
+        if not (self.status_.solved or self.status_ is Status.until_reached):
             warnings.warn(f"{self.status_}. {_advice(solved)}", ConvergenceWarning, stacklevel=2)
         return self
 
@@ -254,13 +259,14 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
         if not self.fit_intercept:
             return [_weighted]
         n, d = X.shape
+        dense = centred if self.solver == "descent" else contracted  # batches are of samples
         reads_entries = self.solver == "saddles" or self.batch_size is not None
         samples = n if weights is None else np.count_nonzero(weights)
         if not scipy.sparse.issparse(X) or reads_entries or n * d <= _SMALL or samples < 2:
-            return [centred]
+            return [dense]
         if n * d > _LARGE:
             return [reflected]
-        return [reflected, centred] if n < d else [centred]
+        return [reflected, dense] if n < d else [dense]
 
     def _solve_as(self, form: Callable[..., Any], X: Any, y: Array, weights: Array | None) -> Any:
         """Set the coefficients, and return what the solver returned."""

@@ -22,6 +22,20 @@ def centred(X: Any, y: Array, weights: Array | None) -> tuple[Array, Array, Arra
     return root[:, None] * (X - mean_X), root * (y - mean_y), mean_X, mean_y
 
 
+def contracted(X: Any, y: Array, weights: Array | None) -> tuple[Array, Array, Array, float]:
+    """Return the same with a row less: weighted rows without their mean are dependent, but for rounding.
+
+    A reflection takes r to an axis. The row of that axis is zero, and left out.
+    """
+    A, b, mean_X, mean_y = centred(X, y, weights)
+    root = np.ones(len(b)) if weights is None else np.sqrt(weights)
+    if np.count_nonzero(root) < 2:
+        return A, b, mean_X, mean_y
+    k, axis = _reflection(root)
+    A, b = A - 2 * np.outer(axis, axis @ A), b - 2 * (axis @ b) * axis
+    return np.delete(A, k, axis=0), np.delete(b, k), mean_X, mean_y
+
+
 def reflected(X: Any, y: Array, weights: Array | None) -> tuple[Any, Array, Array, float]:
     """Return the same for a sparse X with two positive weights or more, as an operator that keeps X as it is.
 
@@ -33,10 +47,7 @@ def reflected(X: Any, y: Array, weights: Array | None) -> tuple[Any, Array, Arra
     n, d = X.shape
     root = np.ones(n) if weights is None else np.sqrt(weights)
     share = root**2 / np.sum(root**2)
-    k = int(np.argmax(root))
-    axis = root / np.linalg.norm(root)
-    axis[k] += 1.0
-    axis /= np.linalg.norm(axis)
+    k, axis = _reflection(root)
 
     def reflect(v: Array) -> Array:
         return v - 2 * (axis @ v) * axis
@@ -49,6 +60,14 @@ def reflected(X: Any, y: Array, weights: Array | None) -> tuple[Any, Array, Arra
 
     operator = LinearOperator((n - 1, d), matvec=forward, rmatvec=backward, dtype=float)  # pyright: ignore[reportCallIssue]
     return operator, np.delete(reflect(root * y), k), np.asarray(X.T @ share).ravel(), float(share @ y)
+
+
+def _reflection(root: Array) -> tuple[int, Array]:
+    """Return k and the unit normal of the reflection that takes r to the axis k."""
+    k = int(np.argmax(root))
+    axis = root / np.linalg.norm(root)
+    axis[k] += 1.0
+    return k, axis / np.linalg.norm(axis)
 
 
 def _without_constants(X: Any) -> Any:

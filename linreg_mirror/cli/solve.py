@@ -27,7 +27,7 @@ def solve(
         typer.Option("--prove", help="Write proofs, DATA.limit.proof.json and DATA.minimum_l1.proof.json."),
     ] = False,
 ) -> None:
-    """Solve Xx = y: mirror limit at a scale, minimum-L1, minimum-L2, each with its certificate."""
+    """Solve Xx = y: mirror limit at a scale, minimum-L1, minimum-L2, each with its certificate and proved digits."""
     from linreg_mirror import problems
     from linreg_mirror.parametrizations import Hadamard
     from linreg_mirror.proofs._flint import require_flint
@@ -52,27 +52,34 @@ def solve(
         problem = problems.from_file(data, targets)
         network = Hadamard.from_scale(log_b=log_scale, d=problem.d)
         solutions = {
-            f"mirror limit, {name}": limit(problem, network),
+            f"limit, {name}": limit(problem, network),
             "minimum L1": minimum_l1(problem),
             "minimum L2": independent.minimum_l2(problem),
         }
     except (ValueError, TypeError, OSError, ModuleNotFoundError) as error:
         raise Refused(error) from None
-    numbers = ("|x|_1", "|x|_2", "nonzero", "unique", "seconds")
+    numbers = ("|x|_1", "|x|_2", "nonzero", "unique", "digits")
     title = f"X: {problem.n} samples x {problem.d} features, rank {problem.rank}"
-    shown = table("solution", *numbers, "status", "certificate", numbers=numbers, title=title)
+    shown = table("solution", *numbers, "status", numbers=numbers, title=title)
     for name, solution in solutions.items():
         x = solution.x
         nonzero = np.count_nonzero(np.abs(x) > 1e-9 * np.abs(x).max())
         shown.add_row(
             name, f"{np.abs(x).sum():.7g}", f"{np.linalg.norm(x):.7g}", str(nonzero),
-            {True: "yes", False: "no", None: "undecided"}[solution.unique], f"{solution.stats.seconds:.2g}",
-            solution.status.name, "\n".join(map(str, solution.certificate.checks)),
+            {True: "yes", False: "no", None: "unknown"}[solution.unique], _digits(solution), solution.status.name,
         )  # fmt: skip
     console.print(shown)
-    console.print("error of x: proved, in the L1 norm; nonzero: entries above 1e-9 of the largest", highlight=False)
-    for status in {s.status for s in solutions.values() if s.status.name != "converged"}:
+    console.print(
+        "nonzero: entries above 1e-9 of the largest; digits of x: proved, by a bound of its error in the L1 norm",
+        highlight=False,
+    )
+    for name, solution in solutions.items():
+        console.print(f"{name}, in {solution.stats.seconds:.2g} s: {solution.certificate}", highlight=False)
+    for status in dict.fromkeys(s.status for s in solutions.values() if s.status.name != "converged"):
         console.print(str(status), highlight=False, soft_wrap=True)
+    for note in dict.fromkeys(note for s in solutions.values() for note in s.stats.notes):
+        names = ", ".join(name for name, s in solutions.items() if note in s.stats.notes)
+        console.print(f"{names}: {note}", highlight=False, markup=False, soft_wrap=True)
     if output is not None:
         try:
             _save(output, scale, log_scale, solutions)
@@ -84,6 +91,13 @@ def solve(
         for key, solution, of in (("limit", by_limit, network), ("minimum_l1", by_l1, None)):
             proved &= _prove(Path(f"{data.stem}.{key}.proof.json"), problem, solution, of)
     raise typer.Exit(0 if proved and all(s.certificate.valid for s in solutions.values()) else 1)
+
+
+def _digits(solution: "Solution") -> str:
+    """Return how many digits are proved; a dash where there is no bar."""
+    if not np.isfinite(solution.error):
+        return "-"
+    return f"{solution.digits:.1f}" if np.isfinite(solution.digits) else "all"
 
 
 def _prove(path: Path, problem: "Problem", solution: "Solution", network: "Hadamard | None") -> bool:
@@ -117,6 +131,8 @@ def _save(output: Path, scale: float, log_scale: float, solutions: dict) -> None
             "status": s.status.name,
             "unique": s.unique,
             "error": s.error if np.isfinite(s.error) else None,
+            "digits": s.digits if np.isfinite(s.digits) else None,
+            "notes": s.stats.notes,
             "certificate": [vars(check) | {"passed": check.passed} for check in s.certificate.checks],
         }
         for key, s in keys.items()

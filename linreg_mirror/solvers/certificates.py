@@ -31,12 +31,22 @@ def feasibility(problem: Problem, x: Array) -> float:
     return float(np.abs(r).max() / (size.max() or 1.0)) if np.isfinite(size).all() else np.inf
 
 
-def outcome(certificate: Certificate, problem: Problem, x: Array) -> Status:
-    """Return the status of an interpolator x with this certificate."""
+def with_error(certificate: Certificate, error: float, x: Array, tolerance: float) -> Certificate:
+    """Add the check that a proved bound of |x - x*|_1, relative to |x|_1, is within the tolerance; inf is no bound."""
+    if not error < np.inf:
+        return certificate
+    size = float(np.abs(x).sum())
+    return Certificate((*certificate.checks, Check("error of x", error / (size or 1.0), tolerance if size else 0.0)))
+
+
+def outcome(certificate: Certificate, problem: Problem, x: Array, error: float = np.inf) -> Status:
+    """Return the status of an interpolator x with this certificate and this bound of its error."""
     if not certificate.valid:
         return Status.not_certified
+    if error < np.inf:
+        return Status.converged
     inconsistent = _may_be_inconsistent(problem, problem.residual(x)) and problem.inconsistency > 1e-10
-    return Status.inconsistent if inconsistent else Status.converged
+    return Status.inconsistent if inconsistent else Status.unproved
 
 
 def _may_be_inconsistent(problem: Problem, r: Array) -> bool:
@@ -67,7 +77,7 @@ def certify_limit(
     rounding of z is magnified by takes the place of log(1/b).
     """
     wide, own_checks = np.longdouble, ()
-    z = mirror.initial_dual.astype(wide) - _pull(problem, s, rest)
+    z = mirror.initial_dual.astype(wide) - pull(problem, s, rest)
     size = float(np.abs(x).max()) or 1.0
     log_b = _log_hyperbolic_scale(mirror, wide(A))
     if log_b is not None:
@@ -83,7 +93,7 @@ def certify_limit(
         represented, magnified, gap = _power_gap(x.astype(wide), z, mirror, wide(A))
         exponents = float(np.abs(magnified).max()) / size
     else:
-        represented, exponents, gap, slope = _own_gap(mirror, A, x, _pull(problem, s, rest).astype(float), size)
+        represented, exponents, gap, slope = _own_gap(mirror, A, x, pull(problem, s, rest).astype(float), size)
         own_checks = (Check("conjugate's slope", slope, 1e-5),)
     rounding = 64 * _EPS * max(1.0, exponents)
     if isinstance(mirror, Power) and mirror.depth > 2:
@@ -101,7 +111,7 @@ def certify_limit(
     )
 
 
-def _pull(problem: Problem, s: Array, rest: Array | None) -> Array:
+def pull(problem: Problem, s: Array, rest: Array | None) -> Array:
     """Return X's in extended precision; of a dense X with 106 bits on the way, where the dual vector has as many."""
     if rest is None or not matrices.is_dense(problem.X):
         return matrices.transposed_product(problem.X, s)
@@ -196,7 +206,7 @@ def l1_certificate(
     """
     t_plus, t_minus = thresholds or (np.ones(problem.d), np.ones(problem.d))
     norm = float(t_plus @ np.maximum(x, 0) + t_minus @ np.maximum(-x, 0))
-    slopes = (problem.X.T @ s) if rest is None else _pull(problem, s, rest).astype(float)
+    slopes = (problem.X.T @ s) if rest is None else pull(problem, s, rest).astype(float)
     slope = float(np.abs(_relative(slopes, thresholds)).max())
     # <Xx, s> is that for the targets, or for their projection where they are out of range.
     lower_bound = float(x @ slopes) / max(1.0, slope)

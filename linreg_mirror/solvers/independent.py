@@ -13,7 +13,9 @@ from scipy.sparse.linalg import lsqr
 from linreg_mirror._tools import matrices
 from linreg_mirror._tools.arguments import check_number
 from linreg_mirror._tools.cites import cited, cites
+from linreg_mirror._tools.double_double import Pair
 from linreg_mirror._types import Array
+from linreg_mirror.mirrors import Euclidean
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers.certificates import (
     feasibility,
@@ -22,9 +24,16 @@ from linreg_mirror.solvers.certificates import (
     lasso_certificate,
     nuclear_certificate,
     outcome,
+    pull,
+    with_error,
 )
+from linreg_mirror.solvers.error_bars import SEVERAL, error_of, proving_rows, refined
+from linreg_mirror.solvers.error_bars.rows import UNIT
 from linreg_mirror.solvers.results import Certificate, Check, Solution, Stats, Status
 
+_FINE = 1e-12  # relative error of a minimum-L2 interpolator
+_SUPPORT = "no error bar: the support of x is not proved to be that of the least L1 norm"
+_SINGULAR = "no error bar: X is too ill-conditioned"
 _OPERATOR = "limit(problem, Hadamard.from_scale(1e-6, d=problem.d))"  # what to ask instead of it
 
 
@@ -126,7 +135,10 @@ def minimum_nuclear(problem: Problem, shape: tuple[int, int], *, positive: bool 
         log_scale=None,
         status=outcome(certificate, problem, x),
         stats=Stats(
-            method="cvxpy with Clarabel", seconds=clock.perf_counter() - started, cites=cited(minimum_l1_cvxpy)
+            method="cvxpy with Clarabel",
+            seconds=clock.perf_counter() - started,
+            notes=("no error bar: how sharply the nuclear norm grows away from x is not computed",),
+            cites=cited(minimum_l1_cvxpy),
         ),
         certificate=certificate,
     )
@@ -144,7 +156,9 @@ def minimum_l2(problem: Problem) -> Solution:
     Returns
     -------
     Solution
-        The status is `inconsistent` where Xx = y has no solution.
+        x = X's with the dual vector s = `dual` + `dual_rest`. `error` is a proved bound on |x - X^+ y|_1 for the floats
+        X and y. The status is `converged` where that is at most 1e-12 |x|_1, `inconsistent` where Xx = y has no
+        solution, and `unproved` where there is no bar, which `stats.notes` gives the reason for.
 
     Examples
     --------
@@ -153,27 +167,43 @@ def minimum_l2(problem: Problem) -> Solution:
     [0.4, 0.8]
     """
     started = clock.perf_counter()
+    rows, error, rest = proving_rows(problem), np.inf, None
     if matrices.is_dense(problem.X):
         x, *_ = np.linalg.lstsq(problem.X, problem.y)
         dual, method = np.linalg.lstsq(problem.X.T, x)[0], "numpy lstsq"
     else:
         x, method = _golub_kahan(problem.X, problem.y), "scipy lsqr"
         dual = _golub_kahan(problem.X.T, x)
-    off_range = np.abs(x - problem.X.T @ dual).max() / (np.abs(x).max() or 1.0)
+    if not (x.any() or problem.y.any()):
+        error = 0.0
+    elif not isinstance(rows, str):
+        # X^+ y is the limit of the Euclidean mirror from zero, which Newton's method with 106 bits encloses.
+        zeros = Euclidean(np.zeros(problem.d))
+        least = refined(rows, zeros, 0.0, rows.scaled(Pair.of(-dual)), 1e-14)
+        error = least.error + float(np.abs(x - least.x).sum()) * (1 + 2 * problem.d * UNIT)
+        if error < np.inf:
+            dual, rest = -rows.unscaled(least.s)
+        if _FINE * float(np.abs(x).sum()) < error < np.inf:  # X is ill-conditioned
+            x, error, method = least.x, least.error, f"{method}, refined"
+    off_range = np.abs(x - pull(problem, dual, rest)).max() / (np.abs(x).max() or 1.0)
     certificate = Certificate(
         (
             Check("feasibility", feasibility(problem, x), 1e-10),
             Check("distance from row space", float(off_range), 1e-10),
         )
     )
+    certificate = with_error(certificate, error, x, _FINE)
+    notes = () if error < np.inf else (rows if isinstance(rows, str) else _SINGULAR,)
     return Solution(
         x=x,
         dual=dual,
         log_scale=None,
-        status=outcome(certificate, problem, x),
-        stats=Stats(method=method, seconds=clock.perf_counter() - started),
+        status=outcome(certificate, problem, x, error),
+        stats=Stats(method=method, seconds=clock.perf_counter() - started, notes=notes),
         certificate=certificate,
         unique=True,
+        error=error,
+        dual_rest=rest,
     )
 
 
@@ -279,13 +309,21 @@ def weighted_l1_cost(problem: Problem, weights: Array) -> float:
 def _l1_solution(
     problem: Problem, x: Array, s: Array, method: str, keys: tuple[str, ...], started: float, steps: int = 0
 ) -> Solution:
+    seconds, rows = clock.perf_counter() - started, proving_rows(problem)
+    error = np.inf if problem.y.any() or x.any() else 0.0
+    if not isinstance(rows, str) and x.any():
+        error = error_of(rows, x, rows.scaled(Pair.of(s)))
     certificate = l1_certificate(problem, x, s)
+    unique = True if error < np.inf else l1_unique(problem, x, s) if certificate.valid else None
+    reason = rows if isinstance(rows, str) else SEVERAL if unique is False else _SUPPORT
+    certificate = with_error(certificate, error, x, 1e-9)
     return Solution(
         x=x,
         dual=s,
         log_scale=None,
-        status=outcome(certificate, problem, x),
-        stats=Stats(method=method, steps=steps, seconds=clock.perf_counter() - started, cites=keys),
+        status=outcome(certificate, problem, x, error),
+        stats=Stats(method=method, steps=steps, seconds=seconds, notes=() if error < np.inf else (reason,), cites=keys),
         certificate=certificate,
-        unique=l1_unique(problem, x, s) if certificate.valid else None,
+        unique=unique,
+        error=error,
     )

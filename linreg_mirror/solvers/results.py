@@ -12,7 +12,8 @@ from linreg_mirror._types import Array
 class Status(Enum):
     """How a solver ended; the value says what that means and what to do about it."""
 
-    converged = "the bound of the error, or without one (see .stats.notes) the residuals, are within the tolerance"
+    converged = "the proved bound of the error of x (of descent: stationarity) is within the tolerance"
+    unproved = "residuals are within the tolerance, but no bound of the error of x can be had (see .stats.notes)"
     until_reached = "reached until= (or took all steps= with tolerance=0); stationarity was not required"
     horizon_reached = (
         "the budget was spent before stationarity: this is a point on the way, not a limit; raise max_steps= "
@@ -22,7 +23,10 @@ class Status(Enum):
         "the steps were too long, and residuals grew a million times or beyond float64: choose a step_size below "
         "largest_stable_step(problem, network), with momentum some (1 - momentum)/(1 + momentum) of it"
     )
-    inconsistent = "no x satisfies Xx = y; this is the limit of the least-squares problem, where X'(Xx - y) = 0"
+    inconsistent = (
+        "no x satisfies Xx = y; this is the limit of the least-squares problem, where X'(Xx - y) = 0 within the "
+        "tolerance, and no bound of the error of x can be had"
+    )
     not_certified = (
         "the certificate's checks do not all pass; see .certificate for the one that fails, and by how much, and "
         ".digits or, of a flow, .limit_digits for what is proved"
@@ -31,6 +35,11 @@ class Status(Enum):
         "every integrator gave up (see .stats); the problem may be badly scaled: divide X and y by their largest "
         "entries"
     )
+
+    @property
+    def solved(self) -> bool:
+        """Whether the solver got to the end that it was asked for: `converged`, `unproved` or `inconsistent`."""
+        return self in (Status.converged, Status.unproved, Status.inconsistent)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.value}"

@@ -194,7 +194,7 @@ def attack(case: Case, infinite: bool = False, formula: bool = False) -> None:
 def assert_valid(answer: Any, infinite: bool = False) -> None:
     """Fail if there is a NaN in the answer, or a status that the numbers do not bear out."""
     if isinstance(answer, Solution | Trajectory | SaddlePath):
-        if answer.status in (Status.converged, Status.inconsistent):
+        if answer.status.solved:
             assert answer.certificate.valid
             x = answer.solution.x if isinstance(answer, SaddlePath) else answer.x
             assert np.isfinite(x).all()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from linreg_mirror.problems import Problem
+from linreg_mirror.solvers import Status
 
 
 @dataclass(frozen=True, eq=False)
@@ -12,7 +13,8 @@ class Case:
     """One problem and what is known of it without any solver.
 
     `l1` is the least |x|_1 over the interpolators (over the least-squares solutions if not `consistent`), `minimum_l1`
-    one point that attains it, the only one if `unique`. `minimum_l2` is X^+ y.
+    one point that attains it, the only one if `unique`. `minimum_l2` is X^+ y. Rows are `independent` if none is a
+    combination of others, but for zeros and multiples by powers of two.
     """
 
     name: str
@@ -24,11 +26,25 @@ class Case:
     minimum_l2: list
     unique: bool = True
     consistent: bool = True
+    independent: bool = True
     planted: list | None = None
 
     @property
     def problem(self):
         return Problem(np.array(self.X, dtype=float), np.array(self.y, dtype=float))
+
+    @property
+    def status(self):
+        """How a solver ends whose answer is unique: with a bar where rows are independent."""
+        proved = Status.converged if self.independent else Status.unproved
+        return proved if self.consistent else Status.inconsistent
+
+    @property
+    def l1_status(self):
+        """How solvers of least L1 norms end: with a bar where that is also unique, and where x = 0."""
+        if not any(self.y):
+            return Status.converged
+        return Status.unproved if self.consistent and not self.unique else self.status
 
 
 CASES = [
@@ -61,12 +77,12 @@ CASES = [
     Case("inconsistent", [[1, 2], [1, 2]], [1, 3], 1, 1.0, [0, 1], [0.4, 0.8], consistent=False),
     Case("inconsistent, wide", [[1, 2, 0], [1, 2, 0]], [1, 3], 1, 1.0, [0, 1, 0], [0.4, 0.8, 0], consistent=False),
     Case("square", [[2, 1], [1, 3]], [3, -1], 2, 3.0, [2, -1], [2, -1]),
-    Case("tall", [[1, 0], [0, 1], [1, 1]], [1, -2, -1], 2, 3.0, [1, -2], [1, -2]),
+    Case("tall", [[1, 0], [0, 1], [1, 1]], [1, -2, -1], 2, 3.0, [1, -2], [1, -2], independent=False),
     Case(
         "tall, inconsistent",
         [[1, 0], [0, 1], [1, 1]], [1, 1, 1], 2, 4 / 3, [2 / 3, 2 / 3], [2 / 3, 2 / 3], consistent=False,
     ),
-    Case("zero matrix", [[0, 0]], [0], 0, 0.0, [0, 0], [0, 0]),
+    Case("zero matrix", [[0, 0]], [0], 0, 0.0, [0, 0], [0, 0], independent=False),
     Case("zero matrix, target out of reach", [[0, 0], [0, 0]], [1, 2], 0, 0.0, [0, 0], [0, 0], consistent=False),
     Case("target orthogonal to the range", [[1, 2], [1, 2]], [1, -1], 1, 0.0, [0, 0], [0, 0], consistent=False),
 ]  # fmt: skip

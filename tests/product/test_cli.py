@@ -297,16 +297,19 @@ def test_solve_prints_norms_and_certificates(npz):
     assert result.exit_code == 0, result.output
     assert "8 samples x 20 features, rank 8" in result.output
     rows = {line.split("  ")[0].strip(): line for line in result.output.splitlines()}
-    assert "mirror limit, b = 1e-06" in rows
+    assert "limit, b = 1e-06" in rows
     assert [float(cell) for cell in rows["minimum L1"].split()[2:5]] == pytest.approx(
         [2.0, np.linalg.norm(TRUTH), 2], rel=1e-6
     )
     assert [float(cell) for cell in rows["minimum L2"].split()[2:5]] == pytest.approx(
         [np.abs(LEAST_L2).sum(), np.linalg.norm(LEAST_L2), 20], rel=1e-6
     )
-    assert all("converged" in rows[name] for name in ("minimum L1", "minimum L2", "mirror limit, b = 1e-06"))
+    assert all("converged" in rows[name] for name in ("minimum L1", "minimum L2", "limit, b = 1e-06"))
     assert "yes" in rows["minimum L1"].split()
-    assert "<=" in rows["minimum L1"]
+    assert float(rows["minimum L1"].split()[6]) > 9  # digits
+    certificates = [line for line in result.output.splitlines() if " s: valid (" in line]
+    assert [line.split(", in ")[0] for line in certificates] == ["limit, b = 1e-06", "minimum L1", "minimum L2"]
+    assert result.output.count("error of x ") == 3
 
 
 @pytest.mark.parametrize("source", ["npz", "csv"])
@@ -346,6 +349,9 @@ def test_solve_saves_json(npz, tmp_path):
     for key in ("limit", "minimum_l1", "minimum_l2"):
         check_x(np.array(saved[key]["x"]), key)
         assert saved[key]["status"] == "converged"
+        assert saved[key]["notes"] == []
+        assert saved[key]["digits"] > 9
+        assert 0 < saved[key]["error"] < 1e-9
         assert saved[key]["unique"] is True
         assert saved[key]["certificate"]
         for check in saved[key]["certificate"]:
@@ -353,6 +359,19 @@ def test_solve_saves_json(npz, tmp_path):
             assert check["value"] <= check["tolerance"]
     assert np.abs(saved["minimum_l1"]["x"]).sum() == pytest.approx(2.0, rel=1e-10)
     assert np.count_nonzero(saved["minimum_l1"]["x"]) == 2
+
+
+def test_solve_says_what_is_not_proved_and_why(tmp_path):
+    np.savez(tmp_path / "data.npz", X=np.array([[1.0, 1, 0], [0, 0, 1]]), y=np.array([1.0, -2]))
+    result = run("solve", tmp_path / "data.npz", "--output", tmp_path / "out.json")
+    assert result.exit_code == 0, result.output  # solved, all the same
+    row = next(line for line in result.output.splitlines() if line.startswith(" minimum L1"))
+    assert row.split()[5:] == ["no", "-", "unproved"]
+    assert "unproved: residuals are within the tolerance, but no bound of the error of x can be had" in result.output
+    assert "minimum L1: no error bar: other interpolators have the same L1 norm" in result.output
+    saved = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert (saved["minimum_l1"]["error"], saved["minimum_l1"]["digits"]) == (None, 0.0)
+    assert saved["limit"]["status"] == saved["minimum_l2"]["status"] == "converged"
 
 
 def test_solve_of_an_inconsistent_problem_says_so(tmp_path):

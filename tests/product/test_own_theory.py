@@ -66,7 +66,8 @@ def test_flow_and_limit_of_a_network_with_its_potential(own):
     problem, network, schedule = own.example()
     dual, plain = (lm.flow(problem, network, schedule, method=method) for method in ("dual", "parameters"))
     limit = lm.limit(problem, network, decay=dual.decay[-1])
-    assert (dual.status, plain.status, limit.status) == (Status.converged,) * 3
+    # It promises nothing about its metric.
+    assert (dual.status, plain.status, limit.status) == (Status.unproved,) * 3
     np.testing.assert_allclose(plain.x[-1], dual.x[-1], atol=1e-6)
     np.testing.assert_allclose(limit.x, dual.x[-1], atol=1e-6)
     assert limit.log_scale is None

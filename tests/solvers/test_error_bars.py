@@ -9,7 +9,9 @@ from scipy.sparse.linalg import LinearOperator
 import linreg_mirror as lm
 from linreg_mirror import Status
 from linreg_mirror.solvers.error_bars import Rows, bar, proving_rows
+from linreg_mirror.solvers.error_bars.repeats import repeats
 from linreg_mirror.solvers.results import proved_digits
+from tests.helpers.zoo import CASES
 
 flint = pytest.importorskip("flint")
 from benchmarks.conditioning import exact_limit, problem  # noqa: E402
@@ -107,13 +109,17 @@ def test_where_nothing_is_proved_the_reason_is_given():
     of = problem(4, 12, 10, "random", np.random.default_rng(9))
     operator = LinearOperator(of.X.shape, matvec=lambda v: of.X @ v, rmatvec=lambda v: of.X.T @ v)
     network = lm.Hadamard.from_scale(1e-2, d=12)
-    twice = lm.Problem(np.vstack([of.X, of.X]), np.concatenate([of.y, of.y]))
+    twice = lm.Problem(np.vstack([of.X, of.X[0] + of.X[1]]), np.append(of.y, of.y[0] + of.y[1]))
     for unproved, reason in ((lm.Problem(operator, of.y), "operator"), (twice, "dependent")):
         found = lm.limit(unproved, network)
         assert found.error == np.inf
         assert found.digits == 0
-        assert found.status is Status.converged
+        assert found.status is Status.unproved
         assert any(reason in note for note in found.stats.notes)
+        least = lm.minimum_l2(unproved)
+        assert least.status is Status.unproved
+        assert any(reason in note for note in least.stats.notes)
+        assert found.status.solved
     assert isinstance(proving_rows(twice), str)
 
 
@@ -129,7 +135,8 @@ def test_least_norms_are_proved(kind, condition):
     assert np.abs(path.solution.x - ours.x).sum() <= path.error + ours.error
     if condition <= 1e4:
         highs = lm.minimum_l1(of, method="highs")
-        assert np.abs(highs.x - ours.x).sum() <= 1e-6 * np.abs(ours.x).sum()
+        assert np.abs(highs.x - ours.x).sum() <= highs.error + ours.error
+        assert highs.digits > 9
 
 
 def test_a_vertex_against_fractions():
@@ -160,8 +167,120 @@ def test_several_least_norms_have_no_bar():
     found = lm.minimum_l1(lm.Problem([[1, 1]], [1]))
     assert found.unique is False
     assert found.error == np.inf
-    assert found.status is Status.converged
+    assert found.status is Status.unproved
     assert "same L1 norm" in found.stats.notes[-1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("condition", [1.0, 1e3, 1e6, 1e10])
+def test_errors_of_other_routes_stay_below_their_bars(kind, condition):
+    for seed in range(3):
+        of = problem(8, 30, condition, kind, np.random.default_rng(seed))
+        exact = exact_vertex(of)
+        for method in ("highs", "cvxpy"):
+            try:
+                found = lm.minimum_l1(of, method=method)
+            except ArithmeticError:  # they give up on the worst-conditioned ones
+                assert condition == 1e10
+                continue
+            assert distance(found.x, exact) <= found.error
+            assert (found.status is Status.converged) == found.certificate.valid
+            if condition <= 1e3:
+                assert found.unique
+                assert found.digits > 9
+                assert found.error <= 1e-9 * np.abs(found.x).sum()
+
+
+def exact_vertex(of):
+    """The interpolator of least L1 norm with 25 digits, from a proof that shares no code with the bars."""
+    proof = lm.prove(of, lm.minimum_l1(of), digits=25)
+    assert proof.kind == "vertex"
+    exact = [Fraction(0)] * of.d
+    for place, value in zip(proof.content["basis"], proof.content["x"], strict=True):
+        exact[place] = Fraction(value)
+    return exact
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("condition", [1.0, 1e3, 1e6, 1e10])
+def test_errors_of_least_l2_norms_stay_below_their_bars(kind, condition):
+    rng = np.random.default_rng(14)
+    for _ in range(5):
+        n = int(rng.integers(2, 7))
+        of = problem(n, int(rng.integers(2, 5)) * n, condition, kind, rng)
+        found, exact = lm.minimum_l2(of), exact_l2(of)
+        assert sum(abs(Fraction(v) - u) for u, v in zip(exact, found.x, strict=True)) <= found.error
+        assert found.error <= 1e-12 * np.abs(found.x).sum()
+        assert found.status is Status.converged
+        assert found.stats.method == ("numpy lstsq, refined" if condition > 1e5 else "numpy lstsq")
+
+
+def exact_l2(of):
+    """X'(XX')^-1 y in rational arithmetic."""
+    X = flint.fmpq_mat(of.n, of.d, [flint.fmpq(*float(v).as_integer_ratio()) for v in of.X.ravel()])
+    y = flint.fmpq_mat(of.n, 1, [flint.fmpq(*float(v).as_integer_ratio()) for v in of.y])
+    x = X.transpose() * (X * X.transpose()).solve(y)
+    return [Fraction(int(x[i, 0].p), int(x[i, 0].q)) for i in range(of.d)]
+
+
+@pytest.mark.parametrize("condition", [1.0, 1e8])
+def test_rows_that_repeat_others_are_left_out(condition):
+    """Zeros, copies, and multiples by powers of two say nothing new; other multiples are so only but for rounding."""
+    of = problem(5, 15, condition, "random", np.random.default_rng(15))
+    copies, factors = [0, 1, 2, 3, 4, 2, 0, 3], np.array([1, 1, 1, 1, 1, -4, 0.5, 1])
+    X, y = np.vstack([0 * of.X[0], of.X[copies] * factors[:, None]]), np.append(0, of.y[copies] * factors)
+    more, network = lm.Problem(X, y), lm.Hadamard.from_scale(1e-2, d=15)
+    for solve in (
+        lambda p: lm.limit(p, network), lm.minimum_l1, lm.minimum_l2, lambda p: lm.saddles(p).solution,
+        lambda p: lm.minimum_l1(p, method="highs"),
+    ):  # fmt: skip
+        found, expected = solve(more), solve(of)
+        assert np.abs(found.x - expected.x).sum() <= found.error + expected.error
+        assert found.error <= 1e-6 * np.abs(found.x).sum()
+        assert found.dual.shape == (9,)
+        assert found.certificate["feasibility"].passed
+    run = lm.flow(more, lm.Hadamard.at(0.0, 1.0, d=15)) if condition == 1 else None
+    assert run is None or run.status is Status.converged
+    for spoilt, why in ((np.append(X, [3 * X[1]], axis=0), "dependent"), (X, "dependent")):
+        targets = np.append(y, 3 * y[1]) if len(spoilt) > len(y) else np.append(1.0, y[1:])
+        assert why in proving_rows(lm.Problem(spoilt, targets))
+
+
+def test_dual_vectors_of_rows_that_repeat_others():
+    rng = np.random.default_rng(16)
+    X, y = rng.standard_normal((3, 7)), rng.standard_normal(3)
+    factors = np.array([1, -1, 0, 8, 1, -0.25])
+    more = X[[0, 1, 0, 1, 2, 0]] * factors[:, None]
+    found = repeats(more, y[[0, 1, 0, 1, 2, 0]] * factors)
+    kept, s = more[found.kept], rng.standard_normal(6)
+    np.testing.assert_allclose(kept.T @ found.merged(s), more.T @ s, rtol=1e-13)
+    np.testing.assert_array_equal(found.factors[:, None] * kept[found.of], more)
+    np.testing.assert_allclose(more.T @ found.spread(s[:3]), kept.T @ s[:3], rtol=1e-13)
+
+
+def test_entries_that_scaling_would_lose_are_no_repeats():
+    X = np.array([[1e-300, 1e100, 0.0], [2e-300, 2e100, 0.0]])
+    assert repeats(X, np.array([1.0, 2.0])) is None
+    assert repeats(np.zeros((2, 3)), np.zeros(2)) is None
+    assert repeats(np.eye(3), np.ones(3)) is None
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_statuses_say_what_is_proved(case):
+    network = lm.Hadamard.from_scale(0.1, d=case.problem.d)
+    for solve in (
+        lambda p: lm.limit(p, network), lm.minimum_l2, lambda p: lm.saddles(p).solution,
+        *(lambda p, method=method: lm.minimum_l1(p, method) for method in ("mirror", "highs", "cvxpy")),
+    ):  # fmt: skip
+        found = solve(case.problem)
+        assert found.status.solved == found.certificate.valid
+        assert (found.status is Status.converged) == (found.error < np.inf)
+        assert found.error < np.inf or found.stats.notes
+        assert found.error == np.inf or found.certificate["error of x"].passed
+    run = lm.flow(case.problem, network)
+    assert run.status.solved
+    assert (run.status is Status.converged) == (run.to_limit < np.inf)
+    assert any("no " in note for note in run.stats.notes) == (run.status is not Status.converged)
 
 
 def test_digits():
@@ -179,7 +298,7 @@ def test_where_no_vertex_is_proved_the_answer_stays(monkeypatch):
     )
     of = problem(6, 20, 10, "random", np.random.default_rng(12))
     found = lm.minimum_l1(of)
-    assert found.status is Status.not_certified
+    assert found.status is Status.unproved
     assert found.error == np.inf
     assert all(check.passed for check in found.certificate.checks if check.name != "error of x")
     assert any("thresholds" in note for note in found.stats.notes)

@@ -105,9 +105,9 @@ def flow(
         Rodas5P has integrated; `to_limit` is a proved bound of its distance to the limit. The status is `converged`
         where that is within the tolerance, and `not_certified` where rounding, or errors of steps before, keep the flow
         from there: `limit_digits` is what it got to. No limit is proved with a penalty that stays (the flow then ends
-        at a LASSO), of networks without a mirror, and of problems that `limit` proves nothing of: `to_limit` is inf,
-        `stats.notes` says why, and stationarity decides. Long histories are thinned to at most 4096 points by doubling
-        the stride; the last point is always kept.
+        at a LASSO), of networks without a mirror, and of problems that `limit` proves nothing of: there `to_limit` is
+        inf, `stats.notes` says why, and the status is `unproved` where x is stationary. Long histories are thinned to
+        at most 4096 points by doubling the stride; the last point is always kept.
 
     Raises
     ------
@@ -168,7 +168,9 @@ class Run:
         to_limit, no_limit = self._to_limit(x[-1], dual[-1])
         certificate = self._certificate(float(t[-1]), states[-1], x[-1], to_limit)
         if self.until is None and certificate.valid:
-            status = Status.inconsistent if self.problem.inconsistency > 1e-8 else Status.converged
+            status = Status.converged
+            if not to_limit < np.inf:
+                status = Status.inconsistent if self.problem.inconsistency > 1e-8 else Status.unproved
         return Trajectory(
             t=t,
             x=x,

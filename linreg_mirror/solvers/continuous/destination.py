@@ -42,6 +42,7 @@ class Destination:
         self._mirror: Mirror = network.mirror()
         self._x = np.full(problem.d, np.nan)
         self._continued = False
+        self._kept = slice(None) if rows.repeats is None else rows.repeats.kept
         self._tallest = np.ldexp(np.abs(rows.X).max(axis=1), -rows.exponents)  # of the entries of rows of X
 
     def improve(self, s: Array, enough: float, search: bool = True) -> None:
@@ -86,7 +87,7 @@ class Destination:
         x : array, shape (d,)
             Effective weights.
         """
-        return float((np.abs(self._problem.residual(x)) / self._tallest).max())
+        return float((np.abs(self._problem.residual(x)[self._kept]) / self._tallest).max())
 
     def fits(self, x: Array, s: Array) -> bool:
         """Whether Xx = y as far as rounding lets one see.

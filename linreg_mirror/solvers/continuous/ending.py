@@ -101,7 +101,7 @@ class Ending:
         come = penalty_to_come(self.schedule, t) <= self.penalty
         if isinstance(self.destination, str):
             self.left = self.violation(t, state) / self.stationary
-            return Status.converged if self.left <= 1 and come else None
+            return Status.unproved if self.left <= 1 and come else None
         x, s = self.point(t, state)
         least = self.relative(self.destination.least_distance(x), x)
         self.left = least / self.tolerance

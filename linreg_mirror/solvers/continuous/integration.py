@@ -68,12 +68,12 @@ def integrate(
     asked_for = max(history.wanted, default=0.0)
     jumps = sorted(at for at in {*schedule.breakpoints, *history.wanted} if 0 < at < last)
     t, state = 0.0, system.start
-    if until is None and not jumps and ending.asked(t, state) is Status.converged:
-        return Status.converged, stats  # nothing to do: y = 0, for one
+    if until is None and not jumps and (status := ending.asked(t, state)) is not None:
+        return status, stats  # nothing to do: y = 0, for one
     for end in [*jumps, last]:
         until = end if end <= asked_for else None if last == np.inf else last  # no flow is over before
-        if until is None and 0 < t == asked_for and ending.asked(t, state) is Status.converged:
-            return Status.converged, stats
+        if until is None and 0 < t == asked_for and (status := ending.asked(t, state)) is not None:
+            return status, stats
         for integrator in integrators:
             stats["cites"] = tuple(dict.fromkeys((*stats["cites"], *INTEGRATORS[integrator].cites)))
             if integrator == COMPILED:

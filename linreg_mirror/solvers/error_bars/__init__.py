@@ -4,19 +4,29 @@ from linreg_mirror.solvers.error_bars.limits import LimitBar, bar, nothing_prove
 from linreg_mirror.solvers.error_bars.points import DualPoint, dual_point, hyperbolic
 from linreg_mirror.solvers.error_bars.pythagoras import few_weights_bar, interpolator_bar, moved_to_fit
 from linreg_mirror.solvers.error_bars.rows import Rows, proving_rows
-from linreg_mirror.solvers.error_bars.sharpness import VertexBar, loosened, vertex_bar
+from linreg_mirror.solvers.error_bars.sharpness import (
+    SEVERAL,
+    UNDECIDED,
+    VertexBar,
+    error_of,
+    loosened_bar,
+    vertex_bar,
+)
 
 __all__ = [
+    "SEVERAL",
+    "UNDECIDED",
     "DualPoint",
     "LimitBar",
     "Rows",
     "VertexBar",
     "bar",
     "dual_point",
+    "error_of",
     "few_weights_bar",
     "hyperbolic",
     "interpolator_bar",
-    "loosened",
+    "loosened_bar",
     "moved_to_fit",
     "nothing_proved",
     "proving_rows",

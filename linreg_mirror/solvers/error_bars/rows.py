@@ -12,6 +12,7 @@ from linreg_mirror._tools import matrices
 from linreg_mirror._tools.double_double import Pair, matrix_residual, product
 from linreg_mirror._types import Array
 from linreg_mirror.problems import Problem
+from linreg_mirror.solvers.error_bars.repeats import Repeats, repeats
 
 UNIT = float(np.finfo(float).eps) / 2  # the unit roundoff
 _SMALL = 10**6  # entries of a sparse X that is made dense
@@ -27,7 +28,7 @@ class Rows:
     Attributes
     ----------
     problem : Problem
-        The rows and targets as given, scaled by powers of two, which is exact.
+        The rows and targets as given but for repeats, scaled by powers of two, which is exact.
     computed : Problem
         M and R'^-1 y: what is computed with.
     exponents : array of int, shape (n,)
@@ -38,6 +39,8 @@ class Rows:
         Upper bounds of |R'^-1 X_j - M_j|_2.
     condition : float
         Frobenius norm of R times that of its inverse.
+    repeats : Repeats or None
+        Which of the user's rows repeat others; None stands for none.
     """
 
     problem: Problem
@@ -47,6 +50,7 @@ class Rows:
     inverse: Array | None
     column_error: Array
     condition: float
+    repeats: Repeats | None = None
 
     @property
     def X(self) -> Array:
@@ -131,12 +135,14 @@ class Rows:
         return replace(self, problem=problem, computed=computed, column_error=self.column_error[support])
 
     def scaled(self, s: Pair) -> Pair:
-        """Return the dual vector of the scaled rows for one of the user's."""
+        """Return the dual vector of the scaled rows for one of the user's, up to rounding where rows repeat others."""
+        s = s if self.repeats is None else Pair(*map(self.repeats.merged, s))
         return Pair(np.ldexp(s.hi, -self.exponents), np.ldexp(s.lo, -self.exponents))
 
     def unscaled(self, s: Pair) -> Pair:
         """Return the dual vector of the user's rows for one of the scaled ones."""
-        return Pair(np.ldexp(s.hi, self.exponents), np.ldexp(s.lo, self.exponents))
+        s = Pair(np.ldexp(s.hi, self.exponents), np.ldexp(s.lo, self.exponents))
+        return s if self.repeats is None else Pair(*map(self.repeats.spread, s))
 
     def residual(self, r: Array) -> tuple[Array, float]:
         """Return R'^-1 r, and a bound on its relative error in the 2-norm."""
@@ -183,7 +189,15 @@ def proving_rows(problem: Problem) -> Rows | str:
     try:
         return Rows.of(problem)
     except LinAlgError as error:
-        return f"no error bar: {error}, so that rounding decides whether Xx = y has a solution"
+        reason = f"no error bar: {error}, so that rounding decides whether Xx = y has a solution"
+    found = repeats(problem.X, problem.y)
+    if found is None:
+        return reason
+    try:
+        rows = Rows.of(Problem(problem.X[found.kept], problem.y[found.kept], problem.loss))
+    except LinAlgError:
+        return reason
+    return replace(rows, repeats=found)
 
 
 def _is_well_conditioned(gram: Array) -> bool:

@@ -16,11 +16,11 @@ from linreg_mirror.mirrors import Mirror, Potential
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Squared
-from linreg_mirror.solvers.certificates import certify_limit, outcome
+from linreg_mirror.solvers.certificates import certify_limit, outcome, with_error
 from linreg_mirror.solvers.error_bars import LimitBar, Rows, bar, hyperbolic, proving_rows, refined
 from linreg_mirror.solvers.limit.dual_newton import DualNewton
 from linreg_mirror.solvers.limit.graded import graded_limit
-from linreg_mirror.solvers.results import Certificate, Check, Solution, Stats
+from linreg_mirror.solvers.results import Solution, Stats
 
 # Residual, relative to y, that is good enough on the way; and where that has led astray, as in nearly degenerate
 # problems at tiny scales.
@@ -63,8 +63,9 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     Solution
         `dual` + `dual_rest` is s with x = primal(z_0 - X's, A). `error` is a proved bound on |x - x*|_1, x* being the
         limit for the floats X and y; the status is `converged` where it is within the tolerance. Of an operator, a
-        large sparse X, dependent rows, and a potential without `metric_slope` nothing is proved: there `error` is inf,
-        `stats.notes` says why, and the status goes by the certificate's residuals.
+        large sparse X, dependent rows (but for zeros and multiples by powers of two), and a potential without
+        `metric_slope` nothing is proved: there `error` is inf, `stats.notes` says why, and the status is `unproved`
+        where the certificate's residuals are within the tolerance.
 
     Raises
     ------
@@ -117,15 +118,13 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     newton = DualNewton.of(rows.computed)
     found = _bar(rows, newton, mirror, decay, tolerance)
     s = rows.unscaled(found.s)
-    size = float(np.abs(found.x).sum())
     certificate = certify_limit(problem, mirror, decay, found.x, s.hi, s.lo)
-    relative = Check("error of x", found.error / (size or 1.0), tolerance if size else 0.0)
-    certificate = Certificate((*certificate.checks, relative))
+    certificate = with_error(certificate, found.error, found.x, tolerance)
     return Solution(
         x=found.x,
         dual=s.hi,
         log_scale=mirror.log_scale_at(decay),
-        status=outcome(certificate, problem, found.x),
+        status=outcome(certificate, problem, found.x, found.error),
         stats=_stats(newton, started, () if found.error < np.inf else (_SINGULAR,)),
         certificate=certificate,
         unique=True,  # R is strictly convex
@@ -161,7 +160,7 @@ def _reached(bar: LimitBar, tolerance: float) -> bool:
 def _unproved(
     problem: Problem, mirror: Mirror, decay: float, tolerance: float, started: float, reason: str
 ) -> Solution:
-    """Solve without an error bar: the certificate's residuals decide."""
+    """Solve without an error bar, up to residuals."""
     reduced, lift = problem.reduced()
     newton = DualNewton.of(reduced)
     for on_the_way in (_COARSE, _FINE):

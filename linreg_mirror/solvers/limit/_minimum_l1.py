@@ -17,20 +17,18 @@ from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.problem import independent
-from linreg_mirror.solvers.certificates import l1_certificate, l1_unique, outcome
-from linreg_mirror.solvers.error_bars import Rows, VertexBar, proving_rows, vertex_bar
+from linreg_mirror.solvers.certificates import l1_certificate, l1_unique, outcome, with_error
+from linreg_mirror.solvers.error_bars import SEVERAL, UNDECIDED, Rows, VertexBar, proving_rows, vertex_bar
 from linreg_mirror.solvers.independent import ROUTES
 from linreg_mirror.solvers.limit._limit import Stage, continuation_path
 from linreg_mirror.solvers.limit.crossover import pivot_to_optimum
 from linreg_mirror.solvers.limit.dual_newton import DualNewton
 from linreg_mirror.solvers.limit.graded import graded_limit
-from linreg_mirror.solvers.results import Certificate, Check, Solution, Stats
+from linreg_mirror.solvers.results import Certificate, Solution, Stats
 
 # Off the support x_i is about exp(-L (1 - |X_i's|)), L = log(1/b): at this L it vanishes for any slack over 1e-4.
 _LARGEST_L = 4e5
 _DENSE = 10**7  # entries of a sparse X that are made dense at once
-SEVERAL = "no error bar: other interpolators have the same L1 norm"
-UNDECIDED = "no error bar: columns of weight zero are at their thresholds, but for rounding"
 _PROVED = 1e-10  # relative error of x with which one rests content
 _ZERO = 1e-11  # of the largest entry: what a linear solve leaves of an entry that is zero
 
@@ -55,8 +53,10 @@ def minimum_l1(problem: Problem, method: Literal["mirror", "highs", "cvxpy"] = "
     Solution
         `dual` is s with |X's| <= 1 and X_i's = sign x_i on the support, so that <y, s> = |x|_1. `certificate` holds
         the duality gap, relative to |x|_1, and `error` a proved bound on |x - x*|_1, x* being the minimiser for the
-        floats X and y, where it is unique. `unique` says whether another solution exists. A vertex is returned, so at
-        most rank(X) entries are not zero; with "cvxpy" an interior point of the set of solutions may be.
+        floats X and y, where it is unique; the status is `converged` where that is at most 1e-9 |x|_1. `unique` says
+        whether another solution exists: then there is no x* to be near, and the status is `unproved`, though the gap
+        still tells |x|_1 from the least. A vertex is returned, so at most rank(X) entries are not zero; with "cvxpy"
+        an interior point of the set of solutions may be.
 
     Raises
     ------
@@ -118,17 +118,20 @@ def _through_the_mirror(problem: Problem) -> Solution:
         if not found.error < np.inf:
             found = min(found, plain, key=lambda vertex: _excess(_certificate(problem, rows, vertex)))
         return _bounded(problem, rows, found, stats, started)
-    s = lift(best.s)
-    certificate = l1_certificate(problem, best.x, s)
+    s = lift(best.s) if isinstance(rows, str) else rows.unscaled(Pair.of(lift(best.s))).hi
+    error = np.inf if problem.y.any() else 0.0  # x = 0 is the answer for y = 0, whatever X is
+    certificate = with_error(l1_certificate(problem, best.x, s), error, best.x, 1e-9)
     return Solution(
         x=best.x,
         dual=s,
         log_scale=None,
-        status=outcome(certificate, problem, best.x),
-        stats=replace(stats, seconds=clock.perf_counter() - started, notes=(rows,) if isinstance(rows, str) else ()),
+        status=outcome(certificate, problem, best.x, error),
+        stats=replace(
+            stats, seconds=clock.perf_counter() - started, notes=(rows,) if isinstance(rows, str) and error else ()
+        ),
         certificate=certificate,
         unique=l1_unique(problem, best.x, s) if certificate.valid else None,
-        error=np.inf if isinstance(rows, str) else 0.0,
+        error=error,
     )
 
 
@@ -172,17 +175,13 @@ def _bounded(problem: Problem, rows: Rows, found: VertexBar, stats: Stats, start
     x, s = found.x, rows.unscaled(found.s)
     certificate = _certificate(problem, rows, found)
     unique = True if found.error < np.inf else l1_unique(problem, x, s.hi) if certificate.valid else None
-    if unique is False:
-        notes = (SEVERAL,)
-    else:
-        notes = () if found.error < np.inf else (UNDECIDED,)
-        relative = found.error / (float(np.abs(x).sum()) or 1.0)
-        certificate = Certificate((*certificate.checks, Check("error of x", relative, 1e-9)))
+    notes = () if found.error < np.inf else (SEVERAL if unique is False else UNDECIDED,)
+    certificate = with_error(certificate, found.error, x, 1e-9)
     return Solution(
         x=x,
         dual=s.hi,
         log_scale=None,
-        status=outcome(certificate, problem, x),
+        status=outcome(certificate, problem, x, found.error),
         stats=replace(stats, seconds=clock.perf_counter() - started, notes=(*stats.notes, *notes)),
         certificate=certificate,
         unique=unique,

@@ -16,11 +16,10 @@ from linreg_mirror._tools.double_double import Pair
 from linreg_mirror._types import Array
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Squared
-from linreg_mirror.solvers.certificates import l1_certificate, l1_unique, outcome
-from linreg_mirror.solvers.error_bars import VertexBar, loosened, proving_rows, vertex_bar
+from linreg_mirror.solvers.certificates import l1_certificate, l1_unique, outcome, with_error
+from linreg_mirror.solvers.error_bars import SEVERAL, UNDECIDED, VertexBar, loosened_bar, proving_rows
 from linreg_mirror.solvers.limit import minimum_l1
-from linreg_mirror.solvers.limit._minimum_l1 import SEVERAL, UNDECIDED
-from linreg_mirror.solvers.results import Certificate, Check, Solution, Stats, Status, proved_digits
+from linreg_mirror.solvers.results import Certificate, Solution, Stats, Status, proved_digits
 from linreg_mirror.solvers.saddles.screening import Screening
 from linreg_mirror.solvers.saddles.signed_fit import SignedFit
 
@@ -57,7 +56,7 @@ class SaddlePath:
         t_plus and t_minus.
     error : float
         Upper bound of |x - x*|_1 at the end, x* being the interpolator of least weighted L1 norm for the given floats;
-        inf where nothing is proved.
+        inf where nothing is proved, which `stats.notes` gives the reason for.
     end_dual : array, shape (n,)
         A dual vector that proves the end: the last of `dual`, moved away from thresholds of columns that have left.
     dual_rest : array, shape (n,), or None
@@ -262,7 +261,7 @@ def saddles(problem: Problem, weights: Any = None) -> SaddlePath:
     active, values = tuple(jump.active for jump in jumps), tuple(unit * jump.values for jump in jumps)
     sigma = np.array(dual).reshape(-1, problem.n)
     end, bar = _end(problem.d, active, values), _bar(problem, active, sigma, thresholds)
-    end_dual, rest, error = _last(sigma), None, np.inf if active else 0.0
+    end_dual, rest, error = _last(sigma), None, np.inf if active or problem.y.any() else 0.0
     notes = (bar,) if isinstance(bar, str) and bar else ()
     if not isinstance(bar, str) and bar.error <= _PROVED * float(np.abs(bar.x).sum()):
         end, error = bar.x, bar.error
@@ -276,15 +275,13 @@ def saddles(problem: Problem, weights: Any = None) -> SaddlePath:
     if error == np.inf and not notes:
         several = l1_unique(problem, end, end_dual, thresholds) is False
         notes = (SEVERAL if several else UNDECIDED,)
-    if error < np.inf or notes == (UNDECIDED,):
-        relative = Check("error of x", error / (float(np.abs(end).sum()) or 1.0), _PROVED)
-        certificate = Certificate((*certificate.checks, relative))
+    certificate = with_error(certificate, error, end, _PROVED)
     return SaddlePath(
         times=np.array([jump.time / unit for jump in jumps]),
         active=active,
         values=values,
         dual=sigma,
-        status=Status.converged if certificate.valid and interpolates else outcome(certificate, problem, end),
+        status=outcome(certificate, problem, end, error),
         stats=Stats(
             method="saddle to saddle, with an updated QR factorisation",
             steps=len(jumps),
@@ -309,15 +306,8 @@ def _bar(
     rows = proving_rows(problem)
     if isinstance(rows, str) or not active:
         return rows if isinstance(rows, str) else ""
-    s = rows.scaled(Pair.of(sigma[-1]))
-    found = vertex_bar(rows, active[-1], s, thresholds)
-    for by in (0.3, 0.03, 0.003):
-        if found.error <= _PROVED * float(np.abs(found.x).sum()):
-            break
-        # Columns that have left the support are at their thresholds still.
-        rows = rows.sharpened() if by == 0.3 else rows
-        other = vertex_bar(rows, active[-1], loosened(rows, active[-1], s, thresholds, by), thresholds)
-        found = min(found, other, key=lambda bar: bar.error)
+    # Columns that have left the support are at their thresholds still.
+    found = loosened_bar(rows, active[-1], rows.scaled(Pair.of(sigma[-1])), thresholds)
     return found._replace(s=rows.unscaled(found.s))
 
 

@@ -137,7 +137,7 @@ def interpolator(it: Instance, pinsker: float, root: float) -> Evidence:
             left.append(np.abs(p - x).sum())
             right.append(c / 2 + (c * (c / 4 + size)) ** root)
             if not isinstance(rows, str):
-                scaled = Pair.of(np.ldexp(s_q, -rows.exponents))
+                scaled = rows.scaled(Pair.of(s_q))
                 q = error_bars.dual_point(mirror, A, rows.X, rows.lengths, scaled)
                 left.append(left[-1])
                 right.append(error_bars.interpolator_bar(rows, mirror, A, q, Pair.of(p)))
@@ -182,7 +182,7 @@ def self_concordance(it: Instance, curved: bool) -> Evidence:
         left.append(np.abs(q - x) / D)
         right.append(np.expm1(2 * moved) / 2)
         if not isinstance(rows, str):
-            enclosed = error_bars.bar(rows, mirror, A, Pair.of(np.ldexp(s + v, -rows.exponents)))
+            enclosed = error_bars.bar(rows, mirror, A, rows.scaled(Pair.of(s + v)))
             left.append(np.abs(enclosed.x - x) / D)
             right.append(enclosed.entries / D)
     # Relative to D, so that small weights count as well.

@@ -22,7 +22,7 @@ from linreg_mirror.ledger import (
     theorem,
 )
 from linreg_mirror.parametrizations import Factorized
-from linreg_mirror.solvers import Solution, Status, Trajectory
+from linreg_mirror.solvers import Solution, Trajectory
 from linreg_mirror.solvers.continuous import flow
 from linreg_mirror.solvers.independent import minimum_nuclear
 
@@ -56,7 +56,7 @@ def _from(it: Instance, alpha: float) -> Trajectory:
     """Return the flow from U = alpha I."""
     network = Factorized.symmetric(alpha * np.eye(_shape(it)[0]))
     path = flow(it.problem, network, method="parameters", tolerance=1e-8, accuracy=1e-10)
-    if path.status is not Status.converged:
+    if not path.status.solved:
         raise ArithmeticError(f"the flow from {alpha:g} I did not end: {path.status}")
     return path
 
