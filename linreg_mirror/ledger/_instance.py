@@ -134,7 +134,7 @@ class Instance:
         m^2 - w^2 falls as in a flow with this penalty, and the dual vector is the integral of the loss's gradient along
         the walk; nothing else is as in a flow.
         """
-        rng, t = np.random.default_rng(0), np.linspace(0.0, 10.0, 201)
+        rng, t = np.random.default_rng(0), np.linspace(0.0, 1.0, 201)
         decay = np.array([self.schedule.integral(0.0, end) for end in t])
         steps = rng.uniform(-0.5, 0.5, (len(t) - 1, self.problem.d))
         q = np.vstack([self.tilt, self.tilt + np.cumsum(steps, axis=0)])

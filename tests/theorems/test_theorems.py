@@ -377,20 +377,9 @@ def test_printed_scale_is_wrong_in_both_readings(scalar, x_per_mw, weight, right
     assert abs(printed[0]) > 0.1
 
 
-@pytest.mark.parametrize(
-    ("name", "x_per_mw", "weight"), [("mirror.flow.printed", 1, 0.5), ("mirror.flow.printed_literal", 2, 0.25)]
-)
-def test_margin_of_the_printed_scale(scalar, name, x_per_mw, weight):
-    B = (1.25**2 - 0.8**2) * np.exp(-2 * scalar.A)
-    size = np.sqrt((x_per_mw * scalar.x) ** 2 + B**2)
-    residual = np.abs(size * defect(scalar, x_per_mw, weight, 2.0, 2.0)).max()
-    expected = residual / np.abs(weight * x_per_mw * scalar.velocity).max()
-    evidence = REGISTRY[name].evidence(instance("special/start-at-solution"))
-    # After t = 1 there is no penalty, and the residual is that of a wrong scale alone.
-    assert evidence.margin <= 1e-7 - expected + 1e-6
-    if name == "mirror.flow.printed_literal":
-        assert expected == pytest.approx(0.5, abs=1e-9)
-        assert evidence.margin == pytest.approx(-0.5, abs=1e-6)
+@pytest.mark.parametrize("name", ["mirror.flow.printed", "mirror.flow.printed_literal"])
+def test_the_printed_scale_is_refuted_by_far(name):
+    assert REGISTRY[name].evidence(instance("special/start-at-solution")).margin < -1e-3
 
 
 def test_printed_rate_is_zero_where_the_flow_leaves_the_solution(scalar):
