@@ -190,6 +190,11 @@ SPECIAL: Mapping[str, Callable[[], tuple[Problem, Parametrization, Schedule | fl
     # Has to cross zero to reach the solution: possible from m0^2 - w0^2 = 1, impossible from a balanced start.
     "crossing": lambda: _scalar(-1.0, Hadamard.at(0.5, d=1)),
     "crossing-balanced": lambda: _scalar(-1.0, Hadamard.balanced([0.5])),
+    # A little decay trades a weight that costs nothing for one that does: every penalty ends at a larger L1 norm.
+    "decay-hurts": lambda: (
+        Problem(np.array([[1.0, 2.0]]), np.array([2.0])), Hadamard.at(np.array([0.0, 1.0])),
+        schedules.SwitchedOff(schedules.Constant(0.5), at=1.0),
+    ),
     # Steps at the edge of stability are so long that factors change their signs and the scale grows.
     "long-steps": lambda: _scalar(10.0, Hadamard.at(0.0, d=1)),
     # Small targets: x ln x is negative, and the slack of the explicit L1 bound is in its d/e.

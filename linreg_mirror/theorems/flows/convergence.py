@@ -18,7 +18,7 @@ def _excess(it: Instance) -> Array:
     statement="f quasi-convex with PL inequality, int alpha finite: the flow ends in a minimiser of f",
     kind="inequality",
     hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.quasi_convex, h.solvable),
-    control=Control("a sum of Cauchy losses, which is not quasi-convex", "special/two-valleys"),
+    control=Control("a sum of Cauchy losses, which is not quasi-convex", "special/two-valleys", walk="planted/plain/0"),
 )
 def minimiser(it: Instance) -> Evidence:
     excess = _excess(it)
@@ -35,7 +35,7 @@ def minimiser(it: Instance) -> Evidence:
     hypotheses=(h.hadamard, h.unbalanced, h.no_penalty, h.squared, h.solvable),
     constants={"speed": 1.0},
     extremal=("special/tight-rate",),
-    control=Control("twice the rate", "special/tight-rate", {"speed": 2.0}),
+    control=Control("twice the rate", "special/tight-rate", {"speed": 2.0}, walk="special/tight-rate"),
 )
 def rate(it: Instance, speed: float) -> Evidence:
     excess = _excess(it)
@@ -56,7 +56,7 @@ def _pl_constant(it: Instance) -> float:
     hypotheses=(h.hadamard, h.unbalanced, h.decaying, h.squared, h.solvable),
     constants={"drift": 4.0},
     extremal=("special/start-at-solution",),
-    control=Control("without the integral", "special/start-at-solution", {"drift": 0.0}),
+    control=Control("without the integral", "special/start-at-solution", {"drift": 0.0}, walk="planted/geometric/0"),
 )
 def rate_with_penalty(it: Instance, drift: float) -> Evidence:
     excess, t = _excess(it), it.path.t
@@ -104,7 +104,7 @@ def rate_printed(it: Instance, C: float) -> Evidence:
     hypotheses=(h.hadamard, h.unbalanced, h.constant_or_none, h.convex, h.solvable),
     constants={"speed": 1.0},
     extremal=("special/plateau",),
-    control=Control("half the bound", "special/plateau", {"speed": 2.0}),
+    control=Control("half the bound", "special/plateau", {"speed": 2.0}, walk="planted/plain/0"),
 )
 def global_rate(it: Instance, speed: float) -> Evidence:
     """Compare the regularised objective with the bound at every time.

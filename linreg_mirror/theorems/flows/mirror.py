@@ -194,6 +194,7 @@ def positional_bias(it: Instance, exponent: float) -> Evidence:
         "the Bregman divergence D_R_b_t(x*, x_t) alone never increases",
         "special/start-at-solution",
         {"follow_target": True},
+        walk="planted/geometric/0",
     ),
 )
 def lyapunov(it: Instance, follow_target: bool) -> Evidence:
@@ -219,7 +220,7 @@ def lyapunov(it: Instance, follow_target: bool) -> Evidence:
     kind="identity",
     hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.solvable, h.quasi_convex),
     constants={"exponent": 4.0},
-    control=Control("b_0 in place of b_inf", "planted/geometric/0", {"exponent": 0.0}),
+    control=Control("b_0 in place of b_inf", "planted/geometric/0", {"exponent": 0.0}, walk="planted/geometric/0"),
 )
 def optimality(it: Instance, exponent: float) -> Evidence:
     x, X = it.path.x[-1], it.problem.X
@@ -239,7 +240,7 @@ def optimality(it: Instance, exponent: float) -> Evidence:
     kind="identity",
     hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.solvable, h.quasi_convex),
     constants={"tilted": True},
-    control=Control("the same without log(u0/v0)", "planted/biased/0", {"tilted": False}),
+    control=Control("the same without log(u0/v0)", "planted/biased/0", {"tilted": False}, walk="planted/biased/0"),
 )
 def ends_in_limit(it: Instance, tilted: bool) -> Evidence:
     network = it.hadamard if tilted else Hadamard.from_scale(it.scale0)
@@ -256,7 +257,9 @@ def ends_in_limit(it: Instance, tilted: bool) -> Evidence:
     kind="identity",
     hypotheses=(h.hadamard, h.unbalanced),
     constants={"exponent": 1.0},
-    control=Control("the penalty is left out of the dual flow", "planted/geometric/0", {"exponent": 0.0}),
+    control=Control(
+        "the penalty is left out of the dual flow", "planted/geometric/0", {"exponent": 0.0}, walk="planted/geometric/0"
+    ),
 )
 def reduction(it: Instance, exponent: float) -> Evidence:
     """Compare both flows at the time at which that of the parameters ended.
