@@ -1,8 +1,8 @@
 """How many digits of x are right, and how many are proved, as the condition number of X grows?
 
-Ours are `minimum_l1`, `limit`, `saddles`; the peers are HiGHS and Clarabel, and for limits SciPy's L-BFGS on the dual.
-What is right is judged by Newton's method in ball arithmetic of 500 bits (python-flint), started from our dual vector,
-and by exact vertices (`prove`). The number that must be zero is that of errors above their bars.
+Ours are `minimum_l1`, `limit`, `saddles`, `lasso`; the peers are HiGHS and Clarabel, and for limits SciPy's L-BFGS on
+the dual. What is right is judged by Newton's method in ball arithmetic of 500 bits (python-flint), started from our dual
+vector, and by exact vertices (`prove`). The number that must be zero is that of errors above their bars.
 """
 
 import warnings
@@ -19,10 +19,12 @@ from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.problems import Problem
 from linreg_mirror.proofs import ProofError, prove
 from linreg_mirror.solvers import Solution, Status
+from linreg_mirror.solvers.lasso import lasso
 from linreg_mirror.solvers.limit import limit, minimum_l1
 from linreg_mirror.solvers.saddles import saddles
 
 _BITS = 500
+_WEIGHTS = (1e-1, 1e-5)
 _LOG_SCALES = (0.0, -10.0, -100.0, -1e4)
 _COLUMNS = (
     "minimum_l1, proved", "right", "HiGHS", "Clarabel", "limit at log b = -10, proved", "limit, right",
@@ -182,6 +184,10 @@ def _bars(count: int, progress: Callable[[str], None]) -> list[dict[str, Any]]:
 
 def _fuzzed(count: int, progress: Callable[[str], None]) -> list[dict[str, Any]]:
     solvers: dict[str, Callable[[Problem], Any]] = {"minimum_l1": minimum_l1, "saddles": saddles}
+    for share in _WEIGHTS:
+        solvers[f"lasso, weight {share:g} max|X'y|"] = lambda of, share=share: lasso(
+            of, share * float(np.abs(of.X.T @ of.y).max())
+        )
     for log_b in _LOG_SCALES:
         solvers[f"limit, log b = {log_b:g}"] = lambda of, log_b=log_b: limit(
             of, Hadamard.from_scale(log_b=log_b, d=of.d)

@@ -1,8 +1,8 @@
 r"""The bar of a LASSO solution: its signs, proved, and Newton's decrement on its support.
 
 Let g = X_S'(X_S x - y) + weight sign x, H = X_S'X_S, and x* with X_S'(X_S x* - y) + weight sign x = 0. Then
-x - x* = H^-1 g, |X(x - x*)|_2 = |g|_{H^-1} = eta, and |X_j'(r - r*)| <= |X_j| eta for residuals r = y - Xx. If x* has the
-signs of x, and |X_j'r| + |X_j| eta < weight off S, then x* is the LASSO solution, and the only one.
+x - x* = H^-1 g, |X(x - x*)|_2 = |g|_{H^-1} = eta, and |X_j'(r - r*)| <= |X_j| eta for residuals r = y - Xx. If x* has
+the signs of x, and |X_j'r| + |X_j| eta < weight off S, then x* is the LASSO solution, and the only one.
 """
 
 from typing import NamedTuple
@@ -34,6 +34,8 @@ class LassoBar(NamedTuple):
         Upper bound of |x - x*|_1; inf where nothing is proved. Where it is finite, x* is the only solution.
     entries : array, shape (d,)
         Upper bounds of |x_i - x*_i|.
+    dual : Pair of shape (n,)
+        y - Xx, for x before it was rounded.
     notes : tuple of str
         Why nothing is proved.
     """
@@ -41,6 +43,7 @@ class LassoBar(NamedTuple):
     x: Array
     error: float
     entries: Array
+    dual: Pair
     notes: tuple[str, ...] = ()
 
 
@@ -64,32 +67,38 @@ def lasso_bar(problem: Problem, weight: float, x: Array) -> LassoBar:
     x : array, shape (d,)
         Weights with the support and the signs of the solution; others are returned as they are, with a bar of inf.
     """
-    support, y = np.flatnonzero(x), Pair.of(problem.y)
+    y, support = Pair.of(problem.y), np.flatnonzero(x)
     if not support.size:
-        reason = () if _below(problem, weight, support, y, 0.0) else (TIED,)
-        return _nothing(x, *reason) if reason else LassoBar(x, 0.0, np.zeros(problem.d))
+        return _judged(problem, weight, x, np.zeros(problem.d), y, 0.0)
     signs = np.sign(x[support])
+    plain = LassoBar(x, np.inf, np.full(problem.d, np.inf), Pair.of(-problem.residual(x)), (DEPENDENT,))
     try:
         rows = Rows.of(Problem(matrices.columns(problem.X, support).T, weight * signs))
     except LinAlgError:
-        return _nothing(x, DEPENDENT)
+        return plain
     whole = factor(rows)
     if whole is None or not whole.kept:
-        return _nothing(x, DEPENDENT)
+        return plain
     found = _newton(rows, whole, y, rows.scaled(Pair.of(x[support])))
     values = rows.unscaled(found.values).hi
-    entries = np.ldexp(_entries(rows, whole, found.eta), rows.exponents) + UNIT * np.abs(values)
-    refined, errors = np.zeros(problem.d), np.zeros(problem.d)
-    refined[support], errors[support] = values, 1.01 * entries
-    if not (errors[support] < signs * values).all():
-        return _nothing(x, VANISHING)
-    if not _below(problem, weight, support, found.residual, found.eta):
-        return _nothing(refined, TIED)
-    return LassoBar(refined, 1.01 * float(errors.sum()), errors)
+    if not (signs * values > 0).all():
+        return plain._replace(notes=(VANISHING,))
+    refined, entries = np.zeros(problem.d), np.zeros(problem.d)
+    refined[support] = values
+    entries[support] = np.ldexp(_entries(rows, whole, found.eta), rows.exponents) + 1.01 * UNIT * np.abs(values)
+    return _judged(problem, weight, refined, entries, found.residual, found.eta)
 
 
-def _nothing(x: Array, reason: str) -> LassoBar:
-    return LassoBar(x, np.inf, np.full(len(x), np.inf), (reason,))
+def _judged(problem: Problem, weight: float, x: Array, entries: Array, residual: Pair, eta: float) -> LassoBar:
+    """Return the bar, if signs and slopes are as optimality demands for all weights and residuals within bounds."""
+    support = np.flatnonzero(x)
+    if not (entries[support] < np.abs(x[support])).all():
+        reason = VANISHING
+    elif not _below(problem, weight, support, residual, eta):
+        reason = TIED
+    else:
+        return LassoBar(x, 1.01 * float(entries.sum()), entries, residual)
+    return LassoBar(x, np.inf, np.full(len(x), np.inf), residual, (reason,))
 
 
 def _newton(rows: Rows, whole: Factor, y: Pair, values: Pair) -> _OnSupport:
@@ -105,7 +114,7 @@ def _newton(rows: Rows, whole: Factor, y: Pair, values: Pair) -> _OnSupport:
         if not eta < best.eta:
             break
         best = _OnSupport(values, residual, eta)
-        values = values + Pair.of(rows.step(whole.solve(left)))
+        values = values + Pair.of(-rows.step(whole.solve(left)))
     return best
 
 

@@ -33,7 +33,8 @@ def lasso(problem: Problem, weight: float) -> Solution:
     Returns
     -------
     Solution
-        `dual` is y - Xx, shape (n,); the certificate holds the duality gap relative to |y|^2/2. `error` is a proved
+        `dual` is y - Xx, shape (n,), for x before it was rounded to float64; the certificate holds the duality gap
+        relative to |y|^2/2. `error` is a proved
         bound of |x - x*|_1, x* being the minimiser for the floats X, y and weight, which is then the only one; it is
         inf where an entry is zero, or a column at its threshold, but for rounding.
 
@@ -66,10 +67,10 @@ def lasso(problem: Problem, weight: float) -> Solution:
         start = np.array(model.fit(problem.X, problem.y).coef_)
     x, steps = active_set(problem, weight, start)
     bar = lasso_bar(problem, weight, x)
-    certificate = lasso_certificate(problem, bar.x, weight)
+    certificate = lasso_certificate(problem, bar.x, weight, bar.dual.hi)
     return Solution(
         x=bar.x,
-        dual=-problem.residual(bar.x),
+        dual=bar.dual.hi,
         log_scale=None,
         status=Status.converged if certificate.valid else Status.not_certified,
         stats=Stats(
@@ -83,4 +84,5 @@ def lasso(problem: Problem, weight: float) -> Solution:
         unique=True if bar.error < np.inf else None,
         error=bar.error,
         entry_errors=bar.entries if bar.error < np.inf else None,
+        dual_rest=bar.dual.lo,
     )

@@ -133,7 +133,7 @@ def active_set(problem: Problem, weight: float, start: Array) -> tuple[Array, in
     if not np.isfinite(start).all():
         start = np.zeros(problem.d)
     active = ActiveSet(problem, weight, start)
-    most = 100 + 20 * min(problem.X.shape) + len(active.members)
+    most = 100 + 100 * min(problem.X.shape) + len(active.members)
     steps = 0
     while steps < most and active.step():
         steps += 1
