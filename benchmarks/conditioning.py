@@ -1,8 +1,8 @@
 """How many digits of x are right, and how many are proved, as the condition number of X grows?
 
 Ours are `minimum_l1`, `limit`, `saddles`, `lasso`; the peers are HiGHS and Clarabel, and for limits SciPy's L-BFGS on
-the dual. What is right is judged by Newton's method in ball arithmetic of 500 bits (python-flint), started from our dual
-vector, and by exact vertices (`prove`). The number that must be zero is that of errors above their bars.
+the dual. What is right is judged by Newton's method in ball arithmetic of 500 bits (python-flint), started from our
+dual vector, and by exact vertices (`prove`). The number that must be zero is that of errors above their bars.
 """
 
 import warnings
