@@ -66,20 +66,22 @@ def problem(n: int, d: int, condition: float, targets: str, rng: np.random.Gener
     return Problem(X, X @ x)
 
 
-def exact_limit(of: Problem, log_b: float, solution: Solution) -> list[Any]:
-    """Return the limit for the floats X and y by Newton's method with 500 bits."""
+def exact_limit(of: Problem, log_b: float | Array, solution: Solution, tilt: float | Array = 0.0) -> list[Any]:
+    """Return the limit for the floats X, y, log b and tilt by Newton's method with 500 bits."""
     import flint
 
     flint.ctx.prec = _BITS
     ball = flint.arb
     n, d = of.n, of.d
-    X, b = [[ball(float(v)) for v in row] for row in of.X], ball(log_b).exp()
+    X = [[ball(float(v)) for v in row] for row in of.X]
+    b, start = ([ball(float(v)) for v in np.broadcast_to(each, d)] for each in (log_b, tilt))
+    b = [v.exp() for v in b]
     rest = np.zeros(n) if solution.dual_rest is None else solution.dual_rest
     s = [ball(float(hi)) + ball(float(lo)) for hi, lo in zip(solution.dual, rest, strict=True)]
     for _ in range(100):
-        grown = [(-2 * sum(X[i][j] * s[i] for i in range(n))).exp() for j in range(d)]
-        x = [b * (e - 1 / e) / 2 for e in grown]
-        metric = [b * (e + 1 / e) for e in grown]
+        grown = [(start[j] - 2 * sum(X[i][j] * s[i] for i in range(n))).exp() for j in range(d)]
+        x = [b[j] * (e - 1 / e) / 2 for j, e in enumerate(grown)]
+        metric = [b[j] * (e + 1 / e) for j, e in enumerate(grown)]
         r = [ball(float(of.y[i])) - sum(X[i][j] * x[j] for j in range(d)) for i in range(n)]
         H = [[sum(X[i][j] * metric[j] * X[k][j] for j in range(d)) for k in range(n)] for i in range(n)]
         step = flint.arb_mat(H).solve(flint.arb_mat([[v] for v in r]))

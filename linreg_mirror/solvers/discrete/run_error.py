@@ -84,11 +84,14 @@ class BoundedSteps:
 
     def advance(self, chunk: Chunk) -> tuple[Array, Array]:
         """Take the steps, some at a time, and let the bound follow."""
+        from linreg_mirror.solvers.discrete import kernels
+
         kept = []
         for part in _parts(chunk, max(1, _STORE // (2 * self._problem.d + self._problem.n))):
             start = self.theta
             thetas, duals = self.steps.advance(part._replace(keep=np.ones(len(part.eta), bool)))
-            self.distance = _grown(self.distance, self._step(part, np.vstack([start, thetas[:-1]])), self._longest)
+            step = self._step(part, np.vstack([start, thetas[:-1]]))
+            self.distance = kernels.grown_error(self.distance, self._longest, *step)
             kept.append((thetas[part.keep], duals[part.keep]))
         thetas, duals = (np.concatenate(arrays) for arrays in zip(*kept, strict=True))
         return thetas, duals
@@ -104,7 +107,8 @@ class BoundedSteps:
         weight = np.ones(len(r)) if weights is None else weights.max(axis=1)
         # x = mw and (u - v)(u + v)/2 are wrong by units of m^2 + w^2; sums of k terms by k units of those of moduli.
         lost_r = (d + 20) * UNIT * (squares @ self._lengths + float(np.linalg.norm(y)))
-        lost_g = 1.01 * self._longest * (n + 12) * UNIT * np.linalg.norm(weighted, axis=1)
+        size = np.linalg.norm(weighted, axis=1) + 2 * weight * lost_r
+        lost_g = 1.01 * self._longest * (n + 12) * UNIT * size
         slope = np.abs((X.T @ weighted.T).T).max(axis=1) + lost_g + 1.01 * self._longest * weight * lost_r
         steepest = self._steepest(part.eta * weight, squares)
         of_batch = weight * steepest
@@ -125,10 +129,12 @@ class BoundedSteps:
         found = self._largest + 1.01 * np.maximum(squares - self._seen, 0) @ self._squares
         for _ in range(_FACTORS):
             steep = np.flatnonzero(steps * found > 2)
-            if not steep.size or not np.isfinite(squares[steep[0]]).all():
+            if not steep.size:
                 break
             seen = squares[steep[0]]
             gram = matrices.gram(self._problem.X, seen)
+            if not np.isfinite(gram).all():
+                break
             inexact = 8 * (len(seen) + len(gram)) * UNIT * float(np.trace(gram))
             largest = 1.01 * (float(np.linalg.eigvalsh(gram)[-1]) + inexact)
             if not largest < 0.99 * found[steep[0]]:
@@ -175,16 +181,3 @@ def _weights(part: Chunk, n: int) -> Array | None:
     step, place = np.nonzero(used)
     np.add.at(weights, (step, part.rows[step, place]), n / part.sizes[step])
     return weights
-
-
-def _grown(distance: float, step: _Step, longest: float) -> float:
-    """Return what the distance may be after the steps."""
-    e = distance
-    for eta, stay, slope, steepest, of_batch, weight, rounding in zip(*map(np.ndarray.tolist, step), strict=True):
-        # Between the two runs x differs by Je + e^2/2, and XJ by at most the longest column times e.
-        slope += longest * weight * (steepest**0.5 * e + 0.5 * longest * e * e)
-        steep = (of_batch**0.5 + weight**0.5 * longest * e) ** 2
-        e = (1 + 1e-14) * max(abs(stay + eta * slope), abs(stay - eta * (steep + slope))) * e + rounding
-        if not e < 1e100:
-            return np.inf
-    return e
