@@ -110,6 +110,16 @@ def test_the_bar_of_weights_that_are_wrong(monkeypatch):
     assert np.median(ratios) <= 100
 
 
+def test_weights_whose_error_hides_a_column_or_a_sign_have_no_bar(monkeypatch):
+    monkeypatch.setattr(lasso, "_ROUNDS", 1)
+    # At x_1 = 2 the second slope is 1.0004; at 2.001 it is 0.9998.
+    hidden = lasso_bar(Problem([[1.0, 0.6], [0.0, 0.8]], [3.0, 0.5005]), 1.0, np.array([2.001, 0.0]))
+    assert (hidden.error, hidden.notes) == (np.inf, (lasso.TIED,))
+    # With a positive sign x = -1/2, which has none.
+    hidden = lasso_bar(Problem([[1.0]], [0.5]), 1.0, np.array([0.1]))
+    assert (hidden.error, hidden.notes) == (np.inf, (lasso.VANISHING,))
+
+
 def test_against_all_supports_and_signs():
     rng = np.random.default_rng(4)
     for _ in range(5):
