@@ -8,6 +8,7 @@ the signs of x, and |X_j'r| + |X_j| eta < weight off S, then x* is the LASSO sol
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
 from linreg_mirror._tools import matrices
@@ -128,7 +129,7 @@ def _entries(rows: Rows, whole: Factor, eta: float) -> Array:
     return 1.01 * (np.linalg.norm(rows.inverse, axis=1) + 1.01 * lost) * size
 
 
-def _below(problem: Problem, weight: float, support: Array, residual: Pair, eta: float) -> bool:
+def _below(problem: Problem, weight: float, support: NDArray[np.intp], residual: Pair, eta: float) -> bool:
     """Whether |X_j'r| is below the weight off the support, for each r within eta of a residual."""
     X, n = problem.X, problem.n
     lengths, size = np.sqrt(matrices.column_weights(X)), float(np.linalg.norm(residual.hi))

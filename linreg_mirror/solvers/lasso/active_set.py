@@ -146,6 +146,6 @@ def _independent(problem: Problem, start: Array) -> NDArray[np.intp]:
     if not support.size:
         return support
     weighted = matrices.columns(problem.X, support) * np.abs(start[support])
-    R, order = scipy.linalg.qr(weighted, mode="r", pivoting=True, check_finite=False)
-    pivots = np.abs(np.diag(R))
+    factors = scipy.linalg.qr(weighted, mode="r", pivoting=True, check_finite=False)
+    pivots, order = np.abs(np.diag(factors[0])), factors[-1]
     return np.sort(support[order[: np.count_nonzero(pivots > _DEPENDENT * pivots[0])]])
