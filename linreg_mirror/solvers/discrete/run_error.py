@@ -110,12 +110,12 @@ class BoundedSteps:
         size = np.linalg.norm(weighted, axis=1) + 2 * weight * lost_r
         lost_g = 1.01 * self._longest * (n + 12) * UNIT * size
         slope = np.abs((X.T @ weighted.T).T).max(axis=1) + lost_g + 1.01 * self._longest * weight * lost_r
-        steepest = self._steepest(part.eta * weight, squares)
-        of_batch = weight * steepest
-        if weights is not None:
-            # The trace: of one sample it is all there is.
+        trace = np.full(len(r), np.inf)
+        if weights is not None:  # of one sample the trace is all there is
             entries = X**2 if matrices.is_dense(X) else X.multiply(X)
-            of_batch = np.minimum(of_batch, 1.01 * np.sum(weights * (entries @ squares.T).T, axis=1))
+            trace = 1.01 * np.sum(weights * (entries @ squares.T).T, axis=1)
+        steepest = self._steepest(squares, weight, np.where(part.eta * trace <= 2, np.inf, 2 / part.eta))
+        of_batch = np.minimum(weight * steepest, trace)
         # What is lost of the residual comes back through J'X'W, that of the gradient and of products entry by entry.
         own = part.eta * lost_g + 6 * UNIT * (1 + 2 * part.eta * np.abs(part.alpha) + part.eta * slope)
         rounding = np.sqrt(squares.sum(axis=1)) * own + part.eta * np.sqrt(weight * of_batch) * lost_r
@@ -124,11 +124,14 @@ class BoundedSteps:
             part.eta, 1 - 2 * part.eta * part.alpha, slope, steepest, of_batch, weight, 1.01 * rounding + underflow
         )
 
-    def _steepest(self, steps: Array, squares: Array) -> Array:
-        """Return upper bounds of lambda_max(X diag(m^2 + w^2) X'), from those of few states and traces of changes."""
+    def _steepest(self, squares: Array, weight: Array, enough: Array) -> Array:
+        """Return upper bounds of lambda_max(X diag(m^2 + w^2) X'), from those of few states and traces of changes.
+
+        Times the weight they are good enough up to `enough`.
+        """
         found = self._largest + 1.01 * np.maximum(squares - self._seen, 0) @ self._squares
         for _ in range(_FACTORS):
-            steep = np.flatnonzero(steps * found > 2)
+            steep = np.flatnonzero(weight * found > enough)
             if not steep.size:
                 break
             seen = squares[steep[0]]
