@@ -84,8 +84,8 @@ def descent(
         `implicit` from the gradients instead of the factors.
     bar : bool
         Whether `error` is to bound what rounding has done to the run: of the compiled method without momentum, on a
-        dense X or a sparse one with up to 5000 rows. It takes two to six times as long, and small batches as
-        full ones.
+        dense X or a sparse one with up to 5000 rows. It takes two to five times as long, with small batches
+        five to ten.
 
     Returns
     -------
