@@ -1,8 +1,8 @@
 """How many digits of x are right, and how many are proved, as the condition number of X grows?
 
-Ours are `minimum_l1`, `limit`, `saddles`; the peers are HiGHS and Clarabel, and for limits SciPy's L-BFGS on the dual.
-What is right is judged by Newton's method in ball arithmetic of 500 bits (python-flint), started from our dual vector,
-and by exact vertices (`prove`). The number that must be zero is that of errors above their bars.
+Ours are `minimum_l1`, `limit`, `saddles`, `lasso`; the peers are HiGHS and Clarabel, and for limits SciPy's L-BFGS on
+the dual. What is right is judged by Newton's method in ball arithmetic of 500 bits (python-flint), started from our
+dual vector, and by exact vertices (`prove`). The number that must be zero is that of errors above their bars.
 """
 
 import warnings
@@ -19,10 +19,12 @@ from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.problems import Problem
 from linreg_mirror.proofs import ProofError, prove
 from linreg_mirror.solvers import Solution, Status
+from linreg_mirror.solvers.lasso import lasso
 from linreg_mirror.solvers.limit import limit, minimum_l1
 from linreg_mirror.solvers.saddles import saddles
 
 _BITS = 500
+_WEIGHTS = (1e-1, 1e-5)
 _LOG_SCALES = (0.0, -10.0, -100.0, -1e4)
 _COLUMNS = (
     "minimum_l1, proved", "right", "HiGHS", "Clarabel", "limit at log b = -10, proved", "limit, right",
@@ -64,20 +66,22 @@ def problem(n: int, d: int, condition: float, targets: str, rng: np.random.Gener
     return Problem(X, X @ x)
 
 
-def exact_limit(of: Problem, log_b: float, solution: Solution) -> list[Any]:
-    """Return the limit for the floats X and y by Newton's method with 500 bits."""
+def exact_limit(of: Problem, log_b: float | Array, solution: Solution, tilt: float | Array = 0.0) -> list[Any]:
+    """Return the limit for the floats X, y, log b and tilt by Newton's method with 500 bits."""
     import flint
 
     flint.ctx.prec = _BITS
     ball = flint.arb
     n, d = of.n, of.d
-    X, b = [[ball(float(v)) for v in row] for row in of.X], ball(log_b).exp()
+    X = [[ball(float(v)) for v in row] for row in of.X]
+    b, start = ([ball(float(v)) for v in np.broadcast_to(each, d)] for each in (log_b, tilt))
+    b = [v.exp() for v in b]
     rest = np.zeros(n) if solution.dual_rest is None else solution.dual_rest
     s = [ball(float(hi)) + ball(float(lo)) for hi, lo in zip(solution.dual, rest, strict=True)]
     for _ in range(100):
-        grown = [(-2 * sum(X[i][j] * s[i] for i in range(n))).exp() for j in range(d)]
-        x = [b * (e - 1 / e) / 2 for e in grown]
-        metric = [b * (e + 1 / e) for e in grown]
+        grown = [(start[j] - 2 * sum(X[i][j] * s[i] for i in range(n))).exp() for j in range(d)]
+        x = [b[j] * (e - 1 / e) / 2 for j, e in enumerate(grown)]
+        metric = [b[j] * (e + 1 / e) for j, e in enumerate(grown)]
         r = [ball(float(of.y[i])) - sum(X[i][j] * x[j] for j in range(d)) for i in range(n)]
         H = [[sum(X[i][j] * metric[j] * X[k][j] for j in range(d)) for k in range(n)] for i in range(n)]
         step = flint.arb_mat(H).solve(flint.arb_mat([[v] for v in r]))
@@ -182,6 +186,10 @@ def _bars(count: int, progress: Callable[[str], None]) -> list[dict[str, Any]]:
 
 def _fuzzed(count: int, progress: Callable[[str], None]) -> list[dict[str, Any]]:
     solvers: dict[str, Callable[[Problem], Any]] = {"minimum_l1": minimum_l1, "saddles": saddles}
+    for share in _WEIGHTS:
+        solvers[f"lasso, weight {share:g} max|X'y|"] = lambda of, share=share: lasso(
+            of, share * float(np.abs(of.X.T @ of.y).max())
+        )
     for log_b in _LOG_SCALES:
         solvers[f"limit, log b = {log_b:g}"] = lambda of, log_b=log_b: limit(
             of, Hadamard.from_scale(log_b=log_b, d=of.d)

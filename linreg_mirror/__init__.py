@@ -19,7 +19,8 @@ from linreg_mirror.proofs import Proof, ProofError, prove, verify
 from linreg_mirror.solvers import Certificate, Check, Solution, Stats, Status, Trajectory
 from linreg_mirror.solvers.continuous import flow, flows
 from linreg_mirror.solvers.discrete import Descent, Descents, ImplicitBias, descent, descents, largest_stable_step
-from linreg_mirror.solvers.independent import lasso, minimum_l2
+from linreg_mirror.solvers.independent import minimum_l2
+from linreg_mirror.solvers.lasso import lasso
 from linreg_mirror.solvers.limit import limit, minimum_l1
 from linreg_mirror.solvers.saddles import SaddlePath, saddles
 

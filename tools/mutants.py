@@ -21,7 +21,7 @@ from linreg_mirror.mirrors import Power as DeepPotential
 from linreg_mirror.parametrizations import DeepLinear, Factorized, Hadamard, commutation
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Huber, Squared
-from linreg_mirror.solvers import error_bars, independent
+from linreg_mirror.solvers import error_bars, lasso
 from linreg_mirror.solvers.discrete.implicit_bias import LogProducts
 from linreg_mirror.solvers.discrete.steppers import NumpySteps
 from linreg_mirror.solvers.error_bars import limits, pythagoras
@@ -216,9 +216,7 @@ MUTANTS = (
         lambda right: lambda self, a, b: 2 * right(self, a, b),
     ),
     replaced("Huber's gradient unclipped", Huber, "gradient", lambda _: lambda self, r: r),
-    replaced(
-        "LASSO weight alpha", independent, "lasso", lambda right: lambda problem, weight: right(problem, weight / 2)
-    ),
+    replaced("LASSO weight alpha", lasso, "lasso", lambda right: lambda problem, weight: right(problem, weight / 2)),
     replaced("Lie bracket with a stray term", commutation, "lie_bracket", wrong_bracket),
     replaced("gradient of the first layer halved", DeepLinear, "pullback", first_halved, "networks"),
     replaced(

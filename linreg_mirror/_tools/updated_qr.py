@@ -55,6 +55,13 @@ class UpdatedQR:
         x, _ = _solve_triangle(self._R, padded)
         return x[: self.k], rest
 
+    def dual(self, values: Array) -> Array:
+        """Return the v in the range of A with A'v = values."""
+        padded = np.zeros(len(self._R))
+        padded[: self.k] = values
+        weights, _ = _solve_triangle(self._R, padded, trans=1)
+        return self._Q[:, : self.k] @ weights[: self.k]
+
 
 def _apart(Q: Array, v: Array) -> tuple[Array, Array]:
     """Return Q'v and v - QQ'v, orthogonal to Q relative to its own length, for which twice is enough."""

@@ -7,12 +7,12 @@ from typing import Any
 def of_core() -> Iterator[tuple[str, Any]]:
     """Yield names and things that need no torch: what is public, other people's solvers, integrators."""
     from linreg_mirror import parametrizations, problems
-    from linreg_mirror.solvers import continuous, discrete, independent, limit, saddles
+    from linreg_mirror.solvers import continuous, discrete, independent, lasso, limit, saddles
     from linreg_mirror.solvers.continuous.integration import INTEGRATORS
 
-    for room in (continuous, limit, discrete, saddles, parametrizations, problems):
+    for room in (continuous, limit, discrete, saddles, lasso, parametrizations, problems):
         yield from ((name, getattr(room, name)) for name in room.__all__ if callable(getattr(room, name)))
-    yield from ((one.__name__, one) for one in (independent.lasso, independent.minimum_l2))
+    yield "minimum_l2", independent.minimum_l2
     yield from independent.ROUTES.items()
     yield from INTEGRATORS.items()
 

@@ -15,7 +15,7 @@ from linreg_mirror.parametrizations import Factorized, Hadamard, Parametrization
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import EntrywiseCauchy, Huber, Loss, Squared
 from linreg_mirror.schedules import Schedule
-from linreg_mirror.solvers import Solution, Stats, Status, Trajectory, independent
+from linreg_mirror.solvers import Solution, Stats, Status, Trajectory, independent, lasso
 from linreg_mirror.solvers.continuous import flow
 from linreg_mirror.solvers.limit import limit
 
@@ -88,7 +88,7 @@ class Instance:
     @cached_property
     def lasso(self) -> Solution:
         """The LASSO solution with weight 2 alpha for the penalty that remains for ever."""
-        return independent.lasso(self.problem, 2 * self.schedule.limit)
+        return lasso.lasso(self.problem, 2 * self.schedule.limit)
 
     @cached_property
     def minimum(self) -> float:

@@ -278,12 +278,16 @@ def nuclear_certificate(
     return Certificate(tuple(checks))
 
 
-def lasso_certificate(problem: Problem, x: Array, weight: float) -> Certificate:
-    """Certify a LASSO solution min |Xx - y|^2/2 + weight |x|_1 by its duality gap, relative to |y|^2/2."""
+def lasso_certificate(problem: Problem, x: Array, weight: float, dual: Array | None = None) -> Certificate:
+    """Certify a LASSO solution min |Xx - y|^2/2 + weight |x|_1 by its duality gap, relative to |y|^2/2.
+
+    Any vector will do as `dual`; the default is y - Xx, of which rounding of x may leave little.
+    """
     r = problem.residual(x)
     primal = 0.5 * float(r @ r) + weight * float(np.abs(x).sum())
-    correlation = float(np.abs(problem.X.T @ r).max())
-    theta = -r * min(1.0, weight / correlation if correlation else 1.0)
-    dual = 0.5 * float(problem.y @ problem.y) - 0.5 * float((problem.y - theta) @ (problem.y - theta))
+    dual = -r if dual is None else dual
+    correlation = float(np.abs(problem.X.T @ dual).max())
+    theta = dual * min(1.0, weight / correlation if correlation else 1.0)
+    bound = 0.5 * float(problem.y @ problem.y) - 0.5 * float((problem.y - theta) @ (problem.y - theta))
     scale = 0.5 * float(problem.y @ problem.y) or 1.0
-    return Certificate((Check("duality gap", abs(primal - dual) / scale, 1e-10),))
+    return Certificate((Check("duality gap", abs(primal - bound) / scale, 1e-10),))

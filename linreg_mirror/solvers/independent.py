@@ -4,14 +4,12 @@ import time as clock
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 import scipy
 from scipy.sparse.linalg import lsqr
 
 from linreg_mirror._tools import matrices
-from linreg_mirror._tools.arguments import check_number
 from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror._tools.double_double import Pair
 from linreg_mirror._types import Array
@@ -21,7 +19,6 @@ from linreg_mirror.solvers.certificates import (
     feasibility,
     l1_certificate,
     l1_unique,
-    lasso_certificate,
     nuclear_certificate,
     outcome,
     pull,
@@ -29,7 +26,7 @@ from linreg_mirror.solvers.certificates import (
 )
 from linreg_mirror.solvers.error_bars import SEVERAL, error_of, proving_rows, refined
 from linreg_mirror.solvers.error_bars.rows import UNIT
-from linreg_mirror.solvers.results import Certificate, Check, Solution, Stats, Status
+from linreg_mirror.solvers.results import Certificate, Check, Solution, Stats
 
 _FINE = 1e-12  # relative error of a minimum-L2 interpolator
 _SUPPORT = "no error bar: the support of x is not proved to be that of the least L1 norm"
@@ -212,87 +209,6 @@ def _golub_kahan(X: matrices.Matrix, y: Array) -> Array:
     for _ in range(3):  # anew from the residual: its own stopping rules are relative to what rounding has left
         x = x + lsqr(X, y - X @ x, atol=1e-15, btol=1e-15, conlim=0, iter_lim=20 * min(X.shape))[0]
     return x
-
-
-@cites("tibshirani1996regression", "pedregosa2011scikit")
-@np.errstate(all="ignore")  # what overflows fails the certificate
-def lasso(problem: Problem, weight: float) -> Solution:
-    """Return argmin |Xx - y|^2/2 + weight |x|_1 by scikit-learn, polished on its support.
-
-    Coordinate descent; where that is not certified, the homotopy.
-
-    Parameters
-    ----------
-    problem : Problem
-        X is (n, d). The loss is taken to be the squared one.
-    weight : float
-        Positive. Not divided by n, unlike scikit-learn's alpha.
-
-    Returns
-    -------
-    Solution
-        `dual` is y - Xx, shape (n,); the certificate holds what optimality demands of it.
-
-    Raises
-    ------
-    ValueError
-        If the weight is not positive.
-
-    Examples
-    --------
-    >>> import linreg_mirror as lm
-    >>> lm.lasso(lm.Problem([[1, 2]], [2]), weight=1.0).x.round(6).tolist()
-    [0.0, 0.75]
-    """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import Lasso, lars_path
-
-    started = clock.perf_counter()
-    check_number("weight", weight)
-    matrices.require_entries(problem.X, "lasso", "descent(problem, network, step_size, weight / 2)")
-    if not 0 < weight / problem.n < np.inf:
-        raise ValueError(
-            f"weight must be finite and positive, got {weight!r}: for weight 0 ask minimum_l1 or minimum_l2"
-        )
-    model = Lasso(weight / problem.n, fit_intercept=False, tol=1e-15, max_iter=20_000)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the certificate says whether it is good enough
-        x = _polished_lasso(problem, np.array(model.fit(problem.X, problem.y).coef_), weight)
-        method = "scikit-learn Lasso"
-        if matrices.is_dense(problem.X) and not lasso_certificate(problem, x, weight).valid:
-            # Coordinate descent crawls where X is ill-conditioned; the homotopy does not.
-            smallest: Any = weight / problem.n  # typed as an int
-            *_, path = lars_path(problem.X, problem.y, alpha_min=smallest, method="lasso", max_iter=10_000)
-            again = _polished_lasso(problem, path[:, -1], weight)
-            gaps = [lasso_certificate(problem, one, weight)["duality gap"].value for one in (x, again)]
-            x, method = (again, "scikit-learn lars_path") if gaps[1] < gaps[0] else (x, method)
-    certificate = lasso_certificate(problem, x, weight)
-    return Solution(
-        x=x,
-        dual=-problem.residual(x),
-        log_scale=None,
-        status=Status.converged if certificate.valid else Status.not_certified,
-        stats=Stats(method=method, seconds=clock.perf_counter() - started, cites=cited(lasso)),
-        certificate=certificate,
-    )
-
-
-def _polished_lasso(problem: Problem, x: Array, weight: float) -> Array:
-    """Solve the conditions of optimality on the support of x, unless a sign changes."""
-    support = np.flatnonzero(x)
-    columns = matrices.columns(problem.X, support)
-    if not 0 < support.size <= problem.n:
-        return x
-    Q, R = np.linalg.qr(columns)
-    if not np.abs(np.diag(R)).min() > 0:
-        return x
-    forced = scipy.linalg.solve_triangular(R, weight * np.sign(x[support]), trans=1)
-    values = scipy.linalg.solve_triangular(R, Q.T @ problem.y - forced)
-    if not (values * x[support] > 0).all():
-        return x
-    polished = np.zeros_like(x)
-    polished[support] = values
-    return polished
 
 
 def weighted_l1_cost(problem: Problem, weights: Array) -> float:

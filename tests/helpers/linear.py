@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from linreg_mirror.solvers.independent import lasso
+from linreg_mirror.solvers.lasso import lasso
 from tests.helpers.zoo import gaussian
 
 

@@ -218,7 +218,7 @@ NETWORK = lm.Hadamard.from_scale(0.1, d=2)
         (lambda: lm.minimum_l1(PROBLEM, "cvxpy"), ["diamond2016cvxpy", "goulart2024clarabel"]),
         (lambda: minimum_nuclear(PROBLEM, (1, 2)), ["diamond2016cvxpy", "goulart2024clarabel"]),
         (lambda: lm.minimum_l2(PROBLEM), []),
-        (lambda: lm.lasso(PROBLEM, 1.0), ["tibshirani1996regression", "pedregosa2011scikit"]),
+        (lambda: lm.lasso(PROBLEM, 1.0), ["tibshirani1996regression", "pedregosa2011scikit", "lee2006efficient"]),
         (lambda: PROBLEM, []),
         (lambda: NETWORK, ["jacobs2025mask", "woodworth2020kernel"]),
         (lambda: lm.DeepLinear.identity(1.0, 2, 2), ["arora2018optimization"]),

@@ -210,19 +210,6 @@ def test_minimum_l2(case):
     assert solution.certificate.valid
 
 
-def test_lasso_by_hand():
-    # Orthonormal columns: soft thresholding.
-    problem = Problem(np.eye(3), [3.0, -0.5, -2.0])
-    solution = independent.lasso(problem, 1.0)
-    np.testing.assert_allclose(solution.x, [2.0, 0.0, -1.0], atol=1e-14)
-    assert solution.x[1] == 0
-    assert solution.status is Status.converged
-    np.testing.assert_allclose(independent.lasso(Problem([[1.0, 2.0]], [2.0]), 1.0).x, [0, 0.75], atol=1e-14)
-    for weight in (0.0, -1.0):
-        with pytest.raises(ValueError, match=r"weight must be finite and positive, got .*ask minimum_l1 or minimum_l2"):
-            independent.lasso(problem, weight)
-
-
 def test_weighted_l1_cost_by_hand():
     problem = Problem([[1.0, 2.0]], [3.0])
     assert independent.weighted_l1_cost(problem, np.zeros(2)) == pytest.approx(1.5)

@@ -10,7 +10,7 @@ from linreg_mirror._tools import matrices
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Huber, LogCosh
 from linreg_mirror.solvers import Status
-from linreg_mirror.solvers.discrete import _descent
+from linreg_mirror.solvers.discrete import plan
 from linreg_mirror.solvers.limit import limit, preconditioners
 from tests.helpers.plain import hyperbolic_limit, least_l1
 from tests.helpers.zoo import CASES
@@ -197,7 +197,7 @@ def test_other_solvers_of_sparse_problems():
 
 
 def test_long_histories_of_many_parameters_are_thinned(monkeypatch):
-    monkeypatch.setattr(_descent, "_HISTORY", 60 * 20)
+    monkeypatch.setattr(plan, "_HISTORY", 60 * 20)
     problem, network = Problem(scipy.sparse.eye_array(3, 30), np.ones(3)), lm.Hadamard.at(0.0, 1.0, d=30)
     run = lm.descent(problem, network, 0.1, steps=100, tolerance=0)
     assert 10 <= len(run.step) <= 20

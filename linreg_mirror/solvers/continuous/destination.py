@@ -14,6 +14,7 @@ from linreg_mirror.solvers.error_bars.rows import UNIT
 from linreg_mirror.solvers.limit import limit
 
 _ROUNDS = 20  # of Newton's method from a flow to its limit
+STAYS = "no bound of to_limit: a penalty that stays leads to a LASSO, which is no interpolator"
 
 
 class Destination:
@@ -122,7 +123,7 @@ def destination(problem: Problem, network: Parametrization, schedule: Schedule) 
         The penalty; what is still to come counts too.
     """
     if schedule.limit > 0:
-        return "no bound of to_limit: a penalty that stays leads to a LASSO, which is no interpolator"
+        return STAYS
     if not schedule.integrable:
         return "no bound of to_limit: the integral of the penalty is infinite"
     try:

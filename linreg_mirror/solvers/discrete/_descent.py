@@ -1,69 +1,28 @@
 """Discrete time: gradient descent, stochastic gradient descent and heavy ball."""
 
 import time as clock
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from linreg_mirror._tools import matrices
-from linreg_mirror._tools.arguments import check_batch_size, check_momentum, check_number, check_until, is_whole
 from linreg_mirror._tools.blas import one_thread
 from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
-from linreg_mirror.schedules import Schedule, as_schedule, require_clock
-from linreg_mirror.solvers.continuous.ending import penalty_to_come
+from linreg_mirror.schedules import Schedule, as_schedule
+from linreg_mirror.solvers.discrete import plan
+from linreg_mirror.solvers.discrete.destination import distance_to_limit
 from linreg_mirror.solvers.discrete.implicit_bias import ImplicitBias
-from linreg_mirror.solvers.discrete.minibatches import Minibatches, Rows
+from linreg_mirror.solvers.discrete.record import Descent
+from linreg_mirror.solvers.discrete.run_error import BoundedSteps, why_not
 from linreg_mirror.solvers.discrete.steppers import Chunk, CompiledSteps, NumpySteps, ProductSteps, Stepper
-from linreg_mirror.solvers.results import Certificate, Check, Stats, Status, Trajectory
+from linreg_mirror.solvers.results import Certificate, Check, Stats, Status
 from linreg_mirror.solvers.stationarity import require_motion, stationarity
 
-StepSize = float | Schedule | Callable[[int], float]
-
 _RUNAWAY = 1e6  # residuals this many times those of the start do not come back
-_ROUNDING = 1e-6  # of a step, in sums of step sizes
 _DRAWN = 1 << 22  # samples drawn ahead, at the most
-_KEPT = 128  # evenly spaced points of a history, and as many geometrically spaced ones
-_HISTORY = 1 << 25  # numbers in a history, at the most: 256 MiB
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Descent(Trajectory):
-    """A path of discrete steps.
-
-    `t` is the sum of step sizes so far, `decay` that of step size times penalty, and X'`dual` that of step size times
-    gradient, which for minibatches is the estimated one.
-
-    Attributes
-    ----------
-    step : array of int, shape (T,)
-        How many steps each point is from the start.
-    l1_lower_bound : float
-        |<L, x_T>| / |L|_inf with L = X'dual, which min{|x|_1 : Xx = Xx_T} cannot be below: training itself bounds the
-        least L1 norm, whatever the start, the steps and the stopping time. (Xx = Xx_T gives <L, x> = <L, x_T>, for L
-        is in the row space of X, and |<L, x>| <= |L|_inf |x|_1.)
-    implicit : ImplicitBias or None
-        For x = m*w from an unbalanced start, the Bregman problem that this run solved; None too where a penalty took a
-        factor below what float64 holds.
-
-    Examples
-    --------
-    >>> import linreg_mirror as lm
-    >>> run = lm.descent(lm.Problem([[1, 2]], [2]), lm.Hadamard.from_scale(0.1, d=2), step_size=0.05)
-    >>> bool(run.l1_lower_bound <= 1.0 <= abs(run.x[-1]).sum())  # 1 is the least L1 norm here
-    True
-    """
-
-    step: Rows = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
-    l1_lower_bound: float = 0.0
-    implicit: ImplicitBias | None = None
-
-    def __repr__(self) -> str:
-        return super().__repr__().replace("Trajectory", "Descent")
 
 
 @cites("even2023sgd")
@@ -71,7 +30,7 @@ class Descent(Trajectory):
 def descent(
     problem: Problem,
     network: Parametrization,
-    step_size: StepSize,
+    step_size: plan.StepSize,
     schedule: Schedule | float | None = None,
     *,
     steps: int = 100_000,
@@ -83,6 +42,7 @@ def descent(
     rng: np.random.Generator | None = None,
     keep: Sequence[int] | None = None,
     method: Literal["compiled", "numpy"] = "compiled",
+    bar: bool = False,
 ) -> Descent:
     r"""Take steps theta_{k+1} = theta_k - eta_k [G_k + alpha_k grad h(theta_k)] + momentum (theta_k - theta_{k-1}).
 
@@ -122,10 +82,17 @@ def descent(
         "compiled" runs machine code for x = m*w with squared loss (with products by X itself where that is not dense)
         and NumPy for all else; "numpy" runs NumPy always, by the network's own pullback, and takes the log-products of
         `implicit` from the gradients instead of the factors.
+    bar : bool
+        Whether `error` is to bound what rounding has done to the run: of the compiled method without momentum, on a
+        dense X or a sparse one with up to 5000 rows. It takes two to five times as long, with small batches
+        five to ten.
 
     Returns
     -------
     Descent
+        `to_limit` bounds the distance of the last x from the limit of `implicit.network`, and the certificate shows it
+        relative to |x|_1, without a tolerance: whether a run is over is a matter of stationarity. What is inf has its
+        reason in `stats.notes`.
         A run that diverges is a result too: its status is `diverged`, and it ends with the last point that was looked
         at and found in bounds. `linreg_mirror.largest_stable_step` says what step size to choose.
 
@@ -149,18 +116,22 @@ def descent(
     >>> run.status.name
     'converged'
     >>> again = lm.limit(problem, run.implicit.network)  # the problem that these very steps have solved
-    >>> bool(abs(run.x[-1] - again.x).max() < 1e-6)
+    >>> bool(abs(run.x[-1] - again.x).sum() <= run.to_limit + again.error < 1e-6)
     True
     """
     started = clock.perf_counter()
     problem.require_width(network.d)
     require_motion(problem, network)
-    _require(steps, until, momentum, tolerance)
-    batches = None if batch_size is None else _batches(problem, batch_size, replacement, rng)
-    sizes = _step_sizes(step_size)
-    penalty = _Penalty(as_schedule(schedule), 1 if batches is None else batches.steps_per_epoch)
-    wanted = _history(steps, network.theta0.size) if keep is None else _kept(keep)
+    plan.check_run(steps, until, momentum, tolerance)
+    batches = None if batch_size is None else plan.minibatches(problem, batch_size, replacement, rng)
+    sizes = plan.step_sizes(step_size)
+    penalty = plan.Penalty(as_schedule(schedule), 1 if batches is None else batches.steps_per_epoch)
+    wanted = plan.history(steps, network.theta0.size) if keep is None else plan.kept_steps(keep)
     stepper = _stepper(problem, network, float(momentum), method)
+    name = type(stepper).__name__.removesuffix("Steps").lower()
+    no_error = why_not(problem, stepper, momentum) if bar else "no bound of error: write bar=True for one"
+    if isinstance(stepper, CompiledSteps) and no_error is None:
+        stepper = BoundedSteps(stepper, problem)
     here = _Point(0, 0.0, 0.0, float(sizes(0, 1, np.inf)[0]), stepper.theta, stepper.dual.copy())
     points = [here]
     with one_thread():
@@ -186,7 +157,17 @@ def descent(
         points.append(here)
     step, t, A, _, thetas, duals = (np.array(column) for column in zip(*points, strict=True))
     x = np.stack([network.effective(theta) for theta in thetas])
-    implicit = None if status is Status.diverged else _implicit(problem, stepper, momentum)
+    diverged = status is Status.diverged
+    implicit = None if diverged else _implicit(problem, stepper, momentum)
+    to_limit, no_limit = (
+        (np.inf, ("no bound of to_limit: the run diverged",))
+        if diverged
+        else distance_to_limit(problem, implicit, penalty.schedule, x[-1], here.step, until is None)
+    )
+    error = np.inf
+    if isinstance(stepper, BoundedSteps):
+        error = np.inf if diverged else stepper.error
+        no_error = None if error < np.inf else "no bound of error: rounding may have grown without bounds"
     if status is Status.converged and problem.inconsistency > 1e-8:
         status = Status.inconsistent
     return Descent(
@@ -197,13 +178,18 @@ def descent(
         source="descent",
         status=status,
         stats=Stats(
-            method=f"descent: {type(stepper).__name__.removesuffix('Steps').lower()}",
+            method=f"descent: {name}",
             steps=here.step,
             evaluations=here.step,
             seconds=clock.perf_counter() - started,
+            notes=(*(() if no_error is None else (no_error,)), *no_limit),
             cites=cited(descent),
         ),
-        certificate=_certificate(problem, network, penalty, here, tolerance, implicit, isinstance(stepper, NumpySteps)),
+        certificate=_certificate(
+            problem, network, penalty, here, tolerance, implicit, isinstance(stepper, NumpySteps), to_limit
+        ),
+        error=error,
+        to_limit=to_limit,
         parameters=thetas,
         step=step,
         l1_lower_bound=_lower_bound(problem, x[-1], duals[-1]),
@@ -220,40 +206,15 @@ class _Point(NamedTuple):
     dual: Array
 
 
-class _Penalty:
-    """The penalty as a function of step number and time, whatever its clock."""
-
-    def __init__(self, schedule: Schedule, steps_per_epoch: int) -> None:
-        self.schedule, self.steps_per_epoch = schedule, steps_per_epoch
-
-    def __call__(self, step: Array, t: Array) -> Array:
-        return self.schedule(self._reading(step, t))
-
-    def _reading(self, step: Any, t: Any) -> Any:
-        return {"step": step, "epoch": step // self.steps_per_epoch, "time": t}[self.schedule.clock]
-
-    def to_come(self, here: _Point) -> float:
-        """Return about the sum of eta alpha from here on, of what is not constant for ever."""
-        schedule = self.schedule
-        if not schedule.integrable and schedule.limit == 0:
-            return np.inf
-        reading = float(self._reading(here.step, here.t))
-        left = penalty_to_come(schedule, reading)
-        if schedule.clock == "time" or left in (0.0, np.inf):
-            return left
-        # A sum of decreasing terms is at most the first one and the integral of the rest; step sizes stay as they are.
-        return (left + float(schedule(reading))) * here.eta * (self.steps_per_epoch if schedule.clock == "epoch" else 1)
-
-
 def _ended(
-    problem: Problem, network: Parametrization, stepper: Stepper, penalty: _Penalty, here: _Point,
+    problem: Problem, network: Parametrization, stepper: Stepper, penalty: plan.Penalty, here: _Point,
     steps: int, until: float | None, tolerance: float,
 ) -> Status | None:  # fmt: skip
     """Return how the run ended here, or None if it goes on."""
     if until is not None:
-        if here.t >= until - _ROUNDING * here.eta:
+        if here.t >= until - plan.ROUNDING * here.eta:
             return Status.until_reached
-    elif tolerance and penalty.to_come(here) <= tolerance:
+    elif tolerance and penalty.to_come(here.step, here.t, here.eta) <= tolerance:
         at_rest = stepper.moved <= tolerance * max(np.abs(here.theta).max(), np.abs(network.theta0).max())
         x = network.effective(here.theta)
         if at_rest and stationarity(problem, network, x, penalty.schedule.limit, here.theta) <= tolerance:
@@ -264,19 +225,22 @@ def _ended(
 
 
 def _certificate(
-    problem: Problem, network: Parametrization, penalty: _Penalty, here: _Point, tolerance: float,
-    implicit: ImplicitBias | None, independent: bool,
+    problem: Problem, network: Parametrization, penalty: plan.Penalty, here: _Point, tolerance: float,
+    implicit: ImplicitBias | None, independent: bool, to_limit: float,
 ) -> Certificate:  # fmt: skip
     # The compiled steps take the log-products from the factors, of which x is made: there is nothing to be compared.
     x = network.effective(here.theta)
     violation = stationarity(problem, network, x, penalty.schedule.limit, here.theta)
     checks = [
         Check("relative stationarity", violation, tolerance),
-        Check("penalty to come", penalty.to_come(here), tolerance),
+        Check("penalty to come", penalty.to_come(here.step, here.t, here.eta), tolerance),
     ]
     if implicit is not None and independent:
         difference = np.abs(implicit.represented(problem) - x).max() / (np.abs(x).max() or 1.0)
         checks.append(Check("implicit representation", float(difference), 1e-9))
+    if to_limit < np.inf:
+        # Shown, not judged: it is the tolerance of stationarity times a condition number that nobody has chosen.
+        checks.append(Check("distance to the limit", to_limit / (float(np.abs(x).sum()) or 1.0), np.inf))
     return Certificate(tuple(checks))
 
 
@@ -308,72 +272,3 @@ def _stepper(problem: Problem, network: Parametrization, momentum: float, method
             if steps.can_do(problem, network):
                 return steps(problem, network, momentum)
     return NumpySteps(problem, network, momentum)
-
-
-def _step_sizes(step_size: StepSize) -> Callable[[int, int, float], Array]:
-    """Return (first, count, room) -> the next step sizes, no more than it takes for their sum to fill the room."""
-    if isinstance(step_size, type):
-        raise TypeError(f"step_size must be a number, a schedule or a function, got the class {step_size.__name__}")
-    if isinstance(step_size, int | float | np.number):
-        if not (np.isfinite(step_size) and step_size > 0) or isinstance(step_size, bool):
-            raise ValueError(f"step_size must be a positive number, got {step_size!r}: write step_size=0.01")
-        eta = float(step_size)
-        return lambda first, count, room: np.full(int(min(count, np.ceil(room / eta - _ROUNDING))), eta)
-    if isinstance(step_size, Schedule):
-        require_clock(step_size, "step")
-    elif not callable(step_size):
-        raise TypeError(
-            f"step_size must be a number, a schedule or a function of the step number, got {type(step_size).__name__}"
-        )
-
-    def sizes(first: int, count: int, room: float) -> Array:
-        found: list[float] = []
-        total = 0.0
-        while len(found) < count and (not found or total < room - _ROUNDING * found[-1]):
-            k = first + len(found)
-            eta = step_size(k)
-            if not (isinstance(eta, int | float | np.number) and np.isfinite(eta) and eta >= 0):
-                raise ValueError(f"step_size must be a finite number >= 0 at every step, got {eta!r} at step {k}")
-            found.append(float(eta))
-            total += eta
-        return np.array(found)
-
-    return sizes
-
-
-def _history(steps: int, size: int) -> Rows:
-    """Return the step numbers that are kept: evenly and geometrically spaced ones, as many as memory is meant for."""
-    count = max(2, min(_KEPT, _HISTORY // (2 * size)))
-    return np.unique(np.concatenate([np.linspace(0, steps, count), np.geomspace(1, steps, count)]).astype(np.int64))
-
-
-def _batches(problem: Problem, batch_size: int, replacement: bool, rng: np.random.Generator | None) -> Minibatches:
-    check_batch_size(batch_size, problem.n)
-    matrices.require_entries(problem.X, "descent in batches", "descent(...) without batch_size, or X as a sparse array")
-    if not problem.loss.separable:
-        raise ValueError(
-            f"{type(problem.loss).__name__} is not a sum over samples, so that minibatches do not estimate its "
-            "gradient: leave batch_size out, or choose another loss"
-        )
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(
-            f"batch_size needs a NumPy random generator, got rng={rng!r}: write rng=np.random.default_rng(0)"
-        )
-    return Minibatches(problem.n, int(batch_size), replacement, rng)
-
-
-def _kept(keep: Sequence[int]) -> Rows:
-    steps = np.unique(np.asarray(keep))
-    if steps.size and steps.dtype.kind not in "iu":
-        raise ValueError(f"keep must hold step numbers, whole numbers, got {keep!r}: write keep=range(0, steps, 10)")
-    return steps.astype(np.int64)
-
-
-def _require(steps: int, until: float | None, momentum: float, tolerance: float) -> None:
-    if not (is_whole(steps) and steps >= 1):
-        raise ValueError(f"steps must be a whole number >= 1, got {steps!r}: write steps=100_000")
-    check_until(until)
-    check_momentum(momentum)
-    check_number("tolerance", tolerance)
-    if not (np.isfinite(tolerance) and tolerance >= 0):
-        raise ValueError(f"tolerance must be a number >= 0, got {tolerance!r}: write tolerance=1e-9")

@@ -110,6 +110,24 @@ def take_steps(
             row += 1
 
 
+@compiled()
+def grown_error(
+    distance: float, longest: float, eta: Array, stay: Array, slope: Array, steepest: Array, of_batch: Array,
+    weight: Array, rounding: Array,
+) -> float:  # fmt: skip  # pragma: no cover - compiled
+    """Return what the distance to the exact run may be after steps of which `run_error` says what they do to errors."""
+    e = distance
+    for k in range(eta.size):
+        # Between the two runs x differs by Je + e^2/2, and XJ by at most the longest column times e.
+        g = slope[k] + longest * weight[k] * (steepest[k] ** 0.5 * e + 0.5 * longest * e * e)
+        steep = (of_batch[k] ** 0.5 + weight[k] ** 0.5 * longest * e) ** 2
+        growth = max(abs(stay[k] + eta[k] * g), abs(stay[k] - eta[k] * (steep + g)))
+        e = ((1 + 1e-14) * growth + 1e-14) * e + rounding[k]
+        if not e < 1e100:
+            return np.inf
+    return e
+
+
 @compiled(factors, fastmath=_FAST)
 def update_runs(
     u: Array, v: Array, u_before: Array, v_before: Array, g: Array, eta: Array, stay: Array, momentum: Array

@@ -1,5 +1,6 @@
 """Upper bounds of the error of x, proved in spite of rounding."""
 
+from linreg_mirror.solvers.error_bars.lasso import LassoBar, lasso_bar
 from linreg_mirror.solvers.error_bars.limits import LimitBar, bar, nothing_proved, refined
 from linreg_mirror.solvers.error_bars.points import DualPoint, dual_point, hyperbolic
 from linreg_mirror.solvers.error_bars.pythagoras import few_weights_bar, interpolator_bar, moved_to_fit
@@ -17,6 +18,7 @@ __all__ = [
     "SEVERAL",
     "UNDECIDED",
     "DualPoint",
+    "LassoBar",
     "LimitBar",
     "Rows",
     "VertexBar",
@@ -26,6 +28,7 @@ __all__ = [
     "few_weights_bar",
     "hyperbolic",
     "interpolator_bar",
+    "lasso_bar",
     "loosened_bar",
     "moved_to_fit",
     "nothing_proved",

@@ -17,7 +17,7 @@ from linreg_mirror.ledger import (
 )
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.parametrizations import Hadamard
-from linreg_mirror.solvers import independent
+from linreg_mirror.solvers import lasso
 from linreg_mirror.solvers.limit import limit
 from linreg_mirror.theorems.flows.mirror import TOLERANCE
 
@@ -37,7 +37,7 @@ def spred_lasso(it: Instance, weight: float) -> Evidence:
     m, w = it.factors()
     alpha = it.schedule.limit
     reached = it.problem.value(it.path.x[-1]) + alpha * float(m[-1] @ m[-1] + w[-1] @ w[-1])
-    solution = independent.lasso(it.problem, weight * alpha)
+    solution = lasso.lasso(it.problem, weight * alpha)
     x = certified(solution)
     least = it.problem.value(x) + weight * alpha * float(np.abs(x).sum())
     return identity(relative(reached - least, least), TOLERANCE)

@@ -139,8 +139,9 @@ def l2_rate(it: Instance, spread: float) -> Evidence:
     end = limit(it.problem, Hadamard.from_scale(log_b=np.log(b) + spread * np.linspace(-1, 1, it.problem.d)))
     cube = x2**3 - X.T @ np.linalg.lstsq(X.T, x2**3)[0]
     distance = np.abs(b**2 * (certified(end) - x2) - cube / 6).max() / size**3
-    # The next term is |x2|^2 / b^2 times about as much as the leading one, magnified by at most as many weights.
-    allowed = it.problem.d / _FAR**2 + _FAR**2 * (_proved(end) + it.least_l2.error) / size
+    # The next term is P(3 x2^5/40 + x2^2 P(x2^3)/12) / b^2, and |P v| <= sqrt(d) times the largest |v_i|.
+    d = it.problem.d
+    allowed = 1.01 * (3 * d**0.5 / 40 + d / 12) / _FAR**2 + _FAR**2 * (_proved(end) + _proved(it.least_l2)) / size
     return Evidence(allowed - distance, f"{distance:.1e} of |x2|^3 from the leading term, {allowed:.1e} allowed")
 
 

@@ -29,7 +29,8 @@ from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers.continuous import flow
-from linreg_mirror.solvers.independent import lasso, weighted_l1_cost
+from linreg_mirror.solvers.independent import weighted_l1_cost
+from linreg_mirror.solvers.lasso import lasso
 from linreg_mirror.solvers.saddles import SaddlePath, saddles
 
 _SAME = 1e-9  # weights, or slopes, that differ by less, relative to the largest, are the same

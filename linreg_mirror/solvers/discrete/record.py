@@ -1,0 +1,49 @@
+"""What a run of discrete steps leaves behind."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from linreg_mirror.solvers.discrete.implicit_bias import ImplicitBias
+from linreg_mirror.solvers.discrete.minibatches import Rows
+from linreg_mirror.solvers.results import Trajectory
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Descent(Trajectory):
+    """A path of discrete steps.
+
+    `t` is the sum of step sizes so far, `decay` that of step size times penalty, and X'`dual` that of step size times
+    gradient, which for minibatches is the estimated one.
+
+    Attributes
+    ----------
+    step : array of int, shape (T,)
+        How many steps each point is from the start.
+    l1_lower_bound : float
+        |<L, x_T>| / |L|_inf with L = X'dual, which min{|x|_1 : Xx = Xx_T} cannot be below: training itself bounds the
+        least L1 norm, whatever the start, the steps and the stopping time. (Xx = Xx_T gives <L, x> = <L, x_T>, for L
+        is in the row space of X, and |<L, x>| <= |L|_inf |x|_1.)
+    error : float
+        Upper bound of |x_T - x*_T|_1, x*_T being the last point of the same steps in exact arithmetic, from the factors
+        u_0 and v_0 that the run starts from; inf where nothing is proved, or nothing was asked for (`bar=`).
+    to_limit : float
+        Upper bound of |x_T - x*|_1, x* being the limit of `implicit.network`, whose numbers count as exact.
+    implicit : ImplicitBias or None
+        For x = m*w from an unbalanced start, the Bregman problem that this run solved; None too where a penalty took a
+        factor below what float64 holds.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> run = lm.descent(lm.Problem([[1, 2]], [2]), lm.Hadamard.from_scale(0.1, d=2), step_size=0.05)
+    >>> bool(run.l1_lower_bound <= 1.0 <= abs(run.x[-1]).sum())  # 1 is the least L1 norm here
+    True
+    """
+
+    step: Rows = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
+    l1_lower_bound: float = 0.0
+    implicit: ImplicitBias | None = None
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace("Trajectory", "Descent")
