@@ -207,7 +207,7 @@ def test_a_run_to_a_time_is_bounded_without_a_search():
         (lambda p, net: lm.descent(p, lm.Direct.at(0.0, d=20), 0.005), "unbalanced start"),
         (lambda p, net: lm.descent(p, lm.Hadamard.balanced(np.ones(20)), 0.005), "unbalanced start"),
         (lambda p, net: lm.descent(Problem(aslinearoperator(p.X), p.y), net, 0.005), "an operator's"),
-        (lambda p, net: lm.descent(Problem(np.vstack([p.X, p.X]), [*p.y, *p.y]), net, 0.003), "dependent"),
+        (lambda p, net: lm.descent(Problem(np.vstack([p.X, 3 * p.X]), [*p.y, *(3 * p.y)]), net, 0.0005), "dependent"),
     ],
 )
 def test_where_the_limit_is_not_proved_the_reason_is_given(make, reason):
