@@ -114,7 +114,7 @@ def biased_limit(it: Instance, weight: float) -> Evidence:
     end = limit(it.problem, Hadamard.from_scale(log_b=-1e5, x0=x0))
     x, signs = certified(end), weight * np.sign(x0)
     cost = float(np.abs(x).sum() - x @ signs) + (1 + weight) * _proved(end)
-    excess = (cost - weighted_l1_cost(it.problem, signs)) / float(np.abs(x).sum())
+    excess = (cost - weighted_l1_cost(it.problem, signs)[0]) / float(np.abs(x).sum())
     return Evidence(1e-4 - excess, f"cost {excess:.1e} of |x|_1 above the least at log(1/b) = 1e5")
 
 
