@@ -79,7 +79,7 @@ def _path(it: Instance) -> Trajectory:
         it.schedule,
         method="parameters",
         tolerance=1e-10,
-        accuracy=1e-11,
+        accuracy=1e-12,
         max_steps=20_000,
     )
 
