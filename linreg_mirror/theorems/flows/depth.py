@@ -190,11 +190,11 @@ def ends_in_limit(it: Instance, less: int) -> Evidence:
 def lyapunov(it: Instance, offset: float) -> Evidence:
     """Compare W at successive steps, and with the Bregman divergence.
 
-    Which potentials have it. Let d grad R_A(x) = -kappa(A) grad f dt with any clock kappa > 0 and any dependence of R
-    on A. Then W' = -alpha (dR_A/dA)(x_t) + kappa <grad f, x* - x_t>: the terms with x' cancel. The second is at most 0
-    if f is quasi-convex and x* minimises it, and vanishes at a minimiser. So W never increases, whatever the
-    problem and schedule, exactly if R_A(x) does not decrease in A at any fixed x; then also R_A_inf(x*) >=
-    R_A_t(x*), which is W >= D. The clock does not matter, and R may be changed by a function of A.
+    Proof. Which potentials have it: let d grad R_A(x) = -kappa(A) grad f dt with any clock kappa > 0 and any
+    dependence of R on A. Then W' = -alpha (dR_A/dA)(x_t) + kappa <grad f, x* - x_t>: the terms with x' cancel. The
+    second is at most 0 if f is quasi-convex and x* minimises it, and vanishes at a minimiser. So W never increases,
+    whatever the problem and schedule, exactly if R_A(x) does not decrease in A at any fixed x; then also
+    R_A_inf(x*) >= R_A_t(x*), which is W >= D. The clock does not matter, and R may be changed by a function of A.
 
     Depth D. dR_A/dA at fixed x is -dR*_A/dA at fixed z, and R*_A = exp(-2DA) R*_0 with R*_0 = a^(D-2)(p^2 + q^2)/2,
     which has its least value a^D at z = 0. With R_A = z x - R*_A + c a_A^D at the dual z of x, a_A^D = exp(-2DA) a^D,
@@ -370,6 +370,11 @@ def rate_worst(it: Instance, shrinking: float) -> Evidence:
     To X is added the column (1 + margin) y / |x1|_1: alone it fits y, more cheaply than x1 by a factor 1 + margin. The
     potential tells L1 norms apart only up to alpha^(D-2), as in depth.l1.bound; with a margin of that order a share of
     the weight stays on the old columns for ever, and costs its share of the margin.
+
+    Proof. Let margin = c a^(D-2) and v be the weight on the new column. On the line between both interpolators x =
+    (1 - v) x1 + v/(1 + margin) e the potential divided by its slope at large weights is |x|_1 - c' a^(D-2) sum
+    |x_i|^(2/D) (1 + o(1)), whose minimum over v in [0, 1] does not depend on a in units of a^(D-2), and lies
+    inside: the old columns keep 1 - v, at a cost of (1 - v) margin |x1|_1 in the norm.
     """
     rival, found = _Rival(it), []
     margins = rival.representable(np.array([3e-5, 1e-5, 3e-6]) if shrinking else np.full(3, 0.1))
@@ -394,6 +399,9 @@ def rate_logarithmic(it: Instance, shrinking: float) -> Evidence:
     """Fit the exponent in log(1/alpha); see depth.rate.worst.
 
     At depth 2 the potential tells L1 norms apart only up to 1/log(1/b), b = 2 alpha^2 (see regimes.l1.bound).
+
+    Proof. As there, with L = log(1/b) for a^(2-D): the potential is |x|_1 (L - 1) + sum |x_i| log 2|x_i| (1 +
+    o(1)), and margin L fixed leaves a share of the weight on the old columns.
     """
     rival = _Rival(it)
     margins = rival.representable(1 / np.array([1e4, 3e4, 1e5]) if shrinking else np.full(3, 0.1))

@@ -251,6 +251,12 @@ def monotone(it: Instance, necessary: bool) -> Evidence:
     control=Control("wherever x(tau) is not zero", "planted/small/2", {"nonzero": "now"}),
 )
 def pointwise(it: Instance, nonzero: str) -> Evidence:
+    """Compare LASSO with the average between jumps, before and after a coordinate leaves.
+
+    Proof. sigma(tau) = tau (y - X average) and |X'sigma| <= 1, so that the average meets the conditions of
+    optimality of weight 1/tau exactly if X_i'sigma is the sign of its entries that are not zero; in general
+    position there is one such point.
+    """
     path = saddles(it.problem)
     taus = _between(path, min(len(path.times), (_first_departure(path) or 0) + 3))
     margin, counts = np.inf, [0, 0]

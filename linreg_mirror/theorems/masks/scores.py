@@ -61,7 +61,12 @@ def snip_mean_square(it: Instance, power: float) -> Evidence:
     control=Control("with a share of uniform draws it is bounded", _WITNESS, {"share": 0.1}),
 )
 def snip_single(it: Instance, share: float) -> Evidence:
-    """Turn a residual until it is almost orthogonal to the heaviest column; its cosine has a positive density at 0."""
+    """Turn a residual until it is almost orthogonal to the heaviest column; its cosine has a positive density at 0.
+
+    Proof. By masks.second_moment the error has the term |X_i|^2 w_i^2/(k p_i), and p_i = |w_i||X_i||r||cos(X_i, r)|
+    over the sum of all scores, which does not vanish with the cosine; the other terms stay bounded. The cosine with
+    a Gaussian r has a density that is not zero at 0, over which 1/|cos| has no integral.
+    """
     X, w, k = linear_model(it)
     i = int(np.argmax(lengths(X, w)))  # where the leading term is not a small one
     heaviest = X[:, i] / np.linalg.norm(X[:, i])
@@ -93,7 +98,11 @@ def _training(it: Instance) -> tuple[Array, Array, Array, int]:
     control=Control("w* = X^+ y, where it ends from 0", _WITNESS, {"start": 0.0}),
 )
 def training_end(it: Instance, start: float) -> Evidence:
-    """Compare with gradient descent itself, 2^j steps at once by composing its affine map with itself."""
+    """Compare with gradient descent itself, 2^j steps at once by composing its affine map with itself.
+
+    Proof. Steps stay in w0 + the row space of X, and below 2 over the largest eigenvalue of X'X they converge to a
+    minimiser; w0 + X^+(y - X w0) is the one in there.
+    """
     X, w0, _, _ = _training(it)
     y = it.problem.y[: len(X)]
     stated = training.trained_from(X, y, start * w0)
@@ -169,7 +178,11 @@ def training_bound(it: Instance, covered: float) -> Evidence:
     control=Control("with a share of uniform draws it is bounded", _WITNESS, {"share": 0.1}),
 )
 def heavy_tail(it: Instance, share: float) -> Evidence:
-    """Fit the exponent; E 1/|w0_i| is infinite, because the density of w0_i does not vanish at 0."""
+    """Fit the exponent; E 1/|w0_i| is infinite, because the density of w0_i does not vanish at 0.
+
+    Proof. By masks.training the error has the term |X_i| w*_i^2 sum |X_j||w0_j| / (k |w0_i|), and w*_i tends to
+    what training makes of a weight that begins at 0.
+    """
     X, w0, _, k = _training(it)
     y, features = it.problem.y[: len(X)], np.arange(w0.size)
     # The weight that training moves the farthest from there: of others the leading term is a small one.
@@ -226,6 +239,10 @@ def network(it: Instance, degree: int) -> Evidence:
     control=Control("half of that, as of a square", _WITNESS, {"factor": 0.5}),
 )
 def network_gap(it: Instance, factor: float) -> Evidence:
+    """Compare on every mask.
+
+    Proof. (m + dm) * (w + dw) = m*w + m*dw + w*dm + dm*dw, and J is the derivative, of the two terms in the middle.
+    """
     X, theta, J, k = _network(it)
     p = moments.optimal_probabilities(J, theta)
     changes = (by_draws(p, k)[1] - 1) * theta
