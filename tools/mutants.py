@@ -419,6 +419,7 @@ MUTANTS = (
     stated("(m^2 - w^2)/2 with its sign after crossings", "steps.closed_form", signed=True),
     stated("scale grows beyond |eta g| = 1", "steps.growth", threshold=1.0),
     stated("end of finite steps tilted like the flow's", "steps.limit", tilted=False),
+    stated("mirror descent by steps in m and w", "steps.mirror_descent", geometry="factors"),
     stated("momentum: phi without beta(1 - 1/rho)", "steps.momentum", memory=0.0),
     stated("momentum: gamma/(1-beta)^2", "steps.momentum.scale", as_flow=True),
     stated("lower bound with |L|_2 / sqrt d", "steps.l1_bound", norm=2.0),

@@ -51,6 +51,11 @@ PAPERS: Mapping[str, Paper] = {
         "gunasekar2017implicit",
         "Gunasekar et al.: Implicit Regularization in Matrix Factorization. NeurIPS 2017, arXiv 1705.09280",
     ),
+    "G18": Paper(
+        "gunasekar2018characterizing",
+        "Gunasekar, Lee, Soudry, Srebro: Characterizing Implicit Bias in Terms of Optimization Geometry. "
+        "ICML 2018, arXiv 1802.08246",
+    ),
     "PF23": Paper(
         "pesme2023saddle",
         "Pesme, Flammarion: Saddle-to-Saddle Dynamics in Diagonal Linear Networks. NeurIPS 2023, arXiv 2304.00488",
