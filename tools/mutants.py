@@ -27,6 +27,7 @@ from linreg_mirror.solvers.discrete.steppers import NumpySteps
 from linreg_mirror.solvers.error_bars import limits, pythagoras
 from linreg_mirror.solvers.saddles import _saddles
 from linreg_mirror.theorems import REGISTRY
+from linreg_mirror.theorems.flows import small_scales
 from linreg_mirror.theorems.matrices import low_rank
 from linreg_mirror.verification import Finding, check
 from sketching import _race, mask_moments, moments, scores, selection, tails, temperature, training
@@ -52,6 +53,7 @@ INSTANCES = (
     "special/commuting-1",
     "special/not-commuting",
     "dense/biased/0",
+    "dense/plain/0",
     "special/two-lengths",
     "special/opposite",
     "special/wide-pair",
@@ -410,6 +412,15 @@ MUTANTS = (
     stated("global rate doubled", "convergence.global", speed=2.0),
     stated("rate with penalty, without the integral", "convergence.rate.penalty", drift=0.0),
     stated("L1 bound without d/e", "regimes.l1.bound", per_feature=0.0),
+    stated("depth 2 approaches minimum L1 like b", "regimes.l1.rate", share=0.0),
+    stated("weights off the support twice what they are", "regimes.l1.constant", half=1.0),
+    replaced(
+        "limit at half the scale",
+        small_scales,
+        "limit",
+        lambda right: lambda problem, network: right(problem, network, np.log(2) / 4),
+        "regimes.l1.constant",
+    ),
     stated("spred stable up to alpha", "spred.stability", threshold=1.0),
     stated("bias at x_0 exp(-2A)", "mirror.positional_bias", exponent=2.0),
     stated("Bregman divergence in place of Lyapunov's function", "mirror.lyapunov", follow_target=True),
@@ -420,6 +431,9 @@ MUTANTS = (
     stated("scale grows beyond |eta g| = 1", "steps.growth", threshold=1.0),
     stated("end of finite steps tilted like the flow's", "steps.limit", tilted=False),
     stated("mirror descent by steps in m and w", "steps.mirror_descent", geometry="factors"),
+    stated("sharpness by sqrt(x^2 + b^2)", "steps.sharpness", factor=1.0),
+    stated("stable up to 4/eta", "steps.stability", factor=1.0),
+    replaced("gradient of w halved where loss is 0", Hadamard, "pullback", pullback_without_factor, "steps.sharpness"),
     stated("momentum: phi without beta(1 - 1/rho)", "steps.momentum", memory=0.0),
     stated("momentum: gamma/(1-beta)^2", "steps.momentum.scale", as_flow=True),
     stated("lower bound with |L|_2 / sqrt d", "steps.l1_bound", norm=2.0),

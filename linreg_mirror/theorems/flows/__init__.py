@@ -10,6 +10,8 @@ from linreg_mirror.theorems.flows import (
     penalty,
     regimes,
     saddles,
+    sharpness,
+    small_scales,
     steps,
 )
 
@@ -23,5 +25,7 @@ __all__ = [
     "penalty",
     "regimes",
     "saddles",
+    "sharpness",
+    "small_scales",
     "steps",
 ]
