@@ -16,7 +16,7 @@ from rich.table import Table
 
 from linreg_mirror import schedules
 from linreg_mirror.hard_concrete import HardConcrete
-from linreg_mirror.mirrors import Hyperbolic
+from linreg_mirror.mirrors import HAM, Hyperbolic
 from linreg_mirror.mirrors import Power as DeepPotential
 from linreg_mirror.parametrizations import DeepLinear, Factorized, Hadamard, commutation
 from linreg_mirror.problems import Problem
@@ -188,6 +188,13 @@ MUTANTS = (
     ),
     replaced(
         "depth D, dual doubled", DeepPotential, "dual", lambda right: lambda self, x, A: 2 * right(self, x, A), "depth"
+    ),
+    replaced(
+        "HAM, a weight's dual half of what it is",
+        HAM,
+        "_bent",
+        lambda right: lambda self, x: 0.5 * right(self, x),
+        "mirror.ham",
     ),
     replaced("gradient of w halved", Hadamard, "pullback", pullback_without_factor),
     replaced("penalty with a 1/2", Hadamard, "penalty_gradient", lambda right: lambda self, p: 0.5 * right(self, p)),
@@ -412,6 +419,7 @@ MUTANTS = (
     stated("global rate doubled", "convergence.global", speed=2.0),
     stated("rate with penalty, without the integral", "convergence.rate.penalty", drift=0.0),
     stated("L1 bound without d/e", "regimes.l1.bound", per_feature=0.0),
+    stated("HAM ends in the potential of 1 + a|x|/2", "mirror.ham", metric=0.5),
     stated("depth 2 approaches minimum L1 like b", "regimes.l1.rate", share=0.0),
     stated("weights off the support twice what they are", "regimes.l1.constant", half=1.0),
     replaced(

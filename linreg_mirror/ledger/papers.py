@@ -51,6 +51,10 @@ PAPERS: Mapping[str, Paper] = {
         "wu2018sgd",
         "Wu, Ma, E: How SGD Selects the Global Minima in Over-parameterized Learning. NeurIPS 2018",
     ),
+    "HAM": Paper(
+        "jacobs2026hyperbolic",
+        "Jacobs, Gadhikar, Rubio-Madrigal, Burkholz: Hyperbolic Aware Minimization. ICLR 2026, arXiv 2506.02630",
+    ),
     "P24": Paper(
         "papazov2024leveraging",
         "Papazov, Pesme, Flammarion: Leveraging Continuous Time to Understand Momentum When Training "
