@@ -421,7 +421,7 @@ MUTANTS = (
     stated("L1 bound without d/e", "regimes.l1.bound", per_feature=0.0),
     stated("HAM ends in the potential of 1 + a|x|/2", "mirror.ham", metric=0.5),
     stated("depth 2 approaches minimum L1 like b", "regimes.l1.rate", share=0.0),
-    stated("weights off the support twice what they are", "regimes.l1.constant", half=1.0),
+    stated("weights off the support as if x1 were half of it", "regimes.l1.constant", twice=1.0),
     replaced(
         "limit at half the scale",
         small_scales,

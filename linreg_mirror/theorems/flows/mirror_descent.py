@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, certified, theorem
@@ -30,7 +31,7 @@ class _Run(NamedTuple):
     rounding: Array
 
 
-def _batches(n: int, size: int, rng: np.random.Generator) -> Iterator[Array]:
+def _batches(n: int, size: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     while True:
         yield rng.choice(n, size, replace=False)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Instance, certified, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, certified, theorem
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.problems import Problem
@@ -15,7 +15,9 @@ _BESIDE = 0.02  # of the threshold: how far from it runs are
 _STEPS = 40  # in which residuals grow or fall by a factor of about (1 + 2 * 0.02)^40 = 5
 _APART = 1e-6  # of the parameters: how far from the point runs start
 
-_ONCE = (h.hadamard, h.unbalanced, h.squared, h.solvable, h.no_penalty)
+# x_0 is not used: of settings that start elsewhere only those count whose scales differ.
+_once = Hypothesis("x_0 = 0 or unequal scales", lambda it: h.starts_at_zero.test(it) or not h.equal_scales.test(it))
+_ONCE = (h.hadamard, h.unbalanced, h.squared, h.solvable, h.no_penalty, _once)
 
 
 def _points(it: Instance) -> Iterator[Hadamard]:

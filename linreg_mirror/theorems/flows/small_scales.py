@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, certified, theorem
@@ -32,15 +33,16 @@ class _Vertex(NamedTuple):
         X_j'lambda for these, lambda = X_S^-T sign x_S the only dual vector.
     w_error : array, shape (d - n,)
         Bounds of what rounding has done to w.
-    off : array of bool, shape (d,)
-        The features off the support.
+    on, off : array of bool, shape (d,)
+        The features on the support, and off it.
     """
 
     x: Array
     back: Array
     w: Array
     w_error: Array
-    off: Array
+    on: NDArray[np.bool_]
+    off: NDArray[np.bool_]
 
 
 @lru_cache(maxsize=2)
@@ -55,7 +57,7 @@ def _vertex(it: Instance) -> _Vertex | None:
     n = it.problem.n
     r = np.abs(B.T @ dual - signs) + n * _EPS * (np.abs(B).T @ np.abs(dual) + 1)
     w_error = 1.01 * np.abs(back).T @ r + n * _EPS * np.abs(rest).T @ np.abs(dual)
-    return _Vertex(np.linalg.solve(B, it.problem.y), back, rest.T @ dual, w_error, ~on)
+    return _Vertex(np.linalg.solve(B, it.problem.y), back, rest.T @ dual, w_error, on, ~on)
 
 
 def _margin(it: Instance) -> float:
@@ -132,34 +134,36 @@ def rate(it: Instance, share: float) -> Evidence:
 @theorem(
     "regimes.l1.constant",
     source=Citation("ours", "leading term of MS25"),
-    statement="x_0 = 0, x1 unique and strictly complementary, w = X'lambda: x_b,j ~ "
-    "sign(w_j) (b/2) prod_i (2|x1_i|/b)^w_ij off the support, w_ij = sign(w_j) sign(x1_i) (X_S^-1 X_j)_i, of sum |w_j|",
+    statement="x_0 = 0, x1 unique and strictly complementary: off the support S of x1 x_b,j ~ b sinh q_j, "
+    "q_j = sum_i sign(x1_i) (X_S^-1 X_j)_i ln(2|x1_i|/b)",
     kind="asymptotic",
     hypotheses=_PLAIN,
-    constants={"half": 0.5},
-    control=Control("b in place of b/2", "dense/plain/0", {"half": 1.0}),
+    constants={"twice": 2.0},
+    control=Control("ln(|x1_i|/b)", "dense/plain/0", {"twice": 1.0}),
 )
-def constant(it: Instance, half: float) -> Evidence:
+def constant(it: Instance, twice: float) -> Evidence:
     """Compare every weight off the support that float64 can hold with this, where the next term is about e^-200.
 
     What is allowed: the limit's bars; rounding of w, times log(1/b), and of the logarithms.
 
-    Proof. x_b = b sinh(2X's). On the support, where x_b -> x1, 2X_S's = arcsinh(x_b/b) = sign(x1) log(2|x1|/b) + o(1),
-    for the distance is a power of b. X_S is invertible, so that off it 2X_j's = (X_S^-1 X_j)' sign(x1) log(2|x1|/b) +
-    o(1), which is w_j log(1/b) + O(1); and sinh q ~ sign(q) e^|q| / 2. The largest of these weights are those with
-    |w_j| = rho.
+    Proof. x_b = b sinh(2X's). On the support, where x_b -> x1, 2X_S's = arcsinh(x_b/b) = sign(x1) ln(2|x1|/b) + o(1),
+    in fact O(b^(1 - rho)). X_S is invertible, so that off it 2X_j's = (X_S^-1 X_j)' 2X_S's = q_j + o(1), which is
+    w_j ln(1/b) + O(1): weights of size b^(1 - |w_j|), the largest of which are those with |w_j| = rho.
     """
     vertex, (L, x, bars) = _vertex(it), _ladder(it)[0]
     assert vertex is not None
-    terms = vertex.back * (np.sign(vertex.x) * np.log(2 * np.abs(vertex.x)))[:, None]
-    signs = np.sign(vertex.w)
-    log_size = np.log(half) - L * (1 - np.abs(vertex.w)) + signs * terms.sum(axis=0)
-    seen = log_size > -650
+    terms = vertex.back * (np.sign(vertex.x) * np.log(twice * np.abs(vertex.x)))[:, None]
+    q = vertex.w * L + terms.sum(axis=0)
+    condition = float(np.linalg.cond(it.problem.X[:, vertex.on]))
+    rounding = L * vertex.w_error + 4 * _EPS * (L + condition * np.abs(terms).sum(axis=0))
+    # ln(b |sinh q|), whose slope in q is coth q; signs are known where q is.
+    log_size = np.abs(q) - L - np.log(2) + np.log(-np.expm1(-2 * np.abs(q)))
+    seen = (log_size > -650) & (np.abs(q) > 2 * rounding)
+    if not seen.any():
+        return Evidence(0.0, "no weight that float64 can hold")
     error = np.abs(np.log(np.abs(x[seen])) - log_size[seen])
-    error[np.sign(x[seen]) != signs[seen]] = np.inf
-    condition = float(np.linalg.cond(it.problem.X[:, ~vertex.off]))
-    rounding = L * (vertex.w_error + 4 * _EPS) + 4 * condition * _EPS * np.abs(terms).sum(axis=0)
-    allowed = 1.01 * bars[seen] / np.abs(x[seen]) + rounding[seen]
+    error[np.sign(x[seen]) != np.sign(q[seen])] = np.inf
+    allowed = 1.01 * (bars[seen] / np.abs(x[seen]) + rounding[seen] / np.tanh(0.5 * np.abs(q[seen])))
     worst = int(np.argmin(allowed - error))
     return Evidence(
         float(allowed[worst] - error[worst]),
