@@ -452,6 +452,7 @@ MUTANTS = (
     stated("saddles: time in units of log(1/b)", "saddles.flow", unit=1.0),
     stated("averaged path is LASSO always", "saddles.average", condition=False),
     stated("imbalance of layers decays with exp(-2A)", "networks.balance.penalty", exponent=2.0),
+    stated("singular values learned at half the speed", "networks.modes", speed=1.0),
     stated("imbalance of layers constant in discrete time", "networks.balance.step", second=0.0),
     stated("excess of the nuclear norm alpha^gap", "networks.low_rank.rate", power=1.0),
     stated("draws: S2 without |Xw|^2", "masks.second_moment", signal=0.0),

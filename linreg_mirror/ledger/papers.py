@@ -64,6 +64,11 @@ PAPERS: Mapping[str, Paper] = {
         "arora2018optimization",
         "Arora, Cohen, Hazan: On the Optimization of Deep Networks. ICML 2018, arXiv 1802.06509",
     ),
+    "SMG14": Paper(
+        "saxe2014exact",
+        "Saxe, McClelland, Ganguli: Exact Solutions to the Nonlinear Dynamics of Learning in Deep Linear Neural "
+        "Networks. ICLR 2014, arXiv 1312.6120",
+    ),
     "G17": Paper(
         "gunasekar2017implicit",
         "Gunasekar et al.: Implicit Regularization in Matrix Factorization. NeurIPS 2017, arXiv 1705.09280",
