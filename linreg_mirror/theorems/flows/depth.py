@@ -313,7 +313,7 @@ _strict = Hypothesis("x1 strictly complementary, by 0.025", lambda it: _slack(it
 
 @theorem(
     "depth.rate",
-    source=Citation("ours", "vanishing scale at depth D"),
+    source=Citation("MS25", "depth 3 and more; of the excess: ours"),
     statement="x_0 = 0, a fixed problem whose x1 is strictly complementary, alpha -> 0: |x_alpha|_1 - |x1|_1 falls "
     "like alpha^D from depth 3 on",
     kind="asymptotic",
@@ -327,7 +327,9 @@ def rate(it: Instance, depths: tuple[int, ...]) -> Evidence:
     Proof, where x1 is strictly complementary: |w_i| < 1 off its support for the limit of the dual w = X's. There
     x_i = alpha^D [(1-w_i)^(-D/(D-2)) - (1+w_i)^(-D/(D-2))], so x_i / alpha^D converges; on the support signs are right
     in the end, and the excess is the sum of |x_i| - w_i x_i off the support, with w the limit. At depth 2 that x_i is
-    about alpha^(2 - 2|w_i|): the exponent depends on the problem, and may be as small as one likes.
+    about alpha^(2 - 2|w_i|): the exponent depends on the problem (regimes.l1.rate), and may be as small as one likes.
+
+    The paper is about |x_alpha - x1|_1, which falls like alpha^D too: "linearly" there, where alpha is the scale of x.
     """
     least = np.abs(certified(it.least_l1))
     found = []
