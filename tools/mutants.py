@@ -26,6 +26,7 @@ from linreg_mirror import schedules
 from linreg_mirror.hard_concrete import HardConcrete
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.mirrors import Power as DeepPotential
+from linreg_mirror.networks import gates as networks_gates
 from linreg_mirror.parametrizations import DeepLinear, Factorized, Hadamard, commutation
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Huber, Squared
@@ -443,6 +444,53 @@ MUTANTS = (
         "metric_slope",
         lambda right: lambda *a: 1e-9 * right(*a),
         "bars",
+    ),
+    replaced("f without its 1/2", Problem, "value", lambda right: lambda self, x: 2 * right(self, x), "gates"),
+    replaced("error of gates without variance", moments, "sketch_error", changed(variance=lambda e: 0.0), "gates"),
+    replaced(
+        "gates of tests twice as decided", HardConcrete, "_clipped", lambda r: lambda self, a: r(self, 2 * a), "gates"
+    ),
+    edited(
+        "logits generated up to log 10", networks_gates.Generator, "forward", "math.log(100)", "math.log(10)", "gates"
+    ),
+    edited(
+        "logits generated with tanh twice",
+        networks_gates.Generator,
+        "forward",
+        "torch.tanh(",
+        "torch.tanh(2 *",
+        "gates",
+    ),
+    replaced(
+        "P(z > 0) of networks without T",
+        networks_gates,
+        "open_probability",
+        lambda right: lambda a: right(a - 0.1),
+        "gates",
+    ),
+    edited(
+        "Adam of gates at half its rate",
+        networks_gates.SGDAndAdam,
+        "step",
+        'group["adam_lr"]}',
+        'group["adam_lr"] / 2}',
+        "gates",
+    ),
+    edited(
+        "Adam of gates with another eps",
+        networks_gates.SGDAndAdam,
+        "step",
+        "{**group,",
+        '{**group, "eps": 1e-6,',
+        "gates",
+    ),
+    edited(
+        "Adam for SGD",
+        networks_gates.SGDAndAdam,
+        "step",
+        "(self._sgd, self._adam)",
+        "(self._adam, self._adam)",
+        "gates",
     ),
     edited(
         "least norms: a dual vector with one side",
