@@ -90,6 +90,7 @@ def _described(t: Theorem, stored: dict[str, Any]) -> str:
     fields = {
         "Source": escape(str(t.source)),
         "Kind": t.kind,
+        "Proof": {"written": "below", "cited": "in the source"}[t.proof],
         "Hypotheses": escape(conditions),
         "Control": f"{escape(t.control.description)}, on ``{t.control.witness}``",
         "Verdict": _toned(verdict),

@@ -108,6 +108,13 @@ class Theorem:
     expected: Verdict = Verdict.holds
     corrected: tuple[str, ...] = ()
 
+    @property
+    def proof(self) -> Literal["written", "cited", "none"]:
+        """Where it is proved: in the docstring of its function, or by its source, to which it is cited."""
+        if "Proof" in (self.observe.__doc__ or ""):
+            return "written"
+        return "none" if self.source.paper == "ours" else "cited"
+
     def applies_to(self, instance: Instance) -> bool:
         """Whether the instance meets all hypotheses.
 
