@@ -7,7 +7,7 @@ from typing import Any
 from docs.extension.links import TONES, label
 from docs.extension.rst import escape, heading, prose, table
 from docs.ledger import read
-from linreg_mirror.ledger import Theorem
+from linreg_mirror.ledger import Theorem, Verdict
 from linreg_mirror.ledger.papers import PAPERS
 from linreg_mirror.theorems import REGISTRY
 
@@ -90,11 +90,12 @@ def _described(t: Theorem, stored: dict[str, Any]) -> str:
     fields = {
         "Source": escape(str(t.source)),
         "Kind": t.kind,
-        "Proof": {"written": "below", "cited": "in the source"}[t.proof],
         "Hypotheses": escape(conditions),
         "Control": f"{escape(t.control.description)}, on ``{t.control.witness}``",
         "Verdict": _toned(verdict),
     }
+    if t.expected is not Verdict.refuted:
+        fields["Proof"] = "below" if t.proof == "written" else "in the source"
     if entry and verdict != NOT_YET:
         fields["Control"] += f": {escape(entry['control'])}"
         fields["Verdict"] += f" on {entry['instances']} instances; the worst: {escape(entry['detail'])}"
