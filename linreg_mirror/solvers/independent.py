@@ -211,10 +211,10 @@ def _golub_kahan(X: matrices.Matrix, y: Array) -> Array:
     return x
 
 
-def weighted_l1_cost(problem: Problem, weights: Array) -> tuple[float, float]:
+def weighted_l1_cost(problem: Problem, weights: Array) -> tuple[float, float, Array]:
     """Return bounds of min sum (1 - weights_i) x_i^+ + (1 + weights_i) x_i^- over Xx = y, |x|_1 - <weights, x>.
 
-    HiGHS gives both: by its point, and by its dual vector, made feasible.
+    HiGHS gives both: the upper one by its point, which is returned too, the lower by its dual vector, made feasible.
     """
     matrices.require_entries(problem.X, "HiGHS", _OPERATOR)
     reduced, _ = problem.reduced()
@@ -224,7 +224,8 @@ def weighted_l1_cost(problem: Problem, weights: Array) -> tuple[float, float]:
         raise ArithmeticError(f"HiGHS gave up on the weighted L1 programme: {answer.message}")
     slopes = programme.T @ answer.eqlin.marginals
     steepest = float(np.max(np.where(costs > 0, slopes / np.where(costs > 0, costs, 1.0), 0.0), initial=1.0))
-    return float(reduced.y @ answer.eqlin.marginals) / steepest, float(answer.fun)
+    lower = float(reduced.y @ answer.eqlin.marginals) / steepest
+    return lower, float(answer.fun), answer.x[: problem.d] - answer.x[problem.d :]
 
 
 def _l1_solution(
