@@ -38,6 +38,10 @@ PAPERS: Mapping[str, Paper] = {
         "Li, Wang, Lee, Arora: Implicit Bias of Gradient Descent on Reparametrized Models. arXiv 2207.04036",
     ),
     "ZW23": Paper("ziyin2023spred", "Ziyin, Wang: spred: Solving L1 Penalty with SGD. ICML 2023, arXiv 2210.01212"),
+    "K25": Paper(
+        "kolb2025differentiable",
+        "Kolb, Frost, Bischl, Rügamer: Differentiable Sparsity via D-Gating. arXiv 2509.23898",
+    ),
     "E23": Paper(
         "even2023sgd",
         "Even, Pesme, Gunasekar, Flammarion: (S)GD over Diagonal Linear Networks. NeurIPS 2023, arXiv 2302.08982",

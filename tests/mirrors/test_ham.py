@@ -103,6 +103,14 @@ def test_limits_are_proved_from_minimum_l2_to_minimum_l1():
     assert np.abs(end.x).sum() == pytest.approx(np.abs(lm.minimum_l1(problem).x).sum(), rel=1e-2)
 
 
+def test_a_penalty_that_stays_ends_where_f_plus_it_is_least():
+    problem, network = gaussian(3, 5, 1), lm.HAM.at(0.2, a=3.0, d=5)
+    run = lm.flow(problem, network, 0.3, method="parameters")
+    assert run.status is Status.unproved
+    slope = np.sign(run.x[-1]) * np.log1p(3 * np.abs(run.x[-1])) / 3
+    np.testing.assert_allclose(problem.gradient(run.x[-1]) + 0.6 * slope, 0, atol=1e-6)
+
+
 def test_with_a_penalty_the_limit_leaves_the_start():
     problem = gaussian(5, 12, 0)
     network = lm.HAM.at(np.linspace(-1, 1, 12), a=5.0)
