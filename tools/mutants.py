@@ -24,14 +24,14 @@ from rich.table import Table
 
 from linreg_mirror import schedules
 from linreg_mirror.hard_concrete import HardConcrete
-from linreg_mirror.mirrors import HAM, Hyperbolic
+from linreg_mirror.mirrors import HAM, Euclidean, Hyperbolic
 from linreg_mirror.mirrors import Power as DeepPotential
 from linreg_mirror.networks import gates as networks_gates
-from linreg_mirror.parametrizations import DeepLinear, Factorized, Hadamard, commutation
+from linreg_mirror.parametrizations import DeepLinear, Direct, Factorized, Hadamard, Power, SharedHadamard, commutation
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Huber, Squared
 from linreg_mirror.solvers import certificates, discrete, error_bars, lasso
-from linreg_mirror.solvers.discrete import _descent, kernels
+from linreg_mirror.solvers.discrete import _descent, _descents, kernels
 from linreg_mirror.solvers.discrete.implicit_bias import LogProducts
 from linreg_mirror.solvers.discrete.steppers import NumpySteps
 from linreg_mirror.solvers.error_bars import limits, pythagoras
@@ -325,6 +325,62 @@ MUTANTS = (
     replaced("L1 bound halved", _descent, "_lower_bound", lambda right: lambda *a: right(*a) / 2, "steps"),
     replaced(
         "gradient of the first layer halved, in steps", DeepLinear, "pullback", first_halved, "networks.balance.step"
+    ),
+    replaced("pullback of m*w without its factor", Hadamard, "pullback", pullback_without_factor, "twins"),
+    replaced(
+        "pullback of p^D - q^D without a sign", Power, "pullback", lambda r: lambda s, p, g: r(s, p, np.abs(g)), "twins"
+    ),
+    edited("pullback of a shared mask by one weight", SharedHadamard, "pullback", "w * grad_x,", "grad_x,", "twins"),
+    replaced("pullback of layers, first halved", DeepLinear, "pullback", first_halved, "twins"),
+    edited("pullback of U V' untransposed", Factorized, "pullback", "G.T @ U", "G.T @ U * 2", "twins"),
+    replaced("pullback of x doubled", Direct, "pullback", lambda _: lambda self, theta, g: 2 * g, "twins"),
+    *(
+        replaced(f"{name} of {owner.__name__} halved", owner, name, lambda r: lambda *a: r(*a) / 2, "twins")
+        for owner in (Euclidean, Hyperbolic, DeepPotential)
+        for name in ("metric", "conjugate", "potential", "primal_rate", "dual", "primal")
+    ),
+    *(
+        replaced(
+            f"{name}'s integral halved", getattr(schedules, name), "_integral", lambda r: lambda *a: r(*a) / 2, "twins"
+        )
+        for name in ("Constant", "Harmonic", "Quadratic", "Geometric", "Piecewise", "SwitchedOff")
+    ),
+    edited(
+        "integral of 1/(1 + t) of another period",
+        schedules.Harmonic,
+        "_integral",
+        "self.value * self.period * log",
+        "self.value * log",
+        "twins",
+    ),
+    replaced(
+        "compiled steps with half of alpha, beside NumPy's",
+        kernels,
+        "take_steps",
+        lambda right: lambda *a: right(*a[:8], a[8] / 2, *a[9:]),
+        "twins",
+    ),
+    replaced(
+        "compiled batches of a sample less",
+        kernels,
+        "take_steps",
+        lambda right: lambda *a: right(*a[:13], np.maximum(a[13] - 1, 0)),
+        "twins",
+    ),
+    replaced(
+        "many runs with nine tenths of their momentum",
+        kernels,
+        "update_runs",
+        lambda right: lambda *a: right(*a[:7], 0.9 * a[7]),
+        "twins",
+    ),
+    edited(
+        "many runs on tensors, half a gradient",
+        _descents,
+        "_update_tensors",
+        "stepped(u, v, eta * g",
+        "stepped(u, v, eta * g / 2",
+        "twins",
     ),
     replaced("heavy ball with half its momentum", NumpySteps, "advance", momentum_halved, "steps"),
     replaced("draws that share nothing", mask_moments, "with_replacement", changed(shared=lambda m: None), "masks"),

@@ -25,6 +25,7 @@ GROUPS = {
     "masks": "Masks as sketches",
     "gates": "L0 gates",
     "bars": "Error bars",
+    "twins": "One thing computed in two ways",
 }
 NOT_YET = "not in the stored check"
 
