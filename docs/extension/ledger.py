@@ -96,7 +96,8 @@ def _described(t: Theorem, stored: dict[str, Any]) -> str:
         "Verdict": _toned(verdict),
     }
     if t.expected is not Verdict.refuted:
-        fields["Proof"] = "below" if t.proof == "written" else "in the source"
+        where = {"written": "below", "cited": "in the source", "code": "none: both sides are code"}
+        fields["Proof"] = where[t.proof]
     if entry and verdict != NOT_YET:
         fields["Control"] += f": {escape(entry['control'])}"
         fields["Verdict"] += f" on {entry['instances']} instances; the worst: {escape(entry['detail'])}"

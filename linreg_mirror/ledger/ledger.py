@@ -109,8 +109,10 @@ class Theorem:
     corrected: tuple[str, ...] = ()
 
     @property
-    def proof(self) -> Literal["written", "cited", "none"]:
-        """Where it is proved: in the docstring of its function, or by its source, to which it is cited."""
+    def proof(self) -> Literal["written", "cited", "code", "none"]:
+        """Where it is proved: in the docstring of its function, by its source, or nowhere, as it compares code."""
+        if self.id.startswith("twins."):
+            return "code"
         if "Proof" in (self.observe.__doc__ or ""):
             return "written"
         return "none" if self.source.paper == "ours" else "cited"
