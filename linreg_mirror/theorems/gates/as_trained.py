@@ -26,8 +26,8 @@ def generated(W: Array, h: Array, c: Array) -> Array:
     with torch.no_grad():
         given = (np.zeros((h.size, h.size)), np.arctanh(h / _WIDEST)), (W, c)
         for linear, (weight, bias) in zip(made.maps, given, strict=True):
-            linear.weight.copy_(torch.as_tensor(weight))
-            linear.bias.copy_(torch.as_tensor(bias))
+            linear.weight.copy_(torch.as_tensor(weight))  # pyright: ignore[reportCallIssue]
+            linear.bias.copy_(torch.as_tensor(bias))  # pyright: ignore[reportCallIssue]
         return made()[1].numpy()
 
 

@@ -32,7 +32,7 @@ NETWORKS: Mapping[str, Callable[[np.random.Generator], Parametrization]] = {
     "Hadamard": lambda rng: Hadamard.at(_normal(rng, 6), 1.0),
     "Hadamard, penalty on m": lambda rng: Hadamard(2 + _normal(rng, 6) ** 2, _normal(rng, 6).clip(-1, 1), "m"),
     "SharedHadamard": lambda rng: SharedHadamard(_normal(rng, 3), _normal(rng, 6), np.array([0, 0, 1, 1, 1, 2])),
-    **{f"Power, depth {depth}": lambda rng, D=depth: Power(*np.exp(_normal(rng, 2, 6)), D) for depth in (2, 3, 5)},
+    **{f"Power, depth {depth}": lambda rng, D=depth: _power(rng, D) for depth in (2, 3, 5)},
     "DeepLinear, 1 layer": lambda rng: DeepLinear((_normal(rng, 2, 3),)),
     "DeepLinear, 2 layers": lambda rng: DeepLinear((_normal(rng, 4, 3), _normal(rng, 2, 4))),
     "DeepLinear, 3 layers": lambda rng: DeepLinear((_normal(rng, 2, 3), _normal(rng, 5, 2), _normal(rng, 2, 5))),
@@ -58,6 +58,11 @@ SCHEDULES: Mapping[str, Callable[[float, float], Schedule]] = {
     "SwitchedOff": lambda value, period: SwitchedOff(Quadratic(value, period=period), at=1.5 * period),
     "steps of half a unit": lambda value, period: Geometric(value, ratio=0.8, clock="step").on_time(0.5 * period),
 }
+
+
+def _power(rng: np.random.Generator, depth: int) -> Power:
+    p, q = np.exp(_normal(rng, 2, 6))
+    return Power(p, q, depth)
 
 
 def _normal(rng: np.random.Generator, *shape: int) -> Array:
