@@ -1,14 +1,22 @@
-"""Puts wrong formulas in the place of right ones and shows which theorems catch each: `python -m tools.mutants`."""
+"""Puts wrong formulas in the place of right ones and shows what catches each: `python -m tools.mutants`.
 
+Theorems of the ledger do; and tests, where a formula is what theorems are judged by.
+"""
+
+import argparse
 import importlib
 import inspect
+import io
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from dataclasses import dataclass, replace
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 from joblib import Parallel, delayed
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -16,12 +24,14 @@ from rich.table import Table
 
 from linreg_mirror import schedules
 from linreg_mirror.hard_concrete import HardConcrete
-from linreg_mirror.mirrors import HAM, Hyperbolic
+from linreg_mirror.mirrors import HAM, Euclidean, Hyperbolic
 from linreg_mirror.mirrors import Power as DeepPotential
-from linreg_mirror.parametrizations import DeepLinear, Factorized, Hadamard, commutation
+from linreg_mirror.networks import gates as networks_gates
+from linreg_mirror.parametrizations import DeepLinear, Direct, Factorized, Hadamard, Power, SharedHadamard, commutation
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Huber, Squared
-from linreg_mirror.solvers import error_bars, lasso
+from linreg_mirror.solvers import certificates, discrete, error_bars, lasso
+from linreg_mirror.solvers.discrete import _descent, _descents, kernels
 from linreg_mirror.solvers.discrete.implicit_bias import LogProducts
 from linreg_mirror.solvers.discrete.steppers import NumpySteps
 from linreg_mirror.solvers.error_bars import limits, pythagoras
@@ -61,16 +71,19 @@ INSTANCES = (
     "special/long-column",
 )
 
+ROOT = Path(__file__).resolve().parents[1]
+CHECKS = "solvers/test_certificate_checks.py"
 CORE = ("mirror", "convergence", "spred", "signs", "decay", "regimes")
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A wrong formula, how to put it in place for a while, and the theorems that are asked about it."""
+    """A wrong formula, how to put it in place for a while, and the theorems, or the tests, that are asked about it."""
 
     name: str
     applied: Callable[[], AbstractContextManager]
     theorems: tuple[str, ...]
+    tests: tuple[str, ...] = ()
 
 
 def replaced(
@@ -80,10 +93,29 @@ def replaced(
     wrong: Callable[[Callable], Callable],
     *theorems: str,
 ) -> Mutant:
-    """`wrong` takes the right function and returns the one that takes its place; properties stay properties."""
+    """`wrong` takes the right function and returns the one that takes its place; properties stay properties.
+
+    Theorems are ids or beginnings of ids; what ends in .py is a file of tests.
+    """
     right = inspect.getattr_static(owner, attribute)
     mutated = property(wrong(right.fget)) if isinstance(right, property) else wrong(right)
-    return Mutant(name, lambda: patch.object(owner, attribute, mutated), theorems or CORE)
+    tests = tuple(f"tests/{one}" for one in theorems if one.endswith(".py"))
+    asked = tuple(one for one in theorems if not one.endswith(".py"))
+    return Mutant(name, lambda: patch.object(owner, attribute, mutated), asked or (() if tests else CORE), tests)
+
+
+def edited(name: str, owner: object, attribute: str, was: str, now: str, *theorems: str) -> Mutant:
+    """As `replaced`, with a piece of the function's own text changed."""
+
+    def wrong(right: Callable) -> Callable:
+        source = textwrap.dedent(inspect.getsource(right))
+        if source.count(was) != 1:
+            raise ValueError(f"{attribute} must have {was!r} once, found it {source.count(was)} times")
+        found: dict[str, Callable] = {}
+        exec(source.replace(was, now), vars(sys.modules[right.__module__]), found)
+        return found[attribute]
+
+    return replaced(name, owner, attribute, wrong, *theorems)
 
 
 def stated(name: str, theorem: str, **constants: object) -> Mutant:
@@ -93,6 +125,14 @@ def stated(name: str, theorem: str, **constants: object) -> Mutant:
 
 def pullback_without_factor(right: Callable) -> Callable:
     return lambda self, theta, g: right(self, theta, g) * np.concatenate([np.ones(self.d), np.full(self.d, 0.5)])
+
+
+def looser(right: Callable) -> Callable:
+    """Tolerances of a certificate ten times as large."""
+    return lambda *args, **options: replace(
+        found := right(*args, **options),
+        checks=tuple(replace(one, tolerance=10 * one.tolerance) for one in found.checks),
+    )
 
 
 def at_temperature_1(right: Callable) -> Callable:
@@ -260,6 +300,88 @@ MUTANTS = (
         lambda right: lambda time, s, slopes, up, down: right(time, s, slopes, 2 * up, down),
         "saddles",
     ),
+    replaced(
+        "compiled steps with half of the penalty",
+        kernels,
+        "take_steps",
+        lambda right: lambda *a: right(*a[:8], a[8] / 2, *a[9:]),
+        "steps",
+    ),
+    replaced(
+        "compiled heavy ball with nine tenths of its momentum",
+        kernels,
+        "take_steps",
+        lambda right: lambda *a: right(*a[:9], 0.9 * a[9], *a[10:]),
+        "steps",
+    ),
+    replaced(
+        "compiled steps along gradients a tenth too long",
+        kernels,
+        "take_steps",
+        lambda right: lambda X, y, *a: right(1.1**0.5 * X, 1.1**0.5 * y, *a),
+        "steps",
+    ),
+    replaced("L1 bound doubled", _descent, "_lower_bound", lambda right: lambda *a: 2 * right(*a), "steps"),
+    replaced("L1 bound halved", _descent, "_lower_bound", lambda right: lambda *a: right(*a) / 2, "steps"),
+    replaced(
+        "gradient of the first layer halved, in steps", DeepLinear, "pullback", first_halved, "networks.balance.step"
+    ),
+    replaced("pullback of m*w without its factor", Hadamard, "pullback", pullback_without_factor, "twins"),
+    replaced(
+        "pullback of p^D - q^D without a sign", Power, "pullback", lambda r: lambda s, p, g: r(s, p, np.abs(g)), "twins"
+    ),
+    edited("pullback of a shared mask by one weight", SharedHadamard, "pullback", "w * grad_x,", "grad_x,", "twins"),
+    replaced("pullback of layers, first halved", DeepLinear, "pullback", first_halved, "twins"),
+    edited("pullback of U V' untransposed", Factorized, "pullback", "G.T @ U", "G.T @ U * 2", "twins"),
+    replaced("pullback of x doubled", Direct, "pullback", lambda _: lambda self, theta, g: 2 * g, "twins"),
+    *(
+        replaced(f"{name} of {owner.__name__} halved", owner, name, lambda r: lambda *a: r(*a) / 2, "twins")
+        for owner in (Euclidean, Hyperbolic, DeepPotential)
+        for name in ("metric", "conjugate", "potential", "primal_rate", "dual", "primal")
+    ),
+    *(
+        replaced(
+            f"{name}'s integral halved", getattr(schedules, name), "_integral", lambda r: lambda *a: r(*a) / 2, "twins"
+        )
+        for name in ("Constant", "Harmonic", "Quadratic", "Geometric", "Piecewise", "SwitchedOff")
+    ),
+    edited(
+        "integral of 1/(1 + t) of another period",
+        schedules.Harmonic,
+        "_integral",
+        "self.value * self.period * log",
+        "self.value * log",
+        "twins",
+    ),
+    replaced(
+        "compiled steps with half of alpha, beside NumPy's",
+        kernels,
+        "take_steps",
+        lambda right: lambda *a: right(*a[:8], a[8] / 2, *a[9:]),
+        "twins",
+    ),
+    replaced(
+        "compiled batches of a sample less",
+        kernels,
+        "take_steps",
+        lambda right: lambda *a: right(*a[:13], np.maximum(a[13] - 1, 0)),
+        "twins",
+    ),
+    replaced(
+        "many runs with nine tenths of their momentum",
+        kernels,
+        "update_runs",
+        lambda right: lambda *a: right(*a[:7], 0.9 * a[7]),
+        "twins",
+    ),
+    edited(
+        "many runs on tensors, half a gradient",
+        _descents,
+        "_update_tensors",
+        "stepped(u, v, eta * g",
+        "stepped(u, v, eta * g / 2",
+        "twins",
+    ),
     replaced("heavy ball with half its momentum", NumpySteps, "advance", momentum_halved, "steps"),
     replaced("draws that share nothing", mask_moments, "with_replacement", changed(shared=lambda m: None), "masks"),
     replaced(
@@ -415,6 +537,166 @@ MUTANTS = (
         lambda right: lambda *a: 1e-9 * right(*a),
         "bars",
     ),
+    replaced("f without its 1/2", Problem, "value", lambda right: lambda self, x: 2 * right(self, x), "gates"),
+    replaced("error of gates without variance", moments, "sketch_error", changed(variance=lambda e: 0.0), "gates"),
+    replaced(
+        "gates of tests twice as decided", HardConcrete, "_clipped", lambda r: lambda self, a: r(self, 2 * a), "gates"
+    ),
+    edited(
+        "logits generated up to log 10", networks_gates.Generator, "forward", "math.log(100)", "math.log(10)", "gates"
+    ),
+    edited(
+        "logits generated with tanh twice",
+        networks_gates.Generator,
+        "forward",
+        "torch.tanh(",
+        "torch.tanh(2 *",
+        "gates",
+    ),
+    replaced(
+        "P(z > 0) of networks without T",
+        networks_gates,
+        "open_probability",
+        lambda right: lambda a: right(a - 0.1),
+        "gates",
+    ),
+    edited(
+        "Adam of gates at half its rate",
+        networks_gates.SGDAndAdam,
+        "step",
+        'group["adam_lr"]}',
+        'group["adam_lr"] / 2}',
+        "gates",
+    ),
+    edited(
+        "Adam of gates with another eps",
+        networks_gates.SGDAndAdam,
+        "step",
+        "{**group,",
+        '{**group, "eps": 1e-6,',
+        "gates",
+    ),
+    edited(
+        "Adam for SGD",
+        networks_gates.SGDAndAdam,
+        "step",
+        "(self._sgd, self._adam)",
+        "(self._adam, self._adam)",
+        "gates",
+    ),
+    edited(
+        "least norms: a dual vector with one side",
+        certificates,
+        "l1_certificate",
+        "np.abs(_relative(slopes, thresholds)).max()",
+        "_relative(slopes, thresholds).max()",
+        CHECKS,
+    ),
+    edited(
+        "least norms: one threshold for both sides",
+        certificates,
+        "l1_certificate",
+        "t_minus @ np.maximum(-x, 0)",
+        "t_plus @ np.maximum(-x, 0)",
+        CHECKS,
+    ),
+    edited("least norms: thresholds exchanged", certificates, "_relative", "slopes > 0", "slopes < 0", CHECKS),
+    edited("least norms: dual not scaled", certificates, "l1_certificate", " / max(1.0, slope)", "", CHECKS),
+    edited("digits of the dual left out", certificates, "pull", "rest is None or", "True or", CHECKS),
+    edited("residuals from above alone", certificates, "feasibility", "np.abs(r).max()", "r.max()", CHECKS),
+    edited(
+        "x above primal(z) alone",
+        certificates,
+        "certify_limit",
+        "np.abs(x - represented).max()",
+        "(x - represented).max()",
+        CHECKS,
+    ),
+    edited("gap of squares in other units", certificates, "certify_limit", "(2 * rate)", "(2 / rate)", CHECKS),
+    edited("gap near the solution", certificates, "_hyperbolic_gap", "difference**2 / 4", "difference**2 / 2", CHECKS),
+    edited("gap without the conjugate", certificates, "_hyperbolic_gap", "(1 + np.exp(-2", "(1 - np.exp(-2", CHECKS),
+    edited("gap at b = 0 without log 2", certificates, "_log_arcsinh", "np.log(2 * size)", "np.log(size)", CHECKS),
+    edited("gap of depth D near it", certificates, "_power_gap", "difference**2 / 2", "difference**2", CHECKS),
+    edited("gap of depth D with p alone", certificates, "_power_gap", " + np.exp(2 * log_q)", "", CHECKS),
+    edited("gap of depth D in one unit", certificates, "_power_gap", "height / unit * gap", "height * gap", CHECKS),
+    edited("primal of one's own not looked at", certificates, "_own_gap", "/ (2 * h)", "* 0 + represented", CHECKS),
+    edited("potential of one's own without conjugate", certificates, "_own_gap", "conjugate, x", "0 * x, x", CHECKS),
+    edited(
+        "nuclear norm: matrices that are not symmetric",
+        certificates,
+        "nuclear_certificate",
+        "float(np.abs(M - M.T).max()), 0.0",
+        "0.0",
+        CHECKS,
+    ),
+    edited(
+        "nuclear norm: negative eigenvalues",
+        certificates,
+        "nuclear_certificate",
+        "-float(np.linalg.eigvalsh(M + M.T)[0]) / 2",
+        "0.0",
+        CHECKS,
+    ),
+    edited(
+        "nuclear norm: slopes on one side",
+        certificates,
+        "nuclear_certificate",
+        " if positive else np.linalg.norm(slope, 2)",
+        "",
+        CHECKS,
+    ),
+    edited(
+        "LASSO: correlations on one side",
+        certificates,
+        "lasso_certificate",
+        "np.abs(problem.X.T @ dual).max()",
+        "(problem.X.T @ dual).max()",
+        CHECKS,
+    ),
+    edited("error of x, not of its share", certificates, "with_error", "error / (size or 1.0)", "error", CHECKS),
+    replaced("looser limits", certificates, "certify_limit", looser, CHECKS),
+    replaced("looser least norms", certificates, "l1_certificate", looser, CHECKS),
+    replaced("looser nuclear norms", certificates, "nuclear_certificate", looser, CHECKS),
+    replaced("looser LASSO", certificates, "lasso_certificate", looser, CHECKS),
+    replaced(
+        "stable step with alpha for 2 alpha",
+        discrete,
+        "largest_stable_step",
+        lambda right: lambda *a, penalty=0.0, **options: right(*a, penalty=penalty / 2, **options),
+        "solvers/test_descent_edges.py",
+    ),
+    edited(
+        "layers that lose alpha, not 2 alpha",
+        DeepLinear,
+        "unused_slope",
+        "- 2 * alpha",
+        "- alpha",
+        "parametrizations/test_linear_networks.py",
+    ),
+    edited(
+        "slope of all entries of a product",
+        DeepLinear,
+        "unused_slope",
+        ", 2)) -",
+        ")) -",
+        "parametrizations/test_linear_networks.py",
+    ),
+    edited(
+        "slope that raises f",
+        Factorized,
+        "unused_slope",
+        "-np.linalg.eigvalsh(G + G.T)[0]",
+        "np.linalg.eigvalsh(G + G.T)[-1]",
+        "parametrizations/test_linear_networks.py",
+    ),
+    edited(
+        "of equal scores the last",
+        selection,
+        "_largest",
+        "[: k - np.count_nonzero(kept)]",
+        "[np.count_nonzero(kept) - k :]",
+        "sketching/test_selection.py",
+    ),
     stated("rate of convergence doubled", "convergence.rate", speed=2.0),
     stated("global rate doubled", "convergence.global", speed=2.0),
     stated("rate with penalty, without the integral", "convergence.rate.penalty", drift=0.0),
@@ -487,26 +769,61 @@ def verdicts(findings: list[Finding]) -> dict[str, tuple[str, bool]]:
     return {finding.theorem.id: (finding.verdict.name, finding.control_failed) for finding in findings}
 
 
-def outcome(index: int | None) -> dict[str, tuple[str, bool]]:
-    """Verdicts on the instances, without a mutant or with one of them in place."""
+def passing(tests: Iterable[str]) -> dict[str, tuple[str, bool]]:
+    """Whether files of tests pass, as things are at the moment."""
+    found = {}
+    for path in tests:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+            del sys.modules[name]  # what they have imported by name is of the run before
+        with redirect_stdout(io.StringIO()) as output:
+            code = pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", f"--rootdir={ROOT}", str(ROOT / path)])
+        if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            raise RuntimeError(f"{path} was not run: {output.getvalue()}")
+        found[path] = ("passes" if code == pytest.ExitCode.OK else "fails", True)
+    return found
+
+
+def outcome(index: int | None, theorems: tuple[str, ...], tests: tuple[str, ...]) -> dict[str, tuple[str, bool]]:
+    """Verdicts on the instances, and outcomes of tests, without a mutant or with one of them in place."""
     with nullcontext() if index is None else MUTANTS[index].applied(), np.errstate(all="ignore"):
-        return verdicts(check(() if index is None else MUTANTS[index].theorems, instances=INSTANCES))
+        found = verdicts(check(theorems, instances=INSTANCES)) if theorems else {}
+        return found | passing(tests)
+
+
+def together(parts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one for part in parts for one in part))
+
+
+def chosen(words: Sequence[str]) -> list[int]:
+    """Indices of the mutants with one of the words in their name or in what is asked about them; no words, all."""
+    texts = [" ".join([one.name, *one.theorems, *one.tests]) for one in MUTANTS]
+    return [i for i, text in enumerate(texts) if not words or any(word in text for word in words)]
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.mutants", description=__doc__.splitlines()[0])
+    parser.add_argument("words", nargs="*", help="only mutants with one of these in their name or what it is caught by")
+    parser.add_argument("--jobs", type=int, default=2, help="how many mutants at once (default: 2)")
+    asked = parser.parse_args()
+    indices = chosen(asked.words)
+    mutants = [MUTANTS[i] for i in indices]
     console = Console(width=130)
     # Imported by name: what is defined in __main__ would travel to the workers as a copy, ledger included.
     run = importlib.import_module("tools.mutants").outcome
-    right, *mutated = Parallel(n_jobs=2)(delayed(run)(i) for i in (None, *range(len(MUTANTS))))
+    everything = together(one.theorems for one in mutants), together(one.tests for one in mutants)
+    tasks = [(None, *everything), *((i, MUTANTS[i].theorems, MUTANTS[i].tests) for i in indices)]
+    right, *mutated = Parallel(n_jobs=asked.jobs)(delayed(run)(*task) for task in tasks)
+    if failing := [one for one, (verdict, _) in right.items() if verdict in ("fails", "error")]:
+        raise SystemExit(f"without any mutant, and so unable to catch one: {', '.join(failing)}")
     table = Table("mutant", "caught by", box=SIMPLE_HEAD)
     survivors = 0
-    for mutant, wrong in zip(MUTANTS, mutated, strict=True):
-        caught = [theorem for theorem in wrong if wrong[theorem] != right[theorem]]
+    for mutant, wrong in zip(mutants, mutated, strict=True):
+        caught = [asked for asked in wrong if wrong[asked] != right[asked]]
         survivors += not caught
         more = f" and {len(caught) - 4} more" if len(caught) > 4 else ""
         table.add_row(mutant.name, ", ".join(caught[:4]) + more if caught else "[bold red]survives[/]")
     console.print(table)
-    print(f"{len(MUTANTS) - survivors} of {len(MUTANTS)} mutants caught")
+    print(f"{len(indices) - survivors} of {len(indices)} mutants caught")
     return 1 if survivors else 0
 
 

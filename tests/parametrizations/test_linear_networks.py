@@ -486,3 +486,55 @@ def test_the_potential_of_layers_whose_squares_overflow():
     )
     np.testing.assert_allclose(large.log_scale, small.log_scale + 2 * np.log(1e200), rtol=1e-14)
     np.testing.assert_allclose(large.tilt, small.tilt, rtol=1e-12)
+
+
+# What weights near zero could still make use of
+
+
+def steepest_at_zero(network, grad_x, alpha):
+    """Return -2 times the least curvature at theta = 0 of <grad_x, x(theta)> + alpha h(theta), which is quadratic."""
+    basis = np.eye(network.theta0.size)
+
+    def value(theta):
+        return grad_x @ network.effective(theta) + alpha * theta @ network.penalty_gradient(theta) / 2
+
+    form = [[value(one + other) - value(one) - value(other) for other in basis] for one in basis]
+    return max(-np.linalg.eigvalsh(form)[0], 0.0)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 100.0])
+@pytest.mark.parametrize(
+    "network",
+    [
+        DeepLinear((np.ones((2, 3)), np.ones((2, 2)))),
+        DeepLinear((np.ones((4, 2)), np.ones((3, 4)))),
+        Factorized(np.ones((3, 2)), np.ones((2, 2))),
+        Factorized.symmetric(np.ones((3, 3))),
+    ],
+    ids=["wide", "tall", "U V'", "U U'"],
+)
+def test_unused_slope_is_the_least_curvature_at_zero(network, alpha):
+    slopes = np.random.default_rng(0).standard_normal((4, network.d))
+    found = [network.unused_slope(g, alpha) for g in slopes]
+    assert found == pytest.approx([steepest_at_zero(network, g, alpha) for g in slopes], rel=1e-12)
+    assert any(found) == (alpha < 100)
+
+
+def test_unused_slope_by_hand():
+    g = np.diag([3.0, -4.0]).ravel()
+    square, thin = np.eye(2), np.ones((1, 2))
+    two, three = DeepLinear((square, square)), DeepLinear((square, square, square))
+    assert [two.unused_slope(g, alpha) for alpha in (0.0, 0.5, 2.0, 3.0)] == [4.0, 3.0, 0.0, 0.0]
+    assert [three.unused_slope(g, alpha) for alpha in (0.0, 0.5)] == [4.0, 0.0]  # zero is a minimum of the penalty
+    assert DeepLinear((square,)).unused_slope(g, 0.0) == 0.0
+    # A hidden width of one limits the rank: of all products, or of a column vector none.
+    assert DeepLinear((thin, thin.T)).unused_slope(g, 0.0) == 0.0
+    assert DeepLinear((thin, np.ones((1, 1)))).unused_slope(np.array([3.0, -4.0]), 0.5) == 4.0
+    # U V' can make use of 3 and of -4, U U' of -4 alone, as nothing else lowers f.
+    assert [Factorized(square, square).unused_slope(g, alpha) for alpha in (0.0, 0.5, 2.0)] == [4.0, 3.0, 0.0]
+    symmetric = Factorized.symmetric(square)
+    assert [symmetric.unused_slope(g, alpha) for alpha in (0.0, 0.5, 4.0)] == [8.0, 7.0, 0.0]
+    assert symmetric.unused_slope(-g, 0.0) == 6.0
+    assert symmetric.unused_slope(np.array([0.0, -6.0, 0.0, 0.0]), 0.0) == pytest.approx(6.0)
+    assert Factorized(thin.T, thin.T).unused_slope(g, 0.0) == 0.0
+    assert Factorized.symmetric(thin.T).unused_slope(g, 0.0) == 0.0

@@ -167,6 +167,16 @@ def test_top_k_by_hand():
     np.testing.assert_array_equal(top_k(np.array([[-3, -1], [-2, -np.inf]]), 2), [[0, 1], [1, 0]])
 
 
+@pytest.mark.parametrize("size", [8, 1000])
+def test_of_equal_scores_the_first_are_kept(size):
+    scores = np.arange(size) % 4 + 1.0  # of the 4s a quarter, then of the 3s
+    for k in (size // 4 - 1, size // 4, size // 4 + 1, size // 2 - 1):
+        first = sorted(range(size), key=lambda i: (-scores[i], i))[:k]
+        for shaped in (scores, scores.reshape(2, -1)):
+            assert np.flatnonzero(top_k(shaped, k)).tolist() == sorted(first)
+    assert np.flatnonzero(top_k(np.full(size, -2.0), 3)).tolist() == [0, 1, 2]
+
+
 def test_probabilities_by_hand():
     # 8 would get 1.6 of a place: it gets one, and the other four share one.
     np.testing.assert_allclose(inclusion_probabilities(np.array([8.0, 0.5, 0.5, 0.5, 0.5]), 2), [1, *[0.25] * 4])

@@ -111,6 +111,26 @@ def test_a_penalty_asks_for_shorter_steps():
     assert largest_stable_step(problem, network, penalty=1.0) < 3.0 < largest_stable_step(problem, network)
 
 
+@pytest.mark.parametrize("penalty", [0.0, 0.7, 40.0])
+def test_the_largest_stable_step_with_a_penalty_by_hand(penalty):
+    problem, network = Problem([[1.0, 2.0], [0.0, 0.0]], [2.0, 0.0]), Direct.at(0.0, d=2)  # X'X has 5, |x|^2 has 2
+    curvature = 5 + 2 * penalty
+    assert largest_stable_step(problem, network, penalty=penalty) == pytest.approx(2 / curvature)
+    assert largest_stable_step(problem, network, 0.5, penalty=penalty) == pytest.approx(3 / curvature)
+    noisy = largest_stable_step(problem, network, 0.5, 1, penalty=penalty)  # of two samples, one with all the curvature
+    assert noisy == pytest.approx(1 / (10 + 2 * penalty))
+    flat = Problem(np.zeros((1, 2)), [1.0])
+    assert largest_stable_step(flat, network, penalty=penalty) == (1 / penalty if penalty else np.inf)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+def test_the_edge_of_stability_of_plain_weights_with_a_penalty(momentum):
+    problem, network, penalty = gaussian(5, 12, 0), NETWORKS["direct"], 30.0
+    stable = largest_stable_step(problem, network, momentum, penalty=penalty)
+    below, above = (descent(problem, network, f * stable, penalty, momentum=momentum).status for f in (0.99, 1.01))
+    assert (below, above) == (Status.converged, Status.diverged)
+
+
 def test_divergence_solves_no_limit(monkeypatch):
     monkeypatch.setattr("linreg_mirror.solvers.limit._limit.follow", None)
     assert descent(gaussian(5, 12, 0), Hadamard.at(0.5, 1.0, d=12), 1e3).status is Status.diverged

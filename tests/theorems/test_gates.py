@@ -12,8 +12,9 @@ from linreg_mirror.hard_concrete import HardConcrete
 from linreg_mirror.ledger import Instance
 from linreg_mirror.schedules import as_schedule
 from linreg_mirror.theorems import REGISTRY
-from linreg_mirror.theorems.gates.hard_concrete import edges, gate, log_alphas
-from linreg_mirror.theorems.gates.training import adam, sgd
+from linreg_mirror.theorems.gates import as_trained
+from linreg_mirror.theorems.gates.as_trained import by_adam, by_descent
+from linreg_mirror.theorems.gates.hard_concrete import edges, gate, log_alphas, measure
 
 START = np.array([-2.0, 0.5, 4.0])
 
@@ -137,7 +138,7 @@ def slopes(weights):
 
 
 def test_the_first_step_of_adam_by_hand():
-    path = adam(slopes(1e-7), np.zeros(1), 1e-8, rate=0.1, steps=1)
+    path = by_adam(slopes(1e-7), np.zeros(1), 1e-8, rate=0.1, steps=1)
     # The gradient is 1e-7/4, corrected averages are it and its square.
     assert path[1, 0] == pytest.approx(-0.1 * 2.5e-8 / (2.5e-8 + 1e-8), rel=1e-14)
 
@@ -146,8 +147,8 @@ def test_the_first_step_of_adam_by_hand():
 def test_adam_and_sgd_are_those_of_torch(weight):
     torch = pytest.importorskip("torch")
     for make, path in (
-        (lambda p: torch.optim.Adam(p, lr=0.02, eps=1e-8), adam(slopes(weight), START, 1e-8, rate=0.02, steps=60)),
-        (lambda p: torch.optim.SGD(p, lr=0.02), sgd(slopes(weight), START, rate=0.02, steps=60)),
+        (lambda p: torch.optim.Adam(p, lr=0.02, eps=1e-8), by_adam(slopes(weight), START, 1e-8, rate=0.02, steps=60)),
+        (lambda p: torch.optim.SGD(p, lr=0.02), by_descent(slopes(weight), START, rate=0.02, steps=60)),
     ):
         logits = torch.tensor(START, requires_grad=True)
         optimizer = make([logits])
@@ -159,10 +160,53 @@ def test_adam_and_sgd_are_those_of_torch(weight):
 
 
 def test_without_eps_powers_of_two_change_no_bit():
-    one, other = (adam(slopes(weight), START, 0.0) for weight in (1.0, 2.0**-20))
+    one, other = (by_adam(slopes(weight), START, 0.0, 0.02, 100) for weight in (1.0, 2.0**-20))
     np.testing.assert_array_equal(one, other)
-    assert not np.array_equal(one, adam(slopes(2.0**-20), START, 1e-8))
+    assert not np.array_equal(one, by_adam(slopes(2.0**-20), START, 1e-8, 0.02, 100))
 
 
 def test_logits_are_in_proportion_to_the_weights():
     np.testing.assert_allclose(log_alphas(made([[1.0, 2.0]], [0.5, -0.25], [1.0])), [6, -3], rtol=1e-12)
+
+
+@pytest.mark.parametrize("adam", [True, False])
+@pytest.mark.parametrize("weight", [0.1, 1e-8])
+def test_methods_with_gates_train_logits_as_the_theorems_have_it(weight, adam, monkeypatch):
+    """Let `L0` take the steps, with a loss that does not reach the gates."""
+    torch = pytest.importorskip("torch")
+    from linreg_mirror.networks.methods import L0
+
+    model = torch.nn.Sequential(torch.nn.Linear(3, 1, bias=False)).double()
+    method = L0(epochs=1, lam=weight, gate_lr=0.02 if adam else 0.0)
+    method.attach(model)
+    optimizer = method.optimizer(model, lr=0.02, momentum=0.0, weight_decay=0.0)
+    (logits,) = [p for group in optimizer.param_groups if group["adam_lr"] is not None for p in group["params"]]
+    if not adam:  # as the weights
+        for group in optimizer.param_groups:
+            group["adam_lr"] = None
+    with torch.no_grad():
+        logits.copy_(torch.tensor(START)[None])
+    expected = as_trained.optimised(as_trained.penalty(weight), START, 0.02, 40, adam)
+    for step in expected[1:]:
+        optimizer.zero_grad()
+        (0 * model(torch.ones(1, 3, dtype=torch.float64))).sum().backward()
+        method.before_step(0.02)
+        optimizer.step()
+        np.testing.assert_allclose(logits.detach().numpy()[0], step, rtol=1e-14, atol=1e-14)
+    monkeypatch.setattr(as_trained, "HAS_TORCH", False)
+    alone = as_trained.optimised(as_trained.penalty(weight), START, 0.02, 40, adam)
+    np.testing.assert_allclose(alone - START, expected - START, rtol=1e-11)
+
+
+def test_generated_logits_are_the_same_without_torch(monkeypatch):
+    pytest.importorskip("torch")
+    W, h, c = np.cos(np.arange(6.0)).reshape(2, 3), np.array([1.0, -1.0, 1.0]), np.array([0.3, -0.2])
+    found = as_trained.generated(W, h, c)
+    monkeypatch.setattr(as_trained, "HAS_TORCH", False)
+    np.testing.assert_allclose(as_trained.generated(W, h, c), found, rtol=1e-14)
+
+
+def test_the_share_of_the_noise_is_the_distribution_function():
+    kind, a = HardConcrete(temperature=0.4), np.array([-3.0, 0.2, 5.0])
+    for t in (0.0, 0.3, 0.99):
+        np.testing.assert_allclose(measure(kind, a, np.full(3, t)), kind.cdf(t, a), rtol=1e-12)

@@ -226,6 +226,22 @@ def test_verdict_on_small_instances_is_the_expected_one(findings, name):
     assert finding.as_expected
 
 
+# What no share of a bound can be said of: they would never be called vacuous.
+WITHOUT_A_BOUND = {
+    "convergence.minimiser": "f ends at its least value: what is left is compared with rounding",
+    "signs.balanced": "the bound is zero",
+    "signs.crossing": "the training error ends at zero: what is left is compared with rounding",
+    "decay.biased_start": "two limits are not the same: there is no number that they are apart",
+}
+
+
+@pytest.mark.parametrize("name", [name for name, t in REGISTRY.items() if t.kind == "inequality"])
+def test_inequalities_say_how_much_of_their_bound_is_used(findings, name):
+    records = findings[name].records or check([name], instances=list(REGISTRY[name].extremal))[0].records
+    missing = [record.instance for record in records if record.evidence.tightness is None]
+    assert bool(missing) == (name in WITHOUT_A_BOUND), missing
+
+
 @pytest.mark.parametrize("name", [name for name, t in REGISTRY.items() if t.extremal])
 def test_extremal_instances_meet_the_hypotheses(name):
     entered = REGISTRY[name]
@@ -401,3 +417,10 @@ def test_corrected_statements_hold_where_the_printed_ones_fail():
     for name in ("mirror.flow", "mirror.flow.literal_mended", "convergence.rate.penalty"):
         assert REGISTRY[name].applies_to(subject)
         assert REGISTRY[name].evidence(subject).holds
+
+
+@pytest.mark.parametrize("entered", REGISTRY.values(), ids=lambda entered: entered.id)
+def test_every_statement_has_a_proof_here_or_in_its_source(entered):
+    assert entered.proof in ("written", "cited", "code")
+    assert (entered.proof == "written") == ("Proof" in (entered.observe.__doc__ or ""))
+    assert (entered.proof == "code") == entered.id.startswith("twins.")

@@ -1,31 +1,49 @@
 """Independent gates against dependent ones, for the linear model X(z*w): what dependence costs, what it can buy.
 
-Gates z are 0 or 1. X, w and y are those of the first features of the instance's problem and start; expectations are
-sums over all patterns of gates.
+Gates z are 0 or 1. X, w and y are those of the first features of the instance's problem and start. Expectations are
+sums over all patterns of gates, of twice `Problem.value`; what is stated is computed by `HardConcrete.open_probability`
+and by `sketching`'s moments of masks, which know nothing of patterns.
 """
 
 from itertools import combinations, product
 
 import numpy as np
-from scipy.special import expit
 
 from linreg_mirror._types import Array
+from linreg_mirror.hard_concrete import HardConcrete
 from linreg_mirror.ledger import Citation, Control, Evidence, Instance, identity, inequality, relative, theorem
-from linreg_mirror.theorems.gates.hard_concrete import log_alphas
+from linreg_mirror.problems import Problem
+from linreg_mirror.solvers.independent import minimum_l2
+from linreg_mirror.theorems.gates.as_trained import generated
+from linreg_mirror.theorems.gates.hard_concrete import edges, log_alphas
 from linreg_mirror.theorems.masks.draws import PAIRED, Ensemble, by_tosses, linear_model
+from sketching import mask_moments, moments
+from sketching.mask_moments import MaskMoments
 
 _WITNESS = "planted/biased/0"
 
 
 def _model(it: Instance) -> tuple[Array, Array, Array, Array]:
-    """Return X, w, y and the probability of each gate to be open."""
+    """Return X, w, y and the probability of each gate to be open, that of half its logit."""
     X, w, _ = linear_model(it)
-    return X, w, it.problem.y, expit(log_alphas(it) / 2)
+    return X, w, it.problem.y, HardConcrete().open_probability(log_alphas(it) / 2)
+
+
+def _is_open(log_alpha: Array) -> Array:
+    """Return P(z > 0) from the definition of a gate: the share of the noise for which it is open."""
+    return 1 - edges(HardConcrete(), log_alpha)[0]
 
 
 def _mean_error(X: Array, w: Array, y: Array, gates: Ensemble) -> float:
     """Return E|X(z*w) - y|^2."""
-    return float(gates[0] @ ((gates[1] * w @ X.T - y) ** 2).sum(axis=1))
+    problem = Problem(X, y)
+    return 2 * float(gates[0] @ [problem.value(z * w) for z in gates[1]])
+
+
+def _of_moments(X: Array, w: Array, y: Array, mean: Array, covariance: Array) -> float:
+    """Return E|X(z*w) - y|^2 by `sketch_error`: as a sketch of Xw + (y - Xw) that leaves the last term out for good."""
+    whole = MaskMoments(np.append(mean, 0.0), np.pad(covariance, (0, 1)))
+    return moments.sketch_error(np.column_stack([X, y - X @ w]), np.append(w, 1.0), whole).second_moment
 
 
 def _moments(gates: Ensemble) -> tuple[Array, Array]:
@@ -58,14 +76,24 @@ def _arbitrary(size: int, count: int) -> list[Array]:
     control=Control("i = j alone, as if gates were independent", _WITNESS, {"pairs": False}),
 )
 def error(it: Instance, pairs: bool) -> Evidence:
+    """Compare sums over patterns with `sketch_error`; independent gates with the moments of `mask_moments.bernoulli`.
+
+    There they are given scores, probabilities that add up to a whole number. The others' moments are enumerated.
+
+    Proof. E|v|^2 = |E v|^2 + the trace of the covariance of v = X(z*w) - y, which is sum_ij Cov(z_i, z_j) w_i w_j
+    X_i'X_j.
+    """
     X, w, y, q = _model(it)
     patterns = by_tosses(q)[1]
+    q = q / q.sum() if q.sum() > 1 else q
     exact, stated = [], []
     for gates in (by_tosses(q), *((p, patterns) for p in _arbitrary(q.size, 2))):
         mean, covariance = _moments(gates)
         exact.append(_mean_error(X, w, y, gates))
-        weighted = covariance * np.outer(w, w) * (X.T @ X)
-        stated.append(np.sum((X @ (mean * w) - y) ** 2) + (weighted.sum() if pairs else np.trace(weighted)))
+        stated.append(_of_moments(X, w, y, mean, covariance if pairs else np.diag(np.diag(covariance))))
+    described = mask_moments.bernoulli(q / q.sum(), 1)
+    exact.append(_mean_error(X, w, y, by_tosses(q / q.sum())))
+    stated.append(_of_moments(X, w, y, described.mean, described.covariance))
     return identity(relative(np.subtract(stated, exact), exact), 1e-14)
 
 
@@ -80,15 +108,21 @@ def error(it: Instance, pairs: bool) -> Evidence:
     control=Control("as if h were fixed where it is drawn", _WITNESS, {"drawn": False}),
 )
 def generator(it: Instance, drawn: bool) -> Evidence:
-    """Compare; a generator with a fixed start ties the parameters of gates together, and no gates."""
+    """Compare; a generator with a fixed start ties the parameters of gates together, and no gates.
+
+    Gates are enumerated with probabilities from their definition. Logits are those of `networks.gates.Generator` where
+    torch is installed.
+    """
     c = log_alphas(it)
     W = np.cos(np.outer(np.arange(1, c.size + 1), np.arange(1, 4)))
     starts, apart, found = np.array(list(product([1.0, -1.0], repeat=3))), ~np.eye(c.size, dtype=bool), []
     for h in (starts, starts[:1]):
-        probabilities, shares = expit(np.log(100) * np.tanh(h @ W.T + c)), np.full(len(h), 1 / len(h))
+        logits, shares = np.array([generated(W, one, c) for one in h]), np.full(len(h), 1 / len(h))
+        probabilities = HardConcrete().open_probability(logits)
         deviations = probabilities - shares @ probabilities
         stated = deviations.T @ (shares[:, None] * deviations) * drawn
-        found.append((_moments(_given(probabilities, shares))[1] - stated)[apart])
+        found.append((_moments(_given(_is_open(logits), shares))[1] - stated)[apart])
+        found.append((logits - np.log(100) * np.tanh(h @ W.T + c)).ravel() / np.log(100))
     return identity(np.concatenate(found), 1e-14)
 
 
@@ -104,16 +138,27 @@ def generator(it: Instance, drawn: bool) -> Evidence:
     control=Control("agreement always", _WITNESS, {"look": False}),
 )
 def pair(it: Instance, look: bool) -> Evidence:
-    """Compare with the least over all joint distributions, a segment in P(both), attained at one of its ends."""
+    """Compare with the least over all joint distributions, a segment in P(both), attained at one of its ends.
+
+    What is stated is computed from the covariance, too.
+
+    Proof. By gates.error the coupling counts by 2 w_i w_j X_i'X_j P(both) alone, and P(both) may be anything
+    between max(0, q_i + q_j - 1) and min(q_i, q_j).
+    """
     X, w, y, q = _model(it)
     patterns, exact, stated = np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), [], []
     for two in map(list, combinations(range(w.size), 2)):
         (a, b), inner = q[two], np.prod(w[two]) * np.prod(X[:, two], axis=1).sum()
         joint = [np.array([both, a - both, b - both, 1 - a - b + both]) for both in (0.0, a, b, a + b - 1)]
         possible = [p for p in joint if p.min() >= -1e-15]
-        exact.append(min(_mean_error(X[:, two], w[two], y, (p, patterns)) for p in possible))
+        exact += 2 * [min(_mean_error(X[:, two], w[two], y, (p, patterns)) for p in possible)]
         both = min(a, b) if inner < 0 or not look else max(0.0, a + b - 1)
-        stated.append(_mean_error(X[:, two], w[two], y, by_tosses(q[two])) + 2 * inner * (both - a * b))
+        apart = np.diag([a - a**2, b - b**2])
+        independent = _of_moments(X[:, two], w[two], y, q[two], apart)
+        stated += [
+            independent + 2 * inner * (both - a * b),
+            _of_moments(X[:, two], w[two], y, q[two], apart + (both - a * b) * (1 - np.eye(2))),
+        ]
     return identity(relative(np.subtract(stated, exact), exact), 1e-14)
 
 
@@ -128,7 +173,13 @@ def pair(it: Instance, look: bool) -> Evidence:
     control=Control("no error if they agree", _WITNESS, {"together": 0.0}),
 )
 def copies(it: Instance, together: float) -> Evidence:
-    """Compare for several m; all three have the same expected penalty."""
+    """Compare sums over patterns and the errors of masks with what is stated; all have the same expected penalty.
+
+    Exactly one of m equal entries is what `systematic` keeps, on average one what `bernoulli` does.
+
+    Proof. X(z*w) = N y with N the number of open gates, of mean 1: the error is |y|^2 Var N, and Var N is 0, m
+    (1/m)(1 - 1/m), and m^2 (1/m)(1 - 1/m).
+    """
     X, w, _, _ = _model(it)
     y, found = X[:, 0] * w[0], []
     for m in (2, 3, 6):
@@ -137,18 +188,23 @@ def copies(it: Instance, together: float) -> Evidence:
             by_tosses(np.full(m, 1 / m)),
             (np.array([1 / m, 1 - 1 / m]), np.array([np.ones(m), np.zeros(m)])),
         ]
-        exact = [_mean_error(np.outer(X[:, 0], np.ones(m)), np.full(m, w[0]), y, way) for way in ways]
-        found.append(np.subtract(exact, np.array([0, 1 - 1 / m, together * (m - 1)]) * np.sum(y**2)))
+        copied, weights = np.outer(X[:, 0], np.ones(m)), np.full(m, w[0])
+        described = [mask_moments.systematic(np.ones(m), 1), mask_moments.bernoulli(np.ones(m), 1)]
+        described.append(MaskMoments(np.full(m, 1 / m), np.full((m, m), (1 - 1 / m) / m)))
+        stated = np.array([0, 1 - 1 / m, together * (m - 1)]) * np.sum(y**2)
+        found += [
+            np.subtract([_mean_error(copied, weights, y, way) for way in ways], stated),
+            np.subtract([_of_moments(copied, weights, y, one.mean, one.covariance) for one in described], stated),
+        ]
     return identity(relative(np.concatenate(found), np.sum(y**2)), 1e-14)
 
 
 def _least(X: Array, y: Array, gates: Ensemble, weight: float) -> float:
     """Return the least of E|X(z*w) - y|^2 + weight E|z|_0 over w."""
-    p, patterns = gates
-    quadratic = (patterns.T @ (p[:, None] * patterns)) * (X.T @ X)
-    linear = (p @ patterns) * (X.T @ y)
-    w = np.linalg.lstsq(quadratic, linear, rcond=1e-12)[0]
-    return float(y @ y - linear @ w + weight * (p @ patterns).sum())
+    mean, covariance = _moments(gates)
+    quadratic = (covariance + np.outer(mean, mean)) * (X.T @ X)
+    w = np.linalg.lstsq(quadratic, mean * (X.T @ y), rcond=1e-12)[0]
+    return _of_moments(X, w, y, mean, covariance) + weight * float(mean.sum())
 
 
 def _couplings(q: Array) -> list[Ensemble]:
@@ -174,8 +230,9 @@ def _couplings(q: Array) -> list[Ensemble]:
 def optimum(it: Instance, free: bool) -> Evidence:
     """Compare L0-penalised least squares, by enumeration of supports, with distributions of all kinds, w free.
 
-    The first features come twice. Proof. For given w the objective is linear in the probabilities of patterns, so that
-    one pattern does no worse than any mixture; with w free, that pattern does no worse either.
+    That is by `minimum_l2`, and the error of gates by `sketch_error`. The first features come twice. Proof. For given w
+    the objective is linear in the probabilities of patterns, so that one pattern does no worse than any mixture; with w
+    free, that pattern does no worse either.
     """
     X, _, y, q = _model(it)
     X, q = np.hstack([X[:, :3]] * 2), np.concatenate([q[:3], q[:3][::-1]])
@@ -183,10 +240,10 @@ def optimum(it: Instance, free: bool) -> Evidence:
     if not free:
         independent = _least(X, y, by_tosses(q), weight)
         return inequality(independent, [_least(X, y, gates, weight) for gates in _couplings(q)], float(y @ y))
-    penalised = []
-    for kept in (np.flatnonzero(one) for one in patterns):
-        w = np.linalg.lstsq(X[:, kept], y)[0]
-        penalised.append(np.sum((X[:, kept] @ w - y) ** 2) + weight * kept.size)
+    penalised = [float(y @ y)]
+    for kept in (np.flatnonzero(one) for one in patterns if one.any()):
+        problem = Problem(X[:, kept], y)
+        penalised.append(2 * problem.value(minimum_l2(problem).x) + weight * kept.size)
     random = ((p, patterns) for p in _arbitrary(q.size, 10))
     certain = ((np.ones(1), one[None]) for one in patterns)
     ways = [by_tosses(q), *_couplings(q), *random, *certain]

@@ -10,7 +10,7 @@ from scipy.special import expit, logit
 from linreg_mirror._types import Array
 from linreg_mirror.hard_concrete import HardConcrete
 from linreg_mirror.ledger import Citation, Control, Evidence, Instance, identity, inequality, theorem
-from linreg_mirror.theorems.masks.draws import PAIRED, by_tosses, linear_model
+from linreg_mirror.theorems.masks.draws import PAIRED, Scripted, by_tosses, linear_model
 
 _WITNESS = "planted/biased/0"
 _KINDS = (HardConcrete(), HardConcrete(-0.3, 1.05, 0.5), HardConcrete(-0.05, 1.2, 1.5))
@@ -26,6 +26,16 @@ def gate(kind: HardConcrete, log_alpha: Array, u: Array) -> Array:
     """Return the gate for noise u in (0, 1), by its definition."""
     s = expit((logit(u) + log_alpha) / kind.temperature)
     return np.clip(s * (kind.zeta - kind.gamma) + kind.gamma, 0, 1)
+
+
+def measure(kind: HardConcrete, log_alpha: Array, t: Array) -> Array:
+    """Return P(z <= t) for each gate and its t in [0, 1): the noise up to which it holds, by bisection."""
+    low, high = np.zeros_like(log_alpha), np.ones_like(log_alpha)
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = gate(kind, log_alpha, middle) > t
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    return (low + high) / 2
 
 
 def edges(kind: HardConcrete, log_alpha: Array) -> tuple[Array, Array]:
@@ -71,7 +81,11 @@ def atoms(it: Instance, tempered: int) -> Evidence:
     control=Control("E z^2 with t for 2t", _WITNESS, {"weight": 1.0}),
 )
 def moments(it: Instance, weight: float) -> Evidence:
-    """Compare with integrals over the noise, between the edges of which the gate is smooth."""
+    """Compare with integrals over the noise, between the edges of which the gate is smooth.
+
+    Proof. For 0 <= z <= 1, E z = int_0^1 P(z > t) dt and E z^2 = int_0^1 2t P(z > t) dt, by parts. z > t exactly if
+    the noise before clipping exceeds (t - gamma)/(zeta - gamma), whose distribution is logistic.
+    """
     a, found = log_alphas(it), []
     nodes, lengths = np.polynomial.legendre.leggauss(60)
     t = (nodes[:, None] + 1) / 2
@@ -102,13 +116,30 @@ def moments(it: Instance, weight: float) -> Evidence:
     control=Control("it is the median at temperature T", _WITNESS, {"own": True}),
 )
 def test_median(it: Instance, own: bool) -> Evidence:
+    """Take the test gate's word for t, and compare P(z <= t) with 1/2.
+
+    By the package's distribution function and by the share of the noise; where t is 0 or 1, that gate's atom must have
+    half of the probability or more. The package's `quantile` must agree, and `sample` for noise of 1/2.
+
+    Proof. The gate rises with its noise, so that its median is its value at noise 1/2, whose logit is 0: there it
+    is clip(sigmoid(loga/T)(zeta - gamma) + gamma).
+    """
     a, found = log_alphas(it), []
-    u = (np.arange(101) + 0.5)[:, None] / 101
     for kind in _KINDS:
         for temperature in (kind.temperature,) if own else (1.0, kind.temperature):
             warm = HardConcrete(kind.gamma, kind.zeta, temperature)
-            median = np.median(gate(warm, a, u), axis=0)
-            found += [kind.deterministic(a if own else a / temperature) - median, warm.quantile(0.5, a) - median]
+            median = kind.deterministic(a if own else a / temperature)
+            inside = (median > 0) & (median < 1)
+            for below in (warm.cdf(median, a), measure(warm, a, np.minimum(median, 1 - 1e-15))):
+                found += [
+                    np.where(inside, below - 0.5, 0.0),
+                    np.where(median == 0, np.maximum(0.5 - below, 0.0), 0.0),
+                ]
+            found += [
+                np.where(median == 1, np.maximum(0.5 - warm.full_probability(a), 0.0), 0.0),
+                warm.quantile(0.5, a) - median,
+                warm.sample(a, Scripted(np.full(a.size, 0.5))) - median,
+            ]
     return identity(found, 1e-14)
 
 

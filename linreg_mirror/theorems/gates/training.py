@@ -1,49 +1,24 @@
 """What optimisers make of the weight lambda of an L0 penalty: Adam cancels it where nothing else reaches the logits.
 
-The penalty is lambda sum c_i P(z_i > 0), c_i the cost of gate i; logits start at those of `gates`.
+The penalty is lambda sum c_i P(z_i > 0), c_i the cost of gate i; logits start at those of `gates`. Where torch is
+installed the optimiser is the one that methods with gates use, and what it is compared with is written in NumPy.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 
 from linreg_mirror._types import Array
 from linreg_mirror.hard_concrete import HardConcrete
 from linreg_mirror.ledger import Citation, Control, Evidence, Instance, identity, relative, slope, theorem
+from linreg_mirror.theorems.gates.as_trained import Gradient, by_adam, by_hand, optimised, penalty
 from linreg_mirror.theorems.gates.hard_concrete import log_alphas
 from linreg_mirror.theorems.masks.draws import PAIRED, linear_model
 
 _WITNESS = "planted/biased/0"
 _STEPS, _RATE = 100, 0.02
-Gradient = Callable[[Array], Array]
 
 
-def adam(gradient: Gradient, start: Array, eps: Array | float, rate: float = _RATE, steps: int = _STEPS) -> Array:
-    """Return the path of Adam with its usual decay rates 0.9 and 0.999, shape (steps + 1, d)."""
-    path, first, second = [start], np.zeros_like(start), np.zeros_like(start)
-    for k in range(1, steps + 1):
-        g = gradient(path[-1])
-        first, second = 0.9 * first + 0.1 * g, 0.999 * second + 0.001 * g**2
-        path.append(path[-1] - rate * first / (1 - 0.9**k) / (np.sqrt(second / (1 - 0.999**k)) + eps))
-    return np.array(path)
-
-
-def sgd(gradient: Gradient, start: Array, rate: float = _RATE, steps: int = _STEPS) -> Array:
-    """Return the path of gradient descent, shape (steps + 1, d)."""
-    path = [start]
-    for _ in range(steps):
-        path.append(path[-1] - rate * gradient(path[-1]))
-    return np.array(path)
-
-
-def _penalty(weights: Array | float) -> Gradient:
-    """Return the gradient of sum weight_i P(z_i > 0)."""
-
-    def gradient(log_alpha: Array) -> Array:
-        p = HardConcrete().open_probability(log_alpha)
-        return p * (1 - p) * weights
-
-    return gradient
+def _trained(gradient: Gradient, start: Array, adam: bool = True, eps: float = 1e-8) -> Array:
+    return optimised(gradient, start, _RATE, _STEPS, adam, eps)
 
 
 def _constant(slopes: Array) -> Gradient:
@@ -79,8 +54,8 @@ def adam_scale(it: Instance, divided: int) -> Evidence:
     start, found = log_alphas(it), []
     costs = np.arange(1.0, start.size + 1)
     for weight in (1e-9, 5e-7, 0.1):
-        scaled = adam(_penalty(weight * costs), start, 1e-8)
-        plain = adam(_penalty(1.0), start, 1e-8 / (weight * costs) ** divided)
+        scaled = _trained(penalty(weight * costs), start)
+        plain = by_adam(by_hand(1.0), start, 1e-8 / (weight * costs) ** divided, _RATE, _STEPS)
         found.append(relative(scaled - plain, plain - start))
     return identity(found, 1e-13)
 
@@ -95,13 +70,17 @@ def adam_scale(it: Instance, divided: int) -> Evidence:
     control=Control("the data loss reaches the logits too", _WITNESS, {"data": 1.0}),
 )
 def adam_limit(it: Instance, data: float) -> Evidence:
-    """Fit the exponent, lambda = 1/100."""
+    """Fit the exponent, lambda = 1/100.
+
+    Proof. Adam divides a gradient lambda g by the root of a mean of squares lambda^2 g^2, plus eps: the same as g
+    by that of g^2, plus eps/lambda. Steps depend smoothly on that.
+    """
     start, loss = log_alphas(it), _data(it)
-    light, heavy = _penalty(1e-2), _penalty(1.0)
+    light, heavy = penalty(1e-2), penalty(1.0)
     ladder, apart = 10.0 ** -np.arange(8, 12), []
     for eps in ladder:
-        one = adam(lambda a: light(a) + data * loss(a), start, eps)
-        other = adam(lambda a: heavy(a) + data * loss(a), start, eps)
+        one = _trained(lambda a: light(a) + data * loss(a), start, eps=eps)
+        other = _trained(lambda a: heavy(a) + data * loss(a), start, eps=eps)
         apart.append(np.abs(one - other).max())
     return slope(ladder, apart, expected=1.0, tolerance=1e-2)
 
@@ -118,10 +97,10 @@ def adam_limit(it: Instance, data: float) -> Evidence:
 )
 def adam_speed(it: Instance, compared: float) -> Evidence:
     """Compare for lambda from below to above eps/g. Proof. Corrected averages of a constant are that constant."""
-    slopes, eps, found = _penalty(1.0)(log_alphas(it)), 1e-8, []
+    slopes, eps, found = by_hand(1.0)(log_alphas(it)), 1e-8, []
     for weight in (1e-10, 1e-8, 1e-6):
         pull = weight * slopes
-        path = adam(_constant(pull), np.zeros_like(pull), eps)
+        path = _trained(_constant(pull), np.zeros_like(pull), eps=eps)
         stated = _RATE * pull / (pull + compared * eps)
         found.append(relative(path[-1] + _STEPS * stated, path[-1]))
     return identity(found, 1e-13)
@@ -137,10 +116,13 @@ def adam_speed(it: Instance, compared: float) -> Evidence:
     control=Control("Adam", _WITNESS, {"adaptive": True}),
 )
 def sgd_scale(it: Instance, adaptive: bool) -> Evidence:
-    """Fit the exponent for small lambda."""
+    """Fit the exponent for small lambda.
+
+    Proof. The first step is in proportion to lambda, and a smooth gradient differs at later ones by O(lambda).
+    """
     start = log_alphas(it)
     ladder, moved = 10.0 ** -np.arange(3, 7), []
     for weight in ladder:
-        path = adam(_penalty(weight), start, 1e-12) if adaptive else sgd(_penalty(weight), start)
+        path = _trained(penalty(weight), start, adam=adaptive, eps=1e-12)
         moved.append(np.abs(path[-1] - start).max())
     return slope(ladder, moved, expected=1.0, tolerance=1e-2)

@@ -95,7 +95,7 @@ class Scripted(np.random.Generator):
         return self._all(size)
 
     def _all(self, size: Any) -> Any:
-        if self.numbers.shape != (() if size is None else (size,)):
+        if self.numbers.shape != (() if size is None else tuple(np.atleast_1d(size))):
             raise ArithmeticError(f"{self.numbers.shape} random numbers were prescribed, {size} asked for")
         return self.numbers.copy()[()]
 

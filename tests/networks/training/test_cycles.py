@@ -238,6 +238,14 @@ def test_cycles_are_compared_with_plain_runs(tmp_path):
     assert found["LRR", 0.5] == run.ends()[1]["accuracy"]
 
 
+def test_where_all_weights_are_zero_the_first_are_kept():
+    weights = {"a": torch.zeros(2, 3), "b": torch.zeros(4)}
+    for keep, a, b in ((0.4, 4, 0), (0.8, 6, 2)):
+        masks = largest(weights, keep)
+        assert masks["a"].flatten().tolist() == [True] * a + [False] * (6 - a)
+        assert masks["b"].tolist() == [True] * b + [False] * (4 - b)
+
+
 def test_what_is_pruned_once_stays_pruned_even_where_all_else_is_zero():
     weights, before = {"a": torch.tensor([0.0, 3, 0, 0])}, {"a": torch.tensor([False, True, True, True])}
     assert largest(weights, 0.5, before)["a"].tolist() == [False, True, True, False]
