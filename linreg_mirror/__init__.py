@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from linreg_mirror import mirrors, problems, schedules
 from linreg_mirror.citations import citation
 from linreg_mirror.parametrizations import (
+    HAM,
     DeepLinear,
     Direct,
     Factorized,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "HAM",
     "Certificate",
     "Check",
     "DeepLinear",

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from linreg_mirror import schedules
 from linreg_mirror.hard_concrete import HardConcrete
-from linreg_mirror.mirrors import Euclidean, Hyperbolic
+from linreg_mirror.mirrors import HAM, Euclidean, Hyperbolic
 from linreg_mirror.mirrors import Power as DeepPotential
 from linreg_mirror.networks import gates as networks_gates
 from linreg_mirror.parametrizations import DeepLinear, Direct, Factorized, Hadamard, Power, SharedHadamard, commutation
@@ -37,6 +37,7 @@ from linreg_mirror.solvers.discrete.steppers import NumpySteps
 from linreg_mirror.solvers.error_bars import limits, pythagoras
 from linreg_mirror.solvers.saddles import _saddles
 from linreg_mirror.theorems import REGISTRY
+from linreg_mirror.theorems.flows import small_scales
 from linreg_mirror.theorems.matrices import low_rank
 from linreg_mirror.verification import Finding, check
 from sketching import _race, mask_moments, moments, scores, selection, tails, temperature, training
@@ -62,6 +63,7 @@ INSTANCES = (
     "special/commuting-1",
     "special/not-commuting",
     "dense/biased/0",
+    "dense/plain/0",
     "special/two-lengths",
     "special/opposite",
     "special/wide-pair",
@@ -226,6 +228,13 @@ MUTANTS = (
     ),
     replaced(
         "depth D, dual doubled", DeepPotential, "dual", lambda right: lambda self, x, A: 2 * right(self, x, A), "depth"
+    ),
+    replaced(
+        "HAM, a weight's dual half of what it is",
+        HAM,
+        "_bent",
+        lambda right: lambda self, x: 0.5 * right(self, x),
+        "mirror.ham",
     ),
     replaced("gradient of w halved", Hadamard, "pullback", pullback_without_factor),
     replaced("penalty with a 1/2", Hadamard, "penalty_gradient", lambda right: lambda self, p: 0.5 * right(self, p)),
@@ -692,6 +701,19 @@ MUTANTS = (
     stated("global rate doubled", "convergence.global", speed=2.0),
     stated("rate with penalty, without the integral", "convergence.rate.penalty", drift=0.0),
     stated("L1 bound without d/e", "regimes.l1.bound", per_feature=0.0),
+    stated("HAM ends in the potential of 1 + a|x|/2", "mirror.ham", metric=0.5),
+    stated("depth 2 approaches minimum L1 like b", "regimes.l1.rate", share=0.0),
+    stated("weights off the support as if x1 were half of it", "regimes.l1.constant", twice=1.0),
+    replaced(
+        "limit at half the scale",
+        small_scales,
+        "limit",
+        lambda right: lambda problem, network: right(problem, network, np.log(2) / 4),
+        "regimes.l1.constant",
+    ),
+    stated("factors of groups charged twice", "spred.groups", share=1.0),
+    stated("D gates: a penalty divided by D on weights too", "spred.groups.depth", divided=1),
+    stated("imbalance of gates falls half as fast", "spred.groups.balance", exponent=2.0),
     stated("spred stable up to alpha", "spred.stability", threshold=1.0),
     stated("bias at x_0 exp(-2A)", "mirror.positional_bias", exponent=2.0),
     stated("Bregman divergence in place of Lyapunov's function", "mirror.lyapunov", follow_target=True),
@@ -701,6 +723,10 @@ MUTANTS = (
     stated("(m^2 - w^2)/2 with its sign after crossings", "steps.closed_form", signed=True),
     stated("scale grows beyond |eta g| = 1", "steps.growth", threshold=1.0),
     stated("end of finite steps tilted like the flow's", "steps.limit", tilted=False),
+    stated("mirror descent by steps in m and w", "steps.mirror_descent", geometry="factors"),
+    stated("sharpness by sqrt(x^2 + b^2)", "steps.sharpness", factor=1.0),
+    stated("stable up to 4/eta", "steps.stability", factor=1.0),
+    replaced("gradient of w halved where loss is 0", Hadamard, "pullback", pullback_without_factor, "steps.sharpness"),
     stated("momentum: phi without beta(1 - 1/rho)", "steps.momentum", memory=0.0),
     stated("momentum: gamma/(1-beta)^2", "steps.momentum.scale", as_flow=True),
     stated("lower bound with |L|_2 / sqrt d", "steps.l1_bound", norm=2.0),
@@ -711,6 +737,7 @@ MUTANTS = (
     stated("saddles: time in units of log(1/b)", "saddles.flow", unit=1.0),
     stated("averaged path is LASSO always", "saddles.average", condition=False),
     stated("imbalance of layers decays with exp(-2A)", "networks.balance.penalty", exponent=2.0),
+    stated("singular values learned at half the speed", "networks.modes", speed=1.0),
     stated("imbalance of layers constant in discrete time", "networks.balance.step", second=0.0),
     stated("excess of the nuclear norm alpha^gap", "networks.low_rank.rate", power=1.0),
     stated("draws: S2 without |Xw|^2", "masks.second_moment", signal=0.0),

@@ -7,7 +7,7 @@ from typing import Any
 from docs.extension.links import TONES, label
 from docs.extension.rst import escape, heading, prose, table
 from docs.ledger import read
-from linreg_mirror.ledger import Theorem
+from linreg_mirror.ledger import Theorem, Verdict
 from linreg_mirror.ledger.papers import PAPERS
 from linreg_mirror.theorems import REGISTRY
 
@@ -95,6 +95,9 @@ def _described(t: Theorem, stored: dict[str, Any]) -> str:
         "Control": f"{escape(t.control.description)}, on ``{t.control.witness}``",
         "Verdict": _toned(verdict),
     }
+    if t.expected is not Verdict.refuted:
+        where = {"written": "below", "cited": "in the source", "code": "none: both sides are code"}
+        fields["Proof"] = where[t.proof]
     if entry and verdict != NOT_YET:
         fields["Control"] += f": {escape(entry['control'])}"
         fields["Verdict"] += f" on {entry['instances']} instances; the worst: {escape(entry['detail'])}"

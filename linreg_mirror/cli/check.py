@@ -42,6 +42,9 @@ def check(
         int | None,
         typer.Option(min=1, help="Number of seeds: every family in every setting, once per seed."),
     ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One instance for each theorem, and all controls: some ten seconds.")
+    ] = False,
     jobs: Jobs = 2,
     shard: Annotated[
         str | None, typer.Option(metavar="i/N", help="Evaluate only the i-th of N shares of the instances.")
@@ -81,11 +84,13 @@ def check(
     from linreg_mirror.verification import report as reports
 
     started = clock.perf_counter()
-    if sum(option is not None for option in (instance or None, instances, seeds)) > 1:
-        raise Refused("--instance, --instances and --seeds each say what to check on: give one of them")
+    if sum(option is not None for option in (instance or None, instances, seeds, quick or None)) > 1:
+        raise Refused("--instance, --instances, --seeds and --quick each say what to check on: give one of them")
+    if data is not None and quick:
+        raise Refused("--data takes the place of the grid that --quick takes one of: leave one of them out")
     if data is not None and instances is not None:
         raise Refused("--data takes the place of the grid that --instances counts: leave one of them out")
-    part_of_all = theorems or instance or shard or module or data
+    part_of_all = theorems or instance or shard or module or data or quick
     whole = not part_of_all and (instances or WHOLE_GRID) >= WHOLE_GRID
     # A check of a part must not take the place of the report on the whole.
     part = "" if whole else "selected" if not shard else f"shard-{shard.replace('/', '-of-')}"
@@ -100,6 +105,7 @@ def check(
                 theorems or (),
                 instances=instance or instances,
                 seeds=seeds or 1,
+                quick=quick,
                 jobs=jobs,
                 store=store(output),
                 fresh=fresh,

@@ -31,6 +31,7 @@ def list_theorems(
                 "statement": theorem.statement,
                 "source": str(theorem.source),
                 "kind": theorem.kind,
+                "proof": theorem.proof,
                 "hypotheses": [hypothesis.name for hypothesis in theorem.hypotheses],
                 "control": theorem.control.description,
                 "expected": theorem.expected.name,

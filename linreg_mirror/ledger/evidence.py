@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 from linreg_mirror._types import Array
 from linreg_mirror.solvers import Solution
 
+_ASYMPTOTIC = 1e-4  # of an exponent, what need not be seen to change any more
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -93,25 +95,36 @@ def inequality(left: ArrayLike, right: ArrayLike, scale: float = 1.0, rounding: 
     return Evidence(worst, f"slack {worst:.1e}, {used}", tightness)
 
 
-def slope(x: ArrayLike, y: ArrayLike, expected: float, tolerance: float) -> Evidence:
-    """Return evidence for y ~ x^expected as x grows or falls: the fitted exponent over a ladder.
+def slope(x: ArrayLike, y: ArrayLike, expected: float, tolerance: float = 0.25, errors: ArrayLike = 0.0) -> Evidence:
+    """Return evidence for y ~ x^expected as x grows or falls: the exponent at the end of a ladder.
+
+    How far that is from the limit is estimated by how much it still changes, as terms of higher order do that fall by a
+    third or more from one rung to the next.
 
     Parameters
     ----------
     x, y : array_like, shape (m,)
-        The ladder, and what was measured on it; positive.
+        The ladder, m >= 3, and what was measured on it; positive.
     expected : float
         The exponent that is claimed.
     tolerance : float
-        How far the fitted one may be from it.
+        The most that the exponent may be from it, whatever the estimate: a ladder that is not asymptotic yet says
+        nothing.
+    errors : array_like, shape () or (m,)
+        Bounds on the errors of y.
 
     Returns
     -------
     Evidence
-        Whose margin is the tolerance minus the distance of the two.
+        Whose margin is the error that is allowed minus the distance of the two.
     """
-    fitted = float(np.polyfit(np.log(x), np.log(np.maximum(y, 1e-300)), 1)[0])
-    return Evidence(tolerance - abs(fitted - expected), f"exponent {fitted:.3f}, expected {expected:g}")
+    x, y = np.asarray(x, float), np.maximum(np.asarray(y, float), 1e-300)
+    exponents = np.diff(np.log(y)) / np.diff(np.log(x))
+    noise = np.broadcast_to(np.asarray(errors, float), y.shape) / y
+    uncertain = float((noise[-1] + noise[-2]) / abs(np.log(x[-1] / x[-2])))
+    allowed = min(tolerance, 2 * abs(float(exponents[-1] - exponents[-2])) + uncertain + _ASYMPTOTIC)
+    detail = f"exponent {exponents[-1]:.4f} +/- {allowed:.1g}, expected {expected:g}"
+    return Evidence(allowed - abs(float(exponents[-1]) - expected), detail)
 
 
 def certified(solution: Solution) -> Array:

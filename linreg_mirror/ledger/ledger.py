@@ -108,6 +108,15 @@ class Theorem:
     expected: Verdict = Verdict.holds
     corrected: tuple[str, ...] = ()
 
+    @property
+    def proof(self) -> Literal["written", "cited", "code", "none"]:
+        """Where it is proved: in the docstring of its function, by its source, or nowhere, as it compares code."""
+        if self.id.startswith("twins."):
+            return "code"
+        if "Proof" in (self.observe.__doc__ or ""):
+            return "written"
+        return "none" if self.source.paper == "ours" else "cited"
+
     def applies_to(self, instance: Instance) -> bool:
         """Whether the instance meets all hypotheses.
 

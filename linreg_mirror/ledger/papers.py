@@ -29,14 +29,35 @@ PAPERS: Mapping[str, Paper] = {
         "woodworth2020kernel",
         "Woodworth et al.: Kernel and Rich Regimes in Overparametrized Models. COLT 2020, arXiv 2002.09277",
     ),
+    "MS25": Paper(
+        "matt2025linear",
+        "Matt, Stöger: Linear Regression with Overparameterized Linear Neural Networks. arXiv 2506.01143",
+    ),
     "LWLA22": Paper(
         "li2022implicit",
         "Li, Wang, Lee, Arora: Implicit Bias of Gradient Descent on Reparametrized Models. arXiv 2207.04036",
     ),
     "ZW23": Paper("ziyin2023spred", "Ziyin, Wang: spred: Solving L1 Penalty with SGD. ICML 2023, arXiv 2210.01212"),
+    "K25": Paper(
+        "kolb2025differentiable",
+        "Kolb, Frost, Bischl, Rügamer: Differentiable Sparsity via D-Gating. arXiv 2509.23898",
+    ),
     "E23": Paper(
         "even2023sgd",
         "Even, Pesme, Gunasekar, Flammarion: (S)GD over Diagonal Linear Networks. NeurIPS 2023, arXiv 2302.08982",
+    ),
+    "N22": Paper(
+        "nacson2022implicit",
+        "Nacson, Ravichandran, Srebro, Soudry: Implicit Bias of the Step Size in Linear Diagonal Neural Networks. "
+        "ICML 2022",
+    ),
+    "WME18": Paper(
+        "wu2018sgd",
+        "Wu, Ma, E: How SGD Selects the Global Minima in Over-parameterized Learning. NeurIPS 2018",
+    ),
+    "HAM": Paper(
+        "jacobs2026hyperbolic",
+        "Jacobs, Gadhikar, Rubio-Madrigal, Burkholz: Hyperbolic Aware Minimization. ICLR 2026, arXiv 2506.02630",
     ),
     "P24": Paper(
         "papazov2024leveraging",
@@ -47,9 +68,19 @@ PAPERS: Mapping[str, Paper] = {
         "arora2018optimization",
         "Arora, Cohen, Hazan: On the Optimization of Deep Networks. ICML 2018, arXiv 1802.06509",
     ),
+    "SMG14": Paper(
+        "saxe2014exact",
+        "Saxe, McClelland, Ganguli: Exact Solutions to the Nonlinear Dynamics of Learning in Deep Linear Neural "
+        "Networks. ICLR 2014, arXiv 1312.6120",
+    ),
     "G17": Paper(
         "gunasekar2017implicit",
         "Gunasekar et al.: Implicit Regularization in Matrix Factorization. NeurIPS 2017, arXiv 1705.09280",
+    ),
+    "G18": Paper(
+        "gunasekar2018characterizing",
+        "Gunasekar, Lee, Soudry, Srebro: Characterizing Implicit Bias in Terms of Optimization Geometry. "
+        "ICML 2018, arXiv 1802.08246",
     ),
     "PF23": Paper(
         "pesme2023saddle",

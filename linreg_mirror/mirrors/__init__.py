@@ -1,8 +1,9 @@
 """The potentials that parametrizations induce, as functions of the accumulated penalty."""
 
 from linreg_mirror.mirrors.euclidean import Euclidean
+from linreg_mirror.mirrors.ham import HAM
 from linreg_mirror.mirrors.hyperbolic import Hyperbolic
 from linreg_mirror.mirrors.power import Power
 from linreg_mirror.mirrors.protocol import Mirror, Potential
 
-__all__ = ["Euclidean", "Hyperbolic", "Mirror", "Potential", "Power"]
+__all__ = ["HAM", "Euclidean", "Hyperbolic", "Mirror", "Potential", "Power"]

@@ -5,11 +5,13 @@ from linreg_mirror.parametrizations.deep_linear import DeepLinear
 from linreg_mirror.parametrizations.direct import Direct
 from linreg_mirror.parametrizations.factorized import Factorized
 from linreg_mirror.parametrizations.hadamard import Hadamard
+from linreg_mirror.parametrizations.ham import HAM
 from linreg_mirror.parametrizations.power import Power
 from linreg_mirror.parametrizations.protocol import NoMirror, Parametrization
 from linreg_mirror.parametrizations.shared import SharedHadamard
 
 __all__ = [
+    "HAM",
     "DeepLinear",
     "Direct",
     "Factorized",

@@ -8,7 +8,7 @@ import scipy
 
 from linreg_mirror._tools import double_double, matrices
 from linreg_mirror._types import Array
-from linreg_mirror.mirrors import Euclidean, Hyperbolic, Mirror, Power
+from linreg_mirror.mirrors import HAM, Euclidean, Hyperbolic, Mirror, Power
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.problem import independent
 from linreg_mirror.solvers.results import Certificate, Check, Status
@@ -89,6 +89,8 @@ def certify_limit(
         rate = np.exp(-2 * wide(A))
         represented, exponents = rate * z, 1.0
         gap = np.sum((x - represented) ** 2) / (2 * rate)
+    elif isinstance(mirror, HAM):
+        represented, exponents, gap = _ham_gap(x.astype(wide), z, wide(mirror.a), wide(A))
     elif isinstance(mirror, Power):
         represented, magnified, gap = _power_gap(x.astype(wide), z, mirror, wide(A))
         exponents = float(np.abs(magnified).max()) / size
@@ -147,6 +149,21 @@ def _hyperbolic_gap(x: Array, q: Array, log_b: Array) -> Array:
     difference = p - q
     exact = (x * difference - cosh_p + np.exp(np.abs(q) + log_b) * (1 + np.exp(-2 * np.abs(q))) / 2) / 2
     return np.sum(np.where(np.abs(difference) < 1e-4, cosh_p * difference**2 / 4, np.abs(exact)))
+
+
+def _ham_gap(x: Array, z: Array, a: np.longdouble, A: np.longdouble) -> tuple[Array, float, np.longdouble]:
+    """Return primal(z), the largest exponent, and a exp(-2A) times the sum of R(x) + R*(z) - xz, no term negative.
+
+    With p = ln(1 + a|x|), q = a exp(-2A) z and t = |q| - p, a term is e^p (e^t - 1 - t) / a where q has the sign of x.
+    """
+    q = a * np.exp(-2 * A) * z
+    represented = np.sign(q) * np.expm1(np.abs(q)) / a
+    p = np.log1p(a * np.abs(x))
+    same = np.sign(x) * np.sign(q) >= 0
+    t = np.abs(q) - p
+    agreeing = np.exp(p) * np.where(np.abs(t) < 1e-4, t**2 / 2, np.expm1(t) - t)
+    opposed = np.expm1(np.abs(q)) - np.abs(q) + np.exp(p) * p - np.expm1(p) + a * np.abs(x) * np.abs(q)
+    return represented, float(np.abs(q).max()), np.sum(np.where(same, agreeing, opposed)) / a
 
 
 def _log_hyperbolic_scale(mirror: Mirror, A: np.longdouble) -> Array | None:

@@ -211,15 +211,21 @@ def _golub_kahan(X: matrices.Matrix, y: Array) -> Array:
     return x
 
 
-def weighted_l1_cost(problem: Problem, weights: Array) -> float:
-    """Return min sum (1 - weights_i) x_i^+ + (1 + weights_i) x_i^- over Xx = y by HiGHS: |x|_1 - <weights, x>."""
+def weighted_l1_cost(problem: Problem, weights: Array) -> tuple[float, float, Array]:
+    """Return bounds of min sum (1 - weights_i) x_i^+ + (1 + weights_i) x_i^- over Xx = y, |x|_1 - <weights, x>.
+
+    HiGHS gives both: the upper one by its point, which is returned too, the lower by its dual vector, made feasible.
+    """
     matrices.require_entries(problem.X, "HiGHS", _OPERATOR)
     reduced, _ = problem.reduced()
     costs, programme = np.concatenate([1 - weights, 1 + weights]), matrices.mirrored(reduced.X)
     answer = scipy.optimize.linprog(costs, A_eq=programme, b_eq=reduced.y, method="highs-ds")
     if answer.status != 0:
         raise ArithmeticError(f"HiGHS gave up on the weighted L1 programme: {answer.message}")
-    return float(answer.fun)
+    slopes = programme.T @ answer.eqlin.marginals
+    steepest = float(np.max(np.where(costs > 0, slopes / np.where(costs > 0, costs, 1.0), 0.0), initial=1.0))
+    lower = float(reduced.y @ answer.eqlin.marginals) / steepest
+    return lower, float(answer.fun), answer.x[: problem.d] - answer.x[problem.d :]
 
 
 def _l1_solution(

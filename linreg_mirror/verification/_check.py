@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from linreg_mirror.ledger import SETTINGS, WHOLE_GRID, Theorem, Verdict, grid, instance, spread
 from linreg_mirror.ledger.ledger import unknown
@@ -98,9 +99,16 @@ def select(patterns: Sequence[str]) -> list[Theorem]:
     return chosen
 
 
-def plan(theorems: Iterable[Theorem], instances: Sequence[str] | int | None, seeds: int = 1) -> list[Task]:
-    """Return one task for each instance: those of the grid or those named, extremal instances, witnesses."""
+def plan(
+    theorems: Iterable[Theorem], instances: Sequence[str] | int | None, seeds: int = 1, quick: bool = False
+) -> list[Task]:
+    """Return one task for each instance: those of the grid or those named, extremal instances, witnesses.
+
+    If `quick`, the first of the grid, or else the first extremal one, that a theorem applies to, and witnesses.
+    """
     theorems = list(theorems)
+    if quick:
+        return _one_each(theorems)
     names = grid(seeds) if instances is None else spread(instances) if isinstance(instances, int) else list(instances)
     wanted: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
     for name in names:
@@ -113,11 +121,24 @@ def plan(theorems: Iterable[Theorem], instances: Sequence[str] | int | None, see
     return [Task(name, tuple(dict.fromkeys(ids)), tuple(controls)) for name, (ids, controls) in wanted.items()]
 
 
+def _one_each(theorems: Sequence[Theorem]) -> list[Task]:
+    wanted: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    subjects = [instance(name) for name in grid(1)]
+    for t in theorems:
+        wanted[t.control.witness][1].append(t.id)
+        extremal = (instance(name) for name in t.extremal)
+        first = next((subject.name for subject in chain(subjects, extremal) if t.may_apply_to(subject)), None)
+        if first is not None:
+            wanted[first][0].append(t.id)
+    return [Task(name, tuple(ids), tuple(controls)) for name, (ids, controls) in wanted.items()]
+
+
 def check(
     patterns: Sequence[str] = (),
     *,
     instances: Sequence[str] | int | None = None,
     seeds: int = 1,
+    quick: bool = False,
     jobs: int = 1,
     store: Store | None = None,
     fresh: bool = False,
@@ -136,6 +157,8 @@ def check(
         grid come each theorem's extremal instances besides.
     seeds : int
         Seeds of the grid.
+    quick : bool
+        One instance for each theorem, and all controls.
     jobs : int
         Processes. Inside `with sweeps.cluster(address)` the workers of the cluster are used instead.
     store : Store, optional
@@ -164,12 +187,12 @@ def check(
         theorems = select([*patterns, *([] if patterns else (t.id for file in own.files for t in file.theorems))])
         if instances is None and own.data:
             instances = [f"{FAMILY}/{setting}/{seed}" for seed in range(seeds) for setting in SETTINGS]
-        partial = isinstance(instances, int) and instances < WHOLE_GRID
+        partial = quick or (isinstance(instances, int) and instances < WHOLE_GRID)
         if instances is not None and not isinstance(instances, int):
             partial = True
             # An unknown name is the caller's error, not a failing theorem; and one instance has one name.
             instances = [instance(name).name for name in instances]
-        tasks = plan(theorems, instances, seeds)
+        tasks = plan(theorems, instances, seeds, quick)
         by_theorem: dict[str, list[Record]] = defaultdict(list)
         unseen: dict[str, int] = defaultdict(int)
         for done, (task, records, missing) in enumerate(

@@ -182,6 +182,13 @@ def test_theorems_as_json():
     assert one["hypotheses"] == ["x = m*w", "|w0| < m0"]
 
 
+def test_quick_excludes_other_choices_of_instances():
+    for other in (("--seeds", 2), ("--instances", 3), ("--instance", "planted/plain/0")):
+        result = run("check", "--quick", *other)
+        assert result.exit_code == 2
+        assert "give one of them" in " ".join(result.output.split())
+
+
 def test_a_check_of_a_few_instances_leaves_the_report_on_the_whole_alone(monkeypatch, tmp_path):
     monkeypatch.setenv("LINREG_MIRROR_RESULTS", str(tmp_path))
     (tmp_path / "check").mkdir()

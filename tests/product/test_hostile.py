@@ -104,10 +104,14 @@ def shared(h: Plain) -> lm.SharedHadamard:
 def ordinary_networks() -> dict[str, Any]:
     h = Plain()
     return {
-        "Hadamard": network(h), "Direct": lm.Direct(h.array("x0", (D,))), "Factorized": factors(h),
+        "HAM": ham(h), "Hadamard": network(h), "Direct": lm.Direct(h.array("x0", (D,))), "Factorized": factors(h),
         "DeepLinear": layers(h), "SharedHadamard": shared(h),
         "Power": lm.Power(h.array("p0", (D,), low=0.5), h.array("q0", (D,), low=0.5), 3),
     }  # fmt: skip
+
+
+def ham(h: Plain) -> lm.HAM:
+    return lm.HAM(h.array("x0", (D,)), h.number("a", 2.0))
 
 
 def of_theta(name: str, method: str) -> Callable[[Plain], Any]:
@@ -126,6 +130,7 @@ def of_mirror(name: str, method: str) -> Callable[[Plain], Any]:
     def case(h: Plain) -> Any:
         kinds = {
             "Euclidean": lambda: mirrors.Euclidean(np.zeros(D)),
+            "HAM": lambda: mirrors.HAM(np.zeros(D), 2.0),
             "Hyperbolic": lambda: mirrors.Hyperbolic(np.full(D, -3.0), np.zeros(D)),
             "Power": lambda: mirrors.Power(np.full(D, -3.0), np.zeros(D), 3),
         }
@@ -249,6 +254,9 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     "Hadamard.from_alpha": lambda h: lm.Hadamard.from_alpha(h.array("alpha", (D,), low=0.1), d=h.count("d", D)),
     "Hadamard.balanced": lambda h: lm.Hadamard.balanced(h.array("x0", (D,))),
     "Hadamard.from_tilt": lambda h: lm.Hadamard.from_tilt(h.array("log_b", (D,)), h.array("tilt", (D,))),
+    "HAM": ham,
+    "HAM.at": lambda h: lm.HAM.at(h.array("x0", (D,)), a=h.number("a", 2.0), d=h.count("d", D)),
+    "limit of HAM": lambda h: lm.limit(problem(h), ham(h), h.number("decay", 0.1)),
     "Direct": lambda h: lm.Direct(h.array("x0", (D,))),
     "Direct.at": lambda h: lm.Direct.at(h.array("x0", (D,)), d=h.count("d", D)),
     "Factorized": factors,
@@ -273,13 +281,14 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     **{
         f"{name}.{method}": of_theta(name, method)
         for name, methods in {
-            "Hadamard": (), "Direct": (), "Power": (), "SharedHadamard": (),
+            "HAM": (), "Hadamard": (), "Direct": (), "Power": (), "SharedHadamard": (),
             "Factorized": ("factors", "imbalance", "unused_slope"),
             "DeepLinear": ("layers", "imbalance", "unused_slope"),
         }.items()
         for method in ("effective", "pullback", "penalty_gradient", *methods)
     },
     "Hadamard.mirror": lambda h: network(h).mirror().initial_dual,
+    "HAM.mirror": lambda h: ham(h).mirror().initial_dual,
     "Direct.mirror": lambda h: lm.Direct(h.array("x0", (D,))).mirror().initial_dual,
     "Power.mirror": lambda h: depth_3(h).mirror().initial_dual,
     **{
@@ -293,13 +302,14 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     **{
         f"mirrors.{name}.{method}": of_mirror(name, method)
         for name, methods in {
-            "Euclidean": ("dual_rate",), "Hyperbolic": ("log_scale_at", "continuation"),
+            "Euclidean": ("dual_rate",), "HAM": ("dual_rate",), "Hyperbolic": ("log_scale_at", "continuation"),
             "Power": ("log_scale_at", "half_log_ratio", "dual_rate", "continuation"),
         }.items()
         for method in (
             *("primal", "dual", "primal_rate", "metric", "metric_slope", "conjugate", "potential", "resolution"),
             *methods,
         )
+        if f"{name}.{method}" not in ("HAM.potential", "HAM.resolution")  # inherited
     },
     **{
         f"losses.{type(loss).__name__}.{method}": of_loss(loss, method)
@@ -360,7 +370,7 @@ INFINITE = FORMULAS | {"largest_stable_step"} | {name for name in CASES if name.
 EXEMPT = {
     *("Certificate", "Check", "Descent", "Descents", "ImplicitBias", "SaddlePath", "Solution", "Stats", "Status"),
     *("Trajectory", "NoMirror", "mirrors.Potential"),
-    *("mirrors.Euclidean", "mirrors.Hyperbolic", "mirrors.Power"),  # made by networks, which check
+    *("mirrors.Euclidean", "mirrors.HAM", "mirrors.Hyperbolic", "mirrors.Power"),  # made by networks, which check
     "schedules.require_clock",
     *("losses.Squared", "losses.LogCosh", "losses.JointCauchy", "losses.EntrywiseCauchy"),
     *("Factorized.mirror", "SharedHadamard.mirror"),  # there is none, mostly

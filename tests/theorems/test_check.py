@@ -310,6 +310,23 @@ def test_the_plan_for_named_instances_adds_witnesses_for_controls_only():
     ]
 
 
+def test_the_quick_plan_has_one_instance_a_theorem_and_all_controls():
+    tasks = plan(REGISTRY.values(), None, quick=True)
+    assert sorted(name for task in tasks for name in task.theorems) == sorted(REGISTRY)
+    assert sorted(name for task in tasks for name in task.controls) == sorted(REGISTRY)
+    for task in tasks:
+        here = instance(task.instance)
+        assert all(REGISTRY[name].applies_to(here) for name in task.theorems)
+
+
+def test_a_quick_check_is_one_of_a_part(enter):
+    calls = enter(good)
+    (finding,) = check(["test.temporary"], quick=True)
+    assert (len(finding.records), len(calls)) == (1, 2)
+    assert finding.partial
+    assert finding.as_expected
+
+
 def test_a_task_is_evaluated_on_one_instance_once(enter):
     calls = enter(good)
     tasks = plan([REGISTRY["test.temporary"]], ["special/crossing"])

@@ -417,3 +417,10 @@ def test_corrected_statements_hold_where_the_printed_ones_fail():
     for name in ("mirror.flow", "mirror.flow.literal_mended", "convergence.rate.penalty"):
         assert REGISTRY[name].applies_to(subject)
         assert REGISTRY[name].evidence(subject).holds
+
+
+@pytest.mark.parametrize("entered", REGISTRY.values(), ids=lambda entered: entered.id)
+def test_every_statement_has_a_proof_here_or_in_its_source(entered):
+    assert entered.proof in ("written", "cited", "code")
+    assert (entered.proof == "written") == ("Proof" in (entered.observe.__doc__ or ""))
+    assert (entered.proof == "code") == entered.id.startswith("twins.")

@@ -10,6 +10,9 @@ from linreg_mirror.networks.optimizers.ham import add_hyperbolic_steps
 class HAM(Dense):
     """Dense training, each step followed by x <- x exp(-lr (metric sign(x) g + shrink)), g the gradient.
 
+    Without `shrink` this is the discrete form of the mirror flow of `linreg_mirror.HAM` with a = metric, whose limit
+    `linreg_mirror.limit` computes.
+
     An optimiser of your own, made from `groups`, needs `networks.ham.add_hyperbolic_steps` too.
 
     Parameters

@@ -1,5 +1,35 @@
 """Theorems about flows of x = m*w, their limits, and steps of finite size."""
 
-from linreg_mirror.theorems.flows import bars, contraction, convergence, depth, mirror, penalty, regimes, saddles, steps
+from linreg_mirror.theorems.flows import (
+    bars,
+    contraction,
+    convergence,
+    depth,
+    gating,
+    ham,
+    mirror,
+    mirror_descent,
+    penalty,
+    regimes,
+    saddles,
+    sharpness,
+    small_scales,
+    steps,
+)
 
-__all__ = ["bars", "contraction", "convergence", "depth", "mirror", "penalty", "regimes", "saddles", "steps"]
+__all__ = [
+    "bars",
+    "contraction",
+    "convergence",
+    "depth",
+    "gating",
+    "ham",
+    "mirror",
+    "mirror_descent",
+    "penalty",
+    "regimes",
+    "saddles",
+    "sharpness",
+    "small_scales",
+    "steps",
+]

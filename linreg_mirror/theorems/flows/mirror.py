@@ -225,12 +225,12 @@ def lyapunov(it: Instance, follow_target: bool) -> Evidence:
 def optimality(it: Instance, exponent: float) -> Evidence:
     x, X = it.path.x[-1], it.problem.X
     b = it.scale0 * np.exp(-exponent * it.total_decay)
-    q = np.arcsinh(x / b) - it.tilt
-    in_row_space = X.T @ np.linalg.lstsq(X.T, q)[0]
-    # Compared as weights: where b is small, arcsinh magnifies what integration leaves of a vanishing x.
+    q, root = np.arcsinh(x / b) - it.tilt, np.hypot(x, b)
+    # Fitted as changes of x: where b is small, arcsinh magnifies what integration leaves of a vanishing x.
+    in_row_space = X.T @ np.linalg.lstsq(X.T * root[:, None], q * root)[0]
     back = b * np.sinh(it.tilt + in_row_space)
     residual = relative(it.problem.residual(x), it.problem.y)
-    return identity(max(relative(x - back, x), residual), 1e-6)
+    return identity(max(relative(x - back, x), residual), TOLERANCE)
 
 
 @theorem(

@@ -231,7 +231,7 @@ def biased_start(it: Instance) -> Evidence:
     end = it.path.x[-1]
     tilted, centred = limit(it.problem, it.network), limit(it.problem, Hadamard.from_scale(it.scale0))
     near, far = (float(np.abs(end - certified(one)).sum()) for one in (tilted, centred))
-    apart = far - 10 * max(near, centred.error)
+    apart = far - 10 * max(near, centred.error if centred.error < np.inf else 0.0)
     size = float(np.abs(end).sum())
     detail = f"{near / size:.1e} from the tilted limit, {far / size:.1e} from the centred one"
     return Evidence(min(apart / size, 1e-6 - near / size), detail)

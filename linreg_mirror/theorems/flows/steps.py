@@ -117,14 +117,19 @@ def _converged(
     control=Control("(1 - 4 eta alpha) - eta^2 g^2", "planted/geometric/0", {"cross": 0.0}),
 )
 def scale(it: Instance, cross: float) -> Evidence:
-    worst = 0.0
-    for _, u, v, g, eta, alpha in _short_runs(it):
+    """Compare b after each step with what rounding allows.
+
+    m and w are right to a few units in the last place, and the gradient that the step took to n + d units of the sum of
+    the absolute values of its terms; this one moves b in proportion to the factors before the step and after.
+    """
+    eps, X, y, shares = float(np.finfo(float).eps), np.abs(it.problem.X), np.abs(it.problem.y), [0.0]
+    for run, u, v, g, eta, alpha in _short_runs(it):
         gain = np.abs(1 - 4 * eta * alpha + cross * 4 * (eta * alpha) ** 2 - (eta * g) ** 2)
-        b = np.abs(u * v)
-        # What rounding of m and w leaves of b is relative to their squares, before the step and after.
-        size = u**2 + v**2
-        worst = max(worst, float(np.max(np.abs(b[1:] - gain * b[:-1]) / np.maximum(size[1:], gain * size[:-1]))))
-    return identity(worst, 5e-14)
+        b, size = np.abs(u * v), u**2 + v**2
+        terms = sum(it.problem.X.shape) * ((np.abs(run.x[:-1]) @ X.T + y) @ X)
+        allowed = 16 * (size[:-1] + size[1:]) + 4 * eta * terms * np.sqrt(size[:-1] * (size[:-1] + size[1:]))
+        shares.append(float(np.max(np.abs(b[1:] - gain * b[:-1]) / (eps * allowed))))
+    return Evidence(1 - max(shares), f"residual {max(shares):.1e} of what rounding allows")
 
 
 @theorem(

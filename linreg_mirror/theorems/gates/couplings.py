@@ -79,6 +79,9 @@ def error(it: Instance, pairs: bool) -> Evidence:
     """Compare sums over patterns with `sketch_error`; independent gates with the moments of `mask_moments.bernoulli`.
 
     There they are given scores, probabilities that add up to a whole number. The others' moments are enumerated.
+
+    Proof. E|v|^2 = |E v|^2 + the trace of the covariance of v = X(z*w) - y, which is sum_ij Cov(z_i, z_j) w_i w_j
+    X_i'X_j.
     """
     X, w, y, q = _model(it)
     patterns = by_tosses(q)[1]
@@ -138,6 +141,9 @@ def pair(it: Instance, look: bool) -> Evidence:
     """Compare with the least over all joint distributions, a segment in P(both), attained at one of its ends.
 
     What is stated is computed from the covariance, too.
+
+    Proof. By gates.error the coupling counts by 2 w_i w_j X_i'X_j P(both) alone, and P(both) may be anything
+    between max(0, q_i + q_j - 1) and min(q_i, q_j).
     """
     X, w, y, q = _model(it)
     patterns, exact, stated = np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), [], []
@@ -170,6 +176,9 @@ def copies(it: Instance, together: float) -> Evidence:
     """Compare sums over patterns and the errors of masks with what is stated; all have the same expected penalty.
 
     Exactly one of m equal entries is what `systematic` keeps, on average one what `bernoulli` does.
+
+    Proof. X(z*w) = N y with N the number of open gates, of mean 1: the error is |y|^2 Var N, and Var N is 0, m
+    (1/m)(1 - 1/m), and m^2 (1/m)(1 - 1/m).
     """
     X, w, _, _ = _model(it)
     y, found = X[:, 0] * w[0], []

@@ -81,7 +81,11 @@ def atoms(it: Instance, tempered: int) -> Evidence:
     control=Control("E z^2 with t for 2t", _WITNESS, {"weight": 1.0}),
 )
 def moments(it: Instance, weight: float) -> Evidence:
-    """Compare with integrals over the noise, between the edges of which the gate is smooth."""
+    """Compare with integrals over the noise, between the edges of which the gate is smooth.
+
+    Proof. For 0 <= z <= 1, E z = int_0^1 P(z > t) dt and E z^2 = int_0^1 2t P(z > t) dt, by parts. z > t exactly if
+    the noise before clipping exceeds (t - gamma)/(zeta - gamma), whose distribution is logistic.
+    """
     a, found = log_alphas(it), []
     nodes, lengths = np.polynomial.legendre.leggauss(60)
     t = (nodes[:, None] + 1) / 2
@@ -116,6 +120,9 @@ def test_median(it: Instance, own: bool) -> Evidence:
 
     By the package's distribution function and by the share of the noise; where t is 0 or 1, that gate's atom must have
     half of the probability or more. The package's `quantile` must agree, and `sample` for noise of 1/2.
+
+    Proof. The gate rises with its noise, so that its median is its value at noise 1/2, whose logit is 0: there it
+    is clip(sigmoid(loga/T)(zeta - gamma) + gamma).
     """
     a, found = log_alphas(it), []
     for kind in _KINDS:

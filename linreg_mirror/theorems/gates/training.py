@@ -70,7 +70,11 @@ def adam_scale(it: Instance, divided: int) -> Evidence:
     control=Control("the data loss reaches the logits too", _WITNESS, {"data": 1.0}),
 )
 def adam_limit(it: Instance, data: float) -> Evidence:
-    """Fit the exponent, lambda = 1/100."""
+    """Fit the exponent, lambda = 1/100.
+
+    Proof. Adam divides a gradient lambda g by the root of a mean of squares lambda^2 g^2, plus eps: the same as g
+    by that of g^2, plus eps/lambda. Steps depend smoothly on that.
+    """
     start, loss = log_alphas(it), _data(it)
     light, heavy = penalty(1e-2), penalty(1.0)
     ladder, apart = 10.0 ** -np.arange(8, 12), []
@@ -112,7 +116,10 @@ def adam_speed(it: Instance, compared: float) -> Evidence:
     control=Control("Adam", _WITNESS, {"adaptive": True}),
 )
 def sgd_scale(it: Instance, adaptive: bool) -> Evidence:
-    """Fit the exponent for small lambda."""
+    """Fit the exponent for small lambda.
+
+    Proof. The first step is in proportion to lambda, and a smooth gradient differs at later ones by O(lambda).
+    """
     start = log_alphas(it)
     ladder, moved = 10.0 ** -np.arange(3, 7), []
     for weight in ladder:

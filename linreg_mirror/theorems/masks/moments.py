@@ -107,6 +107,11 @@ def optimal(it: Instance, norms: float) -> Evidence:
     control=Control("(1 - q_i) without division", _WITNESS, {"divided": 0}),
 )
 def bernoulli(it: Instance, divided: int) -> Evidence:
+    """Compare with the error enumerated over all masks, for several scores.
+
+    Proof. m_i - 1 are independent, of mean 0 and variance (1 - q_i)/q_i: of E|sum (m_i - 1) w_i X_i|^2 the squares
+    are left.
+    """
     X, w, k = linear_model(it)
     a, found = lengths(X, w), []
     for scores in (a, np.abs(w), np.ones_like(a)):
@@ -128,6 +133,10 @@ def bernoulli(it: Instance, divided: int) -> Evidence:
     control=Control("c = k/sum s, which loses what is cut off", "dense/biased/0", {"filled": False}),
 )
 def bernoulli_size(it: Instance, filled: bool) -> Evidence:
+    """Add up enumerated masks, for scores that are cut off and others.
+
+    Proof. E sum m_i = sum q_i, which rises continuously with c from 0 to d: some c makes it k.
+    """
     X, w, k = linear_model(it)
     sizes = []
     for power in (1.0, 3.0):  # the sharper, the more is cut off
@@ -178,6 +187,11 @@ def bernoulli_optimal(it: Instance, norms: float) -> Evidence:
     control=Control("without the bias", _WITNESS, {"bias": 0.0}),
 )
 def plain(it: Instance, bias: float) -> Evidence:
+    """Compare with errors enumerated over masks, of independent entries, of draws and of top-k.
+
+    Proof. E|v|^2 = |E v|^2 + the trace of its covariance, with v = sum (m_i - 1) w_i X_i: the mean is -sum (1 -
+    q_i) w_i X_i, and of independent entries the trace is the first sum.
+    """
     X, w, k = linear_model(it)
     a = lengths(X, w)
     q, p = filled(a, k), a / a.sum()
@@ -223,6 +237,12 @@ def symmetric_temperature(it: Instance, mirror: float) -> Evidence:
     control=Control("the coefficient of variation of |X_i| itself", _WITNESS, {"weighted": False}),
 )
 def data_free(it: Instance, weighted: bool) -> Evidence:
+    """Compare with enumerated errors.
+
+    Proof. By masks.second_moment k E + |Xw|^2 is sum a_i^2/p_i, a_i = |X_i||w_i|. For p ~ |w| that is sum |w_i| sum
+    |X_i|^2 |w_i|, and its least is (sum |X_i||w_i|)^2: the ratio is the mean of |X_i|^2 over the square of that of
+    |X_i|, under weights |w_i|.
+    """
     X, w, k = linear_model(it)
     a, norms = lengths(X, w), np.linalg.norm(X, axis=0)
     raw = [k * mean_error(X, w, by_draws(p / p.sum(), k)) + np.sum((X @ w) ** 2) for p in (np.abs(w), a)]
@@ -243,7 +263,12 @@ def data_free(it: Instance, weighted: bool) -> Evidence:
     control=Control("the root of that", "special/two-lengths", {"power": 0.5}),
 )
 def data_free_cap(it: Instance, power: float) -> Evidence:
-    """Compare; attained by lengths 1 and r with weights r and 1."""
+    """Compare; attained by lengths 1 and r with weights r and 1.
+
+    Proof. The ratio of masks.data_free is E L^2/(E L)^2 for lengths L between l and rl. (L - l)(L - rl) <= 0 gives
+    E L^2 <= l(1 + r) E L - r l^2, which divided by (E L)^2 is largest at E L = 2rl/(1 + r), where it is (r +
+    1)^2/(4r).
+    """
     X, w, k = linear_model(it)
     a = lengths(X, w)
     raw = [k * mean_error(X, w, by_draws(p / p.sum(), k)) + np.sum((X @ w) ** 2) for p in (np.abs(w), a)]
@@ -286,6 +311,11 @@ def top_k_orthogonal(it: Instance, share: float) -> Evidence:
     control=Control("in both directions of one line", _WITNESS, {"aligned": False}),
 )
 def top_k_parallel(it: Instance, aligned: bool) -> Evidence:
+    """Compare every drawn mask, and top-k, with the statement.
+
+    Proof. With X_i w_i = a_i e all draws add a_i/(k p_i) e = sum a/k e, the same for each i, so that k of them make
+    Xw. Top-k misses the a_i that it leaves out, all in the direction of Xw.
+    """
     X, w, k = linear_model(it)
     X = X[:, :1] / np.linalg.norm(X[:, 0]) * np.linalg.norm(X, axis=0)
     w = np.abs(w) if aligned else w

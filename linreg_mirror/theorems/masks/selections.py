@@ -74,6 +74,13 @@ def unbiased(it: Instance, rescale: bool) -> Evidence:
     control=Control("as if entries were independent", _WITNESS, {"pairs": False}),
 )
 def described(it: Instance, pairs: bool) -> Evidence:
+    """Compare with covariances enumerated over what the code draws.
+
+    Proof. Of k draws with replacement counts are multinomial; entries of bernoulli are independent; of systematic i
+    and j are both kept where a comb of spacing 1 has a tooth in both of two intervals of lengths q_i and q_j, a
+    piecewise linear function of the offset. Rescaling divides by k p_i or q_i; without, an entry is kept if its
+    count is not 0.
+    """
     _, _, k, scores = _model(it)
     found = []
     for name, outcomes in _CODE.items():
@@ -95,6 +102,11 @@ def described(it: Instance, pairs: bool) -> Evidence:
     control=Control("with probability k s_i / sum s", "dense/biased/0", {"filled": False}),
 )
 def comb(it: Instance, filled: bool) -> Evidence:
+    """Run the code over all offsets between which its mask changes.
+
+    Proof. The intervals of lengths q_i <= 1, laid end to end, have length k: of the comb u, u + 1, ... exactly k
+    teeth fall into them, and a uniform u puts one into the i-th with probability q_i.
+    """
     _, _, k, given = _model(it)
     found = []
     for scores in (given, given**3):  # the sharper, the more is cut off
@@ -187,6 +199,10 @@ def race_variance(it: Instance, threshold: bool) -> Evidence:
     Given the order of the others, their k-th arrival is a sum of exponential variables with the falling rates R_j of
     those that are left, of density sum c_j R_j exp(-R_j t), c_j = prod_(l != j) R_l/(R_l - R_j). The expectation of
     1/(exp(st) - 1), a geometric series, is then -(1/s) sum c_j R_j digamma(1 + R_j/s), as sum c_j R_j = 0.
+
+    Proof. Entry i is kept if its exponential time of rate s_i is below tau, and then divided by 1 - exp(-s_i tau):
+    given tau the mean is 1 and the variance exp(-s_i tau)/(1 - exp(-s_i tau)). Two entries are uncorrelated
+    (masks.gumbel.unbiased), so that squares alone are left of the error.
     """
     X, w, k, scores = _model(it)
     exact = np.array([_race_variance(np.delete(scores, i), scores[i], k) for i in range(w.size)])

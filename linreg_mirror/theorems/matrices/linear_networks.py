@@ -182,6 +182,11 @@ def balance_step(it: Instance, second: float) -> Evidence:
     control=Control("a tanh between two layers: it changes at any step size", "planted/plain/0", {"between": "tanh"}),
 )
 def balance_descent(it: Instance, between: str) -> Evidence:
+    """Fit the exponent over a ladder of step sizes.
+
+    Proof. By networks.balance.step one step changes D_l by O(eta^2), terms in eta cancel; over a fixed time there
+    are 1/eta of them, along runs that converge to the flow.
+    """
     network = _gaussian(it, between)
     largest = _safe_step(it, network)
     ladder = largest / np.array([1, 2, 4, 8])
@@ -225,6 +230,45 @@ def _power(M: Array, exponent: float) -> Array:
         return np.eye(len(M))
     left, values, _ = np.linalg.svd(M, full_matrices=False)
     return left * values ** (2 * exponent) @ left.T
+
+
+@theorem(
+    "networks.modes",
+    source=Citation("SMG14", "two layers, whitened inputs"),
+    statement="f = |W_2 W_1 - S|^2/2 from a balanced start with the singular vectors of S: singular values s of S are "
+    "learned as a_t = s e^(2st) / (e^(2st) - 1 + s/a_0), and singular vectors stay",
+    kind="identity",
+    hypotheses=(*_PLAIN, h.solvable, Hypothesis("targets other than 0", lambda it: bool(it.problem.y.any()))),
+    constants={"speed": 2.0},
+    control=Control("e^(st) in place of e^(2st)", "planted/plain/0", {"speed": 1.0}),
+)
+def modes(it: Instance, speed: float) -> Evidence:
+    """Compare the whole product along the path, in the bases of S, which is the minimum-L2 interpolator as a matrix.
+
+    With whitened inputs the loss is that of S, up to a constant. What is allowed: what a hundredfold accuracy of the
+    integrator changes.
+
+    Proof. Balanced layers of these singular vectors remain so, with W_1 = sqrt(a) R V' and W_2 = U sqrt(a) R', R'R = 1:
+    a' = 2a(s - a), a logistic equation.
+    """
+    widths, rng = _widths(it, 2), _generator(it)
+    S = it.least_l2.x.reshape(widths[-1], widths[0])
+    S = S / np.linalg.norm(S, 2)
+    left, s, right = np.linalg.svd(S, full_matrices=False)
+    a_0 = s * rng.uniform(0.02, 0.2, len(s))
+    network = DeepLinear.balanced(left * a_0 @ right, widths, rng)
+    problem = Problem(np.eye(S.size), S.ravel())
+    fine, coarse = (
+        flow(problem, network, until=5.0, at=(1.0, 3.0), method="parameters", accuracy=a, integrators=("DOP853",))
+        for a in (1e-9, 1e-7)
+    )
+    times = np.array([1.0, 3.0, 5.0])
+    x, rough = (path.x[np.searchsorted(path.t, times)].reshape(-1, *S.shape) for path in (fine, coarse))
+    grown = np.exp(speed * np.outer(times, s))
+    expected = s * grown / (grown - 1 + s / a_0)
+    apart = float(np.abs(left.T @ x @ right.T - expected[:, :, None] * np.eye(len(s))).max())
+    allowed = float(np.linalg.norm(x - rough, axis=(1, 2)).max()) + 1e-14
+    return Evidence(allowed - apart, f"{apart:.1e} of the largest s apart, {allowed:.1e} allowed")
 
 
 @theorem(

@@ -47,6 +47,8 @@ def _commute(it: Instance) -> bool:
     return bool(np.abs(products - products.swapaxes(0, 1)).max() < 1e-12 * np.abs(products).max())
 
 
+_ACCURACY = 1e-10  # of a path, relative
+
 _symmetric = Hypothesis("x = U U'", lambda it: isinstance(it.network, Factorized) and it.network.V0 is None)
 _commuting = Hypothesis("measurements commute", _commute)
 
@@ -55,7 +57,7 @@ _commuting = Hypothesis("measurements commute", _commute)
 def _from(it: Instance, alpha: float) -> Trajectory:
     """Return the flow from U = alpha I."""
     network = Factorized.symmetric(alpha * np.eye(_shape(it)[0]))
-    path = flow(it.problem, network, method="parameters", tolerance=1e-8, accuracy=1e-10)
+    path = flow(it.problem, network, method="parameters", tolerance=1e-8, accuracy=_ACCURACY)
     if not path.status.solved:
         raise ArithmeticError(f"the flow from {alpha:g} I did not end: {path.status}")
     return path
@@ -162,7 +164,7 @@ def rate(it: Instance, power: float) -> Evidence:
     """
     least, gap = _programmes(it)
     alphas = np.array([1e-2, 1e-3, 1e-4])
-    return slope(alphas, _excess(it, alphas, least), expected=power * gap, tolerance=0.05)
+    return slope(alphas, _excess(it, alphas, least), expected=power * gap, errors=10 * _ACCURACY * least)
 
 
 @theorem(

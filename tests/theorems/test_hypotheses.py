@@ -1,0 +1,46 @@
+"""Without a hypothesis a statement fails: counterexamples that were once within the hypotheses."""
+
+import numpy as np
+import pytest
+
+from linreg_mirror import schedules
+from linreg_mirror.ledger import Instance
+from linreg_mirror.parametrizations import Hadamard
+from linreg_mirror.problems import Problem
+from linreg_mirror.theorems import REGISTRY
+
+# Two coordinates at their thresholds at once, or one that stays there without a weight.
+TIES = [
+    ([[3.0, 2.0], [-1.0, -3.0]], [-4.0, 2.0], "saddles.rules"),
+    ([[1.0, -1.0, -1.0], [0.0, 1.0, -3.0]], [4.0, -1.0], "saddles.average"),
+    ([[1.0, -1.0, -1.0], [0.0, 1.0, -3.0]], [4.0, -1.0], "saddles.average.pointwise"),
+    ([[-2.0, 0.0, -1.0], [3.0, -1.0, 3.0]], [4.0, -3.0], "saddles.average.monotone"),
+    ([[-2, -1, 3, -3, 0], [2, 3, -3, 3, -3], [3, -2, -2, -2, 2]], [0.0, 3.0, -4.0], "saddles.flow.points"),
+    ([[-1, 0, -1, 0, -2], [2, -3, -1, -2, 2], [2, 1, 3, 3, -2]], [-3.0, -3.0, 2.0], "saddles.flow"),
+]
+
+
+def made(X, y, network):
+    return Instance("made here", Problem(np.array(X, float), np.array(y, float)), network, schedules.as_schedule(None))
+
+
+@pytest.mark.parametrize(("X", "y", "name"), TIES)
+def test_coordinates_have_to_arrive_one_at_a_time(X, y, name):
+    here, entered = made(X, y, Hadamard.from_scale(log_b=-10.0, d=len(X[0]))), REGISTRY[name]
+    assert not entered.applies_to(here)
+    assert entered.evidence(here).fails
+
+
+def test_a_tilt_in_the_row_space_leads_to_the_centred_limit():
+    X = np.array([[1.0, 2.0, 0.5]])
+    here, entered = made(X, [2.0], Hadamard.at(0.5 * np.sinh(0.3 * X[0]), beta=1.0)), REGISTRY["decay.biased_start"]
+    assert not entered.applies_to(here)
+    assert entered.evidence(here).fails
+
+
+def test_walks_keep_the_difference_of_squares_and_nothing_else():
+    from linreg_mirror.ledger import instance
+
+    here = instance("planted/geometric/0").walking()
+    for name in ("mirror.conservation", "mirror.flow", "mirror.limit"):
+        assert REGISTRY[name].evidence(here).holds == (name == "mirror.conservation")
