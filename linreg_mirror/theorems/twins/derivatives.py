@@ -33,7 +33,9 @@ NETWORKS: Mapping[str, Callable[[np.random.Generator], Parametrization]] = {
     "Hadamard": lambda rng: Hadamard.at(_normal(rng, 6), 1.0),
     "Hadamard, penalty on m": lambda rng: Hadamard(2 + _normal(rng, 6) ** 2, _normal(rng, 6).clip(-1, 1), "m"),
     "SharedHadamard": lambda rng: SharedHadamard(_normal(rng, 3), _normal(rng, 6), np.array([0, 0, 1, 1, 1, 2])),
-    **{f"Power, depth {depth}": lambda rng, D=depth: Power(*np.exp(_normal(rng, 2, 6)), D) for depth in (2, 3, 5)},
+    "Power, depth 2": lambda rng: _power(rng, 2),
+    "Power, depth 3": lambda rng: _power(rng, 3),
+    "Power, depth 5": lambda rng: _power(rng, 5),
     "DeepLinear, 1 layer": lambda rng: DeepLinear((_normal(rng, 2, 3),)),
     "DeepLinear, 2 layers": lambda rng: DeepLinear((_normal(rng, 4, 3), _normal(rng, 2, 4))),
     "DeepLinear, 3 layers": lambda rng: DeepLinear((_normal(rng, 2, 3), _normal(rng, 5, 2), _normal(rng, 2, 5))),
@@ -65,6 +67,10 @@ SCHEDULES: Mapping[str, Callable[[float, float], Schedule]] = {
 
 def _normal(rng: np.random.Generator, *shape: int) -> Array:
     return rng.standard_normal(shape)
+
+
+def _power(rng: np.random.Generator, depth: int) -> Power:
+    return Power(np.exp(_normal(rng, 6)), np.exp(_normal(rng, 6)), depth)
 
 
 def _generator(it: Instance) -> np.random.Generator:

@@ -70,7 +70,7 @@ def _run(problem: Problem, network: Hadamard, eta: float, alpha: float, **settin
     return run.parameters, run.x, run.dual, run.decay
 
 
-def _kinds(X: Array, *others: Array) -> Iterator[tuple[Array, ...]]:
+def _kinds(X: Array, *others: Array) -> Iterator[tuple[Any, ...]]:
     """Yield the arguments as NumPy arrays and, where torch is installed, as its tensors."""
     yield X, *others
     if find_spec("torch") is not None:
