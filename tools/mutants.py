@@ -336,7 +336,7 @@ MUTANTS = (
     replaced("pullback of x doubled", Direct, "pullback", lambda _: lambda self, theta, g: 2 * g, "twins"),
     *(
         replaced(f"{name} of {owner.__name__} halved", owner, name, lambda r: lambda *a: r(*a) / 2, "twins")
-        for owner in (Euclidean, Hyperbolic, DeepPotential)
+        for owner in (Euclidean, Hyperbolic, DeepPotential, HAM)
         for name in ("metric", "conjugate", "potential", "primal_rate", "dual", "primal")
     ),
     *(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 
@@ -25,9 +26,10 @@ def generated(W: Array, h: Array, c: Array) -> Array:
     made = Generator([h.size, c.size], "forward", like, np.random.default_rng(0))
     with torch.no_grad():
         given = (np.zeros((h.size, h.size)), np.arctanh(h / _WIDEST)), (W, c)
-        for linear, (weight, bias) in zip(made.maps, given, strict=True):
-            linear.weight.copy_(torch.as_tensor(weight))  # pyright: ignore[reportCallIssue]
-            linear.bias.copy_(torch.as_tensor(bias))  # pyright: ignore[reportCallIssue]
+        maps: Any = made.maps
+        for linear, (weight, bias) in zip(maps, given, strict=True):
+            linear.weight.copy_(torch.as_tensor(weight))
+            linear.bias.copy_(torch.as_tensor(bias))
         return made()[1].numpy()
 
 

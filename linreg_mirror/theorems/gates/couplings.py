@@ -42,7 +42,7 @@ def _mean_error(X: Array, w: Array, y: Array, gates: Ensemble) -> float:
 
 def _of_moments(X: Array, w: Array, y: Array, mean: Array, covariance: Array) -> float:
     """Return E|X(z*w) - y|^2 by `sketch_error`: as a sketch of Xw + (y - Xw) that leaves the last term out for good."""
-    whole = MaskMoments(np.append(mean, 0.0), np.pad(covariance, (0, 1)).astype(np.float64))
+    whole = MaskMoments(np.append(mean, 0.0), np.pad(covariance, (0, 1)).astype(float))
     return moments.sketch_error(np.column_stack([X, y - X @ w]), np.append(w, 1.0), whole).second_moment
 
 
