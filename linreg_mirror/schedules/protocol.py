@@ -92,7 +92,8 @@ def require_clock(schedule: Schedule, clock: Clock) -> None:
     if schedule.clock == clock:
         return
     remedy = (
-        f"schedule.on_time(unit=step_size), with the time that one {schedule.clock} lasts as the unit"
+        f"schedule.on_time(unit=...) with the time that one {schedule.clock} lasts: the step size"
+        f"{' times the steps of an epoch' if schedule.clock == 'epoch' else ''}"
         if clock == "time"
         else f'the schedule with its numbers per {clock} and clock="{clock}"'
     )

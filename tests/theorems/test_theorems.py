@@ -106,9 +106,23 @@ def test_inequality_broadcasts_and_survives_a_zero_bound():
 
 def test_slope_fits_the_exponent():
     x = np.array([1.0, 10.0, 100.0])
-    assert slope(x, 3 * x**-2, expected=-2.0, tolerance=0.05).margin == pytest.approx(0.05)
-    assert not slope(x, x**-1.9, expected=-2.0, tolerance=0.05).holds
-    assert not slope(x, np.zeros(3), expected=-2.0, tolerance=0.05).holds
+    assert slope(x, 3 * x**-2, expected=-2.0).margin == pytest.approx(1e-4)
+    assert not slope(x, x**-1.999, expected=-2.0).holds
+    assert not slope(x, np.zeros(3), expected=-2.0).holds
+
+
+def test_slope_allows_for_terms_of_higher_order_and_errors_but_not_for_everything():
+    x = np.array([100.0, 10.0, 1.0]) * 1e-3
+    y = x**2 * (1 + x)  # exponents 2 + about x
+    found = slope(x, y, expected=2.0)
+    assert found.holds
+    assert found.margin < 0.1
+    assert not slope(x, y, expected=2.1).holds
+    assert not slope(x, x**1.99, expected=2.0).holds
+    assert slope(x, x**1.99, expected=2.0, errors=0.02 * x**2).holds
+    jumping = np.array([1.0, 1e-3, 1e-4])
+    assert not slope(x, jumping, expected=3.0).holds  # changes by 2 are no licence to be off by 2
+    assert not slope(x, y, expected=2.02, tolerance=0.01).holds
 
 
 def test_relative_compares_the_largest_entries():
