@@ -151,7 +151,8 @@ class Instance:
         return copy
 
     def factors(self) -> tuple[Array, Array]:
-        """Return m and w along `path`, each of shape (T, d)."""
+        """Return m and w along `path`, each of shape (T, d); raise TypeError for other networks."""
+        self.hadamard  # noqa: B018 - or there is no m and w
         theta = self.path.parameters
         assert theta is not None
         return theta[:, : self.problem.d], theta[:, self.problem.d :]

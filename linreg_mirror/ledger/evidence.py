@@ -60,7 +60,7 @@ def identity(residual: ArrayLike, tolerance: float) -> Evidence:
     return Evidence(tolerance - worst, f"residual {worst:.1e} of {tolerance:.0e}")
 
 
-def inequality(left: ArrayLike, right: ArrayLike, scale: float = 1.0, rounding: float = 1e-9) -> Evidence:
+def inequality(left: ArrayLike, right: ArrayLike, *, scale: float = 1.0, rounding: float = 1e-9) -> Evidence:
     """Return evidence for left <= right, entry by entry, in units of `scale`.
 
     Parameters

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from linreg_mirror.ledger._instance import Instance, instance
 from linreg_mirror.ledger.evidence import Evidence
@@ -165,7 +165,8 @@ class Theorem:
         """
         found = [self.observe(witness, **{**self.constants, **self.control.constants})]
         if self.control.walk:
-            found.append(self.observe(instance(self.control.walk).walking(), **self.constants))
+            walk = self.observe(instance(self.control.walk).walking(), **self.constants)
+            found.append(replace(walk, detail=f"on a random walk that conserves m^2 - w^2: {walk.detail}"))
         return max(found, key=lambda evidence: math.inf if math.isnan(evidence.margin) else evidence.margin)
 
     def verdict(self, evidence: list[Evidence], control: Evidence | None) -> Verdict:
@@ -233,8 +234,10 @@ def theorem(
     Raises
     ------
     ValueError
-        If another module has entered a theorem of this id.
+        If another module has entered a theorem of this id, or there is no such kind.
     """
+    if kind not in get_args(Kind):
+        raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}, got {kind!r}")
 
     def enter(observe: Callable[..., Evidence]) -> Callable[..., Evidence]:
         if id in REGISTRY and REGISTRY[id].observe.__module__ != observe.__module__:

@@ -148,7 +148,10 @@ class Citation:
 
     def __post_init__(self) -> None:
         if self.paper not in PAPERS:
-            raise ValueError(f"{self.paper!r} is not in PAPERS ({', '.join(PAPERS)}): enter it there first")
+            raise ValueError(
+                f"{self.paper!r} is not in linreg_mirror.ledger.papers.PAPERS ({', '.join(PAPERS)}): write 'ours' for "
+                "a statement of your own, or enter the paper there, PAPERS['key'] = Paper(bibtex_key, reference)"
+            )
 
     def __str__(self) -> str:
         return f"{self.paper}, {self.number}" + (", as printed" if self.printed else "")

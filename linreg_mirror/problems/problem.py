@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.linalg
@@ -245,6 +245,20 @@ def _remedy(X: tuple[int, ...], y: tuple[int, ...]) -> str:
     if y == (X[1],):
         return "write Problem(X.T, y) if samples are its columns"
     return "X has samples in rows, features in columns"
+
+
+def require_problem(problem: Any, call: str) -> None:
+    """Raise TypeError unless it is a problem.
+
+    Parameters
+    ----------
+    problem : object
+        What was given as one.
+    call : str
+        What to write instead.
+    """
+    if not isinstance(problem, Problem):
+        raise TypeError(f"the first argument must be a Problem, got {type(problem).__name__}: write {call}")
 
 
 def independent(columns: Array, tolerance: float = 1e-12) -> bool:

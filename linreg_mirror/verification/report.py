@@ -147,7 +147,7 @@ def legend(report: Mapping[str, Any]) -> str:
     used = [key for key in PAPERS if any(entry["source"].startswith(f"{key},") for entry in report["theorems"])]
     papers = "\n".join(f"  {key:7}{PAPERS[key].text}" for key in used)
     return (
-        "margin: of the instance closest to failing; the theorem holds if it is >= 0. control: a false variant of the "
+        "margin: the smallest of all instances; the theorem holds if it is >= 0. control: a false variant of the "
         f"theorem, which must fail on its witness.\n{papers}"
     )
 

@@ -111,6 +111,33 @@ def test_a_penalty_that_stays_ends_where_f_plus_it_is_least():
     np.testing.assert_allclose(problem.gradient(run.x[-1]) + 0.6 * slope, 0, atol=1e-6)
 
 
+def exact_limit(problem, network, decay):
+    """Newton's method on the dual with residuals in extended precision, from the answer of the package."""
+    X, y, a = problem.X.astype(WIDE), problem.y.astype(WIDE), WIDE(network.a)
+    z0 = np.sign(network.x0) * np.log1p(a * np.abs(network.x0.astype(WIDE))) / a
+    s, shrink = lm.limit(problem, network, decay).dual.astype(WIDE), np.exp(-2 * WIDE(decay))
+    for _ in range(6):
+        z = shrink * (z0 - X.T @ s)
+        x = np.sign(z) * np.expm1(a * np.abs(z)) / a
+        metric = (shrink * np.exp(a * np.abs(z))).astype(float)
+        s = s + np.linalg.solve((problem.X * metric) @ problem.X.T, (X @ x - y).astype(float))
+    return x
+
+
+@pytest.mark.skipif(np.finfo(WIDE).eps > 1e-18, reason="extended precision is double precision here")
+@pytest.mark.parametrize("decay", [0.0, 0.7])
+@pytest.mark.parametrize("a", [1e-2, 1.0, 1e2, 1e5])
+def test_bars_hold(a, decay):
+    for seed in range(5):
+        problem = gaussian(6, 15, seed)
+        network = lm.HAM(np.random.default_rng(seed).standard_normal(15), a)
+        exact = exact_limit(problem, network, decay)
+        for tolerance in (1e-3, 1e-12):
+            found = lm.limit(problem, network, decay, tolerance=tolerance)
+            assert np.abs(found.x - exact).sum() <= found.error < 1e-12 * np.abs(found.x).sum()
+            assert (np.abs(found.x - exact) <= found.entry_errors).all()
+
+
 def test_with_a_penalty_the_limit_leaves_the_start():
     problem = gaussian(5, 12, 0)
     network = lm.HAM.at(np.linspace(-1, 1, 12), a=5.0)

@@ -67,7 +67,9 @@ def test_a_penalty_a_start_and_unequal_scales():
     assert np.abs(found.x - again.x).sum() <= found.error + again.error
 
 
-@pytest.mark.parametrize("network", [lm.Direct.at(0.3, d=30), lm.Power.from_scale(1e-3, depth=3, d=30)])
+@pytest.mark.parametrize(
+    "network", [lm.Direct.at(0.3, d=30), lm.Power.from_scale(1e-3, depth=3, d=30), lm.HAM.at(0.3, a=50.0, d=30)]
+)
 def test_other_potentials(network):
     of = problem(8, 30, 1e6, "random", np.random.default_rng(7))
     found, rough = lm.limit(of, network), lm.limit(of, network, tolerance=1e-4)

@@ -15,6 +15,7 @@ from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
+from linreg_mirror.problems.problem import require_problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
 from linreg_mirror.solvers.continuous.compiled import compiled_flow
 from linreg_mirror.solvers.continuous.destination import destination
@@ -232,6 +233,7 @@ def begin(
     started = clock.perf_counter()
     schedule = as_schedule(schedule)
     require_clock(schedule, "time")
+    require_problem(problem, "flow(Problem(X, y), network)")
     problem.require_width(network.d)
     check_positive("tolerance", tolerance, "write tolerance=1e-8")
     if accuracy is not None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from linreg_mirror._tools.double_double import Pair, exp, expm1, transposed_product
 from linreg_mirror._types import Array
-from linreg_mirror.mirrors import Hyperbolic, Mirror, Power
+from linreg_mirror.mirrors import HAM, Hyperbolic, Mirror, Power
 from linreg_mirror.solvers.error_bars.rows import UNIT
 
 
@@ -63,6 +63,9 @@ def dual_point(mirror: Mirror, A: float, X: Array, lengths: Array, s: Pair) -> D
         x, metric = mirror.primal(z, A), mirror.metric(z, A)
         scale = mirror.log_scale_at(A)
         exponents = 1.0 if scale is None else 1 + getattr(mirror, "depth", 1) * np.abs(scale)
+        if isinstance(mirror, HAM):
+            exponents = 1 + np.log1p(mirror.a * np.abs(x))
+            lost = lost + 4 * UNIT * np.abs(z0)  # which the start is the exact one of
         own = 16 * UNIT * exponents * np.abs(x)
         return DualPoint(Pair.of(x), Pair.of(metric), own + 1.01 * metric * (2 * UNIT * np.abs(z) + lost), z)
     tilt = np.asarray(entropy.tilt)

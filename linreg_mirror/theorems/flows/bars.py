@@ -142,7 +142,7 @@ def interpolator(it: Instance, pinsker: float, root: float) -> Evidence:
                 left.append(left[-1])
                 right.append(error_bars.interpolator_bar(rows, mirror, A, q, Pair.of(p)))
     size = float(np.abs(x).sum())
-    return inequality(left, right, size, rounding=(error + missed) / size + 1e-14)
+    return inequality(left, right, scale=size, rounding=(error + missed) / size + 1e-14)
 
 
 @theorem(
@@ -221,7 +221,7 @@ def sharpness(it: Instance, back: float) -> Evidence:
             gap = float(np.abs(p).sum() - share * (problem.y @ s)) + unsure
             left += [float(np.abs(x[off]) @ slack), float(np.abs(p - x).sum())]
             right += [gap, (1 + back * K) * gap / float(slack.min())]
-    return inequality(left, right, float(np.abs(x).sum()) or 1.0)
+    return inequality(left, right, scale=float(np.abs(x).sum()) or 1.0)
 
 
 def _least_l1(it: Instance) -> tuple[Array, Array, float]:

@@ -105,4 +105,6 @@ def defect(it: Instance, weight: float) -> Evidence:
     push = 2 * _directions(it, 1)[0] / fade
     run = _side_by_side(it, 0 * push, push, fade, end)
     integral = -float(np.linalg.norm(push)) * fade * np.expm1(-run.t / fade)
-    return inequality(np.linalg.norm(run.apart, axis=1), weight * integral, float(integral[-1]), rounding=_ALLOWED)
+    return inequality(
+        np.linalg.norm(run.apart, axis=1), weight * integral, scale=float(integral[-1]), rounding=_ALLOWED
+    )

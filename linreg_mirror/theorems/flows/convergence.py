@@ -40,7 +40,7 @@ def minimiser(it: Instance) -> Evidence:
 def rate(it: Instance, speed: float) -> Evidence:
     excess = _excess(it)
     bound = excess[0] * np.exp(-speed * _pl_constant(it) * it.path.t * 2 * it.scale0.min())
-    return inequality(excess[1:], bound[1:], excess[0], rounding=1e-8)
+    return inequality(excess[1:], bound[1:], scale=excess[0], rounding=1e-8)
 
 
 def _pl_constant(it: Instance) -> float:
@@ -70,7 +70,7 @@ def rate_with_penalty(it: Instance, drift: float) -> Evidence:
         integral[k] = fade * integral[k - 1] + 0.5 * (t[k] - t[k - 1]) * (fade * push[k - 1] + push[k])
     bound = excess[0] * np.exp(-c * t) + drift * integral
     # The trapezoidal rule on the integrator's own steps is good to about 1e-6 of the integral.
-    return inequality(excess[1:], bound[1:], float(np.max(excess)), rounding=1e-5)
+    return inequality(excess[1:], bound[1:], scale=float(np.max(excess)), rounding=1e-5)
 
 
 @theorem(
@@ -92,7 +92,7 @@ def rate_printed(it: Instance, C: float) -> Evidence:
     growth = C * np.linalg.norm(it.least_l2.x) * it.path.decay - _pl_constant(it) * slowest * it.path.t
     # f_0 = f* is exact on the witness; elsewhere the huge C makes the statement empty, not false.
     start = excess[0] if excess[0] > 1e-12 else 0.0
-    return inequality(excess, start * np.exp(np.minimum(growth, 600)), max(excess[0], float(np.max(excess))))
+    return inequality(excess, start * np.exp(np.minimum(growth, 600)), scale=max(excess[0], float(np.max(excess))))
 
 
 @theorem(
@@ -125,7 +125,7 @@ def global_rate(it: Instance, speed: float) -> Evidence:
     x = certified(solution)
     divergence = _kl(np.maximum(x, 0), (m[0] + w[0]) ** 2 / 4) + _kl(np.maximum(-x, 0), (m[0] - w[0]) ** 2 / 4)
     bound = divergence / (2 * speed * it.path.t[1:])
-    return inequality(objective[1:] - least, bound, objective[0])
+    return inequality(objective[1:] - least, bound, scale=objective[0])
 
 
 def _kl(p: Array, q: Array) -> float:

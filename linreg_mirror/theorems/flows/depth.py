@@ -212,7 +212,7 @@ def lyapunov(it: Instance, offset: float) -> Evidence:
     W, divergence = value(target, it.total_decay) - tangent, value(target, A) - tangent
     left = np.concatenate([W[1:], divergence, np.zeros_like(divergence)])
     right = np.concatenate([W[:-1], W, divergence])
-    return inequality(left, right, max(1.0, abs(W[0])), rounding=1e-10)
+    return inequality(left, right, scale=max(1.0, abs(W[0])), rounding=1e-10)
 
 
 @lru_cache(maxsize=1)
@@ -258,7 +258,7 @@ def l1_bound(it: Instance, factor: float) -> Evidence:
     for D, alpha, x in _ladder(it):
         left.append(np.abs(x).sum() - least.sum())
         right.append(factor * alpha ** (D - 2) * np.sum(np.abs(x) ** (2 / D)))
-    return inequality(left, right, least.sum())
+    return inequality(left, right, scale=least.sum())
 
 
 @theorem(
@@ -296,7 +296,7 @@ def l1_bound_least(it: Instance, every_feature: bool) -> Evidence:
         else:
             continue
         left.append(np.abs(x).sum() - N)
-    return inequality(left, right, N)
+    return inequality(left, right, scale=N)
 
 
 def _slack(it: Instance) -> float:

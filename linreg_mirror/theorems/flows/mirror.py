@@ -210,7 +210,7 @@ def lyapunov(it: Instance, follow_target: bool) -> Evidence:
     scale = max(1.0, abs(W[0]))
     left = np.concatenate([W[1:], divergence, np.zeros_like(divergence)])
     right = np.concatenate([W[:-1], W, divergence])
-    return inequality(left, right, scale, rounding=1e-8)
+    return inequality(left, right, scale=scale, rounding=1e-8)
 
 
 @theorem(

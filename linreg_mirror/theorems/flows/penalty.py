@@ -177,7 +177,7 @@ def sparser(it: Instance, any_decay: bool) -> Evidence:
         support, d = np.abs(least[least != 0]), it.problem.d
         rest = np.sum(support * np.log(support + b / 2)) + d / np.e + d * b
         bound = ((L - 1 + T) * norm + rest) / (L - 1 - T)
-    found = inequality(reached - norm, bound - norm, norm)
+    found = inequality(reached - norm, bound - norm, scale=norm)
     return Evidence(min(found.margin, 1e-6 - error), f"training error {error:.1e}, {found.detail}", found.tightness)
 
 

@@ -69,7 +69,7 @@ def l1_bound(it: Instance, per_feature: float) -> Evidence:
         numerator = np.sum(support * np.log(support + b / 2)) + per_feature * d + d * b
         left.append(_norm_at(it, log_b) - norm)
         right.append(numerator / (np.log(2) - log_b - 1))
-    return inequality(left, right, norm)
+    return inequality(left, right, scale=norm)
 
 
 @theorem(
@@ -204,7 +204,7 @@ def woodworth_rich(it: Instance, strength: float) -> Evidence:
         log_alpha = min(-(2 + eps) / (2 * eps) * np.log(2 * (1 + eps) * norm), -d / (eps * norm), 0.0)
         left.append(_norm_at(it, np.log(2) + 2 * strength * log_alpha) - norm)
         right.append(eps * norm)
-    return inequality(left, right, norm)
+    return inequality(left, right, scale=norm)
 
 
 @theorem(
@@ -224,4 +224,4 @@ def woodworth_kernel(it: Instance, factor: float) -> Evidence:
         alpha = factor * np.sqrt(2 * (1 + eps) * (1 + 2 / eps) * norm)
         left.append(np.linalg.norm(_limit_at(it, np.log(2) + 2 * np.log(alpha))) ** 2 - norm**2)
         right.append(eps * norm**2)
-    return inequality(left, right, norm**2)
+    return inequality(left, right, scale=norm**2)

@@ -373,5 +373,5 @@ def l1_lower_bound(it: Instance, norm: float) -> Evidence:
         apart.append(relative(bound - run.l1_lower_bound, bound))
         reached = Problem(it.problem.X, it.problem.X @ x)
         right += 2 * [float(np.abs(minimum_l1_highs(reached).x).sum())]
-    found = inequality(left, right, max(right), rounding=1e-8)
+    found = inequality(left, right, scale=max(right), rounding=1e-8)
     return Evidence(min(found.margin, 1e-9 - max(apart) * np.isinf(norm)), found.detail, found.tightness)

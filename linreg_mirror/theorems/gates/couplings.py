@@ -239,7 +239,7 @@ def optimum(it: Instance, free: bool) -> Evidence:
     weight, patterns = 0.02 * float(y @ y), by_tosses(q)[1]
     if not free:
         independent = _least(X, y, by_tosses(q), weight)
-        return inequality(independent, [_least(X, y, gates, weight) for gates in _couplings(q)], float(y @ y))
+        return inequality(independent, [_least(X, y, gates, weight) for gates in _couplings(q)], scale=float(y @ y))
     penalised = [float(y @ y)]
     for kept in (np.flatnonzero(one) for one in patterns if one.any()):
         problem = Problem(X[:, kept], y)
@@ -247,4 +247,4 @@ def optimum(it: Instance, free: bool) -> Evidence:
     random = ((p, patterns) for p in _arbitrary(q.size, 10))
     certain = ((np.ones(1), one[None]) for one in patterns)
     ways = [by_tosses(q), *_couplings(q), *random, *certain]
-    return inequality(min(penalised), [_least(X, y, gates, weight) for gates in ways], float(y @ y))
+    return inequality(min(penalised), [_least(X, y, gates, weight) for gates in ways], scale=float(y @ y))

@@ -94,7 +94,7 @@ def optimal(it: Instance, norms: float) -> Evidence:
     X, w, k = linear_model(it)
     p = moments.optimal_probabilities(X, w) * np.linalg.norm(X, axis=0) ** (norms - 1)
     least = mean_error(X, w, by_draws(p / p.sum(), k))
-    return inequality(least, [mean_error(X, w, by_draws(other, k)) for other in _others(p)], least)
+    return inequality(least, [mean_error(X, w, by_draws(other, k)) for other in _others(p)], scale=least)
 
 
 @theorem(
@@ -173,7 +173,7 @@ def bernoulli_optimal(it: Instance, norms: float) -> Evidence:
         for j in range(q.size):
             moved = min(1e-2, q[i] / 2, 1 - q[j])
             others.append(q + moved * (np.arange(q.size) == j) - moved * (np.arange(q.size) == i))
-    return inequality(error(q), [error(other) for other in others], float(lengths(X, w).sum()) ** 2)
+    return inequality(error(q), [error(other) for other in others], scale=float(lengths(X, w).sum()) ** 2)
 
 
 @theorem(
@@ -297,7 +297,7 @@ def top_k_orthogonal(it: Instance, share: float) -> Evidence:
     for k in range(1, min(a.size, 4)):
         left.append(moments.sketch_error(X, w, mask_moments.top_k(a, k)).second_moment)
         right.append(share * mean_error(X, w, by_draws(a / a.sum(), k)))
-    return inequality(left, right, float(a.sum()) ** 2)
+    return inequality(left, right, scale=float(a.sum()) ** 2)
 
 
 @theorem(

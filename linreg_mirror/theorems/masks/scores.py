@@ -164,7 +164,7 @@ def training_bound(it: Instance, covered: float) -> Evidence:
                 ((k * found.coverage_bound + signal) * found.coverage ** (1 - covered) - signal) / k,
                 found.share_bound,
             ]
-    return inequality(left, right, max(left))
+    return inequality(left, right, scale=max(left))
 
 
 @theorem(

@@ -116,7 +116,7 @@ def commuting(it: Instance) -> Evidence:
     l = l[l > 1e-9 * l.max()]
     alphas = np.array([0.1, 1e-2, 1e-3, 1e-4])
     numerator = np.sum(l * np.log(l)) + _shape(it)[0] / np.e
-    return inequality(_excess(it, alphas, least), numerator / (np.log(1 / alphas**2) - 1), least, rounding=1e-8)
+    return inequality(_excess(it, alphas, least), numerator / (np.log(1 / alphas**2) - 1), scale=least, rounding=1e-8)
 
 
 @lru_cache(maxsize=16)
