@@ -3,6 +3,7 @@
 import hashlib
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -151,6 +152,9 @@ def sweep(
                 if store and not isinstance(result, Failure):
                     store.save(identified(part), result)
 
+    # A worker that has grown, as by importing torch, is replaced by joblib, whose thread says so in a warning; where
+    # warnings are errors that thread would end, and nobody hand out work any more.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
     # One group is not worth the start of a process.
     answers: Any = Parallel(n_jobs=min(jobs, len(missing)), return_as="generator_unordered")(calls())
     try:

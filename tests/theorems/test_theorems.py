@@ -152,7 +152,10 @@ def test_nan_never_holds(make):
 def test_citations_name_known_papers():
     assert str(Citation("MM", "Thm 2.1")) == "MM, Thm 2.1"
     assert str(Citation("MM v1", "Thm 3.1", printed=True)) == "MM v1, Thm 3.1, as printed"
-    with pytest.raises(ValueError, match=r"'Nobody 1900' is not in linreg_mirror.ledger.papers.PAPERS .*W20.*'ours'.*enter the paper there"):
+    with pytest.raises(
+        ValueError,
+        match=r"'Nobody 1900' is not in linreg_mirror.ledger.papers.PAPERS .*W20.*'ours'.*enter the paper there",
+    ):
         Citation("Nobody 1900", "Thm 1")
 
 
