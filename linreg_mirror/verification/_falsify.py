@@ -97,7 +97,7 @@ def falsify(
     The first half of the budget goes to random instances: any family and setting that meets the hypotheses, with
     parameters within `theorems.space.SPACE`, their extremes included. The second half goes to neighbours of the worst
     of them: other parameters, another seed, another family or setting. Of a statement that is known to be wrong its
-    control's witness comes first.
+    control's witness comes last, where nothing else was found.
 
     Parameters
     ----------
@@ -162,8 +162,6 @@ def falsify(
         if progress is not None:
             progress(tried, records[0] if records else None)
 
-    if subject.expected is Verdict.refuted:
-        add([subject.control.witness])  # that one of many instances refutes an erratum is no surprise
     while (share := spent()) < 1 and not (records and _fails(records[0])):
         if not (records or errors) and tried >= _BARREN:
             break
@@ -174,6 +172,8 @@ def falsify(
         add(search.next(count, leaders, step=0.4 * (1 - share)))
     if not (records or errors) and subject.extremal:
         add(subject.extremal)
+    if subject.expected is Verdict.refuted and not (records and _fails(records[0])):
+        add([subject.control.witness])  # the budget was too small to find one anew
     return Falsification(
         subject,
         records[0] if records else None,
