@@ -69,7 +69,7 @@ def stability(it: Instance, threshold: float) -> Evidence:
     for i in np.flatnonzero(g)[:50]:
         radius = np.sqrt(1e-3 * abs(g[i])) / lengths[i]  # where |X_i|^2 x_i is a thousandth of g_i and less
         for share in (0.999, 1.0, 1.001):
-            alpha = share * abs(g[i]) / 2
+            alpha = share * abs(float(g[i])) / 2
             growth = []
             for angle in np.pi / 4 * np.arange(8):
                 theta = np.zeros(2 * d)
