@@ -76,7 +76,7 @@ def draw(name: str, table: tables.Table, folder: Path) -> list[Path]:
     """Draw a picture into the folder; return the files: PDF, PNG and caption."""
     picture = PICTURES[name]
     with mpl.rc_context(style.RC):
-        paths = style.save(picture.draw(table), folder, name)
+        paths = style.save(picture.draw(table), folder, name, stored.digest(table))
     caption = folder / f"{name}.txt"
     caption.write_text(picture.caption(table) + "\n", encoding="utf-8")
     return [*paths, caption]

@@ -65,12 +65,12 @@ def panels(height: float, rows: int = 1, columns: int = 1, **more: Any) -> tuple
     return figure, figure.subplots(rows, columns, squeeze=False, **more)
 
 
-def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write NAME.pdf and NAME.png, the same bytes for the same picture."""
+def save(figure: Figure, folder: Path, name: str, source: str) -> list[Path]:
+    """Write NAME.pdf and NAME.png, the same bytes for the same picture; the PNG says what it was drawn from."""
     folder.mkdir(parents=True, exist_ok=True)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once, for both files
     paths = [folder / f"{name}.pdf", folder / f"{name}.png"]
-    for path, metadata in zip(paths, ({"CreationDate": None}, {"Software": None}), strict=True):
+    for path, metadata in zip(paths, ({"CreationDate": None}, {"Software": None, "Source": source}), strict=True):
         figure.savefig(path, metadata=metadata)
     return paths

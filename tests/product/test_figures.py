@@ -25,9 +25,9 @@ def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("figures")
     figures = {}
 
-    def save(figure, folder, name):
+    def save(figure, folder, name, source):
         figures[name] = figure
-        return saved(figure, folder, name)
+        return saved(figure, folder, name, source)
 
     saved = style.save
     with pytest.MonkeyPatch.context() as patch:
@@ -84,10 +84,11 @@ def test_panels_do_not_overlap(drawn, name):
     assert all(box.x0 >= page.x0 and box.x1 <= page.x1 and box.y0 >= page.y0 and box.y1 <= page.y1 for box in boxes)
 
 
-def test_the_same_table_gives_the_same_bytes(folder, table, tmp_path):
-    with command.mpl.rc_context({**style.RC, **QUICK}):
-        for path in style.save(command.PICTURES["potentials"].draw(table("potentials")), tmp_path, "potentials"):
-            assert path.read_bytes() == (folder / path.name).read_bytes()
+def test_the_same_table_gives_the_same_bytes(folder, table, tmp_path, monkeypatch):
+    for name, value in QUICK.items():
+        monkeypatch.setitem(style.RC, name, value)
+    for path in command.draw("potentials", table("potentials"), tmp_path):
+        assert path.read_bytes() == (folder / path.name).read_bytes()
 
 
 def test_only_what_is_missing_is_computed(folder, table, monkeypatch):

@@ -231,7 +231,7 @@ def test_a_file_that_fails_is_named(changed):
 def test_the_command_runs_code_only_if_told(command, changed, tmp_path):
     refused = command("check", "--module", SOURCE)
     assert refused.exit_code == 2
-    assert "--allow-code" in refused.stderr
+    assert "--allow-code" in refused.output
     passed = command("check", "--module", SOURCE, "--allow-code")
     assert passed.exit_code == 0, passed.output
     assert "1 of 1 theorems as expected" in passed.output
@@ -264,7 +264,7 @@ def test_theorems_on_data_of_ones_own(command, data):
     ):
         refused = command("check", "mirror.limit", *words)
         assert refused.exit_code == 2
-        assert message in refused.stderr
+        assert message in refused.output
 
 
 def test_other_data_have_other_results(tmp_path):
