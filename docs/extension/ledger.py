@@ -27,6 +27,12 @@ GROUPS = {
     "bars": "Error bars",
     "twins": "One thing computed in two ways",
 }
+PROOFS = {
+    "algebra": "by computer algebra, ``linreg-mirror prove {}``",
+    "written": "below",
+    "cited": "in the source",
+    "code": "none: both sides are code",
+}
 NOT_YET = "not in the stored check"
 
 
@@ -69,8 +75,10 @@ def _table(theorems: Sequence[Theorem], stored: dict[str, Any]) -> str:
     rows = []
     for t in theorems:
         verdict = outcome(t, stored)
-        rows.append((f":theorem:`{t.id}`", escape(t.statement), escape(str(t.source)), t.kind, _toned(verdict)))
-    return table(("theorem", "statement", "source", "kind", "verdict"), (25, 40, 15, 11, 9), rows, "ledger")
+        rows.append(
+            (f":theorem:`{t.id}`", escape(t.statement), escape(str(t.source)), t.kind, t.proof, _toned(verdict))
+        )
+    return table(("theorem", "statement", "source", "kind", "proof", "verdict"), (25, 36, 14, 10, 7, 8), rows, "ledger")
 
 
 def _toned(verdict: str) -> str:
@@ -96,8 +104,7 @@ def _described(t: Theorem, stored: dict[str, Any]) -> str:
         "Verdict": _toned(verdict),
     }
     if t.expected is not Verdict.refuted:
-        where = {"written": "below", "cited": "in the source", "code": "none: both sides are code"}
-        fields["Proof"] = where[t.proof]
+        fields["Proof"] = PROOFS[t.proof].format(t.id)
     if entry and verdict != NOT_YET:
         fields["Control"] += f": {escape(entry['control'])}"
         fields["Verdict"] += f" on {entry['instances']} instances; the worst: {escape(entry['detail'])}"

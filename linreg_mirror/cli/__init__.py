@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from linreg_mirror import __version__
-from linreg_mirror.cli import check, cite, claims, doctor, falsify, masks, solve, theorems, train, verify
+from linreg_mirror.cli import check, cite, claims, doctor, falsify, masks, prove, solve, theorems, train, verify
 from linreg_mirror.cli._shared import console
 
 __all__ = ["app", "console"]
@@ -35,6 +35,7 @@ def _options(
 
 app.command()(check.check)
 app.command()(falsify.falsify)
+app.command()(prove.prove)
 app.command()(solve.solve)
 app.command()(verify.verify)
 app.command()(masks.masks)

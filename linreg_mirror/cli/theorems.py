@@ -41,8 +41,9 @@ def list_theorems(
         typer.echo(json.dumps(entries, indent=1))  # not by the console, which would break and colour the lines
         return
     table = Table(pad_edge=False, show_lines=True)
-    for name in ("theorem", "statement", "source", "control"):
+    for name in ("theorem", "statement", "source", "proof", "control"):
         table.add_column(name, overflow="fold")
     for theorem in chosen:
-        table.add_row(theorem.id, *map(escape, (theorem.statement, str(theorem.source), theorem.control.description)))
+        cells = (theorem.statement, str(theorem.source), theorem.proof, theorem.control.description)
+        table.add_row(theorem.id, *map(escape, cells))
     console.print(table)

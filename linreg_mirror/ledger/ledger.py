@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, Literal, get_args
 
 from linreg_mirror.ledger._instance import Instance, instance
+from linreg_mirror.ledger.algebra import ALGEBRA
 from linreg_mirror.ledger.evidence import Evidence
 from linreg_mirror.ledger.papers import Citation
 
@@ -109,8 +110,16 @@ class Theorem:
     corrected: tuple[str, ...] = ()
 
     @property
-    def proof(self) -> Literal["written", "cited", "code", "none"]:
-        """Where it is proved: in the docstring of its function, by its source, or nowhere, as it compares code."""
+    def proof(self) -> Literal["algebra", "written", "cited", "code", "refuted", "none"]:
+        """How it is proved.
+
+        By SymPy from definitions; in the docstring of its function; by its source; not at all, as it compares code or
+        is an erratum.
+        """
+        if self.expected is Verdict.refuted:
+            return "refuted"
+        if self.id in ALGEBRA:
+            return "algebra"
         if self.id.startswith("twins."):
             return "code"
         if "Proof" in (self.observe.__doc__ or ""):

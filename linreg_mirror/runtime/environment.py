@@ -39,6 +39,7 @@ _OPTIONAL = {
     "safetensors": ("checkpoints and saved masks", "linreg-mirror[torch]"),
     "distributed": ("clusters", "linreg-mirror[cluster]"),
     "python-flint": ("proofs", "linreg-mirror[proof]"),
+    "sympy": ("proofs of theorems", "linreg-mirror[proof]"),
     "diffrax": ("a peer in the benchmarks", "diffrax"),
     "sphinx": ("the documentation", "linreg-mirror[docs]"),
     "pytest": ("the tests", "linreg-mirror[test]"),

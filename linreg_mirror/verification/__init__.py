@@ -2,10 +2,12 @@
 
 from linreg_mirror.verification._check import Finding, check, plan, select
 from linreg_mirror.verification._falsify import Falsification, falsify
+from linreg_mirror.verification.derivations import Derived, derive
 from linreg_mirror.verification.evaluation import Record, Task, evaluate
 from linreg_mirror.verification.own import Own, OwnData, TheoremFile
 
 __all__ = [
+    "Derived",
     "Falsification",
     "Finding",
     "Own",
@@ -14,6 +16,7 @@ __all__ = [
     "Task",
     "TheoremFile",
     "check",
+    "derive",
     "evaluate",
     "falsify",
     "plan",

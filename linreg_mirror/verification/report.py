@@ -32,12 +32,12 @@ def as_json(findings: Sequence[Finding], run: Mapping[str, Any]) -> dict[str, An
     Returns
     -------
     dict
-        `theorems`: a list with `id`, `source`, `statement`, `kind`, `instances` (their number), `worst_margin`,
-        `tightness`, `detail`, `repeat`, `control` (`description`, `witness`, `failed`, `error`, `detail`), `verdict`,
-        `expected`, `as_expected`, `partial` (only some instances were asked for, so that an erratum need not be
-        refuted, nor every theorem apply), `missing` (evaluations left to other shards), `failing` (instance, margin or
-        error, and command of each that does not hold); `claims`: what papers claim of experiments, as in
-        `claims.as_json`; `environment`; `run`; `passed`: all theorems as expected, and something evaluated.
+        `theorems`: a list with `id`, `source`, `statement`, `kind`, `proof`, `instances` (their number),
+        `worst_margin`, `tightness`, `detail`, `repeat`, `control` (`description`, `witness`, `failed`, `error`,
+        `detail`), `verdict`, `expected`, `as_expected`, `partial` (only some instances were asked for, so that an
+        erratum need not be refuted, nor every theorem apply), `missing` (evaluations left to other shards), `failing`
+        (instance, margin or error, and command of each that does not hold); `claims`: what papers claim of experiments,
+        as in `claims.as_json`; `environment`; `run`; `passed`: all theorems as expected, and something evaluated.
     """
     return {
         "passed": all(finding.as_expected for finding in findings)
@@ -58,6 +58,7 @@ def _entry(finding: Finding) -> dict[str, Any]:
         "source": str(theorem.source),
         "statement": theorem.statement,
         "kind": theorem.kind,
+        "proof": theorem.proof,
         "hypotheses": [hypothesis.name for hypothesis in theorem.hypotheses],
         "instances": len(finding.records),
         "worst_instance": worst.instance if worst else None,
@@ -122,9 +123,9 @@ def _outcome(entry: Mapping[str, Any]) -> str:
 
 
 def as_table(report: Mapping[str, Any]) -> Table:
-    """Return the ledger as a table: theorem, source, kind, instances, worst margin, control, verdict."""
+    """Return the ledger as a table: a theorem a row."""
     shown = table(
-        *("theorem", "source", "kind", "instances", "worst margin", "control", "verdict"),
+        *("theorem", "source", "kind", "proof", "instances", "worst margin", "control", "verdict"),
         numbers=("instances", "worst margin"),
         folded=("source",),
     )
@@ -134,6 +135,7 @@ def as_table(report: Mapping[str, Any]) -> Table:
             entry["id"],
             escape(entry["source"]),
             entry["kind"],
+            entry["proof"],
             str(entry["instances"]),
             _number(entry["worst_margin"]),
             _control(entry["control"]),
@@ -148,7 +150,9 @@ def legend(report: Mapping[str, Any]) -> str:
     papers = "\n".join(f"  {key:7}{PAPERS[key].text}" for key in used)
     return (
         "margin: the smallest of all instances; the theorem holds if it is >= 0. control: a false variant of the "
-        f"theorem, which must fail on its witness.\n{papers}"
+        "theorem, which must fail on its witness.\n"
+        "proof: by computer algebra, in our documentation (written), in the source (cited); comparisons of code have "
+        f"none.\n{papers}"
     )
 
 
@@ -236,8 +240,8 @@ def as_html(report: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
 <p>Each statement is evaluated on every instance that meets its hypotheses. A margin of at least 0 means that it holds;
 the worst one is shown, with the command that repeats it. Each statement has a control, a false variant of it, that
 must fail on its witness: where it does not, the theorem counts as untested.</p>
-<table class=theorems><thead><tr><th>theorem</th><th>kind</th><th>instances</th><th>worst margin</th><th>control</th>
-<th>verdict</th></tr></thead><tbody>
+<table class=theorems><thead><tr><th>theorem</th><th>kind, proof</th><th>instances</th><th>worst margin</th>
+<th>control</th><th>verdict</th></tr></thead><tbody>
 {rows}
 </tbody></table>
 <ul class="small">{verdicts}</ul>
@@ -264,7 +268,8 @@ def _row(entry: Mapping[str, Any]) -> str:
     return (
         f'<tr id="{e(entry["id"])}"><td><b>{e(entry["id"])}</b><p class=statement>{e(entry["statement"])}</p>'
         f"<span class=small>{e(entry['source'])}</span><br><code>{e(entry['repeat'])}</code></td>"
-        f"<td>{e(entry['kind'])}</td><td class=number>{entry['instances']}</td>"
+        f"<td>{e(entry['kind'])}<br><span class=small>{e(entry['proof'])}</span></td>"
+        f"<td class=number>{entry['instances']}</td>"
         f"<td class=number>{_number(entry['worst_margin'])}{used}<br><span class=small>{e(entry['detail'])}</span></td>"
         f"<td>{e(control['description'])}<br><span class=small>on {e(control['witness'])}: {failed}, "
         f"{e(control['detail'])}</span></td>"

@@ -472,7 +472,7 @@ def test_theorems_lists_the_ledger():
     result = run("theorems")
     assert result.exit_code == 0
     # Long ids may be folded over lines.
-    first_column = "".join(line.split("│")[1].strip() for line in result.output.splitlines() if line.count("│") == 5)
+    first_column = "".join(line.split("│")[1].strip() for line in result.output.splitlines() if line.count("│") == 6)
     for name in REGISTRY:
         assert name in first_column
     assert all(str(entered.source.paper) in result.output for entered in REGISTRY.values())

@@ -259,7 +259,7 @@ def test_the_table_has_a_row_for_each_theorem(report):
     table = reports.as_table(report)
     assert table.row_count == len(REGISTRY)
     assert [column.header for column in table.columns] == [
-        "theorem", "source", "kind", "instances", "worst margin", "control", "verdict",
+        "theorem", "source", "kind", "proof", "instances", "worst margin", "control", "verdict",
     ]  # fmt: skip
     lines = rendered(table).splitlines()
     for name, entered in REGISTRY.items():

@@ -25,6 +25,7 @@ from linreg_mirror.ledger import (
     slope,
     theorem,
 )
+from linreg_mirror.ledger.algebra import ALGEBRA
 from linreg_mirror.ledger.papers import PAPERS
 from linreg_mirror.theorems import REGISTRY
 from linreg_mirror.verification import check
@@ -438,6 +439,9 @@ def test_corrected_statements_hold_where_the_printed_ones_fail():
 
 @pytest.mark.parametrize("entered", REGISTRY.values(), ids=lambda entered: entered.id)
 def test_every_statement_has_a_proof_here_or_in_its_source(entered):
-    assert entered.proof in ("written", "cited", "code")
-    assert (entered.proof == "written") == ("Proof" in (entered.observe.__doc__ or ""))
+    assert entered.proof != "none"
+    assert (entered.proof == "refuted") == (entered.expected is Verdict.refuted)
+    if entered.proof in ("written", "cited"):
+        assert (entered.proof == "written") == ("Proof" in (entered.observe.__doc__ or ""))
     assert (entered.proof == "code") == entered.id.startswith("twins.")
+    assert (entered.proof == "algebra") == (entered.id in ALGEBRA)

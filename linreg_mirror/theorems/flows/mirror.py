@@ -3,6 +3,8 @@
 Paths are those of the parameters: the dual flow satisfies most of these statements by construction.
 """
 
+from typing import Any
+
 import numpy as np
 from scipy.integrate import solve_ivp
 from scipy.optimize import minimize_scalar
@@ -14,6 +16,7 @@ from linreg_mirror.ledger import (
     Evidence,
     Instance,
     Verdict,
+    algebra,
     certified,
     identity,
     inequality,
@@ -24,6 +27,7 @@ from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.parametrizations import Hadamard, Parametrization, commutation_defect
 from linreg_mirror.solvers.limit import limit
+from linreg_mirror.theorems.flows._motion import Motion
 
 TOLERANCE = 1e-8  # over thousands of instances residuals reach 1.2e-9; wrong constants are off by 0.1 and more
 
@@ -43,6 +47,12 @@ def conservation(it: Instance, exponent: float) -> Evidence:
     return identity(relative(m**2 - w**2 - expected, m**2 + w**2), TOLERANCE)
 
 
+@algebra("mirror.conservation", exponent=2)
+def conservation_derived(sp: Any, exponent: int = 4) -> Any:
+    s = Motion(sp)
+    return s.rate((s.m**2 - s.w**2) * sp.exp(exponent * s.A))
+
+
 @theorem(
     "mirror.closed_form",
     source=Citation("MM", "Thm 2.1, proof"),
@@ -58,6 +68,15 @@ def closed_form(it: Instance, tilted: float) -> Evidence:
     with np.errstate(over="ignore"):  # of what is no flow
         expected = 0.5 * (np.exp(log_b + q) - np.exp(log_b - q))  # b sinh q, where b may vanish and q be large
     return identity(relative(it.path.x - expected, it.path.x), TOLERANCE)
+
+
+@algebra("mirror.closed_form", tilted=0)
+def closed_form_derived(sp: Any, tilted: int = 1) -> Any:
+    """u exp(G + 2A) and v exp(2A - G) stay what they are at the start, u0 and v0."""
+    s = Motion(sp)
+    u0, v0 = s.u * sp.exp(2 * s.A + s.G), s.v * sp.exp(2 * s.A - s.G)
+    expected = u0 * v0 * sp.exp(-4 * s.A) * sp.sinh(tilted * sp.log(u0 / v0) - 2 * s.G)
+    return [s.rate(u0), s.rate(v0), s.x - expected.rewrite(sp.exp)]
 
 
 def _scale(it: Instance, exponent: float = 4.0) -> Array:
@@ -94,6 +113,14 @@ def _mirror_flow_residual(it: Instance, exponent: float, scale: float, reading: 
 )
 def mirror_flow(it: Instance, exponent: float) -> Evidence:
     return identity(_mirror_flow_residual(it, exponent, 1.0, 1.0, 0.5), TOLERANCE)
+
+
+@algebra("mirror.flow", exponent=2)
+def mirror_flow_derived(sp: Any, exponent: int = 4, scale: int = 1, reading: int = 1) -> Any:
+    """d grad R/dt + g, at b0 = u0 v0 exp(-exponent A); of x = u^2 - v^2, which is 2 m w, g is half of its own."""
+    s, b0, tilt = Motion(sp), sp.Symbol("b0", positive=True), sp.Symbol("tilt", real=True)
+    slope = (sp.asinh(reading * s.x / (b0 * sp.exp(-exponent * s.A))) - tilt) / (2 * reading)
+    return (s.rate(slope) + s.g / reading).subs(b0, scale * s.b * sp.exp(4 * s.A))
 
 
 @theorem(

@@ -1,0 +1,50 @@
+"""The command `prove`."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from linreg_mirror._tools.tables import table
+from linreg_mirror.cli._shared import Refused, console
+
+
+def prove(
+    theorems: Annotated[
+        list[str] | None,
+        typer.Argument(help="Ids or beginnings of ids; default: all that algebra can prove."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a list with one object per theorem.")] = False,
+) -> None:
+    """Derive theorems from their definitions by computer algebra, for all numbers at once.
+
+    What is left of a theorem must be 0, what is left of its control must not. Exit code 1 if it is not so. Answers on
+    data are proved by `solve --prove`.
+    """
+    from linreg_mirror.ledger import REGISTRY
+    from linreg_mirror.verification import derive
+
+    try:
+        found = derive(theorems or ())
+    except (ValueError, ImportError) as error:
+        raise Refused(error) from None
+    good = sum(one.as_expected for one in found)
+    if as_json:
+        typer.echo(json.dumps([{**asdict(one), "as_expected": one.as_expected} for one in found], indent=1))
+    else:
+        shown = table("theorem", "left", "left of the control", folded=("left", "left of the control"))
+        for one in found:
+            tone = "green" if one.as_expected else "bold red"
+            shown.add_row(one.theorem, f"[{tone}]{escape(one.left.text)}[/]", escape(_short(one.control.text)))
+        console.print(shown)
+        console.print(
+            f"{good} of {len(found)} derivations as expected; the ledger has {len(REGISTRY)} theorems",
+            style="bold green" if good == len(found) else "bold red",
+        )
+    raise typer.Exit(0 if good == len(found) else 1)
+
+
+def _short(text: str, most: int = 100) -> str:
+    return text if len(text) <= most else f"{text[:most]}..."
