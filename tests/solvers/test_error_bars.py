@@ -125,6 +125,19 @@ def test_where_nothing_is_proved_the_reason_is_given():
     assert isinstance(proving_rows(twice), str)
 
 
+def test_centred_data_are_told_which_row_to_leave_out():
+    rng = np.random.default_rng(10)
+    X, y = 3 + rng.standard_normal((8, 20)), rng.standard_normal(8)
+    X, y = X - X.mean(axis=0), y - y.mean()
+    (note,) = lm.minimum_l1(lm.Problem(X, y)).stats.notes
+    advice = note.partition("write ")[2]
+    found = lm.minimum_l1(eval(advice, {"Problem": lm.Problem, "np": np, "X": X, "y": y}))
+    assert found.status is Status.converged
+    assert np.abs(X @ found.x - y).max() < 1e-13
+    y[0] += 1.0  # no row is implied where Xx = y has no solution
+    assert "write" not in str(proving_rows(lm.Problem(X, y)))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("condition", [1.0, 1e4, 1e8, 1e11])
 def test_least_norms_are_proved(kind, condition):

@@ -191,13 +191,23 @@ def proving_rows(problem: Problem) -> Rows | str:
     except LinAlgError as error:
         reason = f"no error bar: {error}, so that rounding decides whether Xx = y has a solution"
     found = repeats(problem.X, problem.y)
-    if found is None:
-        return reason
-    try:
-        rows = Rows.of(Problem(problem.X[found.kept], problem.y[found.kept], problem.loss))
-    except LinAlgError:
-        return reason
-    return replace(rows, repeats=found)
+    if found is not None:
+        try:
+            rows = Rows.of(Problem(problem.X[found.kept], problem.y[found.kept], problem.loss))
+            return replace(rows, repeats=found)
+        except LinAlgError:
+            pass
+    return reason + _remedy(problem)
+
+
+def _remedy(problem: Problem) -> str:
+    """Say which rows to leave out, where others imply them: of centred data that is one of them."""
+    implied = problem.n - problem.rank
+    if not 0 < implied <= 3 or problem.inconsistency > 1e-10:
+        return ""
+    order = scipy.linalg.qr(problem.X.T, mode="r", pivoting=True, check_finite=False)[-1]
+    rows = sorted(map(int, order[problem.rank :]))
+    return f"; others imply rows {rows}: write Problem(np.delete(X, {rows}, 0), np.delete(y, {rows}))"
 
 
 def _is_well_conditioned(gram: Array) -> bool:
