@@ -4,6 +4,7 @@ import ast
 import hashlib
 from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 _HERE = Path(__file__).parents[2]
@@ -15,7 +16,8 @@ _PACKAGES = ("linreg_mirror", "sketching")  # theorems about masks rest on sketc
 def fingerprint(modules: frozenset[str], others: tuple[tuple[str, str], ...] = ()) -> str:
     """Return the SHA-256 of the code that modules consist of and import, directly or not; of nothing that says so.
 
-    Comments, docstrings and the layout of lines do not count.
+    Comments, docstrings and the layout of lines do not count. That an optional package is there, of which the code asks
+    by `find_spec("name")`, does.
 
     Parameters
     ----------
@@ -36,14 +38,30 @@ def fingerprint(modules: frozenset[str], others: tuple[tuple[str, str], ...] = (
             found.add(name)
             left += _imports(own[name]) if name in own else _imported(name)
     digest = hashlib.sha256()
+    optional = set()
     for name in sorted(found):
         digest.update(f"{name}\0{ast.unparse(own[name]) if name in own else _code(name)}\0".encode())
+        optional |= _asked_for(own[name] if name in own else _tree(name))
+    for name in sorted(optional):
+        digest.update(f"{name}\0{find_spec(name) is not None}\0".encode())
     return digest.hexdigest()
 
 
 @cache
 def _imported(module: str) -> frozenset[str]:
     return frozenset(_imports(_tree(module)))
+
+
+def _asked_for(tree: ast.Module) -> set[str]:
+    """Return the packages that the code asks for by find_spec("name")."""
+    return {
+        node.args[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "find_spec"
+        and isinstance(node.args[0], ast.Constant)
+    }
 
 
 @cache

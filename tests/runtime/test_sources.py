@@ -68,6 +68,14 @@ def test_nothing_else_counts(changed):
     assert changed(linreg_mirror__a=TREE["linreg_mirror/a.py"].replace("Words", "Other words")) == before
 
 
+def test_an_optional_package_counts_by_whether_it_is_there(changed, monkeypatch):
+    asks = TREE["linreg_mirror/a.py"] + 'from importlib.util import find_spec\nhas = find_spec("torch") is not None\n'
+    seen = {changed(linreg_mirror__a=asks), changed()}
+    monkeypatch.setattr(sources, "find_spec", lambda name: None)
+    assert changed() in seen
+    assert changed(linreg_mirror__a=asks) not in seen
+
+
 def test_a_module_from_elsewhere_counts_with_what_it_imports(changed):
     changed()
     theirs = "from linreg_mirror.room import other\nx = other\n"
