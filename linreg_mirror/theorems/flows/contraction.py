@@ -11,9 +11,11 @@ from scipy.integrate import solve_ivp
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Instance, inequality, theorem
 from linreg_mirror.ledger import hypotheses as h
+from linreg_mirror.solvers.continuous import flow
 
 _ONCE = (h.hadamard, h.unbalanced, h.squared)
 _ACCURACY = 1e-9
+_COARSE = 1e-5  # of a path whose error is seen beside the other's
 _ALLOWED = 1e-7  # what the integrator's errors add up to, relative to the first distance
 
 
@@ -95,7 +97,9 @@ def contraction(it: Instance) -> Evidence:
     control=Control("half of the integral", "planted/plain/0", {"weight": 0.5}),
 )
 def defect(it: Instance, weight: float) -> Evidence:
-    """Compare the distance at all times with the bar, for a random defect that fades.
+    """Compare the distance at all times with the bar, for a random defect that fades, and a coarse path with its own.
+
+    The solver's bar is of x, and is compared with the flow of m and w.
 
     Proof. As for bars.contraction the derivative of |s - s~| is at most |delta|. It is attained as long as x has not
     answered.
@@ -105,6 +109,8 @@ def defect(it: Instance, weight: float) -> Evidence:
     push = 2 * _directions(it, 1)[0] / fade
     run = _side_by_side(it, 0 * push, push, fade, end)
     integral = -float(np.linalg.norm(push)) * fade * np.expm1(-run.t / fade)
-    return inequality(
-        np.linalg.norm(run.apart, axis=1), weight * integral, scale=float(integral[-1]), rounding=_ALLOWED
-    )
+    distance = np.linalg.norm(run.apart, axis=1) / integral[-1]
+    coarse = flow(it.problem, it.network, it.schedule, until=end, accuracy=_COARSE)
+    exact = flow(it.problem, it.network, it.schedule, until=end, accuracy=_ACCURACY, method="parameters").x[-1]
+    off = float(np.abs(coarse.x[-1] - exact).sum()) / (coarse.error + 10 * _ACCURACY * float(np.abs(exact).sum()))
+    return inequality([*distance, off], [*(weight * integral / integral[-1]), 1.0], rounding=_ALLOWED)

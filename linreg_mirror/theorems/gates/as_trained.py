@@ -1,6 +1,6 @@
 """What `networks` makes of gates where torch is installed; elsewhere, in its place, the same in NumPy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -96,3 +96,25 @@ def by_descent(gradient: Gradient, start: Array, rate: float, steps: int) -> Arr
     for _ in range(steps):
         path.append(path[-1] - rate * gradient(path[-1]))
     return np.array(path)
+
+
+def expected_weights(inputs: int, areas: Sequence[int], log_alphas: Sequence[Array]) -> float | None:
+    """Return what `networks.gates.expected_weights` counts of gated convolutions, one after the other.
+
+    Their kernels have `areas` pixels in a line, and their channels gates of default shape. None without torch.
+    """
+    if not HAS_TORCH:
+        return None
+    import torch
+
+    from linreg_mirror.networks import gates
+
+    layers: list[torch.nn.Module] = []
+    for width, area, logits in zip([inputs, *map(len, log_alphas)], areas, log_alphas, strict=False):
+        layers += [torch.nn.Conv2d(width, len(logits), (1, area)), torch.nn.ReLU()]
+    model = torch.nn.Sequential(*layers, torch.nn.Flatten(), torch.nn.Linear(len(log_alphas[-1]), 1)).double()
+    gates.gate_channels(model, np.random.default_rng(0))
+    with torch.no_grad():
+        for gate, logits in zip(gates.gates_of(model).values(), log_alphas, strict=True):
+            gate.get_parameter("loga").copy_(torch.as_tensor(logits))
+        return float(gates.expected_weights(model))

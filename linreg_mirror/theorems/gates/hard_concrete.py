@@ -10,6 +10,7 @@ from scipy.special import expit, logit
 from linreg_mirror._types import Array
 from linreg_mirror.hard_concrete import HardConcrete
 from linreg_mirror.ledger import Citation, Control, Evidence, Instance, identity, inequality, theorem
+from linreg_mirror.theorems.gates.as_trained import expected_weights
 from linreg_mirror.theorems.masks.draws import PAIRED, Scripted, by_tosses, linear_model
 
 _WITNESS = "planted/biased/0"
@@ -181,7 +182,10 @@ def deterministic(it: Instance, nearest: str) -> Evidence:
     control=Control("the layer's own E[N_l] for that of its inputs", _WITNESS, {"back": 0}),
 )
 def penalty(it: Instance, back: int) -> Evidence:
-    """Count the weights for every pattern of gates, the probability of each taken from the gate's definition."""
+    """Count the weights for every pattern of gates, the probability of each taken from the gate's definition.
+
+    What networks with gates are penalised by is compared with that too.
+    """
     a, inputs, areas, found = log_alphas(it), 3, (9, 4), []
     for kind in _KINDS:
         p, patterns = by_tosses(1 - edges(kind, a)[0])
@@ -193,4 +197,7 @@ def penalty(it: Instance, back: int) -> Evidence:
         expected = [inputs, *(part.sum() for part in np.array_split(kind.open_probability(a), 2))]
         stated = sum(area * expected[i + 1 - back] * expected[i + 1] for i, area in enumerate(areas))
         found.append(stated / (p @ counted) - 1)
+        trained = expected_weights(inputs, areas, np.array_split(a, 2)) if kind == HardConcrete() else None
+        if trained is not None:
+            found.append(trained / (p @ counted) - 1)
     return identity(found, 3e-14)
