@@ -277,3 +277,9 @@ def test_bad_arguments_are_refused(run, arguments):
     result = run("falsify", *arguments)
     assert result.exit_code == 2
     assert "error" in result.output.lower()
+
+
+@pytest.mark.slow
+def test_a_short_search_refutes_errata_and_nothing_else(run):
+    result = run("falsify", "all", "--evaluations", 40, "--jobs", 2)
+    assert result.exit_code == 0, result.output
