@@ -27,17 +27,22 @@ from linreg_mirror.hard_concrete import HardConcrete
 from linreg_mirror.mirrors import HAM, Euclidean, Hyperbolic
 from linreg_mirror.mirrors import Power as DeepPotential
 from linreg_mirror.networks import gates as networks_gates
+from linreg_mirror.parametrizations import HAM as HAMNetwork
 from linreg_mirror.parametrizations import DeepLinear, Direct, Factorized, Hadamard, Power, SharedHadamard, commutation
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Huber, Squared
 from linreg_mirror.solvers import certificates, discrete, error_bars, lasso
+from linreg_mirror.solvers.continuous import _flow, kernel
 from linreg_mirror.solvers.discrete import _descent, _descents, kernels
 from linreg_mirror.solvers.discrete.implicit_bias import LogProducts
 from linreg_mirror.solvers.discrete.steppers import NumpySteps
 from linreg_mirror.solvers.error_bars import limits, pythagoras
-from linreg_mirror.solvers.saddles import _saddles
+from linreg_mirror.solvers.limit.dual_newton import DualNewton
+from linreg_mirror.solvers.saddles import SaddlePath, _saddles
+from linreg_mirror.solvers.saddles.signed_fit import SignedFit
 from linreg_mirror.theorems import REGISTRY
 from linreg_mirror.theorems.flows import small_scales
+from linreg_mirror.theorems.gates import couplings
 from linreg_mirror.theorems.matrices import low_rank
 from linreg_mirror.verification import Finding, check
 from sketching import _race, mask_moments, moments, scores, selection, tails, temperature, training
@@ -184,6 +189,28 @@ def changed(**fields: Callable) -> Callable[[Callable], Callable]:
 def scaled(factor: Callable) -> Callable[[Callable], Callable]:
     """Multiply what the right function returns by a function of its arguments."""
     return lambda right: lambda *args, **options: right(*args, **options) * factor(*args)
+
+
+def bars_lost(right: Callable) -> Callable:
+    """Bounds of a path's error a hundred-thousandth of what they are."""
+
+    def advance(*arguments):
+        answer = right(*arguments)
+        arguments[-1][:] *= 1e-5
+        arguments[9][2] *= 1e-5
+        return answer
+
+    return advance
+
+
+def slightly_off(right: Callable) -> Callable:
+    """Newton's method that ends a millionth beside the solution."""
+
+    def solve(*arguments, **options):
+        nu, residual = right(*arguments, **options)
+        return (1 + 1e-6) * nu, residual
+
+    return solve
 
 
 MUTANTS = (
@@ -697,9 +724,65 @@ MUTANTS = (
         "[np.count_nonzero(kept) - k :]",
         "sketching/test_selection.py",
     ),
+    *(
+        replaced(f"compiled flow: {name}", kernel, "advance", wrong, "bars.defect", "mirror.reduction")
+        for name, wrong in (
+            ("half of its speed", lambda right: lambda flow, *a: right((*flow[:4], flow[4] / 2, flow[5]), *a)),
+            ("no tilt", lambda right: lambda flow, *a: right((*flow[:2], 0 * flow[2], *flow[3:]), *a)),
+            ("twice the scale", lambda right: lambda flow, *a: right((*flow[:3], flow[3] + np.log(2), *flow[4:]), *a)),
+            ("a tenth more of y", lambda right: lambda flow, *a: right((flow[0], 1.1 * flow[1], *flow[2:]), *a)),
+        )
+    ),
+    replaced("a path's bar a hundred-thousandth", kernel, "advance", bars_lost, "bars.defect"),
+    edited("a path's bar without its duals", _flow, "error_of_point", "(A), error)", "(A), 0 * error)", "bars.defect"),
+    replaced("Newton's method a millionth off", DualNewton, "solve", slightly_off, "mirror", "depth"),
+    edited("saddles: who is blocked stays", SignedFit, "enter", "* target < 0", "* target < -np.inf", "saddles"),
+    edited(
+        "saddles: points before the jump", SaddlePath, "at", '"right"', '"left"', "saddles", "solvers/test_saddles.py"
+    ),
+    edited("saddles: averages over twice the time", SaddlePath, "average", "tau, 1.0", "2 * tau, 1.0", "saddles"),
+    edited(
+        "saddles: sigma from the jump before",
+        SaddlePath,
+        "dual_at",
+        "return sigma[k]",
+        "return sigma[before]",
+        "saddles",
+    ),
+    edited("finite steps: half of the penalty", LogProducts, "step", "(2 * alpha + g)", "(alpha + g)", "steps"),
+    edited("finite steps: rho of v forgotten", LogProducts, "step", "1 / self._rho_v", "1 / self._rho_u", "steps"),
+    edited("depth D: penalty by theta", Power, "penalty_gradient", "2 * theta", "theta", "depth"),
+    edited("depth D: slope without D", Power, "pullback", "self.depth * theta", "theta", "depth", "twins"),
+    edited("HAM: a quarter for a half", HAMNetwork, "pullback", "0.5 * self.a", "0.25 * self.a", "mirror.ham", "twins"),
+    edited(
+        "HAM: a half for a quarter", HAMNetwork, "effective", "0.25 * self.a", "0.5 * self.a", "mirror.ham", "twins"
+    ),
+    edited("U U' twice", Factorized, "effective", "(U @ V.T)", "(2 * U @ V.T)", "networks", "twins"),
+    *(
+        replaced(
+            f"values of {name} halved", getattr(schedules, name), "_alpha", lambda r: lambda *a: r(*a) / 2, "twins"
+        )
+        # Not of Geometric, whose integral is made of them.
+        for name in ("Constant", "Harmonic", "Quadratic", "Piecewise", "SwitchedOff")
+    ),
+    replaced("LASSO without signs", lasso, "lasso", changed(x=lambda s: np.abs(s.x)), "spred", "decay"),
+    replaced(
+        "least squares of other targets",
+        couplings,
+        "minimum_l2",
+        lambda right: lambda p: right(Problem(p.X, 1.01 * p.y)),
+        "gates",
+    ),
+    replaced("excess of a temperature, its root", temperature, "excess", lambda r: lambda *a: r(*a) ** 0.5, "masks"),
+    edited("Bennett without its factor", tails, "bennett", "2 * np.exp", "0.01 * np.exp", "masks.tails"),
+    edited("Bennett with another variance", tails, "bennett", "steps**2 / factors[drawn]", "steps**2", "masks.tails"),
     stated("rate of convergence doubled", "convergence.rate", speed=2.0),
     stated("global rate doubled", "convergence.global", speed=2.0),
     stated("rate with penalty, without the integral", "convergence.rate.penalty", drift=0.0),
+    stated("W/t halved", "convergence.best", speed=2.0),
+    stated("kernel regime at time t/b", "regimes.kernel.path", speed=1.0),
+    stated("kernel regime of depth 2 at all depths", "depth.kernel", deep=False),
+    stated("heavy ball without inertia", "steps.momentum.path", inertia=0.0),
     stated("L1 bound without d/e", "regimes.l1.bound", per_feature=0.0),
     stated("HAM ends in the potential of 1 + a|x|/2", "mirror.ham", metric=0.5),
     stated("depth 2 approaches minimum L1 like b", "regimes.l1.rate", share=0.0),

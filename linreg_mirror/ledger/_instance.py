@@ -92,9 +92,11 @@ class Instance:
 
     @cached_property
     def minimum(self) -> float:
-        """The least value of f: zero where Xx = y can be solved; for one feature, by search on a grid."""
+        """The least value of f: zero where Xx = y can be solved; of squares; for one feature, by search on a grid."""
         if self.problem.inconsistency <= 1e-10:
             return 0.0
+        if isinstance(self.problem.loss, Squared):
+            return self.problem.value(np.linalg.lstsq(self.problem.X, self.problem.y)[0])
         if self.problem.d > 1:
             raise ValueError("the least value of f is known only where Xx = y has a solution, or for d = 1")
         reach = 2 * np.abs(self.problem.y).max() / np.abs(self.problem.X).max()
@@ -184,6 +186,11 @@ SPECIAL: Mapping[str, Callable[[], tuple[Problem, Parametrization, Schedule | fl
         1.0, Hadamard(np.array([1.25]), np.array([0.8])), schedules.SwitchedOff(schedules.Constant(0.5), at=1.0)),
     # A long plateau of constant slope, then the solution: the global rate is attained.
     "plateau": lambda: _scalar(1.0, Hadamard.from_scale(log_b=-40.0, d=1), None, Huber(0.02)),
+    # More samples than features: no x fits all of them.
+    "no-solution": lambda: (
+        Problem(np.array([[1.0, 0.5], [-0.5, 1.0], [1.0, 1.0]]), np.array([1.0, 0.5, -0.5])), Hadamard.at(0.1, d=2),
+        None,
+    ),
     # Two valleys; the flow starts in the shallow one.
     "two-valleys": lambda: (
         Problem(np.ones((3, 1)), np.array([0.0, 0.0, 10.0]), EntrywiseCauchy()), Hadamard.at(9.5, d=1), None,

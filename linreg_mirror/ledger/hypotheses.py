@@ -21,6 +21,9 @@ underdetermined = Hypothesis("Xx = y has many solutions", lambda it: it.problem.
 squared = Hypothesis("squared loss", lambda it: isinstance(it.problem.loss, Squared))
 convex = Hypothesis("l convex", lambda it: it.problem.loss.convex)
 quasi_convex = Hypothesis("l quasi-convex", lambda it: it.problem.loss.quasi_convex)
+minimum_known = Hypothesis(
+    "Xx = y has a solution, or squared loss", lambda it: solvable.test(it) or isinstance(it.problem.loss, Squared)
+)
 no_penalty = Hypothesis("alpha = 0", lambda it: it.schedule.integrable and it.total_decay == 0)
 integrable = Hypothesis("alpha has a finite integral", lambda it: it.schedule.integrable)
 decaying = Hypothesis(

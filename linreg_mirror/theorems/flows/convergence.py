@@ -17,7 +17,8 @@ def _excess(it: Instance) -> Array:
     source=Citation("MM", "Thm 2.2"),
     statement="f quasi-convex with PL inequality, int alpha finite: the flow ends in a minimiser of f",
     kind="inequality",
-    hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.quasi_convex, h.solvable),
+    hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.quasi_convex, h.minimum_known),
+    extremal=("special/no-solution",),
     control=Control("a sum of Cauchy losses, which is not quasi-convex", "special/two-valleys", walk="planted/plain/0"),
 )
 def minimiser(it: Instance) -> Evidence:
@@ -126,6 +127,33 @@ def global_rate(it: Instance, speed: float) -> Evidence:
     divergence = _kl(np.maximum(x, 0), (m[0] + w[0]) ** 2 / 4) + _kl(np.maximum(-x, 0), (m[0] - w[0]) ** 2 / 4)
     bound = divergence / (2 * speed * it.path.t[1:])
     return inequality(objective[1:] - least, bound, scale=objective[0])
+
+
+@theorem(
+    "convergence.best",
+    source=Citation("MM", "Thm 2.2, convex f: W/t"),
+    statement="f convex, int alpha finite: min_{s <= t} f_s - f* <= W_0/t, W_0 = R_b_inf(x*) - R_b_0(x_0) - "
+    "<grad R_b_0(x_0), x* - x_0>",
+    kind="inequality",
+    hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.convex, h.minimum_known),
+    constants={"speed": 1.0},
+    extremal=("special/plateau", "special/no-solution"),
+    control=Control("half the bound", "special/plateau", {"speed": 2.0}, walk="special/tight-rate"),
+)
+def best_so_far(it: Instance, speed: float) -> Evidence:
+    """Compare the least value so far with the bound at every time, x* of least norm: L1, or L2 where Xx = y fails.
+
+    Proof. W_t (`mirror.lyapunov`) has W' = -alpha dR/dA - <grad f, x - x*> <= -(f - f*), as R does not decrease in A
+    (at fixed x, dR/dA = 2 sqrt(x^2 + b^2)) and f is convex; and W >= 0. Integrate from 0 to t.
+    """
+    x0 = it.path.x[0]
+    x = certified(it.least_l1) if h.solvable.test(it) else np.linalg.pinv(it.problem.X) @ it.problem.y
+    b0, b = it.scale0, it.scale0 * np.exp(-4 * it.total_decay)
+    at_end = x * np.arcsinh(x / b) - np.hypot(x, b) - x * it.tilt
+    # R_b_0 + <its slope, x* - x_0> at x_0, where the slope is 0.
+    at_start = -np.hypot(x0, b0) + x0 * (np.arcsinh(x0 / b0) - it.tilt)
+    bound = float(np.sum(at_end - at_start)) / (2 * speed * it.path.t[1:])
+    return inequality(np.minimum.accumulate(_excess(it))[1:], bound, scale=float(_excess(it)[0]) or 1.0)
 
 
 def _kl(p: Array, q: Array) -> float:
