@@ -8,7 +8,7 @@ from linreg_mirror.ledger import Citation, Control, Evidence, Instance, slope, t
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.solvers.discrete import descent
 
-_LADDER = 4.0 ** -np.arange(2, 7)  # step sizes, as shares of lambda
+_LADDER = 4.0 ** -np.arange(4, 9)  # step sizes, as shares of lambda
 _TIMES = 6.0  # lambda; long enough for inertia to be seen
 _ACCURACY = 1e-11
 
@@ -42,7 +42,7 @@ def momentum_path(it: Instance, inertia: float) -> Evidence:
         gamma, beta = share * period, 1 - share**0.5
         ks = np.rint(at / (gamma / (1 - beta))).astype(int)
         run = descent(problem, network, gamma, momentum=beta, steps=int(ks[-1]), keep=ks.tolist(), tolerance=0.0)
-        errors.append(float(np.abs(run.x[-len(ks) :] - exact).max()))
+        errors.append(float(np.linalg.norm(run.x[-len(ks) :] - exact)))
     return slope(_LADDER, errors, 0.5, errors=1e3 * _ACCURACY * float(np.abs(exact).max()))
 
 
