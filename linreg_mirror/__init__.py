@@ -22,10 +22,11 @@ from linreg_mirror.solvers.continuous import flow, flows
 from linreg_mirror.solvers.discrete import Descent, Descents, ImplicitBias, descent, descents, largest_stable_step
 from linreg_mirror.solvers.independent import minimum_l2
 from linreg_mirror.solvers.lasso import lasso
-from linreg_mirror.solvers.limit import limit, minimum_l1
+from linreg_mirror.solvers.limit import Ladder, ladder, limit, minimum_l1
 from linreg_mirror.solvers.saddles import SaddlePath, saddles
 
 if TYPE_CHECKING:
+    from linreg_mirror import plots
     from linreg_mirror.estimator import MirrorRegressor
 
 __version__ = "0.1.0"
@@ -41,6 +42,7 @@ __all__ = [
     "Factorized",
     "Hadamard",
     "ImplicitBias",
+    "Ladder",
     "MirrorRegressor",
     "NoMirror",
     "Parametrization",
@@ -59,6 +61,7 @@ __all__ = [
     "descents",
     "flow",
     "flows",
+    "ladder",
     "largest_stable_step",
     "lasso",
     "limit",
@@ -66,6 +69,7 @@ __all__ = [
     "minimum_l1",
     "minimum_l2",
     "mirrors",
+    "plots",
     "problems",
     "prove",
     "saddles",
@@ -75,7 +79,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # scikit-learn takes as long to import as all the rest.
+    # scikit-learn, and Matplotlib, take as long to import as all the rest.
+    if name == "plots":
+        from importlib import import_module
+
+        return import_module("linreg_mirror.plots")
     if name == "MirrorRegressor":
         from linreg_mirror.estimator import MirrorRegressor
 

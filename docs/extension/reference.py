@@ -13,6 +13,7 @@ PACKAGES = (
     "linreg_mirror.problems",
     "linreg_mirror.parametrizations",
     "linreg_mirror.mirrors",
+    "linreg_mirror.plots",
     "linreg_mirror.solvers",
     "linreg_mirror.hard_concrete",
     "linreg_mirror.ledger",

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from linreg_mirror.mirrors.protocol import Mirror, namespace
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Euclidean(Mirror):
     """R(x) = exp(2A) |x|^2 / 2: gradient flow on x itself with penalty alpha |x|^2.
 

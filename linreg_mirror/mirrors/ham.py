@@ -9,7 +9,7 @@ from linreg_mirror.mirrors.protocol import Mirror, at_most, namespace
 _TALLEST = 300.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class HAM(Mirror):
     """R(x) = 1/a sum[(|x| + 1/a) ln(1 + a|x|) - |x|], times exp(2A), of the flow x' = -(1 + a|x|) grad f.
 

@@ -15,7 +15,7 @@ from linreg_mirror.mirrors.protocol import Mirror, Potential, at_most, namespace
 _TALLEST_TRIAL = 300.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Hyperbolic(Mirror):
     """R_b(x) = 1/2 sum[x arcsinh(x/b) - sqrt(x^2 + b^2)] with scale b = exp(log_scale - 4A).
 

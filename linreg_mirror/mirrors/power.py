@@ -17,7 +17,7 @@ _COARSEST = 1e-10  # the relative change of dual variables that must still be re
 _NEWTON_STEPS = 5  # four reach rounding at depths up to 300
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Power(Mirror):
     """The potential of x = p^D - q^D at scale a = exp(log_scale - 2A), where 2 a^(2-D) = p^(2-D) + q^(2-D).
 

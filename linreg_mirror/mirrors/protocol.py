@@ -6,6 +6,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 from array_api_compat import array_namespace
 
+from linreg_mirror._tools.reprs import short_repr
+
 _STEP = 1e-4  # of A, in difference quotients: their error is about 1e-8
 
 
@@ -62,6 +64,7 @@ class Mirror(Protocol):
 
     initial_dual: Any
     linear: ClassVar[bool] = False
+    __repr__ = short_repr
 
     def primal(self, z: Any, A: Any) -> Any:
         """Return x, the gradient of the conjugate at z.

@@ -18,7 +18,7 @@ from linreg_mirror.parametrizations.protocol import NoMirror
 _AT_REST = "from zero weights the flow never moves"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DeepLinear(Product):
     """x = the entries, row by row, of the matrix W_L ... W_1, with penalty sum |W_l|_F^2.
 

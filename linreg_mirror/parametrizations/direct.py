@@ -11,7 +11,7 @@ from linreg_mirror.mirrors import Euclidean
 from linreg_mirror.parametrizations.protocol import Parametrization
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Direct(Parametrization):
     """x = theta, with penalty |x|^2.
 

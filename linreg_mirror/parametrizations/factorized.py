@@ -14,7 +14,7 @@ from linreg_mirror.parametrizations.deep_linear import DeepLinear
 from linreg_mirror.parametrizations.protocol import NoMirror
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Factorized(Product):
     """x = the entries, row by row, of U V' with penalty |U|_F^2 + |V|_F^2; or of U U' with penalty |U|_F^2.
 

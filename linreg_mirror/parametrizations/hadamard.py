@@ -14,7 +14,7 @@ from linreg_mirror.parametrizations.commutation import describe_defect
 from linreg_mirror.parametrizations.protocol import NoMirror, Parametrization
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Hadamard(Parametrization):
     """x = m*w entry by entry, with penalty |m|^2 + |w|^2, started at (m0, w0).
 

@@ -12,7 +12,7 @@ from linreg_mirror.parametrizations._start import broadcast_start
 from linreg_mirror.parametrizations.protocol import Parametrization
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class HAM(Parametrization):
     """x = t + a t|t|/4, entry by entry, so that x' = -(1 + a|x|) grad f; its penalty is twice the potential of x.
 

@@ -14,7 +14,7 @@ from linreg_mirror.parametrizations._start import broadcast_start, refuse_underf
 from linreg_mirror.parametrizations.protocol import Parametrization
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Power(Parametrization):
     """x = p^D - q^D entry by entry, with penalty |p|^2 + |q|^2, started at (p0, q0).
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
+from linreg_mirror._tools.reprs import short_repr
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Mirror
 
@@ -43,6 +44,7 @@ class Parametrization(Protocol):
 
     diagonal: ClassVar[bool] = False
     cites: ClassVar[tuple[str, ...]] = ()
+    __repr__ = short_repr
 
     if TYPE_CHECKING:  # as properties, they could not be fields of a dataclass that derives from this
 

@@ -14,7 +14,7 @@ from linreg_mirror.parametrizations.hadamard import Hadamard
 from linreg_mirror.parametrizations.protocol import NoMirror, Parametrization
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SharedHadamard(Parametrization):
     """x_i = m_g(i) w_i with one mask entry for each group g, and penalty |m|^2 + |w|^2.
 

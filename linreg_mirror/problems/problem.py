@@ -11,6 +11,7 @@ from scipy.sparse.linalg import lsqr
 
 from linreg_mirror._tools import matrices
 from linreg_mirror._tools.arguments import as_real_array, is_number
+from linreg_mirror._tools.cards import card
 from linreg_mirror._tools.matrices import Matrix
 from linreg_mirror._types import Array
 from linreg_mirror.problems.losses import Loss, Squared
@@ -94,6 +95,19 @@ class Problem:
             if truth.shape != (X.shape[1],):
                 raise ValueError(f"truth must have shape ({X.shape[1]},), one entry a feature, got {truth.shape}")
             object.__setattr__(self, "truth", truth)
+
+    def __repr__(self) -> str:
+        kind = "" if matrices.is_dense(self.X) else f", X={type(self.X).__name__}"
+        truth = "" if self.truth is None else f", {np.count_nonzero(self.truth)} nonzeros in truth"
+        return f"Problem(n={self.n}, d={self.d}, loss={self.loss!r}{kind}{truth})"
+
+    def _repr_html_(self) -> str:
+        rows = {"samples": self.n, "features": self.d, "loss": self.loss, "|y|": f"{np.linalg.norm(self.y):.4g}"}
+        if not matrices.is_dense(self.X):
+            rows["X"] = type(self.X).__name__
+        if self.truth is not None:
+            rows["truth"] = f"{np.count_nonzero(self.truth)} of {self.d} not zero"
+        return card("Problem", rows, self.y)
 
     @property
     def n(self) -> int:

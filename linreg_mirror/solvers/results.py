@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from linreg_mirror._tools.cards import card
+from linreg_mirror._tools.frames import dataframe
 from linreg_mirror._types import Array
 
 
@@ -135,6 +137,13 @@ class Certificate:
     def __str__(self) -> str:
         return f"{'valid' if self.valid else 'NOT valid'} ({'; '.join(map(str, self.checks))})"
 
+    def _repr_html_(self) -> str:
+        rows = {
+            check.name: f"{check.value:.1e} {'≤' if check.passed else '>'} {check.tolerance:.0e}"
+            for check in self.checks
+        }
+        return card(f"Certificate, {'valid' if self.valid else 'NOT valid'}", rows)
+
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
@@ -204,10 +213,49 @@ class Trajectory:
 
     def __repr__(self) -> str:
         return (
-            f"Trajectory({len(self.t)} points to t={self.t[-1]:.4g}, d={self.x.shape[1]}, source={self.source!r}, "
-            f"status={self.status.name}, digits={self.digits:.1f}, limit_digits={self.limit_digits:.1f}, "
-            f"decay={self.decay[-1]:.4g})"
+            f"{type(self).__name__}({len(self.t)} points to t={self.t[-1]:.4g}, n={self.dual.shape[1]}, "
+            f"d={self.x.shape[1]}, |x|_1={np.abs(self.x[-1]).sum():.4g}, digits={self.digits:.1f}, "
+            f"limit_digits={self.limit_digits:.1f}, decay={self.decay[-1]:.4g}, source={self.source!r}, "
+            f"status={self.status.name})"
         )
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "points": f"{len(self.t)}, to time {self.t[-1]:.4g}",
+            "samples, weights": f"{self.dual.shape[1]}, {self.x.shape[1]}",
+            "|x|_1 at the end": f"{np.abs(self.x[-1]).sum():.6g}",
+            "digits, and of the limit": f"{self.digits:.1f}, {self.limit_digits:.1f}",
+            "penalty so far": f"{self.decay[-1]:.4g}",
+            "status": self.status,
+        }
+        return card(type(self).__name__, rows, self.x)
+
+    def plot(self, **options: Any) -> Any:
+        """Draw the weights over time; a short form of `linreg_mirror.plots.path`.
+
+        Parameters
+        ----------
+        **options
+            Those of `linreg_mirror.plots.path`, such as `ax`.
+
+        Returns
+        -------
+        Axes
+            With the picture.
+        """
+        from linreg_mirror.plots import path
+
+        return path(self, **options)
+
+    def to_dataframe(self) -> Any:
+        """Return a pandas DataFrame: a row for each point, with t, decay and the weights x0, x1, ...
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If pandas is missing.
+        """
+        return dataframe(t=self.t, decay=self.decay, **{f"x{i}": weight for i, weight in enumerate(self.x.T)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,10 +315,27 @@ class Solution:
         return proved_digits(self.error, self.x)
 
     def __repr__(self) -> str:
+        scale = "" if self.log_scale is None else f"log_scale={_span(self.log_scale)}, "
         return (
-            f"Solution(d={self.x.size}, status={self.status.name}, digits={self.digits:.1f}, "
-            f"certificate={self.certificate})"
+            f"Solution(n={self.dual.size}, d={self.x.size}, {scale}|x|_1={np.abs(self.x).sum():.4g}, "
+            f"nonzero={np.count_nonzero(self.x)}, error={self.error:.1e}, digits={self.digits:.1f}, "
+            f"status={self.status.name})"
         )
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "samples, weights": f"{self.dual.size}, {self.x.size}",
+            **({} if self.log_scale is None else {"log scale": _span(self.log_scale)}),
+            "|x|_1": f"{np.abs(self.x).sum():.6g}, {np.count_nonzero(self.x)} weights not zero",
+            "error of x": f"{self.error:.1e} at the most, {self.digits:.1f} digits",
+            "status": self.status,
+        }
+        return card("Solution", rows, self.x)
+
+
+def _span(values: Array) -> str:
+    low, high = float(np.min(values)), float(np.max(values))
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
 
 
 def proved_digits(error: float, x: Array) -> float:

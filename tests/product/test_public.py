@@ -16,6 +16,7 @@ import linreg_mirror.claims
 import linreg_mirror.mirrors
 import linreg_mirror.networks.recipes
 import linreg_mirror.parametrizations
+import linreg_mirror.plots
 import linreg_mirror.theorems
 import sketching
 
@@ -24,7 +25,7 @@ MODULES = [
     *(linreg_mirror, linreg_mirror.mirrors, linreg_mirror.parametrizations, linreg_mirror.theorems),
     *(linreg_mirror.networks, linreg_mirror.networks.models, linreg_mirror.networks.data),
     *(linreg_mirror.networks.methods, linreg_mirror.networks.recipes, linreg_mirror.networks.gates),
-    *(linreg_mirror.citations, linreg_mirror.claims),
+    *(linreg_mirror.citations, linreg_mirror.claims, linreg_mirror.plots),
     *(sketching, sketching.network_scores),
 ]
 

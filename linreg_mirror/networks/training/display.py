@@ -6,30 +6,24 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
 from rich.table import Table
 
 from linreg_mirror._tools.tables import table
 from linreg_mirror.networks.recipes import Comparison
 from linreg_mirror.networks.training.summaries import Row, best, intervals, mean_accuracy
+from linreg_mirror.plots import sparsity
+from linreg_mirror.plots.style import RC
 from linreg_mirror.runtime.environment import environment
 from linreg_mirror.runtime.files import write_text
 
 
 def draw(rows: Sequence[Row], title: str = "") -> Figure:
     """Draw accuracy against the share of weights that are kept: of every method with the best of its settings."""
-    means, labels = list(intervals(rows)), list(best(rows).values())
-    figure = Figure(figsize=(5, 3 + 0.2 * math.ceil(len(labels) / 2)), layout="constrained")
-    axes = figure.subplots()
-    for label in labels:
-        line = [row for row in means if row["label"] == label and row["runs"]]
-        axes.errorbar(
-            [row["keep"] for row in line], [row["accuracy"] for row in line],
-            [row["half"] if math.isfinite(row["half"]) else 0 for row in line], label=label, marker="o", capsize=2,
-        )  # fmt: skip
-    axes.set(xlabel="share of weights kept", ylabel="test accuracy", title=title, xscale="log")
-    axes.invert_xaxis()
-    figure.legend(loc="outside lower center", ncols=2, fontsize="small", frameon=False)
+    with mpl.rc_context(RC):
+        figure = Figure(figsize=(5, 3.5), layout="constrained")
+        sparsity(rows, ax=figure.subplots()).set_title(title)
     return figure
 
 
@@ -71,7 +65,7 @@ def _cell(row: Row) -> str:
 
 
 def write(rows: Sequence[Row], comparison: Comparison, folder: Path, name: str, command: str = "") -> list[Path]:
-    """Write NAME.json, with all rows and settings and the command that made them, and NAME.png; return both."""
+    """Write NAME.json, with all rows and settings and the command that made them, NAME.png and NAME.pdf."""
     content = {
         "command": command,
         "best": best(rows),
@@ -79,7 +73,9 @@ def write(rows: Sequence[Row], comparison: Comparison, folder: Path, name: str, 
         "rows": list(rows),
         "environment": environment(),
     }
-    paths = [folder / f"{name}.json", folder / f"{name}.png"]
+    paths = [folder / f"{name}.{kind}" for kind in ("json", "png", "pdf")]
     write_text(paths[0], json.dumps(content, indent=1, allow_nan=False) + "\n")
-    draw(rows, name).savefig(paths[1], dpi=200)
+    figure = draw(rows, name)
+    for path in paths[1:]:
+        figure.savefig(path, dpi=200)
     return paths

@@ -44,6 +44,3 @@ class Descent(Trajectory):
     step: Rows = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     l1_lower_bound: float = 0.0
     implicit: ImplicitBias | None = None
-
-    def __repr__(self) -> str:
-        return super().__repr__().replace("Trajectory", "Descent")

@@ -11,8 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from linreg_mirror._tools import matrices
 from linreg_mirror._tools.arguments import as_real_array, real_array
 from linreg_mirror._tools.blas import one_thread
+from linreg_mirror._tools.cards import card
 from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror._tools.double_double import Pair
+from linreg_mirror._tools.frames import dataframe
 from linreg_mirror._types import Array
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Squared
@@ -183,9 +185,47 @@ class SaddlePath:
 
     def __repr__(self) -> str:
         return (
-            f"SaddlePath(n={self.problem.n}, d={self.problem.d}, jumps={len(self.times)}, status={self.status.name}, "
-            f"digits={self.digits:.1f}, certificate={self.certificate})"
+            f"SaddlePath(n={self.problem.n}, d={self.problem.d}, jumps={len(self.times)}, "
+            f"|x|_1={np.abs(_end(self.problem.d, self.active, self.values)).sum():.4g}, digits={self.digits:.1f}, "
+            f"status={self.status.name})"
         )
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "samples, weights": f"{self.problem.n}, {self.problem.d}",
+            "jumps": len(self.times),
+            "|x|_1 at the end": f"{np.abs(self.solution.x).sum():.6g}",
+            "error of the end": f"{self.error:.1e} at the most, {self.digits:.1f} digits",
+            "status": self.status,
+        }
+        return card("SaddlePath", rows, np.vstack([np.zeros(self.problem.d), self.points]))
+
+    def plot(self, **options: Any) -> Any:
+        """Draw the weights over time; a short form of `linreg_mirror.plots.path`.
+
+        Parameters
+        ----------
+        **options
+            Those of `linreg_mirror.plots.path`, such as `ax`.
+
+        Returns
+        -------
+        Axes
+            With the picture.
+        """
+        from linreg_mirror.plots import path
+
+        return path(self, **options)
+
+    def to_dataframe(self) -> Any:
+        """Return a pandas DataFrame: a row for each jump, with its time and the weights x0, x1, ... after it.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If pandas is missing.
+        """
+        return dataframe(time=self.times, **{f"x{i}": weight for i, weight in enumerate(self.points.T)})
 
 
 @cites("pesme2023saddle")

@@ -1,0 +1,96 @@
+"""Limits by scale: how their norms exceed the least ones, and their weights."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from linreg_mirror.parametrizations import Parametrization
+from linreg_mirror.plots.axes import picture
+from linreg_mirror.plots.paths import lines
+from linreg_mirror.plots.style import line
+from linreg_mirror.problems import Problem
+from linreg_mirror.solvers.limit import Ladder
+from linreg_mirror.solvers.limit import ladder as solve
+
+_LEAST = 1e-10  # excess that is drawn: below, digits of the norms run out
+
+
+@picture
+def excess(limits: Ladder, *, ax: Axes) -> None:
+    """Draw how far the norms of limits are above the least ones of all interpolators, by scale.
+
+    Parameters
+    ----------
+    limits : Ladder
+        What `linreg_mirror.ladder` returned.
+    ax : Axes, optional
+        Where to draw. Default: a new figure.
+
+    Returns
+    -------
+    Axes
+        With the picture: the scale falls from left to right.
+
+    Raises
+    ------
+    TypeError
+        If `limits` is no ladder, or `ax` is none.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> ax = lm.plots.excess(lm.ladder(lm.Problem([[1, 2]], [2]), lm.Hadamard.at(0.0, d=2)))
+    >>> ax.get_ylabel()
+    'excess of the norm'
+    """
+    if not isinstance(limits, Ladder):
+        raise TypeError(f"limits must be what lm.ladder(problem, network) returns, got {type(limits).__name__}")
+    for k, (values, name) in enumerate(((limits.l1_excess, "$|x|_1$"), (limits.l2_excess, "$|x|_2$"))):
+        ax.plot(limits.log_scales / np.log(10), np.maximum(values, _LEAST), label=name, **line(k))
+    ax.set(yscale="log", ylabel="excess of the norm")
+    ax.legend()
+    _by_scale(ax)
+
+
+@picture
+def ladder(problem: Problem, network: Parametrization, scales: Any = None, *, ax: Axes) -> None:
+    """Draw the weights of the limit by scale: black those that are not zero at the smallest one, grey all others.
+
+    Parameters
+    ----------
+    problem : Problem
+        X is (n, d).
+    network : Hadamard or Power
+        Whose start, and depth, all flows have.
+    scales : array_like, shape (K,), optional
+        As for `linreg_mirror.ladder`.
+    ax : Axes, optional
+        Where to draw. Default: a new figure.
+
+    Returns
+    -------
+    Axes
+        With the picture: the scale falls from left to right.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `linreg_mirror.ladder`.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> ax = lm.plots.ladder(lm.Problem([[1, 2]], [2]), lm.Hadamard.at(0.0, d=2), [1.0, 0.1, 0.01])
+    >>> ax.get_ylabel()
+    'weights $x_i$'
+    """
+    found = solve(problem, network, scales)
+    lines(ax, found.log_scales / np.log(10), found.x, found.x[-1])
+    ax.set(ylabel="weights $x_i$")
+    _by_scale(ax)
+
+
+def _by_scale(ax: Axes) -> None:
+    ax.set(xlabel=r"$\log_{10}$ scale")
+    ax.invert_xaxis()
