@@ -91,13 +91,18 @@ def _shortened(path: Path, sides: Sequence[tuple[str, bool]]) -> Evidence:
 
 def _method(content: Mapping[str, Any], label: str) -> Evidence:
     rows = [row for row in content["rows"] if row["label"] == label]
-    accuracy = {(row["keep"], row["seed"]): row["accuracy"] for row in rows}
+    accuracy = {(row["keep"], row["seed"]): _accuracy(row) for row in rows}
     shares, seeds = (list(dict.fromkeys(row[name] for row in rows)) for name in ("keep", "seed"))
     return {
         "settings": _settings(content, "label", label),
         "seeds": seeds,
         "accuracy": {str(keep): [accuracy[keep, seed] for seed in seeds] for keep in shares},
     }
+
+
+def _accuracy(row: Mapping[str, Any]) -> float | None:
+    """Return accuracy with statistics of batch norm that go with what is left, where there are any."""
+    return row["accuracy"] if row.get("recalibrated") is None else row["recalibrated"]
 
 
 def _curves(content: Mapping[str, Any], method: str) -> Evidence:

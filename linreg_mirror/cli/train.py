@@ -90,14 +90,18 @@ def _described(record: dict[str, Any]) -> str:
 
 
 def _show(run: "Run", shares: list[float]) -> None:
-    columns = ("kept", "weights", "not 0", "of", "layers lost", "operations", "test accuracy")
+    records = run.prune(shares)
+    columns = ["kept", "weights", "not 0", "of", "layers lost", "operations", "test accuracy"]
+    if any(pruned["recalibrated"] is not None for pruned in records):
+        columns.append("recalibrated")
     shown = table(*columns, numbers=columns)
-    for pruned in run.prune(shares):
-        kept = pruned["kept"].values()
+    for pruned in records:
+        kept, anew = pruned["kept"].values(), pruned["recalibrated"]
         shown.add_row(
             f"{pruned['keep']:.1%}", f"{sum(kept):,}", f"{pruned['nonzero']:,}", f"{pruned['weights']:,}",
             str(sum(not one for one in kept)), f"{pruned['flops_kept'] / pruned['flops']:.1%}",
             f"{pruned['accuracy']:.2%}",
+            *([] if anew is None else [f"{anew:.2%}"]),
         )  # fmt: skip
     console.print(shown)
     last = run.history[-1]
@@ -119,25 +123,16 @@ def compare(
 ) -> None:
     """Train by several methods and seeds, prune each run to every sparsity, and draw accuracy against sparsity.
 
-    The recipe needs a table `compare`. Finished runs are not trained again.
+    The recipe needs a table `compare`. Finished runs are not trained again, be they in results/runs or in the table of
+    an earlier comparison, which is written anew after each run.
     """
     try:
         from linreg_mirror.networks import recipes
-        from linreg_mirror.networks.training import as_table, write
+        from linreg_mirror.networks.training import as_table, read_rows, write, write_rows
         from linreg_mirror.networks.training import compare as run_all
         from linreg_mirror.runtime.store import key, results_directory
 
         comparison = recipes.read_comparison(recipe, changes or (), allow_code=allow_code)
-        with Progress(*COLUMNS, console=console, transient=True) as bar:
-            line = bar.add_task(recipe, total=None)
-            rows = run_all(
-                comparison,
-                jobs=jobs,
-                data_directory=data_directory,
-                device=device,
-                progress=lambda done, total, label: bar.update(line, completed=done, total=total, description=label),
-            )
-        console.print(as_table(rows))
         command = shlex.join(
             [
                 *("linreg-mirror", "compare", Path(recipe).name, *["--allow-code"] * allow_code),
@@ -146,7 +141,21 @@ def compare(
         )
         # What is compared with other settings than the recipe's does not take the place of that.
         name = "-".join([Path(recipe).stem, *([key({"changes": changes})[:8]] if changes else [])])
-        paths = write(rows, comparison, output or results_directory() / "compare", name, command)
+        folder = output or results_directory() / "compare"
+        path = folder / f"{name}.json"
+        with Progress(*COLUMNS, console=console, transient=True) as bar:
+            line = bar.add_task(recipe, total=None)
+            rows = run_all(
+                comparison,
+                jobs=jobs,
+                data_directory=data_directory,
+                device=device,
+                progress=lambda done, total, label: bar.update(line, completed=done, total=total, description=label),
+                stored=read_rows(path),
+                save=lambda rows: write_rows(rows, comparison, path, command),
+            )
+        console.print(as_table(rows))
+        paths = write(rows, comparison, folder, name, command)
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise Refused(error) from None
     except KeyboardInterrupt:

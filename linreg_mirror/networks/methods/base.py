@@ -1,6 +1,6 @@
 """What methods have in common: the weights they act on, and the account of the penalty."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from linreg_mirror.networks._tools.lists import lists
 from linreg_mirror.networks.methods._ends import check_end
 from linreg_mirror.networks.methods._held import behind, hold, layer_of, release, silence
 from linreg_mirror.networks.pruning.magnitude import largest
+from linreg_mirror.networks.pruning.recalibration import recalibrate as measure_batch_norm
 from sketching.weights import prunable
 
 
@@ -129,7 +130,7 @@ class BaseMethod:
         wide = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in weights)
         return sum(x.abs().sum().item() for x in wide)
 
-    def finish(self, keep: float | None = None) -> dict[str, torch.Tensor]:
+    def finish(self, keep: float | None = None, *, recalibrate: Iterable[Any] | None = None) -> dict[str, torch.Tensor]:
         """Make the weights plain parameters, and keep exactly this share of them all, the largest."""
         model, weights = self._attached(), self._final()
         left = self._left(weights)
@@ -140,6 +141,8 @@ class BaseMethod:
         with torch.no_grad():
             for name, mask in masks.items():
                 model.get_parameter(name).masked_fill_(~mask, 0)
+        if recalibrate is not None:
+            measure_batch_norm(model, recalibrate)
         if self.denser:
             check_end(left, keep, denser=self.denser, sparser=self.sparser)
         return masks

@@ -1,6 +1,6 @@
 """What a method of sparse training implements."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -146,7 +146,7 @@ class Method(Protocol):
         """Return |x|_1 of all prunable weights."""
         ...
 
-    def finish(self, keep: float | None = None) -> dict[str, torch.Tensor]:
+    def finish(self, keep: float | None = None, *, recalibrate: Iterable[Any] | None = None) -> dict[str, torch.Tensor]:
         """Make the weights plain parameters, and prune the smallest of them all. Called again, it prunes further.
 
         Parameters
@@ -154,6 +154,10 @@ class Method(Protocol):
         keep : float, optional
             Share of all prunable weights that is kept, in [0, 1]: exactly `sketching.allocation.places` of them. The
             others become zero. Default: nothing is pruned.
+        recalibrate : iterable, optional
+            Batches of training examples, by which batch norm gets statistics of what is left:
+            `linreg_mirror.networks.pruning.recalibrate`. Default: it keeps those of the network before it was pruned,
+            which can cost most of the accuracy. Without batch norm it makes no difference.
 
         Returns
         -------

@@ -46,6 +46,9 @@ class Recipe:
         bfloat16 is used within layers, by autocast; weights stay in single precision.
     compile, channels_last : bool
         Whether torch compiles the model, and stores images with channels last.
+    recalibrate : int
+        Training examples, at most, by which batch norm gets new statistics once the network is pruned, 0 for none.
+        Accuracy is measured before and after.
     validation : int
         Training examples to hold out, and to test on in place of the test set: for choosing settings.
     seed : int
@@ -76,6 +79,7 @@ class Recipe:
     precision: _Precision = "float32"
     compile: bool = False
     channels_last: bool = False
+    recalibrate: int = 10_000
     validation: int = 0
     seed: int = 0
     iterative: Iterative | None = None
@@ -88,6 +92,7 @@ class Recipe:
         check_integer("epochs", self.epochs, 1)
         check_integer("batch", self.batch, 1)
         check_integer("warmup", self.warmup, 0, self.epochs)
+        check_integer("recalibrate", self.recalibrate, 0)
         check_integer("validation", self.validation, 0)
         check_integer("seed", self.seed, 0, 2**63 - 1)
         check_momentum(self.momentum)

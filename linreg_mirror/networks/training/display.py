@@ -70,8 +70,18 @@ def _cell(row: Row) -> str:
     return f"{100 * row['accuracy']:.1f}{half}" if row["runs"] else "-"
 
 
-def write(rows: Sequence[Row], comparison: Comparison, folder: Path, name: str, command: str = "") -> list[Path]:
-    """Write NAME.json, with all rows and settings and the command that made them, and NAME.png; return both."""
+def read_rows(path: Path) -> list[Row]:
+    """Return the rows of a table that `write` wrote, none if there is no such file; or raise ValueError."""
+    if not path.exists():
+        return []
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8"))["rows"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no comparison, or damaged ({error!r}): delete it to start again") from None
+
+
+def write_rows(rows: Sequence[Row], comparison: Comparison, path: Path, command: str = "") -> None:
+    """Write a JSON file with all rows and settings, and the command that made them."""
     content = {
         "command": command,
         "best": best(rows),
@@ -79,7 +89,12 @@ def write(rows: Sequence[Row], comparison: Comparison, folder: Path, name: str, 
         "rows": list(rows),
         "environment": environment(),
     }
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def write(rows: Sequence[Row], comparison: Comparison, folder: Path, name: str, command: str = "") -> list[Path]:
+    """Write NAME.json, with all rows and settings and the command that made them, and NAME.png; return both."""
     paths = [folder / f"{name}.json", folder / f"{name}.png"]
-    write_text(paths[0], json.dumps(content, indent=1, allow_nan=False) + "\n")
+    write_rows(rows, comparison, paths[0], command)
     draw(rows, name).savefig(paths[1], dpi=200)
     return paths

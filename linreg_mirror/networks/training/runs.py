@@ -1,8 +1,10 @@
 """A finished run, and what is left of it once it is pruned."""
 
+import copy
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import torch
 
 from linreg_mirror.networks import data
 from linreg_mirror.networks.pruning.magnitude import largest
+from linreg_mirror.networks.pruning.recalibration import recalibrate
 from linreg_mirror.networks.recipes import Recipe
 from linreg_mirror.networks.training.precision import autocast, dtype_of
 from linreg_mirror.runtime.files import write_text
@@ -54,8 +57,7 @@ class Run:
     def pruned(self, keep: float) -> Record:
         """Return test accuracy, and what is left of the network, once all but this share of the weights is zero.
 
-        The smallest weights go, wherever they are; exactly `sketching.allocation.places` stay. Statistics of batch
-        norm stay as they were.
+        The smallest weights go, wherever they are; exactly `sketching.allocation.places` stay.
 
         Parameters
         ----------
@@ -65,9 +67,11 @@ class Run:
         Returns
         -------
         dict
-            keep; accuracy; kept, by layer, and nonzero, those of them all that are not 0 by themselves; weights, how
-            many there are; effective, weights on a path from input to output of such, or None if that cannot be
-            counted; flops of the dense network for one example, and flops_kept, what is left if zeros cost nothing.
+            keep; accuracy, with the statistics of batch norm as training left them; recalibrated, accuracy once they
+            are measured anew on training examples that are not augmented, or None without batch norm; kept, by layer,
+            and nonzero, those of them all that are not 0 by themselves; weights, how many there are; effective, weights
+            on a path from input to output of such, or None if that cannot be counted; flops of the dense network for
+            one example, and flops_kept, what is left if zeros cost nothing.
         """
         weights = {name: weight.detach() for name, weight in prunable(self.model).items()}
         masks = largest(weights, keep)
@@ -78,6 +82,7 @@ class Run:
         return {
             "keep": keep,
             "accuracy": accuracy(self.model, self.data.test, self.recipe, tensors),
+            "recalibrated": self._recalibrated(tensors),
             "kept": {name: int(mask.sum()) for name, mask in masks.items()},
             "nonzero": found.kept,
             "weights": found.weights,
@@ -85,6 +90,30 @@ class Run:
             "flops": found.flops,
             "flops_kept": found.flops_kept,
         }
+
+    def _recalibrated(self, tensors: Mapping[str, torch.Tensor]) -> float | None:
+        """Return test accuracy with other weights, and statistics of batch norm that go with them."""
+        recipe = self.recipe
+        if not recipe.recalibrate:
+            return None
+        model = copy.deepcopy(self.model)
+        with torch.no_grad():
+            for name, tensor in tensors.items():
+                model.get_parameter(name).copy_(tensor)
+        with autocast(recipe, next(model.parameters()).device):
+            found = recalibrate(model, self._training_batches())
+        return accuracy(model, self.data.test, recipe) if found else None
+
+    def _training_batches(self) -> Iterator[torch.Tensor]:
+        """Return as many examples as recipe.recalibrate says, in batches as in training, in an order of chance."""
+        recipe = self.recipe
+        count = min(recipe.recalibrate, len(self.data.train))
+        size = min(recipe.batch, count)
+        batches = data.Batches(
+            self.data.train, size, seed=recipe.seed, drop_last=True, dtype=dtype_of(recipe),
+            channels_last=recipe.channels_last,
+        )  # fmt: skip
+        return (inputs for inputs, _ in islice(batches, count // size))
 
     def prune(self, shares: Iterable[float]) -> list[Record]:
         """Return what `pruned` does for every share, and keep it beside the run, in pruned.json."""
