@@ -10,24 +10,24 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sketching._arrays import tensor
-from sketching.weights import prunable
+from sketching.weights import Weights, prunable
 
 Tensors = dict[str, torch.Tensor]
 
 
-def masked_weights(model: torch.nn.Module, masks: Mapping[str, Any] | None) -> Tensors:
-    """Return copies of the prunable weights, multiplied by their masks.
+def masked_weights(model: torch.nn.Module, masks: Mapping[str, Any] | None, weights: Weights | None = None) -> Tensors:
+    """Return copies of the prunable weights, or of those chosen, multiplied by their masks.
 
     Raises
     ------
     ValueError
         As `prunable`; or if masks are not finite, or have other names or shapes than the weights.
     """
-    weights = {name: weight.detach().clone() for name, weight in prunable(model).items()}
+    copies = {name: weight.detach().clone() for name, weight in prunable(model, weights).items()}
     if masks is not None:
-        for name, factors in fitting("masks", masks, weights).items():
-            weights[name] *= factors
-    return weights
+        for name, factors in fitting("masks", masks, copies).items():
+            copies[name] *= factors
+    return copies
 
 
 def fitting(what: str, arrays: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> Tensors:
@@ -116,6 +116,8 @@ class Functional:
         The module. Call this object within `modes(model)`.
     masks : mapping of str to array, optional
         By what its weights are multiplied.
+    weights : optional
+        Which they are, as in `prunable`.
 
     Attributes
     ----------
@@ -125,9 +127,11 @@ class Functional:
         Copies of the other parameters and of the buffers.
     """
 
-    def __init__(self, model: torch.nn.Module, masks: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, model: torch.nn.Module, masks: Mapping[str, Any] | None = None, weights: Weights | None = None
+    ) -> None:
         self.model = model
-        self.weights = masked_weights(model, masks)
+        self.weights = masked_weights(model, masks, weights)
         tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
         self.others = {n: tensor.detach().clone() for n, tensor in tensors.items() if n not in self.weights}
 

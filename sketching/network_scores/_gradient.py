@@ -7,6 +7,7 @@ import torch
 
 from sketching._cites import cites
 from sketching._functional import Functional, Tensors, examples, finite, left_by, modes, wide
+from sketching.weights import Weights
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -19,6 +20,7 @@ def snip(
     targets: torch.Tensor,
     *,
     masks: Mapping[str, Any] | None = None,
+    weights: Weights | None = None,
 ) -> Tensors:
     """Return |theta * dloss/dtheta|: by how much the loss would change per share of the weight that is taken away.
 
@@ -35,6 +37,8 @@ def snip(
         One batch; it follows the module's device and precision.
     masks : mapping of str to array, optional
         Masks or factors by which the weights are multiplied first.
+    weights : optional
+        Which weights are scored, as in `sketching.prunable`. Default: those of layers.
 
     Returns
     -------
@@ -61,7 +65,7 @@ def snip(
     >>> scores["weight"].tolist()
     [[3.0, 2.0]]
     """
-    network = Functional(model, masks)
+    network = Functional(model, masks, weights)
     with torch.enable_grad(), modes(model, batch_statistics=True):
         gradients = _derivatives(_loss_of_batch(network, loss, inputs, targets), network.weights)
     return finite({name: (wide(w.detach()) * wide(gradients[name])).abs() for name, w in network.weights.items()})
@@ -75,6 +79,7 @@ def grasp(
     targets: torch.Tensor,
     *,
     masks: Mapping[str, Any] | None = None,
+    weights: Weights | None = None,
 ) -> Tensors:
     """Return theta * (H g): half of what the gradient flow |g|^2 loses, to first order, if the weight is taken away.
 
@@ -95,6 +100,8 @@ def grasp(
     masks : mapping of str to array, optional
         Masks or factors by which the weights are multiplied first. What they remove scores -inf: 0 would be kept before
         all weights with negative scores.
+    weights : optional
+        Which weights are scored, as in `sketching.prunable`. Default: those of layers.
 
     Returns
     -------
@@ -117,7 +124,7 @@ def grasp(
     >>> scores["weight"].tolist()
     [[15.0, -10.0]]
     """
-    network = Functional(model, masks)
+    network = Functional(model, masks, weights)
     left = left_by(masks, network.weights)
     with torch.enable_grad(), modes(model, batch_statistics=True):
         value = _loss_of_batch(network, loss, inputs, targets)

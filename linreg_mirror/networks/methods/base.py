@@ -8,10 +8,10 @@ import torch
 from linreg_mirror._tools.arguments import check_momentum, check_nonnegative
 from linreg_mirror.networks._tools.lists import lists
 from linreg_mirror.networks.methods._ends import check_end
-from linreg_mirror.networks.methods._held import behind, hold, layer_of, release, silence
+from linreg_mirror.networks.methods._held import Chosen, behind, hold, layer_of, release, silence
 from linreg_mirror.networks.pruning.magnitude import largest
 from linreg_mirror.networks.pruning.recalibration import recalibrate as measure_batch_norm
-from sketching.weights import prunable
+from sketching.weights import Weights, prunable
 
 
 class BaseMethod:
@@ -52,7 +52,9 @@ class BaseMethod:
         """None: there is no scale."""
         return None
 
-    def attach(self, model: torch.nn.Module, masks: Mapping[str, Any] | None = None) -> None:
+    def attach(
+        self, model: torch.nn.Module, masks: Mapping[str, Any] | None = None, *, weights: Weights | None = None
+    ) -> None:
         """Act on the prunable weights of a model from now on; weights that masks prune are set to 0."""
         if self._model is not None:
             raise RuntimeError("a model is attached already: make one method for each model")
@@ -65,19 +67,19 @@ class BaseMethod:
                 f"{type(self).__name__} decides by itself which weights are pruned: give masks to another method, such "
                 "as dense or pilot"
             )
-        names = tuple(prunable(model))
-        held = hold(model, self._own_masks(model) if masks is None else masks)
-        self._theta = self._parameters_of(model)
+        chosen = prunable(model, weights)
+        held = hold(model, chosen, self._own_masks(model, chosen) if masks is None else masks)
+        self._theta = self._parameters_of(model, chosen)
         self._held = {name: behind(model, name) for name in held}
-        self._names, self._model = names, model
+        self._names, self._model = tuple(chosen), model
 
-    def _own_masks(self, model: torch.nn.Module) -> Mapping[str, Any]:
+    def _own_masks(self, model: torch.nn.Module, weights: Chosen) -> Mapping[str, Any]:
         """Return masks that hold throughout training."""
         return {}
 
-    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
+    def _parameters_of(self, model: torch.nn.Module, weights: Chosen) -> list[torch.Tensor]:
         """Write the weights as the method builds them, and return the parameters behind them."""
-        return list(prunable(model).values())
+        return list(weights.values())
 
     def optimizer(
         self, model: torch.nn.Module, *, lr: float, momentum: float, weight_decay: float

@@ -22,6 +22,7 @@ from linreg_mirror.networks.gates import (
     gates_of,
     open_probability,
 )
+from linreg_mirror.networks.methods._held import Chosen
 from linreg_mirror.networks.methods.base import BaseMethod
 
 
@@ -91,14 +92,17 @@ class L0(BaseMethod):
         self.lam, self.on, self.gate_lr, self.seed = float(lam), on, float(gate_lr), seed
         self._frozen_after, self._epoch = epochs - finetune if finetune else math.inf, 0
 
-    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
-        self._gate(model, np.random.default_rng(self.seed))
+    def _parameters_of(self, model: torch.nn.Module, weights: Chosen) -> list[torch.Tensor]:
+        self._gate(model, weights, np.random.default_rng(self.seed))
         # A generator is a submodule of one gate, and so found once.
         found = (p for gate in gates_of(model).values() for p in gate.parameters())
         return list(dict.fromkeys(found))
 
-    def _gate(self, model: torch.nn.Module, rng: np.random.Generator) -> None:
-        (gate_weights if self.on == "weights" else gate_channels)(model, rng)
+    def _gate(self, model: torch.nn.Module, weights: Chosen, rng: np.random.Generator) -> None:
+        if self.on == "channels":
+            gate_channels(model, rng)
+        else:
+            gate_weights(model, rng, weights=lambda name, _: name in weights)
 
     def groups(self, model: torch.nn.Module, *, momentum: float, weight_decay: float) -> list[dict[str, Any]]:
         """Return the logits, or what generates them, with `adam_lr`, and all other parameters with weight decay."""

@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 import torch
 
+from sketching.weights import Weights
+
 
 class Method(Protocol):
     """How the weights x of a model are built, what penalty they carry, and how they are pruned in the end.
@@ -31,7 +33,9 @@ class Method(Protocol):
     alpha: float
     decay: float
 
-    def attach(self, model: torch.nn.Module, masks: Mapping[str, Any] | None = None) -> None:
+    def attach(
+        self, model: torch.nn.Module, masks: Mapping[str, Any] | None = None, *, weights: Weights | None = None
+    ) -> None:
         """Act on the prunable weights of a model, in place, from now on.
 
         To be called once, before the optimiser is made and before the model is wrapped for several processes. It may
@@ -45,6 +49,9 @@ class Method(Protocol):
             As for `sketching.apply_masks`. Where they prune, x is 0 at once and exactly so until `finish`, which leaves
             it so too; the rest starts multiplied by the factors, if they are such. Until `finish` the model has them as
             buffers, "layer.weight_mask": they are part of its state dict. A weight they keep can be 0 all the same.
+        weights : optional
+            Which weights, as in `sketching.prunable`: a function (name, parameter) -> bool, names, or patterns such as
+            ["!head.*"]. Default: those of layers. Gates on channels stand on all channels whatever is chosen here.
 
         Raises
         ------

@@ -9,10 +9,9 @@ import torch
 
 from linreg_mirror._tools.arguments import check_integer, check_range
 from linreg_mirror.networks._tools.arguments import check_keep
-from linreg_mirror.networks.methods._held import hold, release
+from linreg_mirror.networks.methods._held import Chosen, hold, release
 from linreg_mirror.networks.methods.dense import Dense
 from sketching import erk, select_masks
-from sketching.weights import prunable
 
 
 class RigL(Dense):
@@ -72,13 +71,13 @@ class RigL(Dense):
         progress = min(self.epoch / (0.75 * self.epochs), 1)
         return self.fraction * (1 + math.cos(math.pi * progress)) / 2
 
-    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
-        weights, rng = prunable(model), np.random.default_rng(self.seed)
+    def _parameters_of(self, model: torch.nn.Module, weights: Chosen) -> list[torch.Tensor]:
+        rng = np.random.default_rng(self.seed)
         masks = select_masks({name: rng.random(w.shape) for name, w in weights.items()}, self.keep, allocate=erk)
         empty = [name for name, mask in masks.items() if not mask.any()]
         if empty:
             raise ValueError(f"keep={self.keep} leaves no weight in {', '.join(empty)}: take a larger one")
-        hold(model, masks)
+        hold(model, weights, masks)
         return list(weights.values())
 
     def masks(self) -> dict[str, torch.Tensor]:

@@ -6,9 +6,9 @@ import torch
 
 from linreg_mirror._tools.arguments import check_range
 from linreg_mirror.networks._tools.pairs import pairs_of
+from linreg_mirror.networks.methods._held import Chosen
 from linreg_mirror.networks.methods.dense import Dense
 from sketching.removable import Removable, register, remove
-from sketching.weights import prunable
 
 
 class SoftThreshold(Removable):
@@ -70,8 +70,8 @@ class STR(Dense):
         check_range("s_init", s_init, -math.inf, math.inf, "-10 or the like")
         self.s_init = float(s_init)
 
-    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
-        for name in prunable(model):
+    def _parameters_of(self, model: torch.nn.Module, weights: Chosen) -> list[torch.Tensor]:
+        for name in weights:
             register(model, name, SoftThreshold(self.s_init))
         return [parameter for pair in pairs_of(model, SoftThreshold).values() for parameter in pair]
 

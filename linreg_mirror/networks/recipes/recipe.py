@@ -46,6 +46,8 @@ class Recipe:
         bfloat16 is used within layers, by autocast; weights stay in single precision.
     compile, channels_last : bool
         Whether torch compiles the model, and stores images with channels last.
+    weights : sequence of str
+        Names or patterns of the weights that are pruned, as in `sketching.prunable`. Default: those of layers.
     recalibrate : int
         Training examples, at most, by which batch norm gets new statistics once the network is pruned, 0 for none.
         Accuracy is measured before and after.
@@ -79,6 +81,7 @@ class Recipe:
     precision: _Precision = "float32"
     compile: bool = False
     channels_last: bool = False
+    weights: Sequence[str] = ()
     recalibrate: int = 10_000
     validation: int = 0
     seed: int = 0
@@ -131,8 +134,13 @@ class Recipe:
                 f'the learning rate falls at milestones with schedule = "step" and with no other, got schedule = '
                 f'"{self.schedule}" and milestones = {list(self.milestones)}'
             )
+        if not isinstance(self.weights, list | tuple) or not all(isinstance(one, str) for one in self.weights):
+            raise ValueError(
+                f'weights must be a list of names or patterns, got {self.weights!r}: write weights=["!head.*"]'
+            )
         # A list is the same setting as a tuple, 1 the same as 1.0, and goes by the same name.
-        object.__setattr__(self, "milestones", tuple(self.milestones))
+        for name in ("milestones", "weights"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         for name in ("lr", "momentum", "weight_decay", "factor"):
             object.__setattr__(self, name, float(getattr(self, name)))
 

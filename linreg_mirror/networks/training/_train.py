@@ -133,7 +133,7 @@ class _Loop:
             self.model.load_state_dict(start.state)
         self.names = list(self.model.state_dict())
         self.method = methods.create(recipe.method["name"], **self._options())
-        self.method.attach(self.model, start.masks)
+        self.method.attach(self.model, start.masks, weights=recipe.weights or None)
         self.optimizer = self.method.optimizer(
             self.model, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
         )

@@ -73,12 +73,13 @@ class Run:
             on a path from input to output of such, or None if that cannot be counted; flops of the dense network for
             one example, and flops_kept, what is left if zeros cost nothing.
         """
-        weights = {name: weight.detach() for name, weight in prunable(self.model).items()}
+        weights = {name: weight.detach() for name, weight in prunable(self.model, self.recipe.weights or None).items()}
         masks = largest(weights, keep)
         tensors = {name: weight * masks[name] for name, weight in weights.items()}
         example, _ = next(iter(data.Batches(self.data.test, 1, workers=0)))
         # What a method has made zero costs no operations either.
-        found = diagnosis(self.model, {name: tensor != 0 for name, tensor in tensors.items()}, inputs=example)
+        left = {name: tensor != 0 for name, tensor in tensors.items()}
+        found = diagnosis(self.model, left, inputs=example, weights=lambda name, _: name in left)
         return {
             "keep": keep,
             "accuracy": accuracy(self.model, self.data.test, self.recipe, tensors),

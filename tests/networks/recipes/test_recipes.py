@@ -105,6 +105,7 @@ def test_usual_settings_do_not_count_in_the_name():
         ("compile=1", "compile must be true or false"),
         ("augment=1", "augment must be true, false, or a table of padding or area, and flip, got 1"),
         ("augment.rotate=1", "augment must be true, false, or a table"),
+        ("weights=head", r"weights must be a list of names or patterns, got 'head': write weights=\[\"!head"),
         ("milestones=5", r"milestones must be a list of epochs, got 5: write milestones=\[80, 120\]"),
         ("epochs", "KEY=VALUE"),
     ],

@@ -18,7 +18,7 @@ import torch
 
 from linreg_mirror.networks import data, models, recipes
 from linreg_mirror.networks.methods import Dense, PILoT
-from linreg_mirror.networks.recipes import Recipe
+from linreg_mirror.networks.recipes import Iterative, Recipe
 from linreg_mirror.networks.training import Diverged, checkpoints, train
 from linreg_mirror.networks.training.distributed import Team
 from sketching import prunable
@@ -45,6 +45,19 @@ def own_models(tmp_path, monkeypatch):
 
 
 # ---- runs
+
+
+def test_a_run_prunes_the_weights_that_its_recipe_chooses(tmp_path):
+    recipe = replace(SMALL, epochs=1, method=PILOT, weights=["!1.*"])
+    run = train(recipe, folder=tmp_path / "run")
+    record = run.pruned(0.1)
+    assert list(record["kept"]) == ["3.weight"]
+    assert record["weights"] == 160
+    assert record["kept"]["3.weight"] == 16
+    cycles = replace(recipe, method={"name": "dense"}, iterative=Iterative("learning-rate", cycles=2, keep=0.5))
+    done = train(cycles, folder=tmp_path / "cycles")
+    assert done.model.get_parameter("1.weight").all()
+    assert int((done.model.get_parameter("3.weight") != 0).sum()) == 80
 
 
 def test_a_run_is_the_loop_one_would_write(tmp_path):
