@@ -7,6 +7,7 @@ import torch
 
 from linreg_mirror._tools.arguments import check_momentum, check_nonnegative
 from linreg_mirror.networks._tools.lists import lists
+from linreg_mirror.networks.methods._binding import hooked, rate, retire, theta_groups
 from linreg_mirror.networks.methods._ends import check_end
 from linreg_mirror.networks.methods._held import Chosen, behind, hold, layer_of, release, silence
 from linreg_mirror.networks.pruning.magnitude import largest
@@ -46,6 +47,8 @@ class BaseMethod:
         self._names: tuple[str, ...] = ()
         self._theta: list[torch.Tensor] = []
         self._held: dict[str, list[torch.Tensor]] = {}
+        self._hooks: list[Any] = []
+        self._stepping = False
 
     @property
     def log_scale(self) -> float | None:
@@ -72,6 +75,12 @@ class BaseMethod:
         self._theta = self._parameters_of(model, chosen)
         self._held = {name: behind(model, name) for name in held}
         self._names, self._model = tuple(chosen), model
+        alive = set(model.parameters())
+        retire(
+            (parameter for parameter in chosen.values() if parameter not in alive),
+            "attach has put other parameters in the place of this weight, and an optimiser made before would move only "
+            "biases: make it after method.attach(model)",
+        )
 
     def _own_masks(self, model: torch.nn.Module, weights: Chosen) -> Mapping[str, Any]:
         """Return masks that hold throughout training."""
@@ -108,6 +117,26 @@ class BaseMethod:
         groups = [{"params": theta, "weight_decay": 0.0}, {"params": rest, "weight_decay": weight_decay}]
         return groups if rest else groups[:1]
 
+    def bind(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+        """Let every step of an optimiser make the calls before_step and after_step, with its own learning rate."""
+        self._attached()
+        if self._hooks:
+            raise RuntimeError("the method is bound to an optimiser already: make one method for each model")
+        groups = theta_groups(optimizer, self._theta)
+        rate(groups)
+        # Of optimisers that have none under this name, as Adam, it is what `groups` was told.
+        momenta = {group["momentum"] for group in groups if "momentum" in group}
+        self._momentum = float(momenta.pop()) if len(momenta) == 1 else self._momentum
+        self._hooks = hooked(optimizer, self._theta, self._before_own_step, self.after_step)
+        return optimizer
+
+    def _before_own_step(self, lr: float) -> None:
+        self._stepping = True
+        try:
+            self.before_step(lr)
+        finally:
+            self._stepping = False
+
     @torch.no_grad()
     def before_step(self, lr: float) -> None:
         """Add 2 alpha theta to the gradients of theta."""
@@ -137,9 +166,16 @@ class BaseMethod:
         model, weights = self._attached(), self._final()
         left = self._left(weights)
         masks = left if keep is None else largest(weights, keep)
+        behind_weights = {name: behind(model, name) for name in masks}
         self._make_plain(model)
+        retire(
+            (p for name, old in behind_weights.items() if model.get_parameter(name) not in set(old) for p in old),
+            "finish has made plain weights of the factors that this optimiser moves: make a new one to train them",
+        )
         release(model, self._held)
-        self._theta, self._held = [], {}
+        for hook in self._hooks:
+            hook.remove()
+        self._theta, self._held, self._hooks = [], {}, []
         with torch.no_grad():
             for name, mask in masks.items():
                 model.get_parameter(name).masked_fill_(~mask, 0)
@@ -201,6 +237,8 @@ class BaseMethod:
             If no model is attached, or no weight has a gradient.
         """
         silence(self._attached(), self._held)
+        if self._hooks and not self._stepping:
+            raise RuntimeError("the method is bound: the optimiser's own step makes this call, leave it out")
         theta = [parameter for parameter in self._theta if parameter.grad is not None]
         if not theta:
             raise RuntimeError(

@@ -39,13 +39,11 @@ class PILoT(Factorized):
     >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
     >>> method = PILoT(epochs=2, alpha=1e-3, delta=1.02, K=10.0)
     >>> method.attach(model)
-    >>> optimizer = method.optimizer(model, lr=0.1, momentum=0.9, weight_decay=0.0)
+    >>> optimizer = method.bind(method.optimizer(model, lr=0.1, momentum=0.9, weight_decay=0.0))
     >>> for epoch in range(2):
     ...     optimizer.zero_grad()
     ...     model(torch.ones(3, 4)).square().sum().backward()
-    ...     method.before_step(lr=0.1)
     ...     optimizer.step()
-    ...     method.after_step(lr=0.1)
     ...     method.after_epoch(accuracy=0.5)
     >>> masks = method.finish(keep=0.25)  # of 48 weights
     >>> sum(int(mask.sum()) for mask in masks.values())

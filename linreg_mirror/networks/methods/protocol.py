@@ -14,11 +14,10 @@ class Method(Protocol):
     For the loop of any trainer::
 
         method.attach(model)
-        optimizer = method.optimizer(model, lr=0.2, momentum=0.9, weight_decay=1e-4)
+        optimizer = method.bind(method.optimizer(model, lr=0.2, momentum=0.9, weight_decay=1e-4))
         for every epoch:
             for every batch:
-                optimizer.zero_grad(); loss.backward()
-                method.before_step(lr); optimizer.step(); method.after_step(lr)
+                optimizer.zero_grad(); loss.backward(); optimizer.step()
             method.after_epoch(accuracy)
         masks = method.finish(keep=0.05)
 
@@ -104,10 +103,39 @@ class Method(Protocol):
         """
         ...
 
+    def bind(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+        """Let every step of an optimiser make the calls `before_step` and `after_step` by itself, until `finish`.
+
+        The learning rate is that which its parameter group has in the step, whatever a schedule makes of it, and the
+        momentum that of the group if it has one. A step that torch.amp.GradScaler skips does not count. The penalty is
+        added within the step, after clipping. Copies of an optimiser have no hooks: bind the one that is used.
+
+        Parameters
+        ----------
+        optimizer : torch.optim.Optimizer
+            From `optimizer`, or one of your own made from `groups`.
+
+        Returns
+        -------
+        torch.optim.Optimizer
+            `optimizer` itself.
+
+        Raises
+        ------
+        ValueError
+            If it lacks parameters behind the weights, as one made before `attach`, or has several learning rates for
+            them; in a step, if that has a closure.
+        RuntimeError
+            If no model is attached or an optimiser is bound already; in a step, if a fused optimiser leaves the
+            unscaling of gradients to its kernel.
+        """
+        ...
+
     def before_step(self, lr: float) -> None:
         """Add the gradient of the penalty to the gradients: between `loss.backward()` and `optimizer.step()`.
 
-        With torch.amp.GradScaler after `scaler.unscale_(optimizer)`, with clipping after it.
+        Not after `bind`, which makes the call by itself. With torch.amp.GradScaler after `scaler.unscale_(optimizer)`,
+        with clipping after it.
 
         Parameters
         ----------

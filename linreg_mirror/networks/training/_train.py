@@ -134,8 +134,8 @@ class _Loop:
         self.names = list(self.model.state_dict())
         self.method = methods.create(recipe.method["name"], **self._options())
         self.method.attach(self.model, start.masks, weights=recipe.weights or None)
-        self.optimizer = self.method.optimizer(
-            self.model, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+        self.optimizer = self.method.bind(
+            self.method.optimizer(self.model, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
         )
         forward = self.team.wrapped(self.model)
         self.forward = torch.compile(forward) if recipe.compile else forward
@@ -242,9 +242,7 @@ class _Loop:
                 loss = cross_entropy(outputs, labels, reduction="sum") / joint * self.team.size
             self.optimizer.zero_grad()
             loss.backward()
-            self.method.before_step(lr)
             self.optimizer.step()
-            self.method.after_step(lr)
             with torch.no_grad():
                 sums[0] += loss.detach() * joint / self.team.size
                 sums[1] += (outputs.argmax(1) == labels).sum()
