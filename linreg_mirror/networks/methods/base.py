@@ -10,6 +10,7 @@ from linreg_mirror.networks._tools.lists import lists
 from linreg_mirror.networks.methods._binding import hooked, rate, retire, theta_groups
 from linreg_mirror.networks.methods._ends import check_end
 from linreg_mirror.networks.methods._held import Chosen, behind, hold, layer_of, release, silence
+from linreg_mirror.networks.methods._processes import sharded, whole
 from linreg_mirror.networks.pruning.magnitude import largest
 from linreg_mirror.networks.pruning.recalibration import recalibrate as measure_batch_norm
 from sketching.weights import Weights, prunable
@@ -33,11 +34,14 @@ class BaseMethod:
         What to do about an end that is too sparse or too dense, for a method that ends sparse by itself.
     takes_masks : bool
         Whether masks can be given to `attach`; not to a method that decides by itself which weights are pruned.
+    takes_shards : bool
+        Whether the model can be sharded by `torch.distributed.fsdp.fully_shard` after `attach`.
     """
 
     cites: tuple[str, ...] = ()
     denser, sparser = "", ""
     takes_masks = True
+    takes_shards = False
 
     def __init__(self, alpha: float) -> None:
         check_nonnegative("alpha", alpha)
@@ -46,6 +50,7 @@ class BaseMethod:
         self._model: torch.nn.Module | None = None
         self._names: tuple[str, ...] = ()
         self._theta: list[torch.Tensor] = []
+        self._theta_names: list[str] = []
         self._held: dict[str, list[torch.Tensor]] = {}
         self._hooks: list[Any] = []
         self._stepping = False
@@ -71,10 +76,14 @@ class BaseMethod:
                 "as dense or pilot"
             )
         chosen = prunable(model, weights)
+        if any(map(sharded, chosen.values())):
+            raise ValueError("the model is sharded already: attach first, method.attach(model), then fully_shard it")
         held = hold(model, chosen, self._own_masks(model, chosen) if masks is None else masks)
         self._theta = self._parameters_of(model, chosen)
         self._held = {name: behind(model, name) for name in held}
         self._names, self._model = tuple(chosen), model
+        named = {parameter: name for name, parameter in model.named_parameters()}
+        self._theta_names = [named[parameter] for parameter in self._theta]
         alive = set(model.parameters())
         retire(
             (parameter for parameter in chosen.values() if parameter not in alive),
@@ -106,7 +115,7 @@ class BaseMethod:
         """
         check_momentum(momentum)
         check_nonnegative("weight_decay", weight_decay)
-        self._attached()
+        self._look_up_theta()
         self._momentum = float(momentum)
         trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
         own = set(self._theta)
@@ -119,7 +128,7 @@ class BaseMethod:
 
     def bind(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         """Let every step of an optimiser make the calls before_step and after_step, with its own learning rate."""
-        self._attached()
+        self._look_up_theta()
         if self._hooks:
             raise RuntimeError("the method is bound to an optimiser already: make one method for each model")
         groups = theta_groups(optimizer, self._theta)
@@ -129,6 +138,20 @@ class BaseMethod:
         self._momentum = float(momenta.pop()) if len(momenta) == 1 else self._momentum
         self._hooks = hooked(optimizer, self._theta, self._before_own_step, self.after_step)
         return optimizer
+
+    def _look_up_theta(self) -> None:
+        """Find the parameters behind the weights again: sharding has put others in their places."""
+        model = self._attached()
+        self._theta = [model.get_parameter(name) for name in self._theta_names]
+        self._held = {name: behind(model, name) for name in self._held}
+        if not any(map(sharded, self._theta)):
+            return
+        if not self.takes_shards or self._held:
+            what = "masks do not hold" if self.takes_shards else f"{type(self).__name__} does not work"
+            raise ValueError(
+                f"{what} on sharded weights: wrap the model in torch.nn.parallel.DistributedDataParallel instead of "
+                "fully_shard, or take dense, l1, spred, pilot or powerprop, without masks"
+            )
 
     def _before_own_step(self, lr: float) -> None:
         self._stepping = True
@@ -163,7 +186,14 @@ class BaseMethod:
 
     def finish(self, keep: float | None = None, *, recalibrate: Iterable[Any] | None = None) -> dict[str, torch.Tensor]:
         """Make the weights plain parameters, and keep exactly this share of them all, the largest."""
-        model, weights = self._attached(), self._final()
+        model = self._attached()
+        if any(map(sharded, model.parameters())):
+            raise ValueError(
+                "the model is sharded: take its whole state by torch.distributed.checkpoint.state_dict, "
+                "get_model_state_dict(model, options=StateDictOptions(full_state_dict=True)), load it into a model that "
+                "is not, with a method of the same kind attached, and finish that"
+            )
+        weights = self._final()
         left = self._left(weights)
         masks = left if keep is None else largest(weights, keep)
         behind_weights = {name: behind(model, name) for name in masks}
@@ -175,7 +205,7 @@ class BaseMethod:
         release(model, self._held)
         for hook in self._hooks:
             hook.remove()
-        self._theta, self._held, self._hooks = [], {}, []
+        self._theta, self._theta_names, self._held, self._hooks = [], [], {}, []
         with torch.no_grad():
             for name, mask in masks.items():
                 model.get_parameter(name).masked_fill_(~mask, 0)
@@ -219,7 +249,7 @@ class BaseMethod:
     def weights(self) -> dict[str, torch.Tensor]:
         """Return x by name, whatever stands behind it."""
         model = self._attached()
-        return {name: getattr(*layer_of(model, name)).detach() for name in self._names}
+        return {name: whole(getattr(*layer_of(model, name)).detach()) for name in self._names}
 
     def theta_and_gradients(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Return the parameters that have a gradient, as optimisers move no others, and the gradients.

@@ -26,6 +26,7 @@ class MirrorPILoT(PILoT):
     Mask in the Mirror (arXiv 2408.09966), Algorithm 1, with the optimiser `MirrorDescent`.
     """
 
+    takes_shards = False
     _optimizer: MirrorDescent | None = None
 
     def _parameters_of(self, model: torch.nn.Module, weights: Chosen) -> list[torch.Tensor]:

@@ -30,6 +30,7 @@ class Powerprop(Dense):
     """
 
     cites = ("schwarz2021powerpropagation",)
+    takes_shards = True
 
     def __init__(self, exponent: float) -> None:
         super().__init__()

@@ -37,8 +37,9 @@ class Method(Protocol):
     ) -> None:
         """Act on the prunable weights of a model, in place, from now on.
 
-        To be called once, before the optimiser is made and before the model is wrapped for several processes. It may
-        be moved to another device or dtype, or compiled, before and after.
+        To be called once, before the optimiser is made and before the model is wrapped for several processes, by
+        DistributedDataParallel or, for dense, l1, spred, pilot and powerprop, by fully_shard. It may be moved to
+        another device or dtype, or compiled, before and after.
 
         Parameters
         ----------
@@ -160,7 +161,8 @@ class Method(Protocol):
         Parameters
         ----------
         accuracy : float
-            Training accuracy of the epoch, in [0, 1].
+            Training accuracy of the epoch, in [0, 1]. In several processes each gives its own, all of them call this,
+            and it is the mean that counts.
         """
         ...
 

@@ -51,6 +51,7 @@ class RigL(Dense):
     """
 
     cites = ("evci2020rigging",)
+    takes_shards = False
     denser = "give RigL itself that keep, or more"
     takes_masks = False
 

@@ -62,6 +62,7 @@ class STR(Dense):
     """
 
     cites = ("kusupati2020soft",)
+    takes_shards = False
     denser = "take a lower s_init, or less weight_decay"
     sparser = "take a higher s_init, or more weight_decay"
 
