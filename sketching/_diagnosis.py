@@ -270,7 +270,7 @@ def _example(inputs: Any) -> torch.Tensor:
         )
     if any(size < 1 for size in inputs):
         raise ValueError(f"inputs, the shape of an example, must have positive sizes, got {inputs}")
-    return torch.ones((1, *inputs), dtype=torch.double)
+    return torch.ones((1, *inputs), dtype=torch.double, device="cpu")
 
 
 def _flops(network: torch.nn.Module, weights: Mapping[str, torch.Tensor], example: torch.Tensor) -> Counter[str | None]:

@@ -190,8 +190,8 @@ class BaseMethod:
         if any(map(sharded, model.parameters())):
             raise ValueError(
                 "the model is sharded: take its whole state by torch.distributed.checkpoint.state_dict, "
-                "get_model_state_dict(model, options=StateDictOptions(full_state_dict=True)), load it into a model that "
-                "is not, with a method of the same kind attached, and finish that"
+                "get_model_state_dict(model, options=StateDictOptions(full_state_dict=True)), load it into one that is "
+                "not, with a method of the same kind attached, and finish that"
             )
         weights = self._final()
         left = self._left(weights)

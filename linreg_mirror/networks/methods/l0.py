@@ -22,6 +22,7 @@ from linreg_mirror.networks.gates import (
     gates_of,
     open_probability,
 )
+from linreg_mirror.networks.gates.generator import generated
 from linreg_mirror.networks.methods._held import Chosen
 from linreg_mirror.networks.methods.base import BaseMethod
 
@@ -142,8 +143,11 @@ class L0(BaseMethod):
     @torch.no_grad()
     def report(self) -> dict[str, Any]:
         """Return the mean of P(z > 0) over the gates of each place."""
-        gates = gates_of(self._attached()).items()
-        return {"open": {name: open_probability(gate.logits()).mean().item() for name, gate in gates}}
+        model = self._attached()
+        with generated(model):
+            return {
+                "open": {name: open_probability(gate.logits()).mean().item() for name, gate in gates_of(model).items()}
+            }
 
     def _freeze_in_time(self) -> None:
         if self._epoch >= self._frozen_after:
@@ -152,7 +156,9 @@ class L0(BaseMethod):
 
     @torch.no_grad()
     def _closed(self) -> dict[str, torch.Tensor]:
-        return {name: deterministic(gate.logits()) == 0 for name, gate in gates_of(self._attached()).items()}
+        model = self._attached()
+        with generated(model):
+            return {name: deterministic(gate.logits()) == 0 for name, gate in gates_of(model).items()}
 
     @torch.no_grad()
     def weights(self) -> dict[str, torch.Tensor]:

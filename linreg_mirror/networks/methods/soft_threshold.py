@@ -30,7 +30,7 @@ class SoftThreshold(Removable):
 
     def right_inverse(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return w, which is farther from 0 than x by the threshold, and s."""
-        s = x.new_tensor(self.s_init)
+        s = x.new_full((), self.s_init)
         return x + x.sign() * s.sigmoid(), s
 
 
