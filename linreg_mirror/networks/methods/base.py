@@ -11,8 +11,9 @@ from linreg_mirror.networks.methods._binding import hooked, rate, retire, theta_
 from linreg_mirror.networks.methods._ends import check_end
 from linreg_mirror.networks.methods._held import Chosen, behind, hold, layer_of, release, silence
 from linreg_mirror.networks.methods._processes import sharded, whole
-from linreg_mirror.networks.pruning.magnitude import largest
+from linreg_mirror.networks.pruning.magnitude import Keep, largest
 from linreg_mirror.networks.pruning.recalibration import recalibrate as measure_batch_norm
+from sketching.application import apply_masks, remove_masks
 from sketching.weights import Weights, prunable
 
 
@@ -184,7 +185,9 @@ class BaseMethod:
         wide = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in weights)
         return sum(x.abs().sum().item() for x in wide)
 
-    def finish(self, keep: float | None = None, *, recalibrate: Iterable[Any] | None = None) -> dict[str, torch.Tensor]:
+    def finish(
+        self, keep: Keep | None = None, *, hold: bool = False, recalibrate: Iterable[Any] | None = None
+    ) -> dict[str, torch.Tensor]:
         """Make the weights plain parameters, and keep exactly this share of them all, the largest."""
         model = self._attached()
         if any(map(sharded, model.parameters())):
@@ -193,6 +196,7 @@ class BaseMethod:
                 "get_model_state_dict(model, options=StateDictOptions(full_state_dict=True)), load it into one that is "
                 "not, with a method of the same kind attached, and finish that"
             )
+        remove_masks(model)  # those that an earlier call holds
         weights = self._final()
         left = self._left(weights)
         masks = left if keep is None else largest(weights, keep)
@@ -209,10 +213,12 @@ class BaseMethod:
         with torch.no_grad():
             for name, mask in masks.items():
                 model.get_parameter(name).masked_fill_(~mask, 0)
+        if hold:
+            apply_masks(model, masks)
         if recalibrate is not None:
             measure_batch_norm(model, recalibrate)
         if self.denser:
-            check_end(left, keep, denser=self.denser, sparser=self.sparser)
+            check_end(left, None if keep is None else masks, keep=keep, denser=self.denser, sparser=self.sparser)
         return masks
 
     def _final(self) -> dict[str, torch.Tensor]:

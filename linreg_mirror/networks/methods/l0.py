@@ -23,7 +23,7 @@ from linreg_mirror.networks.gates import (
     open_probability,
 )
 from linreg_mirror.networks.gates.generator import generated
-from linreg_mirror.networks.methods._held import Chosen
+from linreg_mirror.networks.methods._held import Chosen, layer_of
 from linreg_mirror.networks.methods.base import BaseMethod
 
 
@@ -165,7 +165,9 @@ class L0(BaseMethod):
         """Return x by name, with the gates for testing in it."""
         model = self._attached()
         changed = folded(model)
-        return {name: changed[name] if name in changed else model.get_parameter(name).detach() for name in self._names}
+        return {
+            name: changed[name] if name in changed else getattr(*layer_of(model, name)).detach() for name in self._names
+        }
 
     def _make_plain(self, model: torch.nn.Module) -> None:
         fold_gates(model)

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import torch
 
+from linreg_mirror.networks.pruning.magnitude import Keep
 from sketching.weights import Weights
 
 
@@ -183,14 +184,20 @@ class Method(Protocol):
         """Return |x|_1 of all prunable weights."""
         ...
 
-    def finish(self, keep: float | None = None, *, recalibrate: Iterable[Any] | None = None) -> dict[str, torch.Tensor]:
+    def finish(
+        self, keep: Keep | None = None, *, hold: bool = False, recalibrate: Iterable[Any] | None = None
+    ) -> dict[str, torch.Tensor]:
         """Make the weights plain parameters, and prune the smallest of them all. Called again, it prunes further.
 
         Parameters
         ----------
-        keep : float, optional
+        keep : float, str or mapping, optional
             Share of all prunable weights that is kept, in [0, 1]: exactly `sketching.allocation.places` of them. The
-            others become zero. Default: nothing is pruned.
+            others become zero. Or "2:4", or shares by name and pattern: see `linreg_mirror.networks.pruning.largest`.
+            Default: nothing is pruned.
+        hold : bool
+            Keep the masks on the weights, as `sketching.apply_masks` does, so that training goes on with the zeros as
+            they are; `sketching.remove_masks` takes them away. Make the optimiser that trains on afterwards.
         recalibrate : iterable, optional
             Batches of training examples, by which batch norm gets statistics of what is left:
             `linreg_mirror.networks.pruning.recalibrate`. Default: it keeps those of the network before it was pruned,
