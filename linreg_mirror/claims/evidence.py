@@ -101,8 +101,9 @@ def _method(content: Mapping[str, Any], label: str) -> Evidence:
 
 
 def _accuracy(row: Mapping[str, Any]) -> float | None:
-    """Return accuracy with statistics of batch norm that go with what is left, where there are any."""
-    return row["accuracy"] if row.get("recalibrated") is None else row["recalibrated"]
+    """Return the last accuracy of those as pruned, with batch norm measured anew, and trained on."""
+    found = (row.get(name) for name in ("finetuned", "recalibrated", "accuracy"))
+    return next((one for one in found if one is not None), None)
 
 
 def _curves(content: Mapping[str, Any], method: str) -> Evidence:

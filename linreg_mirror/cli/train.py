@@ -60,17 +60,14 @@ def train(
         with Progress(*COLUMNS, console=console, transient=True, disable=silent) as bar:
             cycles = settings.iterative.cycles if settings.iterative else 1
             line = bar.add_task(recipe, total=cycles * settings.epochs)
-            done = run(
-                settings,
-                folder=output,
-                data_directory=data_directory,
-                device=device,
-                progress=lambda record: bar.update(
-                    line,
-                    completed=record.get("cycle", 0) * settings.epochs + record["epoch"],
-                    description=_described(record),
-                ),
-            )
+
+            def told(record: dict[str, Any]) -> None:
+                completed = record.get("cycle", 0) * settings.epochs + record["epoch"]
+                bar.update(line, completed=completed, description=_described(record))
+                if not console.is_terminal:  # where a bar is not seen
+                    _print(f"epoch {completed} of {cycles * settings.epochs}: {_described(record)}")
+
+            done = run(settings, folder=output, data_directory=data_directory, device=device, progress=told)
         if done.leads:
             _show(done, keep or done.shares)
     except ArithmeticError as error:
@@ -80,6 +77,10 @@ def train(
         raise Refused(error) from None
     except KeyboardInterrupt:
         raise interrupted() from None
+
+
+def _print(text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
 
 
 def _described(record: dict[str, Any]) -> str:
@@ -145,12 +146,18 @@ def compare(
         path = folder / f"{name}.json"
         with Progress(*COLUMNS, console=console, transient=True) as bar:
             line = bar.add_task(recipe, total=None)
+
+            def told(done: int, total: int, label: str) -> None:
+                bar.update(line, completed=done, total=total, description=label)
+                if not console.is_terminal:
+                    _print(f"run {done} of {total}: {label}")
+
             rows = run_all(
                 comparison,
                 jobs=jobs,
                 data_directory=data_directory,
                 device=device,
-                progress=lambda done, total, label: bar.update(line, completed=done, total=total, description=label),
+                progress=told,
                 stored=read_rows(path),
                 save=lambda rows: write_rows(rows, comparison, path, command),
             )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from linreg_mirror.networks._tools.arguments import names_code
+from linreg_mirror.networks.recipes.finetune import finetune
 from linreg_mirror.networks.recipes.iterative import iterative
 from linreg_mirror.networks.recipes.recipe import Recipe
 
@@ -105,6 +106,8 @@ def made(settings: Mapping[str, Any]) -> Recipe:
         raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
     if "iterative" in settings:
         settings = {**settings, "iterative": iterative(settings["iterative"])}
+    if "finetune" in settings:
+        settings = {**settings, "finetune": finetune(settings["finetune"])}
     for part in ("data", "model"):
         value = settings.get(part)
         if isinstance(value, Mapping):

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from linreg_mirror._tools.arguments import check_integer, check_momentum, check_nonnegative, check_range
+from linreg_mirror.networks.recipes.finetune import Finetune
 from linreg_mirror.networks.recipes.iterative import Iterative
 
 Part = Mapping[str, Any]
@@ -51,6 +52,8 @@ class Recipe:
     recalibrate : int
         Training examples, at most, by which batch norm gets new statistics once the network is pruned, 0 for none.
         Accuracy is measured before and after.
+    finetune : Finetune, optional
+        Train on what pruning leaves, the zeros held. In a file a table, such as finetune = {epochs = 5, lr = 0.01}.
     validation : int
         Training examples to hold out, and to test on in place of the test set: for choosing settings.
     seed : int
@@ -83,6 +86,7 @@ class Recipe:
     channels_last: bool = False
     weights: Sequence[str] = ()
     recalibrate: int = 10_000
+    finetune: Finetune | None = None
     validation: int = 0
     seed: int = 0
     iterative: Iterative | None = None
@@ -122,6 +126,8 @@ class Recipe:
             )
         for milestone in self.milestones:
             check_integer("milestones", milestone, 1)
+        if self.finetune is not None and not isinstance(self.finetune, Finetune):
+            raise ValueError(f"finetune must be a Finetune, got {self.finetune!r}: write Finetune(epochs=5, lr=0.01)")
         if self.iterative is not None and not isinstance(self.iterative, Iterative):
             raise ValueError(f'iterative must be an Iterative, got {self.iterative!r}: write Iterative("weights")')
         if self.iterative is not None and (self.iterative.epoch or 0) >= self.epochs:

@@ -55,9 +55,10 @@ def compare(
     list of dict
         One for each run and share: run (the name of its folder, and so of its settings), method, label, seed, keep,
         accuracy, with statistics of batch norm as training left them, recalibrated (accuracy once they are measured
-        anew; None without batch norm), left (share of the weights that are not zero), operations (share of those of the
-        dense network), loss, l1_norm, alpha, decay (A at the end) and log_scale (log b, or None). Where training
-        diverged accuracy is None, and the reason is under "error".
+        anew; None without batch norm), finetuned (after the recipe's `finetune`, if it has one), left (share of the
+        weights that are not zero), operations (share of those of the dense network), loss, l1_norm, alpha, decay (A at
+        the end) and log_scale (log b, or None). Where training diverged accuracy is None, and the reason is under
+        "error".
     """
     order = {label: number for number, label in enumerate(comparison.labels)}
     known = {(row.get("run"), row["label"], row["keep"]): row for row in stored}
@@ -100,7 +101,7 @@ def _run(folder: Path, entries: Sequence[Entry], data_directory: Path | None, de
     except Diverged as error:
         # The whole path means nothing to those who read the table on another machine.
         message = str(error).replace(str(folder), folder.name)
-        last, measured = {}, {keep: {"accuracy": None, "recalibrated": None} for keep in shares}
+        last, measured = {}, {keep: {"accuracy": None, "recalibrated": None, "finetuned": None} for keep in shares}
     else:
         last = {name: run.history[-1][name] for name in ("loss", "l1_norm", "alpha", "decay", "log_scale")}
         message, measured = "", {record["keep"]: _measured(record) for record in run.prune(shares)}
@@ -129,6 +130,7 @@ def _measured(record: Record) -> Row:
     return {
         "accuracy": record["accuracy"],
         "recalibrated": record["recalibrated"],
+        "finetuned": record["finetuned"],
         "left": record["nonzero"] / record["weights"],
         "operations": record["flops_kept"] / record["flops"],
     }

@@ -13,7 +13,7 @@ from linreg_mirror._tools.tables import table
 from linreg_mirror.networks.recipes import Comparison
 from linreg_mirror.networks.training.summaries import Row, best, intervals, mean_accuracy
 from linreg_mirror.runtime.environment import environment
-from linreg_mirror.runtime.files import write_text
+from linreg_mirror.runtime.files import explained, write_text
 
 
 def draw(rows: Sequence[Row], title: str = "") -> Figure:
@@ -89,7 +89,10 @@ def write_rows(rows: Sequence[Row], comparison: Comparison, path: Path, command:
         "rows": list(rows),
         "environment": environment(),
     }
-    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+    try:
+        write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+    except OSError as error:
+        raise explained(error, "write a table", path) from error
 
 
 def write(rows: Sequence[Row], comparison: Comparison, folder: Path, name: str, command: str = "") -> list[Path]:

@@ -14,6 +14,7 @@ from linreg_mirror.networks import data
 from linreg_mirror.networks.pruning.magnitude import largest
 from linreg_mirror.networks.pruning.recalibration import recalibrate
 from linreg_mirror.networks.recipes import Recipe
+from linreg_mirror.networks.training.finetuning import finetuned
 from linreg_mirror.networks.training.precision import autocast, dtype_of
 from linreg_mirror.runtime.files import write_text
 from linreg_mirror.runtime.store import key, results_directory
@@ -68,10 +69,11 @@ class Run:
         -------
         dict
             keep; accuracy, with the statistics of batch norm as training left them; recalibrated, accuracy once they
-            are measured anew on training examples that are not augmented, or None without batch norm; kept, by layer,
-            and nonzero, those of them all that are not 0 by themselves; weights, how many there are; effective, weights
-            on a path from input to output of such, or None if that cannot be counted; flops of the dense network for
-            one example, and flops_kept, what is left if zeros cost nothing.
+            are measured anew on training examples that are not augmented, or None without batch norm; finetuned,
+            accuracy once what is left has been trained on, or None if the recipe has no `finetune`; kept, by layer, and
+            nonzero, those of them all that are not 0 by themselves; weights, how many there are; effective, weights on
+            a path from input to output of such, or None if that cannot be counted; flops of the dense network for one
+            example, and flops_kept, what is left if zeros cost nothing.
         """
         weights = {name: weight.detach() for name, weight in prunable(self.model, self.recipe.weights or None).items()}
         masks = largest(weights, keep)
@@ -84,6 +86,7 @@ class Run:
             "keep": keep,
             "accuracy": accuracy(self.model, self.data.test, self.recipe, tensors),
             "recalibrated": self._recalibrated(tensors),
+            "finetuned": self._finetuned(tensors),
             "kept": {name: int(mask.sum()) for name, mask in masks.items()},
             "nonzero": found.kept,
             "weights": found.weights,
@@ -105,6 +108,12 @@ class Run:
             found = recalibrate(model, self._training_batches())
         return accuracy(model, self.data.test, recipe) if found else None
 
+    def _finetuned(self, tensors: Mapping[str, torch.Tensor]) -> float | None:
+        """Return test accuracy once what is left has been trained on, if the recipe says so."""
+        if self.recipe.finetune is None:
+            return None
+        return accuracy(finetuned(self.model, tensors, self.data.train, self.recipe), self.data.test, self.recipe)
+
     def _training_batches(self) -> Iterator[torch.Tensor]:
         """Return as many examples as recipe.recalibrate says, in batches as in training, in an order of chance."""
         recipe = self.recipe
@@ -117,11 +126,24 @@ class Run:
         return (inputs for inputs, _ in islice(batches, count // size))
 
     def prune(self, shares: Iterable[float]) -> list[Record]:
-        """Return what `pruned` does for every share, and keep it beside the run, in pruned.json."""
-        records = [self.pruned(keep) for keep in shares]
+        """Return what `pruned` does for every share, and keep it beside the run, in pruned.json.
+
+        What is there is read, where training went on after pruning.
+        """
+        path = self.folder / "pruned.json"
+        known = {} if self.recipe.finetune is None or not path.exists() else _known(path)
+        records = [known.get(keep) or self.pruned(keep) for keep in shares]
         if self.leads:
-            write_text(self.folder / "pruned.json", json.dumps(records, indent=1) + "\n")
+            write_text(path, json.dumps(records, indent=1) + "\n")
         return records
+
+
+def _known(path: Path) -> dict[float, Record]:
+    """Return the records of a file by their shares; none if it is damaged, for they can be made again."""
+    try:
+        return {record["keep"]: record for record in json.loads(path.read_text(encoding="utf-8"))}
+    except (ValueError, KeyError, TypeError):
+        return {}
 
 
 def run_folder(recipe: Recipe, results: Path | None = None) -> Path:

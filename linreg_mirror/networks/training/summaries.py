@@ -12,8 +12,9 @@ Row = dict[str, Any]
 
 
 def compared_accuracy(row: Row) -> float | None:
-    """Return the accuracy that counts: with statistics of batch norm that go with what is left, where there are any."""
-    return row["accuracy"] if row.get("recalibrated") is None else row["recalibrated"]
+    """Return the accuracy that counts: the last of those as pruned, with batch norm measured anew, and trained on."""
+    found = (row.get(name) for name in ("finetuned", "recalibrated", "accuracy"))
+    return next((one for one in found if one is not None), None)
 
 
 def intervals(rows: Sequence[Row], accuracy: Callable[[Row], float | None] = compared_accuracy) -> Iterator[Row]:
