@@ -16,7 +16,7 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 def snip(
     model: torch.nn.Module,
     loss: Loss,
-    inputs: torch.Tensor,
+    inputs: torch.Tensor | Mapping[str, torch.Tensor],
     targets: torch.Tensor,
     *,
     masks: Mapping[str, Any] | None = None,
@@ -34,7 +34,8 @@ def snip(
     loss : callable
         (outputs, targets) -> one number.
     inputs, targets : torch.Tensor, shapes (n, ...)
-        One batch; it follows the module's device and precision.
+        One batch; it follows the module's device and precision. Inputs can be a mapping of keyword arguments. Of a
+        model that returns a mapping or dataclass the loss gets `logits`, or the only tensor in it.
     masks : mapping of str to array, optional
         Masks or factors by which the weights are multiplied first.
     weights : optional
@@ -75,7 +76,7 @@ def snip(
 def grasp(
     model: torch.nn.Module,
     loss: Loss,
-    inputs: torch.Tensor,
+    inputs: torch.Tensor | Mapping[str, torch.Tensor],
     targets: torch.Tensor,
     *,
     masks: Mapping[str, Any] | None = None,
@@ -145,16 +146,17 @@ def one_number(loss: Loss, outputs: torch.Tensor, targets: torch.Tensor) -> torc
     return value.reshape(())
 
 
-def paired(inputs: torch.Tensor, targets: Any, outputs: torch.Tensor) -> torch.Tensor:
+def paired(inputs: Any, targets: Any, outputs: torch.Tensor) -> torch.Tensor:
     """Return the targets in the precision of the outputs, or raise ValueError if there are not as many as inputs."""
     targets = examples("targets", targets, outputs)
-    if len(targets) != len(inputs):
-        raise ValueError(f"one target for each input expected, got {len(inputs)} inputs and {len(targets)} targets")
+    count = len(next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs)
+    if len(targets) != count:
+        raise ValueError(f"one target for each input expected, got {count} inputs and {len(targets)} targets")
     return targets
 
 
-def _loss_of_batch(network: Functional, loss: Loss, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    inputs = network.examples(inputs)
+def _loss_of_batch(network: Functional, loss: Loss, inputs: Any, targets: torch.Tensor) -> torch.Tensor:
+    inputs = network.batch(inputs)
     for weight in network.weights.values():
         weight.requires_grad_()
     outputs = network(network.weights, inputs)
