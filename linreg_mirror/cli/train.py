@@ -74,9 +74,18 @@ def train(
         console.print(f"diverged: {error}", style="bold red", highlight=False, soft_wrap=True, markup=False)
         raise typer.Exit(1) from None
     except (ValueError, TypeError, OSError, ImportError) as error:
-        raise Refused(error) from None
+        raise Refused(_explained(error, recipe, changes, allow_code)) from None
     except KeyboardInterrupt:
         raise interrupted() from None
+
+
+def _explained(error: Exception, recipe: str, changes: list[str] | None, allow_code: bool) -> Exception:
+    """Return the error with where its value comes from, if the user did not set it."""
+    try:
+        from linreg_mirror.networks.recipes import with_origin
+    except ImportError:  # without torch the error is that
+        return error
+    return with_origin(error, recipe, changes or (), allow_code=allow_code)
 
 
 def _print(text: str) -> None:
@@ -164,7 +173,7 @@ def compare(
         console.print(as_table(rows))
         paths = write(rows, comparison, folder, name, command)
     except (ValueError, TypeError, OSError, ImportError) as error:
-        raise Refused(error) from None
+        raise Refused(_explained(error, recipe, changes, allow_code)) from None
     except KeyboardInterrupt:
         raise interrupted() from None
     console.print(", ".join(map(str, paths)), highlight=False, soft_wrap=True, markup=False)

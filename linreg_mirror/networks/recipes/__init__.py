@@ -4,6 +4,7 @@ from linreg_mirror.networks._tools.arguments import check_keep
 from linreg_mirror.networks.recipes.comparison import Comparison, Entry, read_comparison
 from linreg_mirror.networks.recipes.finetune import Finetune
 from linreg_mirror.networks.recipes.iterative import Iterative
+from linreg_mirror.networks.recipes.origins import with_origin
 from linreg_mirror.networks.recipes.reading import changed, names, read
 from linreg_mirror.networks.recipes.recipe import Recipe
 
@@ -18,4 +19,5 @@ __all__ = [
     "names",
     "read",
     "read_comparison",
+    "with_origin",
 ]

@@ -39,6 +39,7 @@ def finetune(table: Any) -> Finetune:
     if not isinstance(table, Mapping) or table.keys() != set(known):
         raise ValueError(
             f"finetune must be a table of {' and '.join(known)}, got {table!r}: write "
-            "finetune = {epochs = 5, lr = 0.01}"
+            "finetune = {epochs = 5, lr = 0.01}; for "
+            "epochs in which l0 and dep-l0 freeze their gates write method.finetune"
         )
     return Finetune(**table)
