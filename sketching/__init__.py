@@ -20,6 +20,7 @@ from sketching.selection import (
     with_replacement,
 )
 from sketching.signed import absolute, positive_part
+from sketching.structured import n_of_m
 
 if TYPE_CHECKING:
     from sketching import network_scores, ntk
@@ -45,6 +46,7 @@ __all__ = [
     "mask_moments",
     "masks_of",
     "moments",
+    "n_of_m",
     "network_scores",
     "ntk",
     "positive_part",

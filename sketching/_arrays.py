@@ -41,7 +41,7 @@ def tensor(name: str, array: Any) -> Any:
         return array
     known = array.dtype.newbyteorder("=") if array.dtype.itemsize <= 8 else np.dtype(float)
     # torch.tensor copies: as_tensor would complain of what is read-only.
-    return torch.tensor(np.array(array, known, order="C"))
+    return torch.tensor(np.array(array, known, order="C"), device="cpu")
 
 
 def flattened(array: Any, name: str = "scores") -> tuple[NDArray[np.floating], Callable[[NDArray], Any]]:

@@ -14,7 +14,7 @@ from sketching._diagnosis_table import COLUMNS, table
 from sketching._flops import flops_of
 from sketching._paths import Uncountable, reachable
 from sketching.application import check_masks, masks_of, remove_masks
-from sketching.weights import prunable
+from sketching.weights import Weights, maskable, owned, prunable
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,7 @@ def diagnosis(
     masks: Mapping[str, Any] | None = None,
     *,
     inputs: torch.Tensor | tuple[int, ...] | None = None,
+    weights: Weights | None = None,
 ) -> Diagnosis:
     """Say what masks leave of a model: kept per layer, dead units, collapsed layers, effective weights, operations.
 
@@ -176,6 +177,8 @@ def diagnosis(
     inputs : torch.Tensor or tuple of int, optional
         A batch of examples, of which the first is taken, or the shape of one example, without the batch dimension.
         Without it, neither effective weights nor operations are counted.
+    weights : optional
+        Which weights it is about, as in `prunable`. Default: those that masks name, and those of layers.
 
     Returns
     -------
@@ -212,17 +215,16 @@ def diagnosis(
     """
     example = None if inputs is None else _example(inputs)
     network = remove_masks(copy.deepcopy(model)).to("cpu", torch.double).eval()
-    weights = prunable(network)
+    applied = masks_of(model) if masks is None else check_masks(maskable(network), masks)
+    chosen = _chosen(network, applied, weights)
     if masks is None:
-        applied = masks_of(model)
-        kept = {name: (applied.get(name, weight.detach()) != 0).cpu() for name, weight in weights.items()}
+        kept = {name: (applied.get(name, weight.detach()) != 0).cpu() for name, weight in chosen.items()}
     else:
-        given = check_masks(weights, masks)
-        kept = {name: given.get(name, torch.ones_like(weight)) != 0 for name, weight in weights.items()}
+        kept = {name: applied.get(name, torch.ones_like(weight)) != 0 for name, weight in chosen.items()}
     flops, effective, uncounted = None, {}, "no inputs were given"
     if example is not None:
         with torch.random.fork_rng(devices=[]):  # functions that draw even in eval mode
-            flops = _flops(network, weights, example)
+            flops = _flops(network, chosen, example)
             try:
                 effective, uncounted = reachable(network, kept, example), None
             except Uncountable as why:
@@ -244,6 +246,16 @@ def diagnosis(
     return Diagnosis(tuple(layers), None if flops is None else flops[None], uncounted)
 
 
+def _chosen(
+    network: torch.nn.Module, masks: Mapping[str, Any], weights: Weights | None
+) -> dict[str, torch.nn.Parameter]:
+    """Return the weights that are asked for, by default those of masks and layers."""
+    if weights is not None or not masks:
+        return prunable(network, weights)
+    wanted = {*masks, *owned(network)}
+    return prunable(network, lambda name, _: name in wanted)
+
+
 def _example(inputs: Any) -> torch.Tensor:
     """Return a batch of one example, in double precision if it holds floats."""
     if isinstance(inputs, torch.Tensor):
@@ -258,7 +270,7 @@ def _example(inputs: Any) -> torch.Tensor:
         )
     if any(size < 1 for size in inputs):
         raise ValueError(f"inputs, the shape of an example, must have positive sizes, got {inputs}")
-    return torch.ones((1, *inputs), dtype=torch.double)
+    return torch.ones((1, *inputs), dtype=torch.double, device="cpu")
 
 
 def _flops(network: torch.nn.Module, weights: Mapping[str, torch.Tensor], example: torch.Tensor) -> Counter[str | None]:

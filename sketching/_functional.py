@@ -1,5 +1,6 @@
 """A torch module as a function of its weights, evaluated without leaving a trace in the module."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -10,24 +11,24 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sketching._arrays import tensor
-from sketching.weights import prunable
+from sketching.weights import Weights, prunable
 
 Tensors = dict[str, torch.Tensor]
 
 
-def masked_weights(model: torch.nn.Module, masks: Mapping[str, Any] | None) -> Tensors:
-    """Return copies of the prunable weights, multiplied by their masks.
+def masked_weights(model: torch.nn.Module, masks: Mapping[str, Any] | None, weights: Weights | None = None) -> Tensors:
+    """Return copies of the prunable weights, or of those chosen, multiplied by their masks.
 
     Raises
     ------
     ValueError
         As `prunable`; or if masks are not finite, or have other names or shapes than the weights.
     """
-    weights = {name: weight.detach().clone() for name, weight in prunable(model).items()}
+    copies = {name: weight.detach().clone() for name, weight in prunable(model, weights).items()}
     if masks is not None:
-        for name, factors in fitting("masks", masks, weights).items():
-            weights[name] *= factors
-    return weights
+        for name, factors in fitting("masks", masks, copies).items():
+            copies[name] *= factors
+    return copies
 
 
 def fitting(what: str, arrays: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> Tensors:
@@ -116,6 +117,8 @@ class Functional:
         The module. Call this object within `modes(model)`.
     masks : mapping of str to array, optional
         By what its weights are multiplied.
+    weights : optional
+        Which they are, as in `prunable`.
 
     Attributes
     ----------
@@ -125,33 +128,38 @@ class Functional:
         Copies of the other parameters and of the buffers.
     """
 
-    def __init__(self, model: torch.nn.Module, masks: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, model: torch.nn.Module, masks: Mapping[str, Any] | None = None, weights: Weights | None = None
+    ) -> None:
         self.model = model
-        self.weights = masked_weights(model, masks)
+        self.weights = masked_weights(model, masks, weights)
         tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
         self.others = {n: tensor.detach().clone() for n, tensor in tensors.items() if n not in self.weights}
 
-    def __call__(self, weights: Tensors, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the outputs of the module with these weights."""
+    def __call__(self, weights: Tensors, inputs: torch.Tensor | Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Return the outputs of the module with these weights, for inputs or for keyword arguments."""
+        positional, named = ((), dict(inputs)) if isinstance(inputs, Mapping) else ((inputs,), {})
         try:
-            outputs = torch.func.functional_call(self.model, {**self.others, **weights}, (inputs,))
+            outputs = torch.func.functional_call(self.model, {**self.others, **weights}, positional, named)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            raise ValueError(
-                f"{type(self.model).__name__} does not take inputs of shape {tuple(inputs.shape)} and {inputs.dtype}: "
-                f"{error}"
-            ) from error
-        if not isinstance(outputs, torch.Tensor):
-            raise TypeError(
-                f"{type(self.model).__name__} must return a torch.Tensor, got {type(outputs).__name__}: wrap it in a "
-                "module that returns that tensor"
-            )
-        return outputs
+            got = ", ".join(f"shape {tuple(one.shape)} and {one.dtype}" for one in (*positional, *named.values()))
+            raise ValueError(f"{type(self.model).__name__} does not take inputs of {got}: {error}") from error
+        return _tensor_of(outputs, type(self.model).__name__)
 
     def examples(self, inputs: Any) -> torch.Tensor:
         """Return the inputs on the device and in the precision of the weights."""
         return examples("inputs", inputs, next(iter(self.weights.values())))
+
+    def batch(self, inputs: Any) -> Any:
+        """Return what `examples` does, also of a mapping of keyword arguments to tensors."""
+        if not isinstance(inputs, Mapping):
+            return self.examples(inputs)
+        if not inputs:
+            raise ValueError("inputs must hold one argument of the model or more, got an empty mapping")
+        like = next(iter(self.weights.values()))
+        return {name: examples(f"inputs[{name!r}]", value, like) for name, value in inputs.items()}
 
     def freeze_batch_norm(self, inputs: torch.Tensor) -> torch.Tensor:
         """Give batch norm the mean and variance of these inputs from now on, and return the outputs.
@@ -185,3 +193,22 @@ class Functional:
         if not outputs.isfinite().all():
             raise ValueError("the model's outputs are not finite: are its weights and the inputs?")
         return outputs
+
+
+def _tensor_of(outputs: Any, model: str) -> torch.Tensor:
+    """Return the outputs, or those called logits, or the only tensor in a mapping or dataclass; or raise TypeError."""
+    if isinstance(outputs, torch.Tensor):
+        return outputs
+    named: Mapping[str, Any] = outputs if isinstance(outputs, Mapping) else {}
+    if dataclasses.is_dataclass(outputs) and not named:
+        named = {field.name: getattr(outputs, field.name) for field in dataclasses.fields(outputs)}
+    tensors = {name: value for name, value in named.items() if isinstance(value, torch.Tensor)}
+    if "logits" in tensors:
+        return tensors["logits"]
+    if len(tensors) == 1:
+        return next(iter(tensors.values()))
+    got = f"{type(outputs).__name__}{' with ' + ', '.join(tensors) if tensors else ''}"
+    raise TypeError(
+        f"{model} must return a torch.Tensor, or a mapping or dataclass with logits or with one tensor, got {got}: "
+        "wrap it in a module that returns that tensor"
+    )

@@ -112,7 +112,8 @@ class _Indicator(torch.autograd.Function):
 def _spread(like: torch.Tensor) -> torch.Tensor:
     """Return numbers in [1, 2), no two alike, so that a difference of signals turns negative somewhere."""
     golden = (5**0.5 - 1) / 2
-    return torch.arange(like.numel(), dtype=like.dtype).mul_(golden).frac_().add_(1).reshape(like.shape)
+    places = torch.arange(like.numel(), dtype=like.dtype, device=like.device)
+    return places.mul_(golden).frac_().add_(1).reshape(like.shape)
 
 
 def _positive(signal: torch.Tensor) -> torch.Tensor:

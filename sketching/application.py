@@ -7,7 +7,7 @@ import torch
 
 from sketching._arrays import tensor
 from sketching.removable import Removable, register, registered, remove
-from sketching.weights import prunable
+from sketching.weights import check_untied, maskable
 
 
 class Mask(Removable):
@@ -64,7 +64,8 @@ def apply_masks(model: torch.nn.Module, masks: Mapping[str, Any]) -> torch.nn.Mo
     model : torch.nn.Module
         Without masks or other parametrizations.
     masks : mapping of str to torch.Tensor or NumPy array
-        For names of `prunable(model)`, arrays of the shapes of the weights: bool, or float factors >= 0 by which the
+        For names of trainable parameters with two or more dimensions, as `prunable(model)` has, arrays of their
+        shapes: bool, or float factors >= 0 by which the
         weights are multiplied. They are copied, to the device of the weight, factors to its dtype. Weights that are not
         named stay dense.
 
@@ -76,9 +77,9 @@ def apply_masks(model: torch.nn.Module, masks: Mapping[str, Any]) -> torch.nn.Mo
     Raises
     ------
     ValueError
-        If the model is none that `prunable` accepts (as when it carries masks already), a name is none of `prunable`'s,
-        a shape is wrong, or a factor negative, NaN, infinite or too large for the weight's dtype. Then nothing has been
-        masked.
+        If the model carries masks or other parametrizations already, a layer is lazy, a name is that of no weight, or
+        of one that has two names, a shape is wrong, or a factor negative, NaN, infinite or too large for the weight's
+        dtype. Then nothing has been masked.
     TypeError
         If `masks` is no mapping, or a mask neither of bool nor of floats.
 
@@ -91,7 +92,9 @@ def apply_masks(model: torch.nn.Module, masks: Mapping[str, Any]) -> torch.nn.Mo
     >>> (model[0].weight != 0).tolist()
     [[True, False]]
     """
-    for name, mask in check_masks(prunable(model), masks).items():
+    fitting = check_masks(maskable(model), masks)
+    check_untied(model, fitting)
+    for name, mask in fitting.items():
         register(model, name, Mask(mask))
     return model
 

@@ -91,13 +91,19 @@ def _shortened(path: Path, sides: Sequence[tuple[str, bool]]) -> Evidence:
 
 def _method(content: Mapping[str, Any], label: str) -> Evidence:
     rows = [row for row in content["rows"] if row["label"] == label]
-    accuracy = {(row["keep"], row["seed"]): row["accuracy"] for row in rows}
+    accuracy = {(row["keep"], row["seed"]): _accuracy(row) for row in rows}
     shares, seeds = (list(dict.fromkeys(row[name] for row in rows)) for name in ("keep", "seed"))
     return {
         "settings": _settings(content, "label", label),
         "seeds": seeds,
         "accuracy": {str(keep): [accuracy[keep, seed] for seed in seeds] for keep in shares},
     }
+
+
+def _accuracy(row: Mapping[str, Any]) -> float | None:
+    """Return the last accuracy of those as pruned, with batch norm measured anew, and trained on."""
+    found = (row.get(name) for name in ("finetuned", "recalibrated", "accuracy"))
+    return next((one for one in found if one is not None), None)
 
 
 def _curves(content: Mapping[str, Any], method: str) -> Evidence:

@@ -1,7 +1,6 @@
 """The command `masks`."""
 
 import hashlib
-import json
 import re
 import sys
 from pathlib import Path
@@ -56,7 +55,7 @@ def masks(
         import numpy as np
 
         from linreg_mirror.networks import models, recipes
-        from linreg_mirror.networks.pruning import masking
+        from linreg_mirror.networks.pruning import masking, save_masks
         from sketching import diagnosis
 
         if output is not None and output.suffix != ".safetensors":
@@ -88,15 +87,12 @@ def masks(
             folder = " ".join([model, *(option or [])])
             folder, name = (re.sub(r"[^\w.-]+", "-", words) for words in (folder, name))
             output = results_directory() / "masks" / folder / f"{name}.safetensors"
-        from safetensors.torch import save_file
-
-        output.parent.mkdir(parents=True, exist_ok=True)
         settings = {
             "model": model, "options": option or [], "seed": seed, "data": data and data.name,
             "sha256": data and hashlib.sha256(data.read_bytes()).hexdigest(), "examples": len(batch.inputs),
             **details, **parts,
         }  # fmt: skip
-        save_file(found, output, metadata={"settings": json.dumps(settings)})
+        save_masks(output, found, settings)
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise Refused(error) from None
     console.print(f"written: {output}", highlight=False, soft_wrap=True, markup=False, emoji=False)

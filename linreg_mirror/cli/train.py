@@ -60,26 +60,36 @@ def train(
         with Progress(*COLUMNS, console=console, transient=True, disable=silent) as bar:
             cycles = settings.iterative.cycles if settings.iterative else 1
             line = bar.add_task(recipe, total=cycles * settings.epochs)
-            done = run(
-                settings,
-                folder=output,
-                data_directory=data_directory,
-                device=device,
-                progress=lambda record: bar.update(
-                    line,
-                    completed=record.get("cycle", 0) * settings.epochs + record["epoch"],
-                    description=_described(record),
-                ),
-            )
+
+            def told(record: dict[str, Any]) -> None:
+                completed = record.get("cycle", 0) * settings.epochs + record["epoch"]
+                bar.update(line, completed=completed, description=_described(record))
+                if not console.is_terminal:  # where a bar is not seen
+                    _print(f"epoch {completed} of {cycles * settings.epochs}: {_described(record)}")
+
+            done = run(settings, folder=output, data_directory=data_directory, device=device, progress=told)
         if done.leads:
             _show(done, keep or done.shares)
     except ArithmeticError as error:
         console.print(f"diverged: {error}", style="bold red", highlight=False, soft_wrap=True, markup=False)
         raise typer.Exit(1) from None
     except (ValueError, TypeError, OSError, ImportError) as error:
-        raise Refused(error) from None
+        raise Refused(_explained(error, recipe, changes, allow_code)) from None
     except KeyboardInterrupt:
         raise interrupted() from None
+
+
+def _explained(error: Exception, recipe: str, changes: list[str] | None, allow_code: bool) -> Exception:
+    """Return the error with where its value comes from, if the user did not set it."""
+    try:
+        from linreg_mirror.networks.recipes import with_origin
+    except ImportError:  # without torch the error is that
+        return error
+    return with_origin(error, recipe, changes or (), allow_code=allow_code)
+
+
+def _print(text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
 
 
 def _described(record: dict[str, Any]) -> str:
@@ -90,14 +100,18 @@ def _described(record: dict[str, Any]) -> str:
 
 
 def _show(run: "Run", shares: list[float]) -> None:
-    columns = ("kept", "weights", "not 0", "of", "layers lost", "operations", "test accuracy")
+    records = run.prune(shares)
+    columns = ["kept", "weights", "not 0", "of", "layers lost", "operations", "test accuracy"]
+    if any(pruned["recalibrated"] is not None for pruned in records):
+        columns.append("recalibrated")
     shown = table(*columns, numbers=columns)
-    for pruned in run.prune(shares):
-        kept = pruned["kept"].values()
+    for pruned in records:
+        kept, anew = pruned["kept"].values(), pruned["recalibrated"]
         shown.add_row(
             f"{pruned['keep']:.1%}", f"{sum(kept):,}", f"{pruned['nonzero']:,}", f"{pruned['weights']:,}",
             str(sum(not one for one in kept)), f"{pruned['flops_kept'] / pruned['flops']:.1%}",
             f"{pruned['accuracy']:.2%}",
+            *([] if anew is None else [f"{anew:.2%}"]),
         )  # fmt: skip
     console.print(shown)
     last = run.history[-1]
@@ -119,25 +133,16 @@ def compare(
 ) -> None:
     """Train by several methods and seeds, prune each run to every sparsity, and draw accuracy against sparsity.
 
-    The recipe needs a table `compare`. Finished runs are not trained again.
+    The recipe needs a table `compare`. Finished runs are not trained again, be they in results/runs or in the table of
+    an earlier comparison, which is written anew after each run.
     """
     try:
         from linreg_mirror.networks import recipes
-        from linreg_mirror.networks.training import as_table, write
+        from linreg_mirror.networks.training import as_table, read_rows, write, write_rows
         from linreg_mirror.networks.training import compare as run_all
         from linreg_mirror.runtime.store import key, results_directory
 
         comparison = recipes.read_comparison(recipe, changes or (), allow_code=allow_code)
-        with Progress(*COLUMNS, console=console, transient=True) as bar:
-            line = bar.add_task(recipe, total=None)
-            rows = run_all(
-                comparison,
-                jobs=jobs,
-                data_directory=data_directory,
-                device=device,
-                progress=lambda done, total, label: bar.update(line, completed=done, total=total, description=label),
-            )
-        console.print(as_table(rows))
         command = shlex.join(
             [
                 *("linreg-mirror", "compare", Path(recipe).name, *["--allow-code"] * allow_code),
@@ -146,9 +151,29 @@ def compare(
         )
         # What is compared with other settings than the recipe's does not take the place of that.
         name = "-".join([Path(recipe).stem, *([key({"changes": changes})[:8]] if changes else [])])
-        paths = write(rows, comparison, output or results_directory() / "compare", name, command)
+        folder = output or results_directory() / "compare"
+        path = folder / f"{name}.json"
+        with Progress(*COLUMNS, console=console, transient=True) as bar:
+            line = bar.add_task(recipe, total=None)
+
+            def told(done: int, total: int, label: str) -> None:
+                bar.update(line, completed=done, total=total, description=label)
+                if not console.is_terminal:
+                    _print(f"run {done} of {total}: {label}")
+
+            rows = run_all(
+                comparison,
+                jobs=jobs,
+                data_directory=data_directory,
+                device=device,
+                progress=told,
+                stored=read_rows(path),
+                save=lambda rows: write_rows(rows, comparison, path, command),
+            )
+        console.print(as_table(rows))
+        paths = write(rows, comparison, folder, name, command)
     except (ValueError, TypeError, OSError, ImportError) as error:
-        raise Refused(error) from None
+        raise Refused(_explained(error, recipe, changes, allow_code)) from None
     except KeyboardInterrupt:
         raise interrupted() from None
     console.print(", ".join(map(str, paths)), highlight=False, soft_wrap=True, markup=False)

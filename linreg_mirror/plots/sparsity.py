@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from linreg_mirror.plots.axes import picture
-from linreg_mirror.plots.style import line, points
+from linreg_mirror.plots.style import COLOURS, DASHES, points
 
 
 @picture
@@ -44,15 +44,20 @@ def sparsity(comparison: Any, *, ax: Axes) -> None:
     'test accuracy in %'
     """
     curves = _curves(comparison)
-    if not curves:
+    if not any(curves.values()):
         raise ValueError("there are no accuracies: give rows of a comparison, its JSON file, or runs by name")
     for k, (name, found) in enumerate(curves.items()):
-        look = line(k % 5) | {name: value for name, value in points(k % 5).items() if name != "linestyle"}
-        shares, means, halves = zip(*found, strict=True)
-        if k >= 5:
-            look |= {"alpha": 0.5}
+        look = points(k % len(COLOURS)) | {"linestyle": DASHES[(k + k // len(COLOURS)) % len(DASHES)]}
+        shares, means, halves = zip(*found, strict=True) if found else ((), (), ())
         bars = [100 * half if half == half else 0.0 for half in halves]  # NaN of one seed
-        ax.errorbar(shares, [100 * mean for mean in means], bars, label=name, capsize=1.5, **look)
+        ax.errorbar(
+            shares,
+            [100 * mean for mean in means],
+            bars,
+            label=name if found else f"{name} (diverged)",
+            capsize=1.5,
+            **look,
+        )
     marked = sorted({share for found in curves.values() for share, *_ in found})
     ax.set(xscale="log", xlabel="weights kept in %", ylabel="test accuracy in %")
     low, high = ax.get_ylim()  # an interval of few seeds may reach beyond what an accuracy can be
@@ -69,9 +74,9 @@ def _curves(comparison: Any) -> dict[str, list[tuple[float, float, float]]]:
 
     if isinstance(comparison, Mapping):
         rows: Sequence[dict[str, Any]] = [
-            {"label": name, "method": name, "keep": record["keep"], "accuracy": record["accuracy"]}
+            {"label": name, "method": name, **record}
             for name, run in comparison.items()
-            for record in (run if isinstance(run, list) else run.prune(run.shares))
+            for record in run.prune(run.shares)
         ]
     elif isinstance(comparison, str | Path):
         rows = json.loads(Path(comparison).read_text(encoding="utf-8"))["rows"]
@@ -82,4 +87,4 @@ def _curves(comparison: Any) -> dict[str, list[tuple[float, float, float]]]:
     for row in intervals(rows):
         if row["label"] in found and row["runs"]:
             found[row["label"]].append((row["keep"], row["accuracy"], row["half"]))
-    return {name: sorted(points) for name, points in found.items() if points}
+    return {name: sorted(points) for name, points in found.items()}

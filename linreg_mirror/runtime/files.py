@@ -29,7 +29,10 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     # Not the tempfile module, whose files only their owner can read: folders of results are shared.
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.{os.getpid()}.partial")
     try:
+        partial.touch()  # with the permissions that the umask leaves, whatever libraries make of them
+        mode = partial.stat().st_mode
         yield partial
+        partial.chmod(mode)
         if durable:
             with partial.open("rb") as file:
                 os.fsync(file.fileno())
@@ -50,6 +53,27 @@ def write_text(path: Path, text: str) -> None:
     """
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def explained(error: OSError, purpose: str, path: Path) -> OSError:
+    """Return the same kind of error, saying what to do.
+
+    Parameters
+    ----------
+    error : OSError
+        What happened.
+    purpose : str
+        What for, such as "save a result".
+    path : Path
+        The file or folder.
+    """
+    # Three arguments let OSError choose its subclass by errno, so that PermissionError stays one.
+    return OSError(
+        error.errno,
+        f"cannot {purpose}: {error.strerror}; free some space, mend the permissions, or set LINREG_MIRROR_RESULTS to "
+        "a folder that can be read and written",
+        str(path),
+    )
 
 
 def clear(folder: Path) -> None:

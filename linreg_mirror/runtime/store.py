@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from linreg_mirror.runtime.files import replacing
+from linreg_mirror.runtime.files import explained, replacing
 
 # What files say of themselves. Format 0 was this one, without saying so. Whoever changes the format counts on, teaches
 # `_read` to tell them apart, and keeps a file of the old one in tests/runtime/stores.
@@ -115,7 +115,7 @@ class Store:
             with replacing(path, durable=False) as partial:  # a file that a power cut empties counts as absent
                 partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
         except OSError as error:
-            raise _explained(error, "save a result", path) from error
+            raise explained(error, "save a result", path) from error
         return path
 
     def load(self, settings: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -158,7 +158,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _explained(error, "read a result", path) from error
+        raise explained(error, "read a result", path) from error
     except _Newer as error:
         raise ValueError(
             f"{path} has format {error}, and this version of linreg-mirror reads up to {_FORMAT}: install the version "
@@ -169,17 +169,6 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
         with suppress(OSError):
             os.replace(path, path.with_suffix(".corrupt"))
         return None
-
-
-def _explained(error: OSError, purpose: str, path: Path) -> OSError:
-    """Return the same kind of error, saying what to do."""
-    # Three arguments let OSError choose its subclass by errno, so that PermissionError stays one.
-    return OSError(
-        error.errno,
-        f"cannot {purpose}: {error.strerror}; free some space, mend the permissions, or set LINREG_MIRROR_RESULTS to "
-        "a folder that can be read and written",
-        str(path),
-    )
 
 
 def _plain(value: Any, where: str, *, identifies: bool = False) -> Any:

@@ -7,6 +7,7 @@ import torch
 
 from sketching._cites import cites
 from sketching._functional import Functional, Tensors, examples, finite, left_by, modes, wide
+from sketching.weights import Weights
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -15,10 +16,11 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 def snip(
     model: torch.nn.Module,
     loss: Loss,
-    inputs: torch.Tensor,
+    inputs: torch.Tensor | Mapping[str, torch.Tensor],
     targets: torch.Tensor,
     *,
     masks: Mapping[str, Any] | None = None,
+    weights: Weights | None = None,
 ) -> Tensors:
     """Return |theta * dloss/dtheta|: by how much the loss would change per share of the weight that is taken away.
 
@@ -32,9 +34,12 @@ def snip(
     loss : callable
         (outputs, targets) -> one number.
     inputs, targets : torch.Tensor, shapes (n, ...)
-        One batch; it follows the module's device and precision.
+        One batch; it follows the module's device and precision. Inputs can be a mapping of keyword arguments. Of a
+        model that returns a mapping or dataclass the loss gets `logits`, or the only tensor in it.
     masks : mapping of str to array, optional
         Masks or factors by which the weights are multiplied first.
+    weights : optional
+        Which weights are scored, as in `sketching.prunable`. Default: those of layers.
 
     Returns
     -------
@@ -61,7 +66,7 @@ def snip(
     >>> scores["weight"].tolist()
     [[3.0, 2.0]]
     """
-    network = Functional(model, masks)
+    network = Functional(model, masks, weights)
     with torch.enable_grad(), modes(model, batch_statistics=True):
         gradients = _derivatives(_loss_of_batch(network, loss, inputs, targets), network.weights)
     return finite({name: (wide(w.detach()) * wide(gradients[name])).abs() for name, w in network.weights.items()})
@@ -71,10 +76,11 @@ def snip(
 def grasp(
     model: torch.nn.Module,
     loss: Loss,
-    inputs: torch.Tensor,
+    inputs: torch.Tensor | Mapping[str, torch.Tensor],
     targets: torch.Tensor,
     *,
     masks: Mapping[str, Any] | None = None,
+    weights: Weights | None = None,
 ) -> Tensors:
     """Return theta * (H g): half of what the gradient flow |g|^2 loses, to first order, if the weight is taken away.
 
@@ -95,6 +101,8 @@ def grasp(
     masks : mapping of str to array, optional
         Masks or factors by which the weights are multiplied first. What they remove scores -inf: 0 would be kept before
         all weights with negative scores.
+    weights : optional
+        Which weights are scored, as in `sketching.prunable`. Default: those of layers.
 
     Returns
     -------
@@ -117,7 +125,7 @@ def grasp(
     >>> scores["weight"].tolist()
     [[15.0, -10.0]]
     """
-    network = Functional(model, masks)
+    network = Functional(model, masks, weights)
     left = left_by(masks, network.weights)
     with torch.enable_grad(), modes(model, batch_statistics=True):
         value = _loss_of_batch(network, loss, inputs, targets)
@@ -138,16 +146,17 @@ def one_number(loss: Loss, outputs: torch.Tensor, targets: torch.Tensor) -> torc
     return value.reshape(())
 
 
-def paired(inputs: torch.Tensor, targets: Any, outputs: torch.Tensor) -> torch.Tensor:
+def paired(inputs: Any, targets: Any, outputs: torch.Tensor) -> torch.Tensor:
     """Return the targets in the precision of the outputs, or raise ValueError if there are not as many as inputs."""
     targets = examples("targets", targets, outputs)
-    if len(targets) != len(inputs):
-        raise ValueError(f"one target for each input expected, got {len(inputs)} inputs and {len(targets)} targets")
+    count = len(next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs)
+    if len(targets) != count:
+        raise ValueError(f"one target for each input expected, got {count} inputs and {len(targets)} targets")
     return targets
 
 
-def _loss_of_batch(network: Functional, loss: Loss, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    inputs = network.examples(inputs)
+def _loss_of_batch(network: Functional, loss: Loss, inputs: Any, targets: torch.Tensor) -> torch.Tensor:
+    inputs = network.batch(inputs)
     for weight in network.weights.values():
         weight.requires_grad_()
     outputs = network(network.weights, inputs)

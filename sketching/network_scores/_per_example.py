@@ -9,6 +9,7 @@ from sketching._arguments import check_count
 from sketching._cites import cites
 from sketching._functional import Functional, Tensors, finite, modes, wide
 from sketching.network_scores._gradient import Loss, one_number, paired
+from sketching.weights import Weights
 
 # Gradients of single examples are as large as the network: about so many numbers at once, and at most so many examples.
 _NUMBERS = 1 << 25
@@ -21,6 +22,7 @@ def jacobian_norm(
     inputs: torch.Tensor,
     *,
     masks: Mapping[str, Any] | None = None,
+    weights: Weights | None = None,
     chunk: int | None = None,
 ) -> Tensors:
     """Return |theta_i| |J_i|, where J is the Jacobian of all outputs of all examples: exactly, without storing J.
@@ -36,6 +38,8 @@ def jacobian_norm(
         The examples; they follow the module's device and precision.
     masks : mapping of str to array, optional
         Masks or factors by which the weights are multiplied first.
+    weights : optional
+        Which weights are scored, as in `sketching.prunable`. Default: those of layers.
     chunk : int, optional
         How many rows of J are held at once at most, each as large as all weights. One backward pass is taken for each
         of the n x (number of outputs) rows.
@@ -64,7 +68,7 @@ def jacobian_norm(
     >>> network_scores.jacobian_norm(model, inputs)["weight"].tolist()  # |X_i||w_i|
     [[5.0, 2.0]]
     """
-    network = Functional(model, masks)
+    network = Functional(model, masks, weights)
     inputs = network.examples(inputs)
     rows = _at_once(chunk, network.weights)
     outputs = network.freeze_batch_norm(inputs)
@@ -93,6 +97,7 @@ def rms_snip(
     targets: torch.Tensor,
     *,
     masks: Mapping[str, Any] | None = None,
+    weights: Weights | None = None,
     chunk: int | None = None,
 ) -> Tensors:
     """Return |theta| times the root of the sum over examples of (dloss/dtheta)^2: SNIP in which no examples cancel.
@@ -107,6 +112,8 @@ def rms_snip(
         The examples; they follow the module's device and precision.
     masks : mapping of str to array, optional
         Masks or factors by which the weights are multiplied first.
+    weights : optional
+        Which weights are scored, as in `sketching.prunable`. Default: those of layers.
     chunk : int, optional
         How many gradients are held at once at most, each as large as all weights.
 
@@ -130,7 +137,7 @@ def rms_snip(
     >>> network_scores.rms_snip(model, loss, torch.ones(3, 2), torch.zeros(3, 1))["weight"].shape
     torch.Size([1, 2])
     """
-    network = Functional(model, masks)
+    network = Functional(model, masks, weights)
     inputs = network.examples(inputs)
     size = _at_once(chunk, network.weights)
     targets = paired(inputs, targets, network.freeze_batch_norm(inputs))

@@ -8,9 +8,12 @@ import torch
 
 from sketching._arguments import check_rng
 from sketching._functional import Tensors, finite, left_by, masked_weights, wide
+from sketching.weights import Weights
 
 
-def magnitude(model: torch.nn.Module, *, masks: Mapping[str, Any] | None = None) -> Tensors:
+def magnitude(
+    model: torch.nn.Module, *, masks: Mapping[str, Any] | None = None, weights: Weights | None = None
+) -> Tensors:
     """Return |theta|.
 
     Parameters
@@ -19,6 +22,8 @@ def magnitude(model: torch.nn.Module, *, masks: Mapping[str, Any] | None = None)
         What is scored.
     masks : mapping of str to array, optional
         Masks or factors by which its weights are multiplied first.
+    weights : optional
+        Which weights are scored, as in `sketching.prunable`. Default: those of layers.
 
     Returns
     -------
@@ -38,10 +43,16 @@ def magnitude(model: torch.nn.Module, *, masks: Mapping[str, Any] | None = None)
     >>> bool((network_scores.magnitude(model)["weight"] == model.weight.abs()).all())
     True
     """
-    return finite({name: wide(weight).abs() for name, weight in masked_weights(model, masks).items()})
+    return finite({name: wide(weight).abs() for name, weight in masked_weights(model, masks, weights).items()})
 
 
-def random(model: torch.nn.Module, rng: np.random.Generator, *, masks: Mapping[str, Any] | None = None) -> Tensors:
+def random(
+    model: torch.nn.Module,
+    rng: np.random.Generator,
+    *,
+    masks: Mapping[str, Any] | None = None,
+    weights: Weights | None = None,
+) -> Tensors:
     """Return independent uniform numbers in (0, 1].
 
     Parameters
@@ -52,6 +63,8 @@ def random(model: torch.nn.Module, rng: np.random.Generator, *, masks: Mapping[s
         Source of all randomness; the same one gives the same scores on every device and with all masks.
     masks : mapping of str to array, optional
         What these remove scores 0.
+    weights : optional
+        Which weights are scored, as in `sketching.prunable`. Default: those of layers.
 
     Returns
     -------
@@ -74,6 +87,6 @@ def random(model: torch.nn.Module, rng: np.random.Generator, *, masks: Mapping[s
     torch.Size([1, 2])
     """
     check_rng(rng)
-    weights = masked_weights(model, masks)
+    weights = masked_weights(model, masks, weights)
     left = left_by(masks, weights)
     return {n: torch.from_numpy(1 - rng.random(w.shape)).to(wide(w)) * left[n] for n, w in weights.items()}

@@ -9,11 +9,16 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from sketching._arguments import check_count
 from sketching._cites import cites
 from sketching._functional import Functional, Tensors, examples, finite, modes
+from sketching.weights import Weights
 
 
 @cites("tanaka2020pruning")
 def synflow(
-    model: torch.nn.Module, inputs: Sequence[int] | torch.Tensor, *, masks: Mapping[str, Any] | None = None
+    model: torch.nn.Module,
+    inputs: Sequence[int] | torch.Tensor,
+    *,
+    masks: Mapping[str, Any] | None = None,
+    weights: Weights | None = None,
 ) -> Tensors:
     """Return theta * dR/dtheta, where R is the sum of the outputs for an input of ones if all is made positive.
 
@@ -31,6 +36,8 @@ def synflow(
         Shape of one example, such as (3, 32, 32), or a batch of which nothing but this shape is used.
     masks : mapping of str to array, optional
         Masks or factors by which the weights are multiplied first.
+    weights : optional
+        Which weights are scored, as in `sketching.prunable`. Default: those of layers.
 
     Returns
     -------
@@ -55,7 +62,7 @@ def synflow(
     >>> network_scores.synflow(model, (2,))["weight"].tolist()
     [[3.0, 1.0]]
     """
-    network = Functional(model, masks)
+    network = Functional(model, masks, weights)
     weights = {name: _positive(weight).requires_grad_() for name, weight in network.weights.items()}
     network.others = {name: _positive(tensor) for name, tensor in network.others.items()}
     ones = torch.ones((1, *_shape(inputs)), dtype=torch.float64, device=next(iter(weights.values())).device)

@@ -17,6 +17,7 @@ _NEEDED = {
     "cs": {"epochs": 6, "alpha": 1e-2},
     "str": {"s_init": -2.0},
     "ham": {"metric": 2.0, "shrink": 0.1},
+    "gmp": {"epochs": 6, "keep": 0.3},
     "rigl": {"epochs": 6, "keep": 0.3, "every": 3},
     "l0": _L0,
     "l0 channels": _L0 | {"on": "channels"},

@@ -154,6 +154,7 @@ ARRAYS: dict[str, Case] = {
     ),
     "training.trained_from": of(training.trained_from, "y", "w0"),
     "top_k": lambda h: sketching.top_k(weighed(h), h.count("k", 2)),
+    "n_of_m": lambda h: sketching.n_of_m(h.array("scores", (3, 4)), h.count("n", 1), h.count("m", 2)),
     **{
         f"{name}{' rescaled' * rescale}": selecting(name, rescale)
         for name in ("gumbel_top_k", "systematic", "bernoulli", "with_replacement")

@@ -49,7 +49,14 @@ def checked_device(device: torch.device | str) -> torch.device:
         return torch.device(device)
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         reason = str(error).partition("\n")[0]
-        raise ValueError(f"device {device!r} cannot be used here ({reason}): write 'cpu', which always can") from None
+        raise ValueError(f"device {str(device)!r} cannot be used here ({reason}): there are {_devices()}") from None
+
+
+def _devices() -> str:
+    """Return the names of the devices of this machine."""
+    kind = torch.accelerator.current_accelerator()
+    count = 0 if kind is None else torch.accelerator.device_count()
+    return ", ".join(["cpu", *(f"{kind}:{number}" for number in range(count))])
 
 
 def _tensor(name: str, values: Any) -> torch.Tensor:

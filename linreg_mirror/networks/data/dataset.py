@@ -193,11 +193,8 @@ def hold_out(data: Data, examples: int, rng: np.random.Generator) -> Data:
     """
     check_rng(rng)
     check_integer("examples", examples, 1, len(data.train) - 1)
-    inputs, labels = data.train.inputs, data.train.labels.cpu()
-    strata = labels if data.classes is not None else torch.zeros(len(labels))
-    held = np.zeros(len(labels), bool)
-    held[stratified(strata.numpy(), examples, rng)] = True
-    out, left = torch.as_tensor(held), torch.as_tensor(~held)
+    inputs, labels, out = data.train.inputs, data.train.labels.cpu(), _chosen(data, examples, rng)
+    left = ~out
     if isinstance(inputs, ImageFiles):
         train, test = (replace(data.train, inputs=inputs[part], labels=labels[part]) for part in (left, out))
         return replace(data, train=train, test=test)
@@ -209,6 +206,43 @@ def hold_out(data: Data, examples: int, rng: np.random.Generator) -> Data:
         classes=data.classes,
         unverified=data.unverified,
     )
+
+
+def limited(data: Data, examples: int) -> Data:
+    """Return the data with fewer training examples, always the same ones, and the whole test set.
+
+    Parameters
+    ----------
+    data : Data
+        On the CPU.
+    examples : int
+        How many are left, from one to all; of every class in proportion, up to rounding.
+
+    Returns
+    -------
+    Data
+        Normalised by the training examples that are left; images in files as before.
+
+    Raises
+    ------
+    ValueError
+        If examples is out of range.
+    """
+    check_integer("limit", examples, 1, len(data.train))
+    inputs, labels, left = data.train.inputs, data.train.labels, _chosen(data, examples, np.random.default_rng(0))
+    if isinstance(inputs, ImageFiles):
+        return replace(data, train=replace(data.train, inputs=inputs[left], labels=labels[left]))
+    train, test = (inputs[left], labels[left]), (data.test.inputs, data.test.labels)
+    return Data.of(data.name, train=train, test=test, classes=data.classes, unverified=data.unverified)
+
+
+def _chosen(data: Data, examples: int, rng: np.random.Generator) -> torch.Tensor:
+    """Return a mask of a stratified sample of the training set."""
+    labels = data.train.labels.cpu()
+    strata = labels if data.classes is not None else torch.zeros(len(labels))
+    mask = np.zeros(len(labels), bool)
+    mask[stratified(strata.numpy(), examples, rng)] = True
+    return torch.as_tensor(mask)
 
 
 def stratified(labels: np.ndarray, examples: int, rng: np.random.Generator) -> np.ndarray:

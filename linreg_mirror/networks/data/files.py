@@ -68,7 +68,9 @@ def read(name: str, directory: str | Path | None, releases: Sequence[Release], p
     wanted = " or ".join(f"{', '.join(release.md5)} (in it or in its folder {release.folder})" for release in releases)
     expected = f"expected are {wanted}, as published at {page}, unpacked; single files may be gzipped"
     if directory is None:
-        raise ValueError(f"{name} is read from files: name the directory they are in; {expected}")
+        raise ValueError(
+            f"{name} is read from files: name the directory they are in, by --data-dir or directory=; {expected}"
+        )
     if not Path(directory).is_dir():
         raise FileNotFoundError(f"{name}: there is no directory {directory}; {expected}")
     nearest: dict[str, Path] = {}

@@ -6,7 +6,7 @@ from typing import Any
 
 from linreg_mirror.networks._tools.arguments import check_options
 from linreg_mirror.networks.data.cifar import cifar10, cifar100
-from linreg_mirror.networks.data.dataset import Data
+from linreg_mirror.networks.data.dataset import Data, limited
 from linreg_mirror.networks.data.digits import digits
 from linreg_mirror.networks.data.folders import folder
 from linreg_mirror.networks.data.idx import fashion_mnist, mnist
@@ -23,7 +23,7 @@ _READ: Mapping[str, Callable[..., Data]] = {
 DATASETS: Mapping[str, Callable[..., Data]] = {**_MADE, **_READ}
 
 
-def load(name: str, directory: str | Path | None = None, **options: Any) -> Data:
+def load(name: str, directory: str | Path | None = None, limit: int | None = None, **options: Any) -> Data:
     """Return a data set, on the CPU.
 
     Parameters
@@ -33,6 +33,8 @@ def load(name: str, directory: str | Path | None = None, **options: Any) -> Data
         cifar100 and folder, which are read from files. Nothing is downloaded.
     directory : path, optional
         Where the files are; not looked at by digits and teacher.
+    limit : int, optional
+        Training examples to take: of every class in proportion, and always the same ones. Default: all of them.
     **options
         Of the set: digits has `seed`; folder has `size`, `lazy`, `resize`, `train`, `test`; teacher has `model`,
         `train`, `test`, `keep`, `outputs`, `seed` and the options of its model.
@@ -57,4 +59,5 @@ def load(name: str, directory: str | Path | None = None, **options: Any) -> Data
     if name in _READ:
         options = {"directory": directory, **options}
     check_options(name, DATASETS[name], options)
-    return DATASETS[name](**options)
+    found = DATASETS[name](**options)
+    return found if limit is None else limited(found, limit)

@@ -4,6 +4,7 @@ import torch
 
 from linreg_mirror.networks.gates.channels import channel_gates, remove_channel_gates
 from linreg_mirror.networks.gates.gate import freeze_gates
+from linreg_mirror.networks.gates.generator import generated
 from linreg_mirror.networks.gates.hard_concrete import deterministic
 from linreg_mirror.networks.gates.weights import WeightGate
 from sketching.removable import chains, registered, remove
@@ -37,8 +38,11 @@ def folded(model: torch.nn.Module) -> dict[str, torch.Tensor]:
             shape = [-1 if own == axis else 1 for own in range(parameter.ndim)]
             values[full] = values.get(full, parameter.detach()) * factor.view(shape).to(parameter.dtype)
 
-    for gate in channel_gates(model):
-        z, site = deterministic(gate.logits()), gate.site
+    gates = channel_gates(model)
+    with generated(model):
+        values_of = [deterministic(gate.logits()) for gate in gates]
+    for gate, z in zip(gates, values_of, strict=True):
+        site = gate.site
         multiply(site.gated, "weight", z)
         multiply(site.gated, "bias", z)
         if site.norm is not None:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from linreg_mirror.networks.gates.hard_concrete import deterministic, sample
-from sketching.weights import prunable
+from sketching.weights import Weights, prunable
 
 
 class Gate(torch.nn.Module):
@@ -82,14 +82,14 @@ def freeze_gates(model: torch.nn.Module) -> torch.nn.Module:
     return model
 
 
-def gateable(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+def gateable(model: torch.nn.Module, weights: Weights | None = None) -> dict[str, torch.nn.Parameter]:
     """Return the prunable weights of a model that has no gates; raise ValueError if it has some."""
     gates = gates_of(model)
     if gates:
         raise ValueError(
             f"the model has gates already, on {', '.join(gates)}: first fold them into the weights, fold_gates(model)"
         )
-    return prunable(model)
+    return prunable(model, weights)
 
 
 def first_logits(shape: tuple[int, ...], like: torch.Tensor, rng: np.random.Generator) -> torch.nn.Parameter:

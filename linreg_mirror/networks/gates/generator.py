@@ -1,7 +1,8 @@
 """Logits of gates that depend on those of the layer before: Dep-L0's generator."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
@@ -77,6 +78,19 @@ class Generator(torch.nn.Module):
     def logits(self) -> list[torch.Tensor]:
         """Return the logits of all layers: within one pass through the model, those that its start has generated."""
         return self() if self._held is None else self._held
+
+
+@contextmanager
+def generated(model: torch.nn.Module) -> Iterator[None]:
+    """Generate the logits of a model once for all that is done within."""
+    new = [generator for generator in _generators(model) if generator._held is None]
+    for generator in new:
+        generator._held = generator()
+    try:
+        yield
+    finally:
+        for generator in new:
+            generator._held = None
 
 
 def generate_once(model: torch.nn.Module) -> None:

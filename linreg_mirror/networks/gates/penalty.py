@@ -1,9 +1,12 @@
 """What gates cost: expected numbers of open gates, and of weights between open gates."""
 
+from typing import Any
+
 import torch
 
 from linreg_mirror.networks.gates.channels import channel_gates
 from linreg_mirror.networks.gates.gate import gates_of
+from linreg_mirror.networks.gates.generator import generated
 from linreg_mirror.networks.gates.hard_concrete import open_probability
 
 
@@ -32,7 +35,9 @@ def expected_open(model: torch.nn.Module) -> torch.Tensor:
         raise ValueError(
             "the model has no gates: gate_weights(model, rng) or gate_channels(model, rng) puts them there"
         )
-    return sum((open_probability(gate.logits()).sum() for gate in gates.values()), start=torch.zeros(()))
+    with generated(model):
+        counts: Any = [open_probability(gate.logits()).sum() for gate in gates.values()]
+        return sum(counts)
 
 
 def expected_weights(model: torch.nn.Module) -> torch.Tensor:
@@ -66,10 +71,12 @@ def expected_weights(model: torch.nn.Module) -> torch.Tensor:
     gates = channel_gates(model)
     if not gates:
         raise ValueError("the model has no gates on channels: gate_channels(model, rng) puts them there")
-    total, active = torch.zeros(()), torch.ones(())
-    for gate in gates:
-        weight = model.get_submodule(gate.site.layer).get_parameter("weight")
-        probability = open_probability(gate.logits())
-        total = total + active * probability.sum() * weight[0].numel()
-        active = probability.mean()
+    total: Any = 0
+    active: Any = 1
+    with generated(model):
+        for gate in gates:
+            weight = model.get_submodule(gate.site.layer).get_parameter("weight")
+            probability = open_probability(gate.logits())
+            total = total + active * probability.sum() * weight[0].numel()
+            active = probability.mean()
     return total

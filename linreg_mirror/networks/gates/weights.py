@@ -6,6 +6,7 @@ import torch
 from linreg_mirror._tools.arguments import check_rng
 from linreg_mirror.networks.gates.gate import Gate, first_logits, gateable
 from sketching.removable import Removable, chains, register
+from sketching.weights import Weights
 
 
 class WeightGate(Gate, Removable):
@@ -38,7 +39,9 @@ class WeightGate(Gate, Removable):
         return w * self.values()
 
 
-def gate_weights(model: torch.nn.Module, rng: np.random.Generator) -> torch.nn.Module:
+def gate_weights(
+    model: torch.nn.Module, rng: np.random.Generator, *, weights: Weights | None = None
+) -> torch.nn.Module:
     """Put a gate on every prunable weight, in place, until `fold_gates`.
 
     The parameter of "layer.weight" is the same object as before, under the name
@@ -51,6 +54,8 @@ def gate_weights(model: torch.nn.Module, rng: np.random.Generator) -> torch.nn.M
         Without gates, masks or other parametrizations.
     rng : numpy.random.Generator
         Source of the first logits: normal, with mean 3 and standard deviation 0.01.
+    weights : optional
+        Which weights, as in `sketching.prunable`. Default: those of layers.
 
     Returns
     -------
@@ -65,7 +70,7 @@ def gate_weights(model: torch.nn.Module, rng: np.random.Generator) -> torch.nn.M
         If `rng` is no generator.
     """
     check_rng(rng)
-    for place, (name, weight) in enumerate(gateable(model).items()):
+    for place, (name, weight) in enumerate(gateable(model, weights).items()):
         gate = WeightGate(name, place, first_logits(tuple(weight.shape), weight, rng))
         gate.frozen = True
         register(model, name, gate)  # which calls it once: it would draw

@@ -5,6 +5,7 @@ import math
 import torch
 
 from linreg_mirror._tools.arguments import check_nonnegative
+from linreg_mirror.networks.methods._held import Chosen
 from linreg_mirror.networks.methods.base import BaseMethod
 from linreg_mirror.networks.parametrizations.hadamard import apply_hadamard, factors_of, remove_hadamard
 
@@ -38,8 +39,8 @@ class Factorized(BaseMethod):
         """
         return self.beta / 2 * math.exp(-4 * self.decay)
 
-    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
-        apply_hadamard(model, self.beta)
+    def _parameters_of(self, model: torch.nn.Module, weights: Chosen) -> list[torch.Tensor]:
+        apply_hadamard(model, self.beta, weights=lambda name, _: name in weights)
         return [factor for pair in factors_of(model).values() for factor in pair]
 
     def _make_plain(self, model: torch.nn.Module) -> None:

@@ -12,17 +12,17 @@ from torch.nn.utils import parametrize
 
 from sketching.application import check_masks
 from sketching.removable import chains
-from sketching.weights import prunable
+
+Chosen = Mapping[str, torch.nn.Parameter]  # the weights that a method acts on, by name
 
 
 @torch.no_grad()
-def hold(model: torch.nn.Module, masks: Mapping[str, Any]) -> list[str]:
+def hold(model: torch.nn.Module, weights: Chosen, masks: Mapping[str, Any]) -> list[str]:
     """Multiply weights by masks, or factors, and keep where these are not 0; return the names of the weights.
 
     It is kept in the buffer "layer.weight_mask" of the model: so checkpoints have it, and a run that goes on needs no
     score to be the same again.
     """
-    weights = prunable(model)
     fitting = check_masks(weights, masks)
     for name, mask in fitting.items():
         weights[name].copy_(torch.where(mask != 0, weights[name] * mask, 0))

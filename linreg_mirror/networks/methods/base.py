@@ -1,16 +1,20 @@
 """What methods have in common: the weights they act on, and the account of the penalty."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 
 from linreg_mirror._tools.arguments import check_momentum, check_nonnegative
 from linreg_mirror.networks._tools.lists import lists
+from linreg_mirror.networks.methods._binding import hooked, rate, retire, theta_groups
 from linreg_mirror.networks.methods._ends import check_end
-from linreg_mirror.networks.methods._held import behind, hold, layer_of, release, silence
-from linreg_mirror.networks.pruning.magnitude import largest
-from sketching.weights import prunable
+from linreg_mirror.networks.methods._held import Chosen, behind, hold, layer_of, release, silence
+from linreg_mirror.networks.methods._processes import sharded, whole
+from linreg_mirror.networks.pruning.magnitude import Keep, largest
+from linreg_mirror.networks.pruning.recalibration import recalibrate as measure_batch_norm
+from sketching.application import apply_masks, remove_masks
+from sketching.weights import Weights, prunable
 
 
 class BaseMethod:
@@ -31,11 +35,14 @@ class BaseMethod:
         What to do about an end that is too sparse or too dense, for a method that ends sparse by itself.
     takes_masks : bool
         Whether masks can be given to `attach`; not to a method that decides by itself which weights are pruned.
+    takes_shards : bool
+        Whether the model can be sharded by `torch.distributed.fsdp.fully_shard` after `attach`.
     """
 
     cites: tuple[str, ...] = ()
     denser, sparser = "", ""
     takes_masks = True
+    takes_shards = False
 
     def __init__(self, alpha: float) -> None:
         check_nonnegative("alpha", alpha)
@@ -44,14 +51,19 @@ class BaseMethod:
         self._model: torch.nn.Module | None = None
         self._names: tuple[str, ...] = ()
         self._theta: list[torch.Tensor] = []
+        self._theta_names: list[str] = []
         self._held: dict[str, list[torch.Tensor]] = {}
+        self._hooks: list[Any] = []
+        self._stepping = False
 
     @property
     def log_scale(self) -> float | None:
         """None: there is no scale."""
         return None
 
-    def attach(self, model: torch.nn.Module, masks: Mapping[str, Any] | None = None) -> None:
+    def attach(
+        self, model: torch.nn.Module, masks: Mapping[str, Any] | None = None, *, weights: Weights | None = None
+    ) -> None:
         """Act on the prunable weights of a model from now on; weights that masks prune are set to 0."""
         if self._model is not None:
             raise RuntimeError("a model is attached already: make one method for each model")
@@ -64,19 +76,29 @@ class BaseMethod:
                 f"{type(self).__name__} decides by itself which weights are pruned: give masks to another method, such "
                 "as dense or pilot"
             )
-        names = tuple(prunable(model))
-        held = hold(model, self._own_masks(model) if masks is None else masks)
-        self._theta = self._parameters_of(model)
+        chosen = prunable(model, weights)
+        if any(map(sharded, chosen.values())):
+            raise ValueError("the model is sharded already: attach first, method.attach(model), then fully_shard it")
+        held = hold(model, chosen, self._own_masks(model, chosen) if masks is None else masks)
+        self._theta = self._parameters_of(model, chosen)
         self._held = {name: behind(model, name) for name in held}
-        self._names, self._model = names, model
+        self._names, self._model = tuple(chosen), model
+        named = {parameter: name for name, parameter in model.named_parameters()}
+        self._theta_names = [named[parameter] for parameter in self._theta]
+        alive = set(model.parameters())
+        retire(
+            (parameter for parameter in chosen.values() if parameter not in alive),
+            "attach has put other parameters in the place of this weight, and an optimiser made before would move only "
+            "biases: make it after method.attach(model)",
+        )
 
-    def _own_masks(self, model: torch.nn.Module) -> Mapping[str, Any]:
+    def _own_masks(self, model: torch.nn.Module, weights: Chosen) -> Mapping[str, Any]:
         """Return masks that hold throughout training."""
         return {}
 
-    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
+    def _parameters_of(self, model: torch.nn.Module, weights: Chosen) -> list[torch.Tensor]:
         """Write the weights as the method builds them, and return the parameters behind them."""
-        return list(prunable(model).values())
+        return list(weights.values())
 
     def optimizer(
         self, model: torch.nn.Module, *, lr: float, momentum: float, weight_decay: float
@@ -94,7 +116,7 @@ class BaseMethod:
         """
         check_momentum(momentum)
         check_nonnegative("weight_decay", weight_decay)
-        self._attached()
+        self._look_up_theta()
         self._momentum = float(momentum)
         trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
         own = set(self._theta)
@@ -104,6 +126,40 @@ class BaseMethod:
         rest = [parameter for parameter in trainable if parameter not in own]
         groups = [{"params": theta, "weight_decay": 0.0}, {"params": rest, "weight_decay": weight_decay}]
         return groups if rest else groups[:1]
+
+    def bind(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+        """Let every step of an optimiser make the calls before_step and after_step, with its own learning rate."""
+        self._look_up_theta()
+        if self._hooks:
+            raise RuntimeError("the method is bound to an optimiser already: make one method for each model")
+        groups = theta_groups(optimizer, self._theta)
+        rate(groups)
+        # Of optimisers that have none under this name, as Adam, it is what `groups` was told.
+        momenta = {group["momentum"] for group in groups if "momentum" in group}
+        self._momentum = float(momenta.pop()) if len(momenta) == 1 else self._momentum
+        self._hooks = hooked(optimizer, self._theta, self._before_own_step, self.after_step)
+        return optimizer
+
+    def _look_up_theta(self) -> None:
+        """Find the parameters behind the weights again: sharding has put others in their places."""
+        model = self._attached()
+        self._theta = [model.get_parameter(name) for name in self._theta_names]
+        self._held = {name: behind(model, name) for name in self._held}
+        if not any(map(sharded, self._theta)):
+            return
+        if not self.takes_shards or self._held:
+            what = "masks do not hold" if self.takes_shards else f"{type(self).__name__} does not work"
+            raise ValueError(
+                f"{what} on sharded weights: wrap the model in torch.nn.parallel.DistributedDataParallel instead of "
+                "fully_shard, or take dense, l1, spred, pilot or powerprop, without masks"
+            )
+
+    def _before_own_step(self, lr: float) -> None:
+        self._stepping = True
+        try:
+            self.before_step(lr)
+        finally:
+            self._stepping = False
 
     @torch.no_grad()
     def before_step(self, lr: float) -> None:
@@ -129,19 +185,40 @@ class BaseMethod:
         wide = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in weights)
         return sum(x.abs().sum().item() for x in wide)
 
-    def finish(self, keep: float | None = None) -> dict[str, torch.Tensor]:
+    def finish(
+        self, keep: Keep | None = None, *, hold: bool = False, recalibrate: Iterable[Any] | None = None
+    ) -> dict[str, torch.Tensor]:
         """Make the weights plain parameters, and keep exactly this share of them all, the largest."""
-        model, weights = self._attached(), self._final()
+        model = self._attached()
+        if any(map(sharded, model.parameters())):
+            raise ValueError(
+                "the model is sharded: take its whole state by torch.distributed.checkpoint.state_dict, "
+                "get_model_state_dict(model, options=StateDictOptions(full_state_dict=True)), load it into one that is "
+                "not, with a method of the same kind attached, and finish that"
+            )
+        remove_masks(model)  # those that an earlier call holds
+        weights = self._final()
         left = self._left(weights)
         masks = left if keep is None else largest(weights, keep)
+        behind_weights = {name: behind(model, name) for name in masks}
         self._make_plain(model)
+        retire(
+            (p for name, old in behind_weights.items() if model.get_parameter(name) not in set(old) for p in old),
+            "finish has made plain weights of the factors that this optimiser moves: make a new one to train them",
+        )
         release(model, self._held)
-        self._theta, self._held = [], {}
+        for hook in self._hooks:
+            hook.remove()
+        self._theta, self._theta_names, self._held, self._hooks = [], [], {}, []
         with torch.no_grad():
             for name, mask in masks.items():
                 model.get_parameter(name).masked_fill_(~mask, 0)
+        if hold:
+            apply_masks(model, masks)
+        if recalibrate is not None:
+            measure_batch_norm(model, recalibrate)
         if self.denser:
-            check_end(left, keep, denser=self.denser, sparser=self.sparser)
+            check_end(left, None if keep is None else masks, keep=keep, denser=self.denser, sparser=self.sparser)
         return masks
 
     def _final(self) -> dict[str, torch.Tensor]:
@@ -178,7 +255,7 @@ class BaseMethod:
     def weights(self) -> dict[str, torch.Tensor]:
         """Return x by name, whatever stands behind it."""
         model = self._attached()
-        return {name: getattr(*layer_of(model, name)).detach() for name in self._names}
+        return {name: whole(getattr(*layer_of(model, name)).detach()) for name in self._names}
 
     def theta_and_gradients(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Return the parameters that have a gradient, as optimisers move no others, and the gradients.
@@ -196,6 +273,8 @@ class BaseMethod:
             If no model is attached, or no weight has a gradient.
         """
         silence(self._attached(), self._held)
+        if self._hooks and not self._stepping:
+            raise RuntimeError("the method is bound: the optimiser's own step makes this call, leave it out")
         theta = [parameter for parameter in self._theta if parameter.grad is not None]
         if not theta:
             raise RuntimeError(

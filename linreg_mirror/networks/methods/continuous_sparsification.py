@@ -8,9 +8,9 @@ import torch
 
 from linreg_mirror._tools.arguments import check_integer, check_range
 from linreg_mirror.networks._tools.pairs import pairs_of
+from linreg_mirror.networks.methods._held import Chosen
 from linreg_mirror.networks.methods.base import BaseMethod
 from sketching.removable import Removable, register, registered, remove
-from sketching.weights import prunable
 
 
 class SoftGate(Removable):
@@ -92,8 +92,8 @@ class ContinuousSparsification(BaseMethod):
         last = self.epochs - 1
         return self.steepness ** (min(self.epoch, last) / last) if last else 1.0
 
-    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
-        for name, weight in prunable(model).items():
+    def _parameters_of(self, model: torch.nn.Module, weights: Chosen) -> list[torch.Tensor]:
+        for name, weight in weights.items():
             register(model, name, SoftGate(self.s_init, weight))
         return [s for _, s in pairs_of(model, SoftGate).values()]
 

@@ -10,6 +10,8 @@ from linreg_mirror.networks.methods.base import BaseMethod
 class Dense(BaseMethod):
     """One-shot magnitude pruning: train the weights as they are, with weight decay, and keep the largest at the end."""
 
+    takes_shards = True
+
     def __init__(self) -> None:
         super().__init__(alpha=0.0)
 

@@ -1,12 +1,11 @@
 """Dep-L0: L0 gates on channels whose logits are generated from those of the neighbouring layer."""
 
-from typing import Any
-
 import numpy as np
 import torch
 
 from linreg_mirror.networks.gates import gate_channels
 from linreg_mirror.networks.gates.generator import Direction, check_direction
+from linreg_mirror.networks.methods._held import Chosen
 from linreg_mirror.networks.methods.l0 import L0
 
 
@@ -65,5 +64,5 @@ class DepL0(L0):
         check_direction(direction)
         self.direction: Direction = direction
 
-    def _gate(self, model: torch.nn.Module, rng: np.random.Generator) -> Any:
+    def _gate(self, model: torch.nn.Module, weights: Chosen, rng: np.random.Generator) -> None:
         gate_channels(model, rng, self.direction)

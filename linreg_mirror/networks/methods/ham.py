@@ -32,6 +32,7 @@ class HAM(Dense):
     """
 
     cites = ("jacobs2026hyperbolic",)
+    takes_shards = False
 
     def __init__(self, *, metric: float = 200.0, shrink: float = 1e-3) -> None:
         super().__init__()

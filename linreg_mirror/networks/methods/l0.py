@@ -22,6 +22,8 @@ from linreg_mirror.networks.gates import (
     gates_of,
     open_probability,
 )
+from linreg_mirror.networks.gates.generator import generated
+from linreg_mirror.networks.methods._held import Chosen, layer_of
 from linreg_mirror.networks.methods.base import BaseMethod
 
 
@@ -91,14 +93,17 @@ class L0(BaseMethod):
         self.lam, self.on, self.gate_lr, self.seed = float(lam), on, float(gate_lr), seed
         self._frozen_after, self._epoch = epochs - finetune if finetune else math.inf, 0
 
-    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
-        self._gate(model, np.random.default_rng(self.seed))
+    def _parameters_of(self, model: torch.nn.Module, weights: Chosen) -> list[torch.Tensor]:
+        self._gate(model, weights, np.random.default_rng(self.seed))
         # A generator is a submodule of one gate, and so found once.
         found = (p for gate in gates_of(model).values() for p in gate.parameters())
         return list(dict.fromkeys(found))
 
-    def _gate(self, model: torch.nn.Module, rng: np.random.Generator) -> None:
-        (gate_weights if self.on == "weights" else gate_channels)(model, rng)
+    def _gate(self, model: torch.nn.Module, weights: Chosen, rng: np.random.Generator) -> None:
+        if self.on == "channels":
+            gate_channels(model, rng)
+        else:
+            gate_weights(model, rng, weights=lambda name, _: name in weights)
 
     def groups(self, model: torch.nn.Module, *, momentum: float, weight_decay: float) -> list[dict[str, Any]]:
         """Return the logits, or what generates them, with `adam_lr`, and all other parameters with weight decay."""
@@ -138,8 +143,11 @@ class L0(BaseMethod):
     @torch.no_grad()
     def report(self) -> dict[str, Any]:
         """Return the mean of P(z > 0) over the gates of each place."""
-        gates = gates_of(self._attached()).items()
-        return {"open": {name: open_probability(gate.logits()).mean().item() for name, gate in gates}}
+        model = self._attached()
+        with generated(model):
+            return {
+                "open": {name: open_probability(gate.logits()).mean().item() for name, gate in gates_of(model).items()}
+            }
 
     def _freeze_in_time(self) -> None:
         if self._epoch >= self._frozen_after:
@@ -148,14 +156,18 @@ class L0(BaseMethod):
 
     @torch.no_grad()
     def _closed(self) -> dict[str, torch.Tensor]:
-        return {name: deterministic(gate.logits()) == 0 for name, gate in gates_of(self._attached()).items()}
+        model = self._attached()
+        with generated(model):
+            return {name: deterministic(gate.logits()) == 0 for name, gate in gates_of(model).items()}
 
     @torch.no_grad()
     def weights(self) -> dict[str, torch.Tensor]:
         """Return x by name, with the gates for testing in it."""
         model = self._attached()
         changed = folded(model)
-        return {name: changed[name] if name in changed else model.get_parameter(name).detach() for name in self._names}
+        return {
+            name: changed[name] if name in changed else getattr(*layer_of(model, name)).detach() for name in self._names
+        }
 
     def _make_plain(self, model: torch.nn.Module) -> None:
         fold_gates(model)

@@ -25,6 +25,7 @@ class L1(BaseMethod):
     """
 
     cites = ("tibshirani1996regression",)
+    takes_shards = True
 
     def __init__(self, alpha: float, *, proximal: bool = False) -> None:
         super().__init__(alpha)

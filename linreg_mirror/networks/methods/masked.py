@@ -10,6 +10,7 @@ import torch
 from linreg_mirror._tools.arguments import check_integer
 from linreg_mirror._tools.cites import cited
 from linreg_mirror.networks._tools.arguments import check_keep
+from linreg_mirror.networks.methods._held import Chosen
 from linreg_mirror.networks.methods.dense import Dense
 from linreg_mirror.networks.pruning.masking import (
     ALLOCATIONS,
@@ -88,11 +89,13 @@ class Masked(Dense):
         parts = SCORES.get(score), SELECTIONS.get(select), ALLOCATIONS.get(allocate)
         self.cites = tuple(key for part in parts for key in cited(part))
 
-    def _own_masks(self, model: torch.nn.Module) -> Mapping[str, Any]:
+    def _own_masks(self, model: torch.nn.Module, weights: Chosen) -> Mapping[str, Any]:
         # The first number keeps these streams apart from others with the same seed.
         of_batch, of_masks = np.random.default_rng([0x6D61736B, self.seed]).spawn(2)
         batch = self._seen(model, of_batch)
-        masks = masks_at_initialization(model, batch, **self.options, rng=of_masks)
+        masks = masks_at_initialization(
+            model, batch, **self.options, weights=lambda name, _: name in weights, rng=of_masks
+        )
         self._warn(model, masks, batch)
         return masks
 
@@ -104,7 +107,8 @@ class Masked(Dense):
 
     def _warn(self, model: torch.nn.Module, masks: Mapping[str, Any], batch: Batch | None) -> None:
         """Warn at once of what would only show at the end."""
-        found = diagnosis(model, masks, inputs=None if batch is None else batch.inputs)
+        inputs = None if batch is None else batch.inputs
+        found = diagnosis(model, masks, inputs=inputs, weights=lambda name, _: name in masks)
         keep, select = self.options["keep"], self.options["select"]
         wanted = places({layer.name: layer.shape for layer in found.layers}, keep)
         said = f"{self.options['score']} with keep={keep}, select={select!r}, allocate={self.options['allocate']!r}"

@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 
+from linreg_mirror.networks.methods._held import Chosen
 from linreg_mirror.networks.methods.pilot import PILoT
 from linreg_mirror.networks.optimizers.mirror_descent import MirrorDescent
-from sketching.weights import prunable
 
 
 class MirrorPILoT(PILoT):
@@ -26,10 +26,11 @@ class MirrorPILoT(PILoT):
     Mask in the Mirror (arXiv 2408.09966), Algorithm 1, with the optimiser `MirrorDescent`.
     """
 
+    takes_shards = False
     _optimizer: MirrorDescent | None = None
 
-    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
-        return list(prunable(model).values())
+    def _parameters_of(self, model: torch.nn.Module, weights: Chosen) -> list[torch.Tensor]:
+        return list(weights.values())
 
     def groups(self, model: torch.nn.Module, *, momentum: float, weight_decay: float) -> list[dict[str, Any]]:
         """Return parameter groups for `MirrorDescent` alone; use `optimizer`, which moves alpha in them too."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from linreg_mirror.networks.methods._factorized import Factorized
+from linreg_mirror.networks.methods._processes import shared_mean
 from linreg_mirror.networks.methods.controllers import AlphaRule
 
 
@@ -39,13 +40,11 @@ class PILoT(Factorized):
     >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
     >>> method = PILoT(epochs=2, alpha=1e-3, delta=1.02, K=10.0)
     >>> method.attach(model)
-    >>> optimizer = method.optimizer(model, lr=0.1, momentum=0.9, weight_decay=0.0)
+    >>> optimizer = method.bind(method.optimizer(model, lr=0.1, momentum=0.9, weight_decay=0.0))
     >>> for epoch in range(2):
     ...     optimizer.zero_grad()
     ...     model(torch.ones(3, 4)).square().sum().backward()
-    ...     method.before_step(lr=0.1)
     ...     optimizer.step()
-    ...     method.after_step(lr=0.1)
     ...     method.after_epoch(accuracy=0.5)
     >>> masks = method.finish(keep=0.25)  # of 48 weights
     >>> sum(int(mask.sum()) for mask in masks.values())
@@ -53,14 +52,16 @@ class PILoT(Factorized):
     """
 
     cites = ("jacobs2025mask",)
+    takes_shards = True
 
     def __init__(self, *, epochs: int, alpha: float, K: float, delta: float, beta: float = 1.0) -> None:
         super().__init__(alpha, beta)
         self.rule = AlphaRule(epochs, K, delta)
 
     def after_epoch(self, accuracy: float) -> None:
-        """Move alpha by the training accuracy of the epoch and the L1 norm."""
-        self.alpha = self.rule(self.alpha, accuracy, self.l1_norm())
+        """Move alpha by the training accuracy of the epoch, its mean over all processes, and the L1 norm."""
+        norm = self.l1_norm()
+        self.alpha = self.rule(self.alpha, shared_mean(accuracy, self._theta[0]), norm)
 
     def state_dict(self) -> dict[str, Any]:
         """Return alpha, its integral, and the epochs done with the accuracy of the last."""

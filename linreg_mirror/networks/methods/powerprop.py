@@ -2,10 +2,10 @@
 
 import torch
 
+from linreg_mirror.networks.methods._held import Chosen
 from linreg_mirror.networks.methods.dense import Dense
 from linreg_mirror.networks.parametrizations.power import Power
 from sketching.removable import register, remove
-from sketching.weights import prunable
 
 
 class Powerprop(Dense):
@@ -30,13 +30,13 @@ class Powerprop(Dense):
     """
 
     cites = ("schwarz2021powerpropagation",)
+    takes_shards = True
 
     def __init__(self, exponent: float) -> None:
         super().__init__()
         self.exponent = Power(exponent).exponent
 
-    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
-        weights = prunable(model)
+    def _parameters_of(self, model: torch.nn.Module, weights: Chosen) -> list[torch.Tensor]:
         for name in weights:
             register(model, name, Power(self.exponent))
         return list(weights.values())

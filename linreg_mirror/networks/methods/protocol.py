@@ -1,9 +1,12 @@
 """What a method of sparse training implements."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import torch
+
+from linreg_mirror.networks.pruning.magnitude import Keep
+from sketching.weights import Weights
 
 
 class Method(Protocol):
@@ -12,11 +15,10 @@ class Method(Protocol):
     For the loop of any trainer::
 
         method.attach(model)
-        optimizer = method.optimizer(model, lr=0.2, momentum=0.9, weight_decay=1e-4)
+        optimizer = method.bind(method.optimizer(model, lr=0.2, momentum=0.9, weight_decay=1e-4))
         for every epoch:
             for every batch:
-                optimizer.zero_grad(); loss.backward()
-                method.before_step(lr); optimizer.step(); method.after_step(lr)
+                optimizer.zero_grad(); loss.backward(); optimizer.step()
             method.after_epoch(accuracy)
         masks = method.finish(keep=0.05)
 
@@ -31,11 +33,14 @@ class Method(Protocol):
     alpha: float
     decay: float
 
-    def attach(self, model: torch.nn.Module, masks: Mapping[str, Any] | None = None) -> None:
+    def attach(
+        self, model: torch.nn.Module, masks: Mapping[str, Any] | None = None, *, weights: Weights | None = None
+    ) -> None:
         """Act on the prunable weights of a model, in place, from now on.
 
-        To be called once, before the optimiser is made and before the model is wrapped for several processes. It may
-        be moved to another device or dtype, or compiled, before and after.
+        To be called once, before the optimiser is made and before the model is wrapped for several processes, by
+        DistributedDataParallel or, for dense, l1, spred, pilot and powerprop, by fully_shard. It may be moved to
+        another device or dtype, or compiled, before and after.
 
         Parameters
         ----------
@@ -45,6 +50,9 @@ class Method(Protocol):
             As for `sketching.apply_masks`. Where they prune, x is 0 at once and exactly so until `finish`, which leaves
             it so too; the rest starts multiplied by the factors, if they are such. Until `finish` the model has them as
             buffers, "layer.weight_mask": they are part of its state dict. A weight they keep can be 0 all the same.
+        weights : optional
+            Which weights, as in `sketching.prunable`: a function (name, parameter) -> bool, names, or patterns such as
+            ["!head.*"]. Default: those of layers. Gates on channels stand on all channels whatever is chosen here.
 
         Raises
         ------
@@ -97,10 +105,39 @@ class Method(Protocol):
         """
         ...
 
+    def bind(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+        """Let every step of an optimiser make the calls `before_step` and `after_step` by itself, until `finish`.
+
+        The learning rate is that which its parameter group has in the step, whatever a schedule makes of it, and the
+        momentum that of the group if it has one. A step that torch.amp.GradScaler skips does not count. The penalty is
+        added within the step, after clipping. Copies of an optimiser have no hooks: bind the one that is used.
+
+        Parameters
+        ----------
+        optimizer : torch.optim.Optimizer
+            From `optimizer`, or one of your own made from `groups`.
+
+        Returns
+        -------
+        torch.optim.Optimizer
+            `optimizer` itself.
+
+        Raises
+        ------
+        ValueError
+            If it lacks parameters behind the weights, as one made before `attach`, or has several learning rates for
+            them; in a step, if that has a closure.
+        RuntimeError
+            If no model is attached or an optimiser is bound already; in a step, if a fused optimiser leaves the
+            unscaling of gradients to its kernel.
+        """
+        ...
+
     def before_step(self, lr: float) -> None:
         """Add the gradient of the penalty to the gradients: between `loss.backward()` and `optimizer.step()`.
 
-        With torch.amp.GradScaler after `scaler.unscale_(optimizer)`, with clipping after it.
+        Not after `bind`, which makes the call by itself. With torch.amp.GradScaler after `scaler.unscale_(optimizer)`,
+        with clipping after it.
 
         Parameters
         ----------
@@ -125,7 +162,8 @@ class Method(Protocol):
         Parameters
         ----------
         accuracy : float
-            Training accuracy of the epoch, in [0, 1].
+            Training accuracy of the epoch, in [0, 1]. In several processes each gives its own, all of them call this,
+            and it is the mean that counts.
         """
         ...
 
@@ -146,14 +184,24 @@ class Method(Protocol):
         """Return |x|_1 of all prunable weights."""
         ...
 
-    def finish(self, keep: float | None = None) -> dict[str, torch.Tensor]:
+    def finish(
+        self, keep: Keep | None = None, *, hold: bool = False, recalibrate: Iterable[Any] | None = None
+    ) -> dict[str, torch.Tensor]:
         """Make the weights plain parameters, and prune the smallest of them all. Called again, it prunes further.
 
         Parameters
         ----------
-        keep : float, optional
+        keep : float, str or mapping, optional
             Share of all prunable weights that is kept, in [0, 1]: exactly `sketching.allocation.places` of them. The
-            others become zero. Default: nothing is pruned.
+            others become zero. Or "2:4", or shares by name and pattern: see `linreg_mirror.networks.pruning.largest`.
+            Default: nothing is pruned.
+        hold : bool
+            Keep the masks on the weights, as `sketching.apply_masks` does, so that training goes on with the zeros as
+            they are; `sketching.remove_masks` takes them away. Make the optimiser that trains on afterwards.
+        recalibrate : iterable, optional
+            Batches of training examples, by which batch norm gets statistics of what is left:
+            `linreg_mirror.networks.pruning.recalibrate`. Default: it keeps those of the network before it was pruned,
+            which can cost most of the accuracy. Without batch norm it makes no difference.
 
         Returns
         -------

@@ -7,6 +7,7 @@ from linreg_mirror.networks._tools.arguments import check_options
 from linreg_mirror.networks.methods.continuous_sparsification import ContinuousSparsification
 from linreg_mirror.networks.methods.dense import Dense
 from linreg_mirror.networks.methods.dep_l0 import DepL0
+from linreg_mirror.networks.methods.gradual import GradualMagnitude
 from linreg_mirror.networks.methods.ham import HAM
 from linreg_mirror.networks.methods.l0 import L0
 from linreg_mirror.networks.methods.l1 import L1
@@ -30,6 +31,7 @@ METHODS: Mapping[str, Callable[..., Method]] = {
     "cs": ContinuousSparsification,
     "str": STR,
     "ham": HAM,
+    "gmp": GradualMagnitude,
     "rigl": RigL,
     "l0": L0,
     "dep-l0": DepL0,

@@ -9,10 +9,9 @@ import torch
 
 from linreg_mirror._tools.arguments import check_integer, check_range
 from linreg_mirror.networks._tools.arguments import check_keep
-from linreg_mirror.networks.methods._held import hold, release
+from linreg_mirror.networks.methods._held import Chosen, hold, release
 from linreg_mirror.networks.methods.dense import Dense
 from sketching import erk, select_masks
-from sketching.weights import prunable
 
 
 class RigL(Dense):
@@ -52,6 +51,7 @@ class RigL(Dense):
     """
 
     cites = ("evci2020rigging",)
+    takes_shards = False
     denser = "give RigL itself that keep, or more"
     takes_masks = False
 
@@ -64,6 +64,7 @@ class RigL(Dense):
         check_integer("seed", seed, 0)
         self.epochs, self.keep, self.every, self.fraction, self.seed = epochs, keep, every, fraction, seed
         self.epoch, self.step = 0, 0
+        self._counts: list[int] = []  # active weights of each layer
         self._optimizer: torch.optim.Optimizer | None = None
 
     @property
@@ -72,13 +73,15 @@ class RigL(Dense):
         progress = min(self.epoch / (0.75 * self.epochs), 1)
         return self.fraction * (1 + math.cos(math.pi * progress)) / 2
 
-    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
-        weights, rng = prunable(model), np.random.default_rng(self.seed)
+    def _parameters_of(self, model: torch.nn.Module, weights: Chosen) -> list[torch.Tensor]:
+        rng = np.random.default_rng(self.seed)
         masks = select_masks({name: rng.random(w.shape) for name, w in weights.items()}, self.keep, allocate=erk)
         empty = [name for name, mask in masks.items() if not mask.any()]
         if empty:
             raise ValueError(f"keep={self.keep} leaves no weight in {', '.join(empty)}: take a larger one")
-        hold(model, masks)
+        hold(model, weights, masks)
+        # What moves leaves the numbers as they are, and to ask for them would make the host wait.
+        self._counts = [int(mask.sum()) for mask in masks.values()]
         return list(weights.values())
 
     def masks(self) -> dict[str, torch.Tensor]:
@@ -111,11 +114,11 @@ class RigL(Dense):
             raise RuntimeError("moved weights lose their momentum: make the optimiser by method.optimizer(model, ...)")
         self.step += 1
         now = self.step % self.every == 0 and self.share > 0
-        for x, mask in zip(self._theta, self.masks().values(), strict=True):
+        for x, mask, active in zip(self._theta, self.masks().values(), self._counts, strict=True):
             if x.grad is None:
                 continue
             if now:
-                moved = self._move(x, x.grad, mask)
+                moved = self._move(x, x.grad, mask, int(self.share * active))
                 for entry in self._optimizer.state[x].values():
                     if isinstance(entry, torch.Tensor) and entry.shape == x.shape:
                         entry.masked_fill_(moved, 0)
@@ -124,9 +127,8 @@ class RigL(Dense):
         if now:
             self._attached().zero_grad()
 
-    def _move(self, x: torch.Tensor, gradient: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Drop and grow; return where the mask has changed."""
-        count = int(self.share * int(mask.sum()))
+    def _move(self, x: torch.Tensor, gradient: torch.Tensor, mask: torch.Tensor, count: int) -> torch.Tensor:
+        """Drop and grow so many; return where the mask has changed."""
         after = mask.flatten().clone()
         smallest = x.abs().masked_fill(~mask, torch.inf).flatten().topk(count, largest=False).indices
         after[smallest] = False

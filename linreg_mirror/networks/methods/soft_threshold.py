@@ -6,9 +6,9 @@ import torch
 
 from linreg_mirror._tools.arguments import check_range
 from linreg_mirror.networks._tools.pairs import pairs_of
+from linreg_mirror.networks.methods._held import Chosen
 from linreg_mirror.networks.methods.dense import Dense
 from sketching.removable import Removable, register, remove
-from sketching.weights import prunable
 
 
 class SoftThreshold(Removable):
@@ -30,7 +30,7 @@ class SoftThreshold(Removable):
 
     def right_inverse(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return w, which is farther from 0 than x by the threshold, and s."""
-        s = x.new_tensor(self.s_init)
+        s = x.new_full((), self.s_init)
         return x + x.sign() * s.sigmoid(), s
 
 
@@ -62,6 +62,7 @@ class STR(Dense):
     """
 
     cites = ("kusupati2020soft",)
+    takes_shards = False
     denser = "take a lower s_init, or less weight_decay"
     sparser = "take a higher s_init, or more weight_decay"
 
@@ -70,8 +71,8 @@ class STR(Dense):
         check_range("s_init", s_init, -math.inf, math.inf, "-10 or the like")
         self.s_init = float(s_init)
 
-    def _parameters_of(self, model: torch.nn.Module) -> list[torch.Tensor]:
-        for name in prunable(model):
+    def _parameters_of(self, model: torch.nn.Module, weights: Chosen) -> list[torch.Tensor]:
+        for name in weights:
             register(model, name, SoftThreshold(self.s_init))
         return [parameter for pair in pairs_of(model, SoftThreshold).values() for parameter in pair]
 

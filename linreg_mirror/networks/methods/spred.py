@@ -25,6 +25,7 @@ class Spred(Factorized):
     """
 
     cites = ("ziyin2023spred",)
+    takes_shards = True
 
     def __init__(self, alpha: float) -> None:
         super().__init__(alpha, beta=0.0)

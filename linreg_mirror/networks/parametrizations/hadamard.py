@@ -5,7 +5,7 @@ import torch
 from linreg_mirror._tools.arguments import check_nonnegative
 from linreg_mirror.networks._tools.pairs import pairs_of
 from sketching.removable import Removable, register, remove
-from sketching.weights import prunable
+from sketching.weights import Weights, prunable
 
 Factors = tuple[torch.nn.Parameter, torch.nn.Parameter]
 
@@ -57,7 +57,7 @@ class Hadamard(Removable):
         return m, x / m
 
 
-def apply_hadamard(model: torch.nn.Module, beta: float = 1.0) -> torch.nn.Module:
+def apply_hadamard(model: torch.nn.Module, beta: float = 1.0, *, weights: Weights | None = None) -> torch.nn.Module:
     """Write every prunable weight x as m*w, in place, until `remove_hadamard`.
 
     The parameters of "layer.weight" are now "layer.parametrizations.weight.original0", m, and "...original1", w: make
@@ -72,6 +72,8 @@ def apply_hadamard(model: torch.nn.Module, beta: float = 1.0) -> torch.nn.Module
         Without masks or other parametrizations.
     beta : float
         m^2 - w^2 at the start, as in `Hadamard`.
+    weights : optional
+        Which weights, as in `sketching.prunable`. Default: those of layers.
 
     Returns
     -------
@@ -85,7 +87,7 @@ def apply_hadamard(model: torch.nn.Module, beta: float = 1.0) -> torch.nn.Module
         been changed.
     """
     check_nonnegative("beta", beta)
-    for name in prunable(model):
+    for name in prunable(model, weights):
         register(model, name, Hadamard(beta))
     return model
 

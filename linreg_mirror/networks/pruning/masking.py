@@ -17,6 +17,7 @@ from linreg_mirror._tools.arguments import check_integer, check_rng
 from linreg_mirror.networks.models import input_shape
 from sketching import network_scores
 from sketching.masks import Masks
+from sketching.weights import Weights
 
 SELECTIONS: Mapping[str, Callable[..., Any]] = {
     "top-k": sketching.top_k,
@@ -75,6 +76,7 @@ def masks_at_initialization(
     rounds: int | None = None,
     signed: str = "positive",
     softmax_temperature: float | None = None,
+    weights: Weights | None = None,
     rng: np.random.Generator,
 ) -> Masks:
     """Return the masks that a score, an allocation and a selection give.
@@ -104,6 +106,8 @@ def masks_at_initialization(
     softmax_temperature : float, optional
         What outputs are divided by before the cross-entropy sees them, for scores; other losses see them as they are.
         Default: 200 for GraSP, as in its authors' code, and 1 for all others.
+    weights : optional
+        Which weights, as in `sketching.prunable`. Default: those of layers.
     rng : numpy.random.Generator
         Source of all randomness. Scores and selection draw from streams of their own.
 
@@ -137,7 +141,7 @@ def masks_at_initialization(
     if batch is not None and batch.loss is cross_entropy:
         batch = batch._replace(loss=lambda outputs, labels: cross_entropy(outputs / softmax_temperature, labels))
     of_scores, of_selection = rng.spawn(2)
-    given = {"model": model, "rng": of_scores, **({} if batch is None else batch._asdict())}
+    given = {"model": model, "rng": of_scores, "weights": weights, **({} if batch is None else batch._asdict())}
     taken = {name: value for name, value in given.items() if name in signature(scored).parameters}
     usual = 100 if score == "synflow" and select != "with-replacement" else 1
 

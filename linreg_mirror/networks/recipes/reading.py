@@ -4,13 +4,14 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from linreg_mirror.networks._tools.arguments import names_code
+from linreg_mirror.networks.recipes.finetune import finetune
 from linreg_mirror.networks.recipes.iterative import iterative
+from linreg_mirror.networks.recipes.keys import check_keys
 from linreg_mirror.networks.recipes.recipe import Recipe
 
 
@@ -99,17 +100,16 @@ def _texts(value: Any) -> Iterator[str]:
 
 def made(settings: Mapping[str, Any]) -> Recipe:
     """Return the recipe of these settings, or ValueError."""
-    known = {one.name for one in fields(Recipe)}
-    unknown = settings.keys() - known
-    if unknown:
-        raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
     if "iterative" in settings:
         settings = {**settings, "iterative": iterative(settings["iterative"])}
+    if "finetune" in settings:
+        settings = {**settings, "finetune": finetune(settings["finetune"])}
     for part in ("data", "model"):
         value = settings.get(part)
         if isinstance(value, Mapping):
             # Options without a name are those of the default.
             settings = {**settings, part: {**getattr(Recipe(), part), **value}}
+    check_keys(settings)
     return Recipe(**settings)
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from linreg_mirror._tools.arguments import check_integer, check_momentum, check_nonnegative, check_range
+from linreg_mirror.networks.recipes.finetune import Finetune
 from linreg_mirror.networks.recipes.iterative import Iterative
 
 Part = Mapping[str, Any]
@@ -46,6 +47,13 @@ class Recipe:
         bfloat16 is used within layers, by autocast; weights stay in single precision.
     compile, channels_last : bool
         Whether torch compiles the model, and stores images with channels last.
+    weights : sequence of str
+        Names or patterns of the weights that are pruned, as in `sketching.prunable`. Default: those of layers.
+    recalibrate : int
+        Training examples, at most, by which batch norm gets new statistics once the network is pruned, 0 for none.
+        Accuracy is measured before and after.
+    finetune : Finetune, optional
+        Train on what pruning leaves, the zeros held. In a file a table, such as finetune = {epochs = 5, lr = 0.01}.
     validation : int
         Training examples to hold out, and to test on in place of the test set: for choosing settings.
     seed : int
@@ -76,6 +84,9 @@ class Recipe:
     precision: _Precision = "float32"
     compile: bool = False
     channels_last: bool = False
+    weights: Sequence[str] = ()
+    recalibrate: int = 10_000
+    finetune: Finetune | None = None
     validation: int = 0
     seed: int = 0
     iterative: Iterative | None = None
@@ -88,6 +99,7 @@ class Recipe:
         check_integer("epochs", self.epochs, 1)
         check_integer("batch", self.batch, 1)
         check_integer("warmup", self.warmup, 0, self.epochs)
+        check_integer("recalibrate", self.recalibrate, 0)
         check_integer("validation", self.validation, 0)
         check_integer("seed", self.seed, 0, 2**63 - 1)
         check_momentum(self.momentum)
@@ -114,6 +126,8 @@ class Recipe:
             )
         for milestone in self.milestones:
             check_integer("milestones", milestone, 1)
+        if self.finetune is not None and not isinstance(self.finetune, Finetune):
+            raise ValueError(f"finetune must be a Finetune, got {self.finetune!r}: write Finetune(epochs=5, lr=0.01)")
         if self.iterative is not None and not isinstance(self.iterative, Iterative):
             raise ValueError(f'iterative must be an Iterative, got {self.iterative!r}: write Iterative("weights")')
         if self.iterative is not None and (self.iterative.epoch or 0) >= self.epochs:
@@ -126,8 +140,13 @@ class Recipe:
                 f'the learning rate falls at milestones with schedule = "step" and with no other, got schedule = '
                 f'"{self.schedule}" and milestones = {list(self.milestones)}'
             )
+        if not isinstance(self.weights, list | tuple) or not all(isinstance(one, str) for one in self.weights):
+            raise ValueError(
+                f'weights must be a list of names or patterns, got {self.weights!r}: write weights=["!head.*"]'
+            )
         # A list is the same setting as a tuple, 1 the same as 1.0, and goes by the same name.
-        object.__setattr__(self, "milestones", tuple(self.milestones))
+        for name in ("milestones", "weights"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         for name in ("lr", "momentum", "weight_decay", "factor"):
             object.__setattr__(self, name, float(getattr(self, name)))
 

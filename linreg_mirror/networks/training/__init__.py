@@ -3,7 +3,7 @@
 from linreg_mirror.networks.training._compare import compare
 from linreg_mirror.networks.training._train import Diverged, train
 from linreg_mirror.networks.training.cycles import Cycles, train_cycles
-from linreg_mirror.networks.training.display import as_table, draw, write
+from linreg_mirror.networks.training.display import as_table, draw, read_rows, write, write_rows
 from linreg_mirror.networks.training.runs import Run, run_folder
 from linreg_mirror.networks.training.summaries import best, intervals
 
@@ -16,8 +16,10 @@ __all__ = [
     "compare",
     "draw",
     "intervals",
+    "read_rows",
     "run_folder",
     "train",
     "train_cycles",
     "write",
+    "write_rows",
 ]

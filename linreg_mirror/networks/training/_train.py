@@ -4,6 +4,7 @@ import inspect
 import json
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -24,6 +25,7 @@ from linreg_mirror.networks.training.cycles import EARLY, FINAL, Start, train_cy
 from linreg_mirror.networks.training.distributed import Team, team
 from linreg_mirror.networks.training.precision import autocast, dtype_of
 from linreg_mirror.networks.training.runs import Record, Run, accuracy, run_folder
+from linreg_mirror.networks.training.seeding import seeded
 from linreg_mirror.runtime.environment import environment
 from linreg_mirror.runtime.files import clear, write_text
 
@@ -60,6 +62,11 @@ def train(
     -------
     Run
         Of a recipe with `iterative` all cycles: `linreg_mirror.networks.training.cycles.Cycles`.
+
+    Warns
+    -----
+    UserWarning
+        If files of the data set are others than those that are published; the run's environment.jsonl lists them.
 
     Raises
     ------
@@ -101,6 +108,13 @@ class _Loop:
         if recipe.validation:
             # The same examples for all seeds, so that runs can be compared.
             whole = data.hold_out(whole, recipe.validation, np.random.default_rng(0))
+        self.unverified = list(whole.unverified)
+        if self.unverified and processes.leads:
+            warnings.warn(
+                f"{whole.name}: by their checksums {', '.join(self.unverified)} are other files than those that are "
+                "published: results may differ from those of others",
+                stacklevel=2,
+            )
         self.data = whole.to(device)
         self.batches = data.Batches(
             self.data.train,
@@ -133,9 +147,9 @@ class _Loop:
             self.model.load_state_dict(start.state)
         self.names = list(self.model.state_dict())
         self.method = methods.create(recipe.method["name"], **self._options())
-        self.method.attach(self.model, start.masks)
-        self.optimizer = self.method.optimizer(
-            self.model, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+        self.method.attach(self.model, start.masks, weights=recipe.weights or None)
+        self.optimizer = self.method.bind(
+            self.method.optimizer(self.model, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
         )
         forward = self.team.wrapped(self.model)
         self.forward = torch.compile(forward) if recipe.compile else forward
@@ -174,7 +188,8 @@ class _Loop:
                 clear(self.folder)
                 write_text(self.folder / "recipe.json", json.dumps(self.settings, indent=1) + "\n")
                 with (self.folder / "environment.jsonl").open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(environment() | {"device": str(self.device)}) + "\n")
+                    noted = {"device": str(self.device)} | ({"unverified": self.unverified} if self.unverified else {})
+                    file.write(json.dumps(environment() | noted) + "\n")
             yield
 
     def _restore(self) -> None:
@@ -198,7 +213,7 @@ class _Loop:
 
     def _epoch(self, epoch: int) -> Record:
         started = time.perf_counter()
-        with _seeded((self.recipe.seed, epoch, self.team.rank), self.device):
+        with seeded((self.recipe.seed, epoch, self.team.rank), self.device):
             loss, answered, lr = self._steps(epoch)
         # The last step can break weights whose loss nobody has seen, and m*w can overflow where m and w do not.
         numbers = (*self.model.parameters(), *self.method.weights().values())
@@ -242,9 +257,7 @@ class _Loop:
                 loss = cross_entropy(outputs, labels, reduction="sum") / joint * self.team.size
             self.optimizer.zero_grad()
             loss.backward()
-            self.method.before_step(lr)
             self.optimizer.step()
-            self.method.after_step(lr)
             with torch.no_grad():
                 sums[0] += loss.detach() * joint / self.team.size
                 sums[1] += (outputs.argmax(1) == labels).sum()
@@ -295,15 +308,3 @@ def _augmentation(recipe: Recipe, split: data.Split) -> data.Augmentation | data
     if recipe.augment is False:
         return None
     return split.augmentation(**({} if recipe.augment is True else recipe.augment))
-
-
-@contextmanager
-def _seeded(seed: tuple[int, ...], device: torch.device) -> Iterator[None]:
-    """Let what layers draw, as dropout does, follow from the seed; torch's own generators are left as they are."""
-    number = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
-    others = [] if device.type == "cpu" else [device]
-    with torch.random.fork_rng(others, device_type=device.type):
-        torch.default_generator.manual_seed(number)
-        if others:
-            torch.get_device_module(device).manual_seed(number)
-        yield

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from linreg_mirror.runtime.files import replacing
+from linreg_mirror.runtime.files import explained, replacing
 
 
 def save(path: Path, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
@@ -48,15 +48,23 @@ def alone(folder: Path) -> Iterator[None]:
     ------
     BlockingIOError
         If another process has it.
+    OSError
+        If it cannot be written, naming it and what to do.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=0)
+        lock.acquire()
     except Timeout:
         raise BlockingIOError(
             f"another process is training in {folder}: wait for it, or give this one another folder"
         ) from None
+    except OSError as error:
+        raise explained(error, "write a run", folder) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -65,7 +65,9 @@ class Cycles(Run):
         So the share of a cycle is answered by the end of that cycle as it is, a share in between by the next denser
         cycle, pruned further, and one below all of them by the last. To compare cycles ask for their own `shares`.
         """
-        shapes = {name: tuple(weight.shape) for name, weight in prunable(self.model).items()}
+        shapes = {
+            name: tuple(weight.shape) for name, weight in prunable(self.model, self.recipe.weights or None).items()
+        }
         wanted = places(shapes, keep)
         cycle = max(number for number, share in enumerate(self.shares) if places(shapes, share) >= wanted)
         return {"cycle": cycle, **self.cycle(cycle).pruned(keep)}
@@ -120,7 +122,7 @@ def train_cycles(recipe: Recipe, folder: Path, train: Callable[[Path, Start, int
     # An empty mapping, not None: a method that takes no masks refuses it before anything is done.
     run, masks = train(_folder(folder, 0), Start(masks={}, early=plan.epoch), 0), None
     for cycle, share in enumerate(shares[1:], start=1):
-        masks = _masks(run.model, share, masks)
+        masks = _masks(run, share, masks)
         run = train(_folder(folder, cycle), Start(_rewound(plan, run, _folder(folder, 0)), masks), cycle)
     done = Cycles(recipe, folder, run.model, run.data, run.history, run.leads)
     if done.leads:
@@ -143,9 +145,10 @@ def _folder(folder: Path, cycle: int) -> Path:
     return folder / f"cycle-{cycle:02}"
 
 
-def _masks(model: torch.nn.Module, share: float, before: Mapping[str, torch.Tensor] | None) -> dict[str, torch.Tensor]:
+def _masks(run: Run, share: float, before: Mapping[str, torch.Tensor] | None) -> dict[str, torch.Tensor]:
     """Return masks of the largest weights."""
-    masks = largest({name: weight.detach() for name, weight in prunable(model).items()}, share, before)
+    weights = prunable(run.model, run.recipe.weights or None)
+    masks = largest({name: weight.detach() for name, weight in weights.items()}, share, before)
     empty = [name for name, mask in masks.items() if not mask.any()]
     if empty:
         warnings.warn(

@@ -16,7 +16,7 @@ from linreg_mirror.networks.training.summaries import Row, best, intervals, mean
 from linreg_mirror.plots import sparsity
 from linreg_mirror.plots.style import RC
 from linreg_mirror.runtime.environment import environment
-from linreg_mirror.runtime.files import write_text
+from linreg_mirror.runtime.files import explained, write_text
 
 
 def draw(rows: Sequence[Row], title: str = "") -> Figure:
@@ -64,8 +64,18 @@ def _cell(row: Row) -> str:
     return f"{100 * row['accuracy']:.1f}{half}" if row["runs"] else "-"
 
 
-def write(rows: Sequence[Row], comparison: Comparison, folder: Path, name: str, command: str = "") -> list[Path]:
-    """Write NAME.json, with all rows and settings and the command that made them, NAME.png and NAME.pdf."""
+def read_rows(path: Path) -> list[Row]:
+    """Return the rows of a table that `write` wrote, none if there is no such file; or raise ValueError."""
+    if not path.exists():
+        return []
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8"))["rows"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no comparison, or damaged ({error!r}): delete it to start again") from None
+
+
+def write_rows(rows: Sequence[Row], comparison: Comparison, path: Path, command: str = "") -> None:
+    """Write a JSON file with all rows and settings, and the command that made them."""
     content = {
         "command": command,
         "best": best(rows),
@@ -73,8 +83,16 @@ def write(rows: Sequence[Row], comparison: Comparison, folder: Path, name: str, 
         "rows": list(rows),
         "environment": environment(),
     }
+    try:
+        write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+    except OSError as error:
+        raise explained(error, "write a table", path) from error
+
+
+def write(rows: Sequence[Row], comparison: Comparison, folder: Path, name: str, command: str = "") -> list[Path]:
+    """Write NAME.json, with all rows and settings and the command that made them, .png and .pdf; return all."""
     paths = [folder / f"{name}.{kind}" for kind in ("json", "png", "pdf")]
-    write_text(paths[0], json.dumps(content, indent=1, allow_nan=False) + "\n")
+    write_rows(rows, comparison, paths[0], command)
     figure = draw(rows, name)
     for path in paths[1:]:
         figure.savefig(path, dpi=200)

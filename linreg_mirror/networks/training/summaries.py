@@ -1,7 +1,7 @@
 """What the rows of a comparison come to: means with intervals, and the best settings of each method."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,20 @@ from linreg_mirror._tools.intervals import mean_and_half_width
 Row = dict[str, Any]
 
 
-def intervals(rows: Sequence[Row]) -> Iterator[Row]:
+def compared_accuracy(row: Row) -> float | None:
+    """Return the accuracy that counts: the last of those as pruned, with batch norm measured anew, and trained on."""
+    found = (row.get(name) for name in ("finetuned", "recalibrated", "accuracy"))
+    return next((one for one in found if one is not None), None)
+
+
+def intervals(rows: Sequence[Row], accuracy: Callable[[Row], float | None] = compared_accuracy) -> Iterator[Row]:
     """Yield mean accuracy and half the width of its 95 % interval (Student's t over seeds) by label and share.
 
     Runs that diverged are left out, and counted under "diverged"; a mean over none is NaN, and so is an interval from
     one run.
     """
     for label, keep in dict.fromkeys((row["label"], row["keep"]) for row in rows):
-        found = [row["accuracy"] for row in rows if (row["label"], row["keep"]) == (label, keep)]
+        found = [accuracy(row) for row in rows if (row["label"], row["keep"]) == (label, keep)]
         good = [one for one in found if one is not None]
         mean, half = mean_and_half_width(good) if good else (math.nan, math.nan)
         yield {
@@ -47,5 +53,5 @@ def best(rows: Sequence[Row]) -> dict[str, str]:
 
 def mean_accuracy(rows: Sequence[Row]) -> float:
     """Return the mean accuracy over all shares but 1 and all seeds; NaN if a run has diverged."""
-    found = [row["accuracy"] for row in rows if row["keep"] != 1]
+    found = [compared_accuracy(row) for row in rows if row["keep"] != 1]
     return math.nan if None in found or not found else float(np.mean(found))

@@ -100,7 +100,7 @@ def test_arrays_that_are_read_only():
 
 @pytest.mark.parametrize("device", ["meta", "nowhere", "cpu:x", 2.5, None])
 def test_devices_that_hold_nothing(device):
-    with pytest.raises(ValueError, match=r"cannot be used here .* write 'cpu'"):
+    with pytest.raises(ValueError, match=r"cannot be used here .*: there are cpu"):
         data_of().to(device)
     assert data_of().to("cpu").train.inputs.device == torch.device("cpu")
 
@@ -137,6 +137,24 @@ def test_held_out_targets_and_bad_counts():
             hold_out(data, examples, np.random.default_rng(0))
     with pytest.raises(TypeError, match="rng must be"):
         hold_out(data, 1, 0)
+
+
+def test_a_limit_takes_some_of_each_class_and_always_the_same():
+    whole, part = load("digits"), load("digits", limit=200)
+    assert len(part.train) == 200
+    assert len(part.test) == len(whole.test)
+    counts, all_counts = part.train.labels.bincount(), whole.train.labels.bincount()
+    assert (counts - all_counts * 200 / len(whole.train)).abs().max() <= 1
+    assert torch.equal(part.train.inputs, load("digits", limit=200).train.inputs)
+    rows = {tuple(row) for row in whole.train.inputs.flatten(1).tolist()}
+    assert {tuple(row) for row in part.train.inputs.flatten(1).tolist()} <= rows
+    # Both sets are normalised by the training images that are left.
+    assert part.test.mean == part.train.mean != whole.train.mean
+    for limit in (0, len(whole.train) + 1, 1.5):
+        with pytest.raises(ValueError, match="limit"):
+            load("digits", limit=limit)
+    targets = load("teacher", model="mlp", train=50, test=5, limit=20)
+    assert len(targets.train) == 20
 
 
 def test_a_split_of_ones_own():

@@ -88,7 +88,20 @@ def test_usual_settings_do_not_count_in_the_name():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("epoch=3", "unknown settings: epoch; there are augment, batch"),
+        ("epoch=3", r"unknown settings: epoch \(did you mean epochs\?\); there are augment, batch"),
+        ("alpha=3", "unknown settings: alpha; there are augment, batch"),  # which dense training lacks
+        ("widthss=[3]", r"unknown settings: widthss \(did you mean model\.widths\?\)"),
+        (
+            "model.widht=[3]",
+            r"unknown options of model mlp: model\.widht \(did you mean model\.widths\?\); there are wi",
+        ),
+        ("model.epochs=[3]", r"unknown options of model mlp: model\.epochs \(did you mean epochs\?\)"),
+        (
+            "data.sead=3",
+            r"unknown options of data digits: data\.sead \(did you mean data\.seed\?\); there are seed, limit",
+        ),
+        ("data.qqq=3", r"unknown options of data digits: data\.qqq; there are"),
+        ("finetune=3", r"finetune must be a table .*; for epochs in which l0 .* write method\.finetune"),
         ("epochs=0", "epochs must be an integer >= 1, got 0"),
         ("lr=0", "lr must be positive"),
         ("lr=NaN", "lr must be a finite number"),
@@ -105,6 +118,7 @@ def test_usual_settings_do_not_count_in_the_name():
         ("compile=1", "compile must be true or false"),
         ("augment=1", "augment must be true, false, or a table of padding or area, and flip, got 1"),
         ("augment.rotate=1", "augment must be true, false, or a table"),
+        ("weights=head", r"weights must be a list of names or patterns, got 'head': write weights=\[\"!head"),
         ("milestones=5", r"milestones must be a list of epochs, got 5: write milestones=\[80, 120\]"),
         ("epochs", "KEY=VALUE"),
     ],
@@ -218,3 +232,38 @@ def test_methods_act_on_the_models_of_recipes_that_need_files(name):
 def test_options_without_a_name_are_those_of_the_usual_parts():
     recipe = recipes.read("dense-digits", ["model.widths=[64, 10]", "data.seed=3"])
     assert (recipe.model, recipe.data) == ({"name": "mlp", "widths": [64, 10]}, {"name": "digits", "seed": 3})
+
+
+def test_keys_of_methods_are_found_from_anywhere():
+    for change, message in (
+        ("alpha=3", r"alpha \(did you mean method\.alpha\?\)"),
+        (
+            "method.detla=3",
+            r"unknown options of method pilot: method\.detla \(did you mean method\.delta\?\); there are alp",
+        ),
+        ("rewind=weights", r"rewind \(did you mean iterative\.rewind\?\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            recipes.read("pilot-digits", [change])
+
+
+def test_an_error_says_where_a_value_comes_from_that_nobody_set(command):
+    result = command("train", "dep-l0-digits", "--set", "epochs=2")
+    assert result.exit_code == 2
+    output = " ".join(result.output.split())
+    assert "finetune must be an integer from 0 to 1, got 10" in output
+    assert "; method.finetune = 10 comes from the recipe dep-l0-digits: --set method.finetune=... changes it" in output
+    result = command("train", "dep-l0-digits", "--set", "epochs=2", "--set", "method.finetune=5")
+    assert "comes from" not in result.output
+
+
+def test_the_command_names_the_option_and_the_devices(command, tmp_path):
+    result = command("train", "dense-digits", "--set", "data.name=mnist")
+    assert "name the directory they are in, by --data-dir" in " ".join(result.output.split())
+    result = command("train", "dense-digits", "--device", "gpu")
+    assert "device 'gpu' cannot be used here" in result.output
+    assert ": there are cpu" in " ".join(result.output.split())
+    (tmp_path / "file").touch()
+    result = command("train", "dense-digits", "--set", "epochs=1", "--output", tmp_path / "file" / "run")
+    assert "cannot write a run" in result.output
+    assert "mend the permissions" in " ".join(result.output.split())

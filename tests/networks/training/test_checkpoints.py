@@ -60,3 +60,24 @@ def test_optimisers_come_back_as_they_were():
     found, expected = other.state_dict(), optimizer.state_dict()
     assert json.dumps(found["param_groups"]) == json.dumps(expected["param_groups"])
     assert str(found["state"]) == str(expected["state"])
+
+
+def test_others_may_read_it(tmp_path):
+    """safetensors writes files that only their owner can read."""
+    checkpoints.save(tmp_path / "a", {"a": torch.ones(2)}, {})
+    (tmp_path / "b").touch()
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+def test_a_folder_that_cannot_be_written_is_explained(tmp_path):
+    (tmp_path / "file").touch()
+    message = "cannot write a run: .*; free some space, mend the permissions, or set LINREG_MIRROR_RESULTS"
+    with pytest.raises(OSError, match=message), checkpoints.alone(tmp_path / "file" / "run"):
+        pass
+
+
+def test_an_error_within_is_left_as_it_is(tmp_path):
+    with pytest.raises(OSError, match=r"^mine$"), checkpoints.alone(tmp_path / "run"):
+        raise OSError("mine")
+    with checkpoints.alone(tmp_path / "run"):  # and the folder is free again
+        pass

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -60,7 +61,7 @@ def test_intervals_by_hand(compared):
     # Two values: standard error |a - b|/2, t quantile of one degree of freedom.
     assert found["half"] == pytest.approx(stats.cauchy.ppf(0.975) * abs(a - b) / 2)
     assert as_table(rows).row_count == 2
-    assert [text.get_text() for text in draw(rows).legends[0].get_texts()] == ["dense", "L1"]
+    assert [text.get_text() for text in draw(rows).axes[0].get_legend().get_texts()] == ["dense", "L1"]
 
 
 def test_a_method_that_diverges_does_not_stop_the_others(tmp_path):
@@ -76,7 +77,11 @@ def test_a_method_that_diverges_does_not_stop_the_others(tmp_path):
     assert cells[1][0] == "-"
     assert cells[1][2] == cells[1][1]
     assert cells[-1] == ["1", "", "1"]
-    assert [text.get_text() for text in draw(rows).legends[0].get_texts()] == ["bad", "good", "half"]
+    assert [text.get_text() for text in draw(rows).axes[0].get_legend().get_texts()] == [
+        "bad (diverged)",
+        "good",
+        "half",
+    ]
 
 
 def test_what_is_the_same_is_run_once(tmp_path, monkeypatch):
@@ -86,6 +91,49 @@ def test_what_is_the_same_is_run_once(tmp_path, monkeypatch):
     rows = compare(Comparison(twins), results=tmp_path)
     assert len(seen) == 1
     assert [(row["label"], row["keep"]) for row in rows] == [("first", 1.0), ("first", 0.2), ("second", 0.1)]
+
+
+def test_runs_of_a_table_are_not_made_again(compared, tmp_path, monkeypatch):
+    comparison, _, rows = compared
+    saved, seen = [], []
+    monkeypatch.setattr(module, "train", lambda recipe, **others: seen.append(recipe) or train(recipe, **others))
+    first = [row for row in rows if (row["label"], row["seed"]) != ("L1", 1)]
+    again = compare(comparison, results=tmp_path, stored=first, save=lambda rows: saved.append(list(rows)))
+    assert [(recipe.method["name"], recipe.seed) for recipe in seen] == [("l1", 1)]
+    assert again == rows == saved[-1]
+    assert len(saved) == 1
+    # Rows of other settings, or for other shares, are of no use.
+    longer = Comparison(entries("dense", replace(SMALL, epochs=1)) + entries("dense", SMALL, keep=(1.0, 0.3)))
+    compare(longer, results=tmp_path, stored=rows)
+    assert len(seen) == 3
+    # What is behind the name of a user's module can have changed.
+    theirs = replace(SMALL, model={"name": "mine:network"})
+    assert module._named_within(SMALL)
+    assert not module._named_within(theirs)
+    assert not module._named_within(replace(SMALL, data={"name": "folder"}))
+
+
+def test_the_command_goes_on_from_its_table(command, tmp_path, monkeypatch):
+    file = tmp_path / "one.toml"
+    file.write_text("epochs = 1\n[compare]\nkeep = [0.1]\n[compare.methods.dense]\n", encoding="utf-8")
+    assert command("compare", file, "--jobs", 1, "--output", tmp_path / "out").exit_code == 0
+    path = tmp_path / "out" / "one.json"
+    before = json.loads(path.read_text(encoding="utf-8"))
+    shutil.rmtree(tmp_path / "results" / "runs")
+    monkeypatch.setattr(module, "train", lambda *_, **__: pytest.fail("it trains again"))
+    assert command("compare", file, "--jobs", 1, "--output", tmp_path / "out").exit_code == 0
+    assert json.loads(path.read_text(encoding="utf-8"))["rows"] == before["rows"]
+    path.write_text("{", encoding="utf-8")
+    result = command("compare", file, "--output", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "delete it to start again" in result.output.replace("\n", " ")
+
+
+def test_accuracy_is_the_recalibrated_one_where_there_is_one():
+    rows = [row("a", 0.1, 0.2, recalibrated=0.6), row("b", 0.1, 0.3, recalibrated=0.5), row("c", 0.1, 0.4)]
+    assert [one["accuracy"] for one in intervals(rows)] == [0.6, 0.5, 0.4]
+    assert [one["accuracy"] for one in intervals(rows, lambda row: row["accuracy"])] == [0.2, 0.3, 0.4]
+    assert best([one | {"method": "m"} for one in rows]) == {"m": "a"}
 
 
 def test_the_best_settings_by_hand():
@@ -99,7 +147,7 @@ def test_the_best_settings_by_hand():
     table = as_table(rows)
     assert [one.style for one in table.rows] == ["", "bold", "", "bold"]
     assert list(table.columns[-4].cells) == ["45.0", "50.0", "", ""]
-    assert [text.get_text() for text in draw(rows).legends[0].get_texts()] == ["a, lr 2", "b"]
+    assert [text.get_text() for text in draw(rows).axes[0].get_legend().get_texts()] == ["a, lr 2", "b (diverged)"]
 
 
 # ---- the command

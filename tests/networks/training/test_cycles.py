@@ -71,8 +71,8 @@ def starts(monkeypatch):
 
     seen, attach = [], BaseMethod.attach
 
-    def spying(method, model, masks=None):
-        attach(method, model, masks)
+    def spying(method, model, masks=None, **others):
+        attach(method, model, masks, **others)
         seen.append({name: tensor.clone() for name, tensor in {**model.state_dict(), **method.weights()}.items()})
 
     monkeypatch.setattr(BaseMethod, "attach", spying)

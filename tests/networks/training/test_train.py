@@ -18,7 +18,7 @@ import torch
 
 from linreg_mirror.networks import data, models, recipes
 from linreg_mirror.networks.methods import Dense, PILoT
-from linreg_mirror.networks.recipes import Recipe
+from linreg_mirror.networks.recipes import Iterative, Recipe
 from linreg_mirror.networks.training import Diverged, checkpoints, train
 from linreg_mirror.networks.training.distributed import Team
 from sketching import prunable
@@ -45,6 +45,29 @@ def own_models(tmp_path, monkeypatch):
 
 
 # ---- runs
+
+
+def test_data_whose_checksums_differ_are_said_and_noted(tmp_path, monkeypatch):
+    changed = replace(data.load("digits"), unverified=("batch_1", "batch_2"))
+    monkeypatch.setattr(data, "load", lambda **_: changed)
+    with pytest.warns(UserWarning, match="digits: by their checksums batch_1, batch_2 are other files") as told:
+        train(replace(SMALL, epochs=1), folder=tmp_path / "run")
+    assert len(told) == 1
+    (line,) = (tmp_path / "run" / "environment.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["unverified"] == ["batch_1", "batch_2"]
+
+
+def test_a_run_prunes_the_weights_that_its_recipe_chooses(tmp_path):
+    recipe = replace(SMALL, epochs=1, method=PILOT, weights=["!1.*"])
+    run = train(recipe, folder=tmp_path / "run")
+    record = run.pruned(0.1)
+    assert list(record["kept"]) == ["3.weight"]
+    assert record["weights"] == 160
+    assert record["kept"]["3.weight"] == 16
+    cycles = replace(recipe, method={"name": "dense"}, iterative=Iterative("learning-rate", cycles=2, keep=0.5))
+    done = train(cycles, folder=tmp_path / "cycles")
+    assert done.model.get_parameter("1.weight").all()
+    assert int((done.model.get_parameter("3.weight") != 0).sum()) == 80
 
 
 def test_a_run_is_the_loop_one_would_write(tmp_path):
@@ -433,7 +456,10 @@ def test_the_command_trains_and_prunes(command, tmp_path):
     assert str(folder) in first.stdout.replace("\n", "")
     records = json.loads((folder / "pruned.json").read_text(encoding="utf-8"))
     assert [(record["keep"], sum(record["kept"].values())) for record in records] == [(1.0, 17_024), (0.1, 1702)]
-    assert command(*words).stdout == first.stdout
+    again = command(*words).stdout  # the finished run is shown, and no epoch more
+    told = [line for line in first.stdout.splitlines() if line.startswith("epoch ")]
+    assert [line.partition(":")[0] for line in told] == ["epoch 1 of 2", "epoch 2 of 2"]
+    assert again.split() == " ".join(line for line in first.stdout.splitlines() if line not in told).split()
 
 
 @pytest.mark.parametrize(

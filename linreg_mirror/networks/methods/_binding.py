@@ -1,0 +1,77 @@
+"""A method's part of each step as hooks of the optimiser, and parameters that optimisers must not go on with."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+
+
+def theta_groups(optimizer: torch.optim.Optimizer, theta: Sequence[torch.Tensor]) -> list[dict[str, Any]]:
+    """Return the groups that hold the parameters behind the weights; raise ValueError if one of these is in none."""
+    wanted = set(theta)
+    groups = [group for group in optimizer.param_groups if wanted & set(group["params"])]
+    held = {parameter for group in groups for parameter in group["params"]}
+    missing = len(wanted - held)
+    if missing:
+        raise ValueError(
+            f"the optimiser lacks {missing} of the {len(wanted)} parameters behind the weights: make it after "
+            "method.attach(model), by method.optimizer(model, ...) or from method.groups(model, ...)"
+        )
+    return groups
+
+
+def rate(groups: Sequence[dict[str, Any]]) -> float:
+    """Return the learning rate of the groups, or raise ValueError if they have several."""
+    rates = {float(group["lr"]) for group in groups}
+    if len(rates) != 1:
+        raise ValueError(
+            f"the parameters behind the weights have the learning rates {', '.join(map(str, sorted(rates)))}: the "
+            "clock of the penalty needs one; leave them in one group, as method.groups(model, ...) does"
+        )
+    return rates.pop()
+
+
+def hooked(
+    optimizer: torch.optim.Optimizer,
+    theta: Sequence[torch.Tensor],
+    before_step: Callable[[float], None],
+    after_step: Callable[[float], None],
+) -> list[Any]:
+    """Make both calls in every step of the optimiser, with its learning rate; return the handles of the hooks.
+
+    A step that GradScaler skips makes neither.
+    """
+
+    def before(optimizer: Any, args: Any, kwargs: Any) -> None:
+        if any(callable(one) for one in (*args, *kwargs.values())):
+            raise ValueError(
+                "the step has a closure, which would compute gradients after the penalty has been added: compute them "
+                "first, and call optimizer.step() without it"
+            )
+        if getattr(optimizer, "found_inf", None) is not None:
+            raise RuntimeError(
+                "a fused optimiser unscales gradients, and skips steps, where nobody sees it: make it without "
+                "fused=True, and GradScaler does so before the step"
+            )
+        before_step(rate(theta_groups(optimizer, theta)))
+
+    def after(*_: Any) -> None:
+        after_step(rate(theta_groups(optimizer, theta)))
+
+    return [optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(after)]
+
+
+class _Replaced(torch.nn.Parameter):
+    """A parameter that no model has any more: optimisers ask for its gradient, and are told."""
+
+    @property
+    def grad(self) -> torch.Tensor | None:
+        raise RuntimeError(self._reason)
+
+
+def retire(parameters: Iterable[torch.nn.Parameter], reason: str) -> None:
+    """Let every optimiser that goes on with these parameters raise RuntimeError in `step` and in `zero_grad`."""
+    for parameter in parameters:
+        if type(parameter) is torch.nn.Parameter:
+            parameter.__class__ = _Replaced
+            parameter._reason = reason

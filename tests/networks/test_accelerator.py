@@ -1,0 +1,169 @@
+"""On an accelerator: nothing is mixed with tensors of the CPU, and the host waits for nothing within a step."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+import linreg_mirror as lm
+import sketching
+from linreg_mirror.networks import models
+from linreg_mirror.networks.gates import gate_channels
+from linreg_mirror.networks.gates.generator import Generator
+from linreg_mirror.networks.gates.penalty import expected_weights
+from linreg_mirror.networks.recipes import Recipe
+from linreg_mirror.networks.training import train
+from sketching import network_scores
+from tests.helpers.accelerator import DEVICE, Simulated, simulated
+from tests.helpers.methods import VARIANTS, make
+from tests.helpers.training import examples, network, trained, without_times
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def accelerator(monkeypatch):
+    with torch.random.fork_rng(devices=[]), simulated(monkeypatch) as device:
+        torch.manual_seed(0)
+        yield device
+
+
+def test_the_simulation_does_what_it_is_for(accelerator):
+    ours, theirs = torch.arange(4.0, device=DEVICE), torch.arange(4.0)
+    assert isinstance(ours * 2 + 1, Simulated)
+    with pytest.raises(RuntimeError, match="tensors on two devices"):
+        ours + theirs
+    assert (ours * theirs.sum()).cpu().tolist() == [0, 6, 12, 18]  # a number of the CPU may take part
+    accelerator.waits.clear()
+    for wait in (lambda: ours.sum().item(), lambda: bool(ours[0] == 0), lambda: ours.cpu(), lambda: ours[ours > 1]):
+        wait()
+    assert accelerator.waits.total() == 4
+    ours[1:3].mul_(2)
+    assert ours.cpu().tolist() == [0, 2, 4, 3]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.filterwarnings("ignore:no weight has been pruned:UserWarning")
+def test_no_wait_within_a_step(accelerator, name):
+    x, y = (one.to(DEVICE) for one in examples())
+    model, method = network().to(DEVICE), make(name)
+    method.attach(model)
+    optimizer = method.bind(method.optimizer(model, lr=0.05, momentum=0.9, weight_decay=0.01))
+    for _ in range(2):
+        accelerator.waits.clear()
+        for _ in range(3):  # RigL moves in the third
+            optimizer.zero_grad()
+            cross_entropy(model(x), y).backward()
+            optimizer.step()
+        assert not accelerator.waits
+        method.after_epoch(0.5)
+    method.finish(0.1)
+    assert all(isinstance(parameter.data, Simulated) for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", [name for name in VARIANTS if "l0" not in name])
+@pytest.mark.filterwarnings("ignore:no weight has been pruned:UserWarning")
+def test_the_steps_are_those_of_the_cpu(accelerator, name):
+    """But for gates, which each device draws by itself."""
+    there, here = network().to(DEVICE), network()
+    for model in (there, here):
+        x, y = examples()
+        device = next(model.parameters()).device
+        method = make(name)
+        trained(method, model, steps=6, data=(x.to(device), y.to(device)))
+        method.finish()
+    for one, other in zip(there.parameters(), here.parameters(), strict=True):
+        torch.testing.assert_close(one.detach().cpu(), other.detach(), rtol=1e-5, atol=1e-6)
+
+
+def test_scores_and_masks(accelerator):
+    model, rng = network().to(DEVICE), np.random.default_rng(0)
+    x, y = (one.to(DEVICE) for one in examples())
+    for scores in (
+        network_scores.magnitude(model),
+        network_scores.random(model, rng),
+        network_scores.snip(model, cross_entropy, x, y),
+        network_scores.grasp(model, cross_entropy, x, y),
+        network_scores.synflow(model, (6,)),
+    ):
+        masks = sketching.select_masks(scores, keep=0.25)
+        assert sum(int(mask.sum()) for mask in masks.values()) == 18
+        assert all(isinstance(one, Simulated) for one in (*scores.values(), *masks.values()))
+    found = sketching.diagnosis(model, masks, inputs=x)
+    assert found.kept == 18
+    assert found.effective is not None
+    sketching.apply_masks(model, masks)
+    assert int((model[0].weight != 0).sum() + (model[3].weight != 0).sum()) == 18
+
+
+def test_descents(accelerator):
+    rng = np.random.default_rng(0)
+    X, y = torch.tensor(rng.standard_normal((3, 5))), torch.tensor(rng.standard_normal(3))
+    starts, tilt = torch.log(torch.tensor([[0.1], [0.01]], dtype=torch.float64)), torch.zeros(5, dtype=torch.float64)
+    ends = [
+        lm.descents(*(one.to(device) for one in (X, y, starts, tilt)), step_size=0.02, steps=200)
+        for device in (torch.device("cpu"), DEVICE)
+    ]
+    assert isinstance(ends[1].x, Simulated)
+    np.testing.assert_allclose(ends[1].x.cpu().numpy(), ends[0].x.numpy(), rtol=1e-12)
+
+
+def test_an_epoch_of_a_run(accelerator, tmp_path):
+    recipe = Recipe(
+        model={"name": "mlp", "widths": [64, 16, 10]},
+        method={"name": "pilot", "alpha": 1e-3, "delta": 1.5, "K": 10.0},
+        epochs=1,
+    )
+    there = train(recipe, folder=tmp_path / "there", device=DEVICE)
+    here = train(recipe, folder=tmp_path / "here")
+    for one, other in zip(without_times(there.history), without_times(here.history), strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+
+
+def test_waits_of_a_run_do_not_grow_with_its_steps(accelerator, tmp_path):
+    waits = []
+    for batch in (100, 10):
+        accelerator.waits.clear()
+        recipe = Recipe(model={"name": "mlp", "widths": [64, 16, 10]}, epochs=1, batch=batch, recalibrate=0)
+        train(recipe, folder=tmp_path / str(batch), device=DEVICE)
+        waits.append(accelerator.waits["aten._local_scalar_dense"])
+    assert waits[0] == waits[1]
+
+
+# ---- what is done once
+
+
+def test_logits_are_generated_once_for_the_penalty(monkeypatch):
+    calls, forward = [], Generator.forward
+    monkeypatch.setattr(Generator, "forward", lambda self: calls.append(1) or forward(self))
+    model = gate_channels(models.create("resnet8", seed=0), np.random.default_rng(0), "forward")
+    for action in (lambda: model(torch.zeros(2, 3, 32, 32)), lambda: expected_weights(model)):
+        calls.clear()
+        action()
+        assert len(calls) == 1
+
+
+@pytest.mark.parametrize("name", ["dep-l0", "dep-l0 backward"])
+def test_an_epoch_of_dep_l0_generates_logits_twice_a_step(monkeypatch, name):
+    calls, forward = [], Generator.forward
+    monkeypatch.setattr(Generator, "forward", lambda self: calls.append(1) or forward(self))
+    model, method = network(), make(name)
+    trained(method, model, steps=2)
+    assert len(calls) == 4
+
+
+def test_a_default_device_that_is_not_that_of_the_model():
+    """Tensors that are made without a device would be on it, here on one that holds no numbers."""
+    model, x, y = models.create("resnet8", seed=0), torch.randn(3, 3, 32, 32), torch.tensor([1, 2, 3])
+    masks = {name: np.ones(weight.shape, bool) for name, weight in sketching.prunable(model).items()}
+    expected = sketching.diagnosis(model, masks, inputs=(3, 32, 32)).to_dict()
+    try:
+        torch.set_default_device("meta")
+        assert sketching.diagnosis(model, masks, inputs=(3, 32, 32)).to_dict() == expected
+        scores = network_scores.snip(model, cross_entropy, x, y)
+        network_scores.synflow(model, (3, 32, 32))
+        network_scores.rms_snip(model, cross_entropy, x, y)
+        kept = sketching.select_masks(scores, keep=0.1)
+    finally:
+        torch.set_default_device(None)
+    assert all(mask.device.type == "cpu" for mask in kept.values())
