@@ -1,10 +1,13 @@
 """To where and how fast the flow of m*w converges."""
 
+from typing import Any
+
 import numpy as np
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Instance, Verdict, certified, inequality, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Instance, Verdict, algebra, certified, inequality, theorem
 from linreg_mirror.ledger import hypotheses as h
+from linreg_mirror.theorems.flows._motion import Motion
 
 
 def _excess(it: Instance) -> Array:
@@ -44,6 +47,15 @@ def rate(it: Instance, speed: float) -> Evidence:
     return inequality(excess[1:], bound[1:], scale=excess[0], rounding=1e-8)
 
 
+@algebra("convergence.rate", speed=2)
+def rate_derived(sp: Any, speed: int = 1) -> Any:
+    """One entry of -f' is no less than (m^2 - w^2) g^2, m^2 - w^2 constant; then the PL inequality and Gronwall's."""
+    s = Motion(sp)
+    slope = (s.g * s.rate(s.x)).subs(s.alpha, 0)
+    kept = s.m**2 - s.w**2
+    return [(-slope - speed * kept * s.g**2, (s.u - s.v) ** 2 * s.g**2), s.rate(kept).subs(s.alpha, 0)]
+
+
 def _pl_constant(it: Instance) -> float:
     """mu with |grad f|^2 >= mu (f - f*) for squares: twice the smallest nonzero eigenvalue of XX'."""
     return 2 * float(np.linalg.svd(it.problem.X, compute_uv=False)[it.problem.rank - 1]) ** 2
@@ -72,6 +84,14 @@ def rate_with_penalty(it: Instance, drift: float) -> Evidence:
     bound = excess[0] * np.exp(-c * t) + drift * integral
     # The trapezoidal rule on the integrator's own steps is good to about 1e-6 of the integral.
     return inequality(excess[1:], bound[1:], scale=float(np.max(excess)), rounding=1e-5)
+
+
+@algebra("convergence.rate.penalty", drift=0)
+def rate_with_penalty_derived(sp: Any, drift: int = 4) -> Any:
+    """One entry of -f' - 4 alpha g x is no less than (m^2 - w^2) g^2, nor that than 2 b_inf g^2; then Gronwall."""
+    s = Motion(sp)
+    slope = s.g * s.rate(s.x) + drift * s.alpha * s.g * s.x
+    return (-slope - (s.m**2 - s.w**2) * s.g**2, (s.u - s.v) ** 2 * s.g**2)
 
 
 @theorem(
@@ -127,6 +147,24 @@ def global_rate(it: Instance, speed: float) -> Evidence:
     divergence = _kl(np.maximum(x, 0), (m[0] + w[0]) ** 2 / 4) + _kl(np.maximum(-x, 0), (m[0] - w[0]) ** 2 / 4)
     bound = divergence / (2 * speed * it.path.t[1:])
     return inequality(objective[1:] - least, bound, scale=objective[0])
+
+
+@algebra("convergence.global", speed=2)
+def global_rate_derived(sp: Any, speed: int = 1) -> Any:
+    """One entry: D' = -2 <grad F, (U, V) - (U*, V*)>, F never increases, and is the objective; then convexity of F."""
+    s = Motion(sp)
+    U, V, (to_U, to_V) = s.u**2 / 2, s.v**2 / 2, sp.symbols("U* V*", positive=True)
+    slopes = {U: 2 * s.alpha + s.g, V: 2 * s.alpha - s.g}  # of f(U - V) + 2 alpha (U + V)
+    D = sum(end * sp.log(end / at) - end + at for end, at in ((to_U, U), (to_V, V)))
+    falls = sum(slopes[at] * (at - end) for end, at in ((to_U, U), (to_V, V)))
+    never = -sum(slope * s.rate(at) for at, slope in slopes.items())
+    return [
+        U - (s.m + s.w) ** 2 / 4,
+        V - (s.m - s.w) ** 2 / 4,
+        s.alpha * (s.m**2 + s.w**2) - 2 * s.alpha * (U + V),
+        s.rate(D) + 2 * speed * falls,
+        (never, sum(2 * at * slope**2 for at, slope in slopes.items())),
+    ]
 
 
 @theorem(

@@ -27,7 +27,7 @@ from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.parametrizations import Hadamard, Parametrization, commutation_defect
 from linreg_mirror.solvers.limit import limit
-from linreg_mirror.theorems.flows._motion import Motion
+from linreg_mirror.theorems.flows._motion import Motion, bracket_of, potential
 
 TOLERANCE = 1e-8  # over thousands of instances residuals reach 1.2e-9; wrong constants are off by 0.1 and more
 
@@ -166,6 +166,11 @@ def mirror_flow_literal_mended(it: Instance, scale: float) -> Evidence:
     return identity(_mirror_flow_residual(it, 4.0, scale, 2.0, 0.25), TOLERANCE)
 
 
+@algebra("mirror.flow.literal_mended", scale=1)
+def mirror_flow_literal_mended_derived(sp: Any, scale: int = 2) -> Any:
+    return mirror_flow_derived(sp, 4, scale, 2)
+
+
 @theorem(
     "mirror.metric",
     source=Citation("MM", "Thm 2.1"),
@@ -185,6 +190,16 @@ def metric(it: Instance, exponent: float) -> Evidence:
     mirror = Hyperbolic(np.log(it.scale0), it.tilt)
     x, A = it.path.x[some], it.path.decay[some][:, None] * exponent / 4
     return identity(relative(kernel - mirror.metric(mirror.dual(x, A), A), kernel), TOLERANCE)
+
+
+@algebra("mirror.metric", exponent=2)
+def metric_derived(sp: Any, exponent: int = 4) -> Any:
+    """J J' from the derivatives of (m_1 w_1, m_2 w_2), and R'' of R; b_0 = b exp(4A) by mirror.conservation."""
+    s, (x, b), theta = Motion(sp), sp.symbols("x b", positive=True), sp.symbols("m1 m2 w1 w2")
+    J = sp.Matrix([theta[0] * theta[2], theta[1] * theta[3]]).jacobian(theta)
+    kernel = (J * J.T).subs({theta[0]: s.m, theta[2]: s.w})
+    inverse = (1 / potential(sp, x, b).diff(x, 2)).subs({x: s.x, b: s.b * sp.exp((4 - exponent) * s.A)})
+    return [kernel[0, 1], kernel[0, 0] - inverse]
 
 
 @theorem(
@@ -207,6 +222,15 @@ def positional_bias(it: Instance, exponent: float) -> Evidence:
     expected = x0[largest] * np.exp(-exponent * A)
     # Function values fix a minimiser to the square root of rounding only.
     return identity(relative(np.array(found) - expected, x0), 2e-7)
+
+
+@algebra("mirror.positional_bias", exponent=2)
+def positional_bias_derived(sp: Any, exponent: int = 4) -> Any:
+    """R' vanishes there, and R'' is positive everywhere."""
+    (u0, v0, b), (x, A) = sp.symbols("u0 v0 b", positive=True), sp.symbols("x A", real=True)
+    R = potential(sp, x, b, sp.log(u0 / v0))
+    there = {x: (u0**2 - v0**2) / 2 * sp.exp(-exponent * A), b: u0 * v0 * sp.exp(-4 * A)}
+    return [R.diff(x).subs(there).rewrite(sp.log), (R.diff(x, 2), 1 / (2 * sp.sqrt(x**2 + b**2)))]
 
 
 @theorem(
@@ -240,6 +264,23 @@ def lyapunov(it: Instance, follow_target: bool) -> Evidence:
     return inequality(left, right, scale=scale, rounding=1e-8)
 
 
+@algebra("mirror.lyapunov", follow_target=True)
+def lyapunov_derived(sp: Any, follow_target: bool = False) -> Any:
+    """One entry: -W' - g (x - x*) = 2 alpha sqrt(x^2 + b^2); the sum of all g (x - x*) is no less than 0.
+
+    For f is quasi-convex and x* minimises it. R_b falls in b, so that R_b_inf(x*) >= R_b_t(x*), and R'' > 0.
+    """
+    s, (x, target), b = Motion(sp), sp.symbols("x z", real=True), sp.Symbol("b", positive=True)
+    R, now = potential(sp, x, b), {x: s.x, b: s.b}
+    here, slope = R.subs(now), R.diff(x).subs(now)
+    W = (R.subs({x: target, b: s.b}) if follow_target else 0) - here - slope * (target - s.x)
+    return [
+        (-s.rate(W) - s.g * (s.x - target), 2 * s.alpha * sp.sqrt(s.x**2 + s.b**2)),
+        (-R.diff(b), sp.sqrt(x**2 + b**2) / (2 * b)),
+        (R.diff(x, 2), 1 / (2 * sp.sqrt(x**2 + b**2))),
+    ]
+
+
 @theorem(
     "mirror.optimality",
     source=Citation("MM", "Thm 2.3"),
@@ -260,6 +301,14 @@ def optimality(it: Instance, exponent: float) -> Evidence:
     return identity(max(relative(x - back, x), residual), TOLERANCE)
 
 
+@algebra("mirror.optimality", exponent=0)
+def optimality_derived(sp: Any, exponent: int = 4) -> Any:
+    """Two entries, one sample: with G_i = X_i s, arcsinh(x/b) - log(u0/v0) is a multiple of (X_1, X_2)."""
+    s, (X1, X2, dual) = Motion(sp), sp.symbols("X1 X2 s", real=True)
+    q = sp.asinh(s.x / (s.u0 * s.v0 * sp.exp(-exponent * s.A))).rewrite(sp.log) - sp.log(s.u0 / s.v0)
+    return [s.rate(s.u0), s.rate(s.v0), X2 * q.subs(s.G, X1 * dual) - X1 * q.subs(s.G, X2 * dual)]
+
+
 @theorem(
     "mirror.limit",
     source=Citation("MM", "Thm 2.3"),
@@ -275,6 +324,16 @@ def ends_in_limit(it: Instance, tilted: bool) -> Evidence:
     apart = float(np.abs(it.path.x[-1] - certified(end)).sum() / np.abs(end.x).sum())
     # A path that rounding, or dependent rows, kept from a proof of where it is going is only about stationary.
     return identity(apart, TOLERANCE if it.path.limit_digits >= 8 else 1e-6)
+
+
+@algebra("mirror.limit", tilted=0)
+def ends_in_limit_derived(sp: Any, tilted: int = 1) -> Any:
+    """Two entries, one sample: at the end grad R has no part along (X_2, -X_1), the kernel of X; R is convex."""
+    s, (X1, X2, dual, x), b = Motion(sp), sp.symbols("X1 X2 s x", real=True), sp.Symbol("b", positive=True)
+    R = potential(sp, x, b)
+    slope = R.diff(x).subs({x: s.x, b: s.b}).rewrite(sp.log) - tilted * sp.log(s.u0 / s.v0) / 2
+    kernel = X2 * slope.subs(s.G, X1 * dual) - X1 * slope.subs(s.G, X2 * dual)
+    return [kernel, (R.diff(x, 2), 1 / (2 * sp.sqrt(x**2 + b**2)))]
 
 
 @theorem(
@@ -298,6 +357,26 @@ def reduction(it: Instance, exponent: float) -> Evidence:
     return identity(relative(x - it.path.x[-1], it.path.x[-1]), TOLERANCE)
 
 
+@algebra("mirror.reduction", exponent=0)
+def reduction_derived(sp: Any, exponent: int = 1) -> Any:
+    """Two entries, one sample, any loss: the factors that follow from s obey the equations of m and w."""
+    t, y, loss, s, A = sp.Symbol("t"), sp.Symbol("y"), sp.Function("l"), sp.Function("s"), sp.Function("A")
+    X, starts = sp.symbols("X1 X2"), (sp.symbols("u1 v1", positive=True), sp.symbols("u2 v2", positive=True))
+
+    def factors(i: int, A: Any) -> tuple[Any, Any]:
+        return starts[i][0] * sp.exp(-2 * A - X[i] * s(t)), starts[i][1] * sp.exp(-2 * A + X[i] * s(t))
+
+    def output(A: Any) -> Any:
+        return sp.expand(sum(X[i] * (factors(i, A)[0] ** 2 - factors(i, A)[1] ** 2) / 2 for i in (0, 1)))
+
+    moved, slope = {s(t).diff(t): loss(output(exponent * A(t)) - y)}, loss(output(A(t)) - y)
+    found = []
+    for i, (u, v) in enumerate(factors(i, A(t)) for i in (0, 1)):
+        found += [u.diff(t).subs(moved) + (2 * A(t).diff(t) + X[i] * slope) * u]
+        found += [v.diff(t).subs(moved) + (2 * A(t).diff(t) - X[i] * slope) * v]
+    return found
+
+
 @theorem(
     "mirror.commuting",
     source=Citation("LWLA22", "commuting fields"),
@@ -311,6 +390,14 @@ def commuting(it: Instance) -> Evidence:
     return identity(max(_bracket(it), _order_matters(it.network, 0, 1)), TOLERANCE)
 
 
+@algebra("mirror.commuting", shared=True)
+def commuting_derived(sp: Any, shared: bool = False) -> Any:
+    """Lie brackets of the gradients of two entries; the control has one m for both."""
+    m1, m2, w1, w2 = theta = sp.symbols("m1 m2 w1 w2")
+    first, second = (sp.Matrix([x]).jacobian(theta).T for x in (m1 * w1, (m1 if shared else m2) * w2))
+    return bracket_of(first, second, theta)
+
+
 @theorem(
     "mirror.commuting.penalty",
     source=Citation("LWLA22", "commuting fields"),
@@ -321,6 +408,13 @@ def commuting(it: Instance) -> Evidence:
 )
 def commuting_penalty(it: Instance) -> Evidence:
     return identity(max(_bracket(it), _order_matters(it.network, -1, 0)), TOLERANCE)
+
+
+@algebra("mirror.commuting.penalty", on_w=0)
+def commuting_penalty_derived(sp: Any, on_w: int = 1) -> Any:
+    m, w = theta = sp.symbols("m w")
+    entry, penalty = (sp.Matrix([one]).jacobian(theta).T for one in (m * w, m**2 + on_w * w**2))
+    return bracket_of(entry, penalty, theta)
 
 
 def _bracket(it: Instance) -> float:

@@ -5,13 +5,13 @@ differences of x: off the support of x1 they are the weights themselves, and on 
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, certified, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, algebra, certified, theorem
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.solvers.limit import limit
@@ -131,6 +131,17 @@ def rate(it: Instance, share: float) -> Evidence:
     return Evidence(float(allowed - off), f"exponent {slopes[-1]:.12f}, off by {off:.1e} of {allowed:.1e}")
 
 
+@algebra("regimes.l1.rate", share=0)
+def rate_derived(sp: Any, share: int = 1) -> Any:
+    """Off the support weights are b sinh(w L + c), L = ln(1/b), by regimes.l1.constant: exp(c)/2 times b^(1-w).
+
+    Up to exp(-2wL - c)/2, which vanishes with b.
+    """
+    w, c, L = sp.symbols("w c L", positive=True)
+    ratio = sp.exp(-L) * sp.sinh(w * L + c).rewrite(sp.exp) * sp.exp((1 - share * w) * L)
+    return ratio - (sp.exp(c) - sp.exp(-2 * w * L - c)) / 2
+
+
 @theorem(
     "regimes.l1.constant",
     source=Citation("ours", "leading term of MS25"),
@@ -169,3 +180,17 @@ def constant(it: Instance, twice: float) -> Evidence:
         float(allowed[worst] - error[worst]),
         f"of {seen.sum()} weights the worst is off by {error[worst]:.1e} of itself, {allowed[worst]:.1e} allowed",
     )
+
+
+@algebra("regimes.l1.constant", twice=1)
+def constant_derived(sp: Any, twice: int = 2) -> Any:
+    """2X_S's = arcsinh(x/b) has the limit sign(x) ln(2|x|/b), and 2X_j's = (X_S^-1 X_j)' 2X_S's, for two samples."""
+    size, b = sp.symbols("x b", positive=True)
+    inside = sp.Matrix(2, 2, sp.symbols("X11 X12 X21 X22"))
+    column, s = sp.Matrix(sp.symbols("Y1 Y2")), sp.Matrix(sp.symbols("s1 s2"))
+    found = [2 * column.dot(s) - (inside.inv() * column).dot(2 * inside.T * s)]
+    for sign in (1, -1):
+        exponent = sign * sp.log(sp.sqrt(1 + (size / b) ** 2) + size / b)  # arcsinh(sign size/b)
+        apart = sp.exp(sign * exponent) / (twice * size / b)
+        found += [sp.sinh(exponent).rewrite(sp.exp) - sign * size / b, sp.limit(sp.simplify(apart), b, 0) - 1]
+    return found

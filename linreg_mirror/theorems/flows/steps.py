@@ -6,8 +6,8 @@ follows from its factors by construction, so that statements about that take the
 """
 
 from functools import lru_cache
-from itertools import product
-from typing import Literal, NamedTuple
+from itertools import pairwise, product
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +19,7 @@ from linreg_mirror.ledger import (
     Evidence,
     Hypothesis,
     Instance,
+    algebra,
     certified,
     identity,
     inequality,
@@ -33,6 +34,7 @@ from linreg_mirror.solvers import Status
 from linreg_mirror.solvers.discrete import Descent, descent, largest_stable_step
 from linreg_mirror.solvers.independent import minimum_l1_highs
 from linreg_mirror.solvers.limit import limit
+from linreg_mirror.theorems.flows._motion import Motion, potential
 
 _SHORT = 100  # steps of a run that need not converge
 _LONG = 40_000
@@ -132,6 +134,13 @@ def scale(it: Instance, cross: float) -> Evidence:
     return Evidence(1 - max(shares), f"residual {max(shares):.1e} of what rounding allows")
 
 
+@algebra("steps.scale", cross=0)
+def scale_derived(sp: Any, cross: int = 1) -> Any:
+    s, eta = Motion(sp), sp.Symbol("eta")
+    gain = 1 - 4 * eta * s.alpha + cross * 4 * (eta * s.alpha) ** 2 - (eta * s.g) ** 2
+    return s.step((s.m**2 - s.w**2) / 2, eta) - gain * s.b
+
+
 @theorem(
     "steps.closed_form",
     source=Citation("E23", "Thm 1; with penalty: ours"),
@@ -153,6 +162,18 @@ def closed_form(it: Instance, signed: bool) -> Evidence:
         worst = max(worst, relative(run.x[1:] - expected, run.x[1:]))
     # A factor that passes close to zero loses digits for good.
     return identity(worst, 1e-10)
+
+
+@algebra("steps.closed_form", signed=True)
+def closed_form_derived(sp: Any, signed: bool = False) -> Any:
+    """One step from b sinh Z, with 1 - eta(2 alpha + g) = +-p and 1 - eta(2 alpha - g) = q; then induction."""
+    s, eta, (p, q) = Motion(sp), sp.Symbol("eta"), sp.symbols("p q", positive=True)
+    found = [s.x - (s.b * sp.sinh(sp.log(s.u / s.v))).rewrite(sp.exp)]
+    for sign in (1, -1):
+        taken = {s.g: (q - sign * p) / (2 * eta), s.alpha: (2 - sign * p - q) / (4 * eta)}
+        after = s.b * p * q * sp.sinh(sp.log(s.u / s.v) + sp.log(p / q)) * (sign if signed else 1)
+        found.append(s.step(s.x, eta).subs(taken) - sp.expand(after.rewrite(sp.exp)))
+    return found
 
 
 @theorem(
@@ -178,6 +199,14 @@ def growth(it: Instance, threshold: float) -> Evidence:
         wrong += int(np.sum(clear & (beyond != (change > 0))))
         seen += int(np.sum(clear & beyond))
     return Evidence(0.0 - wrong, f"{wrong} entries wrong, {seen} steps beyond the threshold")
+
+
+@algebra("steps.growth", square=1)
+def growth_derived(sp: Any, square: int = 2) -> Any:
+    """By q^2 (q^2 - 2) times itself the square of b grows, q = eta g."""
+    s, eta = Motion(sp), sp.Symbol("eta")
+    q, after = eta * s.g, s.step(s.b, eta).subs(s.alpha, 0)
+    return after**2 - s.b**2 - s.b**2 * q**2 * (q**2 - square)
 
 
 def _falls(steps: ArrayLike, errors: ArrayLike, power: int) -> Evidence:
@@ -212,6 +241,22 @@ def ends_in_limit(it: Instance, tilted: bool) -> Evidence:
     return _solves(it, _converged(it, 0.95), tilted)
 
 
+@algebra("steps.limit", tilted=0)
+@algebra("steps.limit.sgd", tilted=0)
+def ends_in_limit_derived(sp: Any, tilted: int = 1) -> Any:
+    """Two entries, one sample, a step that ends in u and v: there grad R has no part in the kernel of X.
+
+    By steps.closed_form Z is log(u/v), whatever steps led there.
+    """
+    s, (eta, x, r, *X), b = Motion(sp), sp.symbols("eta x r X1 X2", real=True), sp.Symbol("b", positive=True)
+    p, q = 1 - eta * s.g, 1 + eta * s.g
+    before = {s.u: s.u / p, s.v: s.v / q, s.alpha: 0}
+    tilt = sp.log(s.u / s.v) if tilted else sp.log(s.u * q / (s.v * p))
+    slope = potential(sp, x, b).diff(x).subs({x: s.x, b: s.b}).rewrite(sp.log) - (tilt + 2 * eta * s.g) / 2
+    kernel = X[1] * slope.subs(s.g, X[0] * r) - X[0] * slope.subs(s.g, X[1] * r)
+    return [s.step(one, eta).subs(before, simultaneous=True) - one for one in (s.u, s.v)] + [kernel]
+
+
 @theorem(
     "steps.tilt",
     source=Citation("E23", "Thm 1"),
@@ -241,6 +286,21 @@ def tilt(it: Instance, both_factors: float) -> Evidence:
         rounding = max(left) < 1e-9  # of hundreds of logarithms
         found.append(Evidence(0.0, "no difference above rounding") if rounding else _falls(ladder, left, 2))
     return min(found, key=lambda one: one.margin)
+
+
+def _gain(sp: Any, rho: Any, beta: Any, memory: int = 1) -> Any:
+    """phi of steps.momentum, in symbols, for rho > 0."""
+    return ((rho - 1) - memory * beta * (1 - 1 / rho)) / (1 - beta) - sp.log(rho)
+
+
+@algebra("steps.tilt", both_factors=1)
+def tilt_derived(sp: Any, both_factors: int = 2) -> Any:
+    """No terms in eta and eta^2 are left of a step; nor of heavy ball's, phi(1 + delta) - phi(1 - delta)."""
+    s, (eta, delta, beta) = Motion(sp), sp.symbols("eta delta beta")
+    log_ratio = sp.log(s.step(s.u, eta) / s.u) - sp.log(s.step(s.v, eta) / s.v)
+    left = log_ratio.subs(s.alpha, 0) + both_factors * eta * s.g
+    apart = _gain(sp, 1 + delta, beta) - _gain(sp, 1 - delta, beta)
+    return [of.diff(by, k).subs(by, 0) for of, by in ((left, eta), (apart, delta)) for k in (0, 1, 2)]
 
 
 @theorem(
@@ -298,6 +358,22 @@ def momentum(it: Instance, memory: float) -> Evidence:
     return identity(worst, _TOLERANCE)
 
 
+@algebra("steps.momentum", memory=0)
+def momentum_derived(sp: Any, memory: int = 1) -> Any:
+    """Four steps of u between positive values, the gradients those that lead there; v has -g.
+
+    The sum of phi is -log(u_4/u_0) - sum eta g/(1 - beta), less what the last step leaves: 0 once the run rests.
+    """
+    u, (beta, eta) = sp.symbols("u0:5", positive=True), sp.symbols("beta eta")
+    before, along, total = u[0], 0, 0
+    for one, after in pairwise(u):
+        g = sp.Symbol("g")
+        (g,) = sp.solve(one - eta * g * one + beta * (one - before) - after, g)
+        total, along, before = total + _gain(sp, after / one, beta, memory), along + eta * g, one
+    rests = beta * (1 - u[3] / u[4]) / (1 - beta)
+    return sp.expand_log(total + sp.log(u[4] / u[0])) + along / (1 - beta) + rests
+
+
 @theorem(
     "steps.momentum.scale",
     source=Citation("P24", "lambda for the discrete iteration: ours"),
@@ -332,6 +408,16 @@ def momentum_scale(it: Instance, as_flow: bool) -> Evidence:
             errors.append(relative(lost - rate * integral, lost))
         found.append(_falls(ladder, errors, 1))
     return min(found, key=lambda one: one.margin)
+
+
+@algebra("steps.momentum.scale", as_flow=True)
+def momentum_scale_derived(sp: Any, as_flow: bool = False) -> Any:
+    """Heavy ball that goes on as before has steps delta = p gamma/(1 - beta), each in time gamma/(1 - beta)."""
+    p, gamma, beta, delta = sp.symbols("p gamma beta delta")
+    (step,) = sp.solve(delta - beta * delta - gamma * p, delta)
+    rate = gamma / (1 - beta) ** 2 * (1 if as_flow else (1 + beta) / 2)
+    phi = _gain(sp, 1 + step, beta)
+    return [phi.diff(gamma, k).subs(gamma, 0) - (k == 2) * 2 * rate / gamma * p**2 / (1 - beta) for k in (0, 1, 2)]
 
 
 def _integral_of_squares(it: Instance) -> Array:
@@ -377,3 +463,16 @@ def l1_lower_bound(it: Instance, norm: float) -> Evidence:
         right += 2 * [float(np.abs(minimum_l1_highs(reached).x).sum())]
     found = inequality(left, right, scale=max(right), rounding=1e-8)
     return Evidence(min(found.margin, 1e-9 - max(apart) * np.isinf(norm)), found.detail, found.tightness)
+
+
+@algebra("steps.l1_bound", largest=False)
+def l1_lower_bound_derived(sp: Any, largest: bool = True) -> Any:
+    """Two entries, one sample: <X's, x> depends on Xx alone, and <L, x> <= |L|_inf |x|_1 for L = (l + k, +-l)."""
+    X1, X2, s, x1, x2 = sp.symbols("X1 X2 s x1 x2")
+    l, k, a1, a2 = sp.symbols("l k a1 a2", nonnegative=True)  # a: |x_1| and |x_2|
+    size = l + k if largest else sp.sqrt(((l + k) ** 2 + l**2) / 2)
+    return [
+        X1 * s * x1 + X2 * s * x2 - s * (X1 * x1 + X2 * x2),
+        (size * (a1 + a2) - (l + k) * a1 - l * a2, k * a2),
+        (size * (a1 + a2) - (l + k) * a1 + l * a2, k * a2 + 2 * l * a2),
+    ]

@@ -3,11 +3,14 @@
 X and w are the first features of the instance's problem and start. Expectations are enumerated (`draws`).
 """
 
+from typing import Any
+
 import numpy as np
 from scipy.optimize import minimize
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Instance, identity, inequality, relative, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Instance, algebra, identity, inequality, relative, theorem
+from linreg_mirror.theorems.masks._outcomes import draws, error_of, mean, positive, products, shares, tosses
 from linreg_mirror.theorems.masks.draws import (
     MASKED,
     PAIRED,
@@ -47,6 +50,15 @@ def second_moment(it: Instance, signal: float) -> Evidence:
     return identity(found, 1e-13)
 
 
+@algebra("masks.second_moment", signal=0)
+def second_moment_derived(sp: Any, signal: int = 1) -> Any:
+    """Three features, two draws."""
+    a, (p1, p2) = positive(sp), sp.symbols("p1 p2")
+    inner, p = products(sp, a), (p1, p2, 1 - p1 - p2)
+    stated = (sum(a_i**2 / p_i for a_i, p_i in zip(a, p, strict=True)) - signal * sum(inner)) / 2
+    return error_of(inner, draws(p, 2)) - stated
+
+
 @theorem(
     "masks.optimal.value",
     source=Citation("DKM06", "basic algorithm, in our notation"),
@@ -72,6 +84,14 @@ def optimal_value(it: Instance, signal: float) -> Evidence:
     return identity(relative([least - stated, least - computed, least - at_optimum], least), 1e-12)
 
 
+@algebra("masks.optimal.value", signal=0)
+def optimal_value_derived(sp: Any, signal: int = 1) -> Any:
+    """Three features, two draws; that it is the least, masks.optimal has."""
+    a = positive(sp)
+    inner, p = products(sp, a), shares(a)
+    return error_of(inner, draws(p, 2)) - (sum(a) ** 2 - signal * sum(inner)) / 2
+
+
 def _others(p: Array) -> list[Array]:
     """Return p with one entry after the other changed by a factor, and probabilities that have nothing to do with p."""
     changed = [
@@ -95,6 +115,16 @@ def optimal(it: Instance, norms: float) -> Evidence:
     p = moments.optimal_probabilities(X, w) * np.linalg.norm(X, axis=0) ** (norms - 1)
     least = mean_error(X, w, by_draws(p / p.sum(), k))
     return inequality(least, [mean_error(X, w, by_draws(other, k)) for other in _others(p)], scale=least)
+
+
+@algebra("masks.optimal", norms=0)
+def optimal_derived(sp: Any, norms: int = 1) -> Any:
+    """Three features, one draw: what another p has more is a sum of squares."""
+    a, p, l = positive(sp), positive(sp, name="p"), positive(sp, name="l")  # l = |X_i|
+    best = [a_i * l_i ** (norms - 1) for a_i, l_i in zip(a, l, strict=True)]
+    least, other = (error_of(products(sp, a), draws(shares(s), 1)) for s in (best, p))
+    pairs = ((0, 1), (0, 2), (1, 2))
+    return (other - least, sum((a[i] * p[j] - a[j] * p[i]) ** 2 / (p[i] * p[j]) for i, j in pairs))
 
 
 @theorem(
@@ -123,6 +153,14 @@ def bernoulli(it: Instance, divided: int) -> Evidence:
     return identity(relative(found, a.sum() ** 2), 1e-14)
 
 
+@algebra("masks.bernoulli", divided=0)
+def bernoulli_derived(sp: Any, divided: int = 1) -> Any:
+    """Three features."""
+    a, q = positive(sp), sp.symbols("q1:4")
+    stated = sum(a_i**2 * (1 - q_i) / q_i**divided for a_i, q_i in zip(a, q, strict=True))
+    return error_of(products(sp, a), tosses(q, rescale=True)) - stated
+
+
 @theorem(
     "masks.bernoulli.size",
     source=Citation("ours", "water-filling"),
@@ -144,6 +182,14 @@ def bernoulli_size(it: Instance, filled: bool) -> Evidence:
         q = selection.inclusion_probabilities(scores, k) if filled else np.minimum(1, k * scores / scores.sum())
         sizes.append(np.sum(by_tosses(q)[0] @ by_tosses(q)[1]) / k - 1)
     return identity(sizes, 1e-14)
+
+
+@algebra("masks.bernoulli.size", filled=False)
+def bernoulli_size_derived(sp: Any, filled: bool = True) -> Any:
+    """Three features, the first of which is cut off."""
+    k, s = sp.Symbol("k"), positive(sp, name="s")
+    c = (k - 1) / (s[1] + s[2]) if filled else k / sum(s)
+    return mean(tosses((1, c * s[1], c * s[2])), sum) - k
 
 
 @theorem(
@@ -176,6 +222,21 @@ def bernoulli_optimal(it: Instance, norms: float) -> Evidence:
     return inequality(error(q), [error(other) for other in others], scale=float(lengths(X, w).sum()) ** 2)
 
 
+@algebra("masks.bernoulli.optimal", norms=0)
+def bernoulli_optimal_derived(sp: Any, norms: int = 1) -> Any:
+    """Three features, the first cut off, others o of the same sum; errors are those of masks.bernoulli.
+
+    q_i = c |X_i|^norms |w_i|, but for the first, where c a_1 = 1 + e and o_1 = 1/(1 + t).
+    """
+    (t, e), (c, o2, o3, q2) = sp.symbols("t e", nonnegative=True), sp.symbols("c o2 o3 q2", positive=True)
+    o, l = (1 / (1 + t), o2, o3), positive(sp, name="l")
+    q = (1, q2, sum(o) - 1 - q2)
+    a = ((1 + e) / c, *(q[i] / c * l[i] ** (1 - norms) for i in (1, 2)))
+    more = sum(a_i**2 * (1 / o_i - 1 / q_i) for a_i, o_i, q_i in zip(a, o, q, strict=True))
+    squares = (a[0] * (1 - o[0])) ** 2 / o[0] + sum((o[i] - q[i]) ** 2 / (c**2 * o[i]) for i in (1, 2))
+    return (more, squares + (2 * e + e**2) / c**2 * t / (1 + t))
+
+
 @theorem(
     "masks.plain",
     source=Citation("ours", "variance and bias"),
@@ -205,6 +266,15 @@ def plain(it: Instance, bias: float) -> Evidence:
     return identity(relative([stated - exact[0], *np.subtract(computed, exact)], a.sum() ** 2), 1e-14)
 
 
+@algebra("masks.plain", bias=0)
+def plain_derived(sp: Any, bias: int = 1) -> Any:
+    """Three features, independent entries."""
+    a, q, d = positive(sp), sp.symbols("q1:4"), range(3)
+    inner = products(sp, a)
+    missing = sum((1 - q[i]) * (1 - q[j]) * inner[i, j] for i in d for j in d)
+    return error_of(inner, tosses(q)) - sum(q[i] * (1 - q[i]) * a[i] ** 2 for i in d) - bias * missing
+
+
 @theorem(
     "masks.temperature",
     source=Citation("ours", "N3, score temperature"),
@@ -224,6 +294,15 @@ def symmetric_temperature(it: Instance, mirror: float) -> Evidence:
         one, other = (mean_error(X, w, by_draws(scores / scores.sum(), k)) for scores in pair)
         found.append(other / one - 1)
     return identity(found, 1e-13)
+
+
+@algebra("masks.temperature", mirror=1)
+def symmetric_temperature_derived(sp: Any, mirror: int = 2) -> Any:
+    """Three features, one draw; z_i = a_i^g, so that a_i^(2-g) is a_i^2/z_i."""
+    a, z = positive(sp), positive(sp, name="z")
+    turned = [a_i**mirror / z_i for a_i, z_i in zip(a, z, strict=True)]
+    one, other = (error_of(products(sp, a), draws(shares(s), 1)) for s in (z, turned))
+    return one - other
 
 
 @theorem(
@@ -252,6 +331,18 @@ def data_free(it: Instance, weighted: bool) -> Evidence:
     return identity([raw[0] / raw[1] - stated, raw[0] / raw[1] - temperature.data_free(X, w).excess], 1e-13)
 
 
+@algebra("masks.data_free", weighted=False)
+def data_free_derived(sp: Any, weighted: bool = True) -> Any:
+    """Three features, one draw."""
+    w, l = positive(sp, name="w"), positive(sp, name="l")  # |w_i| and |X_i|
+    a = [w_i * l_i for w_i, l_i in zip(w, l, strict=True)]
+    free, least = (error_of(products(sp, a), draws(shares(s), 1)) + sum(products(sp, a)) for s in (w, a))
+    weights = shares(w) if weighted else shares((1, 1, 1))
+    average = sum(one * l_i for one, l_i in zip(weights, l, strict=True))
+    variance = sum(one * (l_i - average) ** 2 for one, l_i in zip(weights, l, strict=True))
+    return free - (1 + variance / average**2) * least
+
+
 @theorem(
     "masks.data_free.cap",
     source=Citation("ours", "N3, by Kantorovich's inequality"),
@@ -273,6 +364,17 @@ def data_free_cap(it: Instance, power: float) -> Evidence:
     a = lengths(X, w)
     raw = [k * mean_error(X, w, by_draws(p / p.sum(), k)) + np.sum((X @ w) ** 2) for p in (np.abs(w), a)]
     return inequality(raw[0] / raw[1], temperature.data_free(X, w).cap ** power)
+
+
+@algebra("masks.data_free.cap", power=0.5)
+def data_free_cap_derived(sp: Any, power: float = 1) -> Any:
+    """(r+1)^2/(4r) (E L)^2 - E L^2 for three lengths (1 + r t)/(1 + t), which are all between 1 and r."""
+    r, w, t = sp.Symbol("r", positive=True), shares(positive(sp, name="w")), sp.symbols("t1:4", nonnegative=True)
+    L = [(1 + r * t_i) / (1 + t_i) for t_i in t]
+    first, second = (sum(w_i * L_i**k for w_i, L_i in zip(w, L, strict=True)) for k in (1, 2))
+    inside = sum(w_i * (r - 1) ** 2 * t_i / (1 + t_i) ** 2 for w_i, t_i in zip(w, t, strict=True))
+    cap = ((r + 1) ** 2 / (4 * r)) ** sp.nsimplify(power)
+    return (cap * first**2 - second, ((r + 1) * first - 2 * r) ** 2 / (4 * r) + inside)
 
 
 @theorem(
@@ -300,6 +402,19 @@ def top_k_orthogonal(it: Instance, share: float) -> Evidence:
     return inequality(left, right, scale=float(a.sum()) ** 2)
 
 
+@algebra("masks.top_k.orthogonal", parts=3)
+def top_k_orthogonal_derived(sp: Any, parts: int = 2) -> Any:
+    """Three features of falling lengths, k = 1 and 2; parts is 1/share."""
+    last, s, t = sp.symbols("a s t", nonnegative=True)
+    a, found = (last + s + t, last + s, last), []
+    inner = sp.diag(*(a_i**2 for a_i in a))
+    for k in (1, 2):
+        ranked = error_of(inner, [(1, tuple(int(i < k) for i in range(3)))])
+        slack = error_of(inner, draws(shares(a), k)) / parts - ranked
+        found.append((slack, sp.expand(sp.simplify(slack))))
+    return found
+
+
 @theorem(
     "masks.top_k.parallel",
     source=Citation("ours", "when sampling beats ranking"),
@@ -324,3 +439,12 @@ def top_k_parallel(it: Instance, aligned: bool) -> Evidence:
     left_out = np.sort(a)[:-k].sum() / a.sum()
     ranked = moments.sketch_error(X, w, mask_moments.top_k(a, k)).second_moment
     return identity(relative([sampled, ranked - np.sum((X @ w) ** 2) * left_out**2], a.sum() ** 2), 1e-14)
+
+
+@algebra("masks.top_k.parallel", sign=-1)
+def top_k_parallel_derived(sp: Any, sign: int = 1) -> Any:
+    """Three features in one direction, two draws, two kept; the control turns the last around."""
+    a = positive(sp)
+    v = sp.Matrix([a[0], a[1], sign * a[2]])
+    sampled = [error_of(v * v.T, [(1, mask)]) for _, mask in draws(shares(a), 2)]
+    return [*sampled, error_of(v * v.T, [(1, (1, 1, 0))]) - sum(v * v.T) * (a[2] / sum(a)) ** 2]

@@ -1,18 +1,31 @@
 """Linear networks of matrices: balance between their layers, and which of them have a mirror."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from linreg_mirror import schedules
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, identity, relative, slope, theorem
+from linreg_mirror.ledger import (
+    Citation,
+    Control,
+    Evidence,
+    Hypothesis,
+    Instance,
+    algebra,
+    identity,
+    relative,
+    slope,
+    theorem,
+)
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.parametrizations import DeepLinear, Hadamard, Parametrization, lie_bracket
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers import Trajectory
 from linreg_mirror.solvers.continuous import flow
 from linreg_mirror.solvers.discrete import descent, largest_stable_step
+from linreg_mirror.theorems.flows._motion import bracket_of, descent_of
 
 TOLERANCE = 1e-10  # over hundreds of instances residuals reach 1e-11; controls are off by 0.06 and more
 
@@ -109,6 +122,25 @@ def balance(it: Instance, between: str) -> Evidence:
     return identity(relative(found - found[0], parameters**2), TOLERANCE)
 
 
+def _layers(sp: Any) -> tuple[Any, Any, Any]:
+    """Return two neighbouring layers, 2 x 2, and the gradient by their product: other layers are part of it."""
+    return tuple(sp.Matrix(2, 2, sp.symbols(f"{name}11 {name}12 {name}21 {name}22", real=True)) for name in "WVG")
+
+
+def _imbalance_rate(W: Any, V: Any, W_rate: Any, V_rate: Any) -> Any:
+    """Return the derivative of V'V - WW'."""
+    return V_rate.T * V + V.T * V_rate - W_rate * W.T - W * W_rate.T
+
+
+@algebra("networks.balance", between="tanh")
+def balance_derived(sp: Any, between: str = "nothing") -> Any:
+    """Two neighbouring layers of 2 x 2."""
+    W, V, G = _layers(sp)
+    hidden = W.applyfunc(sp.tanh) if between == "tanh" else W
+    down = [descent_of((G.T * V * hidden).trace(), one) for one in (W, V)]
+    return _imbalance_rate(W, V, *down)
+
+
 @theorem(
     "networks.balance.penalty",
     source=Citation("ours", "balance under a penalty"),
@@ -129,6 +161,15 @@ def balance_penalty(it: Instance, exponent: float) -> Evidence:
     path, parameters = _path(it, network)
     found = _imbalances(network, parameters)
     return identity(relative(found - found[0] * np.exp(-exponent * path.decay)[:, None], parameters**2), TOLERANCE)
+
+
+@algebra("networks.balance.penalty", exponent=2)
+def balance_penalty_derived(sp: Any, exponent: int = 4) -> Any:
+    """Two neighbouring layers of 2 x 2."""
+    (W, V, G), alpha = _layers(sp), sp.Symbol("alpha")
+    energy = (G.T * V * W).trace() + alpha * (W.T * W + V.T * V).trace()
+    down = [descent_of(energy, one) for one in (W, V)]
+    return _imbalance_rate(W, V, *down) + exponent * alpha * (V.T * V - W * W.T)
 
 
 def _gradient(network: DeepLinear, theta: Array, grad_x: Array) -> Array:
@@ -170,6 +211,17 @@ def balance_step(it: Instance, second: float) -> Evidence:
     change = eta**2 * _imbalances(network, np.stack(gradients))
     expected = (1 - 2 * eta * alpha) ** 2 * found[:-1] + second * change[:-1]
     return identity(relative(found[1:] - expected, found), 1e-14)
+
+
+@algebra("networks.balance.step", second=0)
+def balance_step_derived(sp: Any, second: int = 1) -> Any:
+    """Two neighbouring layers of 2 x 2."""
+    (W, V, G), (eta, alpha) = _layers(sp), sp.symbols("eta alpha")
+    W_slope, V_slope = (-descent_of((G.T * V * W).trace(), one) for one in (W, V))
+    after_W, after_V = (one - eta * (slope + 2 * alpha * one) for one, slope in ((W, W_slope), (V, V_slope)))
+    expected = (1 - 2 * eta * alpha) ** 2 * (V.T * V - W * W.T)
+    expected += second * eta**2 * (V_slope.T * V_slope - W_slope * W_slope.T)
+    return after_V.T * after_V - after_W * after_W.T - expected
 
 
 @theorem(
@@ -224,6 +276,21 @@ def velocity(it: Instance, balanced: bool) -> Evidence:
     return identity(relative(np.stack(found) - np.stack(expected), found), TOLERANCE)
 
 
+@algebra("networks.velocity", balanced=False)
+def velocity_derived(sp: Any, balanced: bool = True) -> Any:
+    """Three layers Q S, S, S of 2 x 2, by right singular vectors: (MM')^(1/3) = Q S^2 Q' and (M'M)^(1/3) = S^2."""
+    G, s, t = _layers(sp)[2], sp.symbols("s1 s2", positive=True), sp.Symbol("t", real=True)
+    S, Q = sp.diag(*s), sp.Matrix([[1 - t**2, -2 * t], [2 * t, 1 - t**2]]) / (1 + t**2)  # a rotation
+    values = (S, S if balanced else sp.diag(s[0], 2 * s[1]), Q * S)
+    W = [sp.Matrix(2, 2, sp.symbols(f"W{l}11 W{l}12 W{l}21 W{l}22")) for l in (1, 2, 3)]
+    here = {symbol: value for one, at in zip(W, values, strict=True) for symbol, value in zip(one, at, strict=True)}
+    down = [descent_of((G.T * W[2] * W[1] * W[0]).trace(), one) for one in W]
+    rate = (down[2] * W[1] * W[0] + W[2] * down[1] * W[0] + W[2] * W[1] * down[0]).subs(here)
+    M, left, right = (W[2] * W[1] * W[0]).subs(here), Q * S**2 * Q.T, S**2
+    stated = left**2 * G + left * G * right + G * right**2
+    return [left**3 - M * M.T, right**3 - M.T * M, rate + stated]
+
+
 def _power(M: Array, exponent: float) -> Array:
     """Return (MM')^exponent."""
     if exponent == 0:
@@ -271,6 +338,20 @@ def modes(it: Instance, speed: float) -> Evidence:
     return Evidence(allowed - apart, f"{apart:.1e} of the largest s apart, {allowed:.1e} allowed")
 
 
+@algebra("networks.modes", speed=1)
+def modes_derived(sp: Any, speed: int = 2) -> Any:
+    """Two modes in the bases of S, with R = 1: both layers stay diagonal, a' = 2a(s - a), and what solves it."""
+    (W, V, _), S, a = _layers(sp), sp.diag(*sp.symbols("s1 s2", positive=True)), sp.symbols("a1 a2", positive=True)
+    off, roots = V * W - S, sp.diag(*(sp.sqrt(one) for one in a))
+    here = {symbol: value for one in (W, V) for symbol, value in zip(one, roots, strict=True)}
+    down = [descent_of((off.T * off).trace() / 2, one).subs(here) for one in (W, V)]
+    expected = sp.diag(*((S[i, i] - a[i]) * sp.sqrt(a[i]) for i in (0, 1)))  # sqrt(a)' where a' = 2a(s - a)
+    (s, start), t = sp.symbols("s a0", positive=True), sp.Symbol("t")
+    grown = sp.exp(speed * s * t)
+    path = s * grown / (grown - 1 + s / start)
+    return [*(one - expected for one in down), path.diff(t) - 2 * path * (s - path), path.subs(t, 0) - start]
+
+
 @theorem(
     "networks.mirror",
     source=Citation("ours", "one output, one input, one hidden layer"),
@@ -296,6 +377,25 @@ def one_entry(it: Instance, exponent: float) -> Evidence:
     return identity(relative(path.x[:, 0] - expected, path.x), 1e-8)
 
 
+@algebra("networks.mirror", exponent=2)
+def one_entry_derived(sp: Any, exponent: int = 4) -> Any:
+    """Two hidden units, W w and V a: |u|^2 exp(4A + 2G) and |v|^2 exp(4A - 2G) stay what they are at the start."""
+    w, a = sp.Matrix(sp.symbols("w1 w2")), sp.Matrix(sp.symbols("a1 a2"))
+    g, alpha, A, G = sp.symbols("g alpha A G", real=True)
+    energy = g * a.dot(w) + alpha * (a.dot(a) + w.dot(w))
+    u, v = ((a + sign * w) / sp.sqrt(2) for sign in (1, -1))
+    u_rate, v_rate = ((descent_of(energy, a) + sign * descent_of(energy, w)) / sp.sqrt(2) for sign in (1, -1))
+    U, V = sp.symbols("U V", positive=True)  # |u|^2 and |v|^2
+    U0, V0 = U * sp.exp(4 * A + 2 * G), V * sp.exp(4 * A - 2 * G)
+    expected = sp.sqrt(U0 * V0) * sp.exp(-exponent * A) * sp.sinh(sp.log(sp.sqrt(U0 / V0)) - 2 * G)
+    return [
+        2 * u.dot(u_rate) + (4 * alpha + 2 * g) * u.dot(u),
+        2 * v.dot(v_rate) + (4 * alpha - 2 * g) * v.dot(v),
+        a.dot(w) - (u.dot(u) - v.dot(v)) / 2,
+        (U - V) / 2 - expected.rewrite(sp.exp),
+    ]
+
+
 @theorem(
     "networks.no_mirror",
     source=Citation("LWLA22", "commuting fields; norm: ours"),
@@ -319,3 +419,13 @@ def no_mirror(it: Instance, row: int) -> Evidence:
     found = [np.linalg.norm(lie_bracket(network, 0, int(row * columns + k), network.theta0)) for k in others]
     expected = np.sqrt((W[:, :1] ** 2).sum() + (W[:, 1:] ** 2).sum(axis=0))
     return identity(relative(np.array(found) - expected, expected), 1e-12)
+
+
+@algebra("networks.no_mirror", row=1)
+def no_mirror_derived(sp: Any, row: int = 0) -> Any:
+    """Two layers of 2 x 2."""
+    W, V, _ = _layers(sp)
+    theta, x = [*W, *V], V * W
+    first, second = (sp.Matrix([one]).jacobian(theta).T for one in (x[0, 0], x[row, 1]))
+    bracket = bracket_of(first, second, theta)
+    return bracket.dot(bracket) - sum(one**2 for one in W)
