@@ -7,7 +7,7 @@ import numpy as np
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Instance, Verdict, algebra, certified, inequality, theorem
 from linreg_mirror.ledger import hypotheses as h
-from linreg_mirror.theorems.flows._motion import Motion
+from linreg_mirror.theorems.flows._motion import Motion, potential
 
 
 def _excess(it: Instance) -> Array:
@@ -192,6 +192,18 @@ def best_so_far(it: Instance, speed: float) -> Evidence:
     at_start = -np.hypot(x0, b0) + x0 * (np.arcsinh(x0 / b0) - it.tilt)
     bound = float(np.sum(at_end - at_start)) / (2 * speed * it.path.t[1:])
     return inequality(np.minimum.accumulate(_excess(it))[1:], bound, scale=float(_excess(it)[0]) or 1.0)
+
+
+@algebra("convergence.best", speed=2)
+def best_so_far_derived(sp: Any, speed: int = 1) -> Any:
+    """One entry: -W' - g (x - x*) = 2 alpha sqrt(x^2 + b^2), as for mirror.lyapunov; the sum of g (x - x*) is f - f*.
+
+    Or more, as f is convex; W >= 0 is mirror.lyapunov.
+    """
+    s, (x, z), b = Motion(sp), sp.symbols("x z", real=True), sp.Symbol("b", positive=True)
+    R, now = potential(sp, x, b), {x: s.x, b: s.b}
+    W = -R.subs(now) - R.diff(x).subs(now) * (z - s.x)
+    return (-s.rate(W) - speed * s.g * (s.x - z), 2 * s.alpha * sp.sqrt(s.x**2 + s.b**2))
 
 
 def _kl(p: Array, q: Array) -> float:

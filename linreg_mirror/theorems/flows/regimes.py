@@ -174,7 +174,7 @@ def l2_rate_derived(sp: Any, spread: int = 0) -> Any:
     cube = sum(one * at**3 for one, at in zip(kernel, x2, strict=True)) / (X[0] ** 2 + X[1] ** 2)
     x = [at + e**2 * one * cube / 6 for one, at in zip(kernel, x2, strict=True)]
     scales = (1, 1 + spread)
-    q = sum(one * sp.asinh(e * scale * at) for one, scale, at in zip(kernel, scales, x, strict=True))
+    q = sp.Add(*(one * sp.asinh(e * scale * at) for one, scale, at in zip(kernel, scales, x, strict=True)))
     return [q.diff(e, k).subs(e, 0) for k in range(4)]
 
 

@@ -338,7 +338,7 @@ def network_gap(it: Instance, factor: float) -> Evidence:
 def network_gap_derived(sp: Any, factor: float = 1) -> Any:
     """Two features, one sample; J by derivatives of X(m*w)."""
     X, theta, change = sp.symbols("X1 X2"), sp.symbols("m1 m2 w1 w2"), sp.symbols("dm1 dm2 dw1 dw2")
-    output = sum(X[i] * theta[i] * theta[2 + i] for i in (0, 1))
+    output = X[0] * theta[0] * theta[2] + X[1] * theta[1] * theta[3]
     moved = output.subs({one: one + by for one, by in zip(theta, change, strict=True)}, simultaneous=True)
     linear = output + sum(output.diff(one) * by for one, by in zip(theta, change, strict=True))
     return moved - linear - sp.nsimplify(factor) * sum(X[i] * change[i] * change[2 + i] for i in (0, 1))

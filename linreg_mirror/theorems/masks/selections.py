@@ -184,16 +184,16 @@ def race(it: Instance, proportional: bool) -> Evidence:
 def race_derived(sp: Any, proportional: bool = False) -> Any:
     """Three rates, two first: the density of the times of arrival, integrated over those in a given order."""
     s, (t, r, after) = positive(sp, name="s"), sp.symbols("t r q", positive=True)
+    last = sp.integrate(s[2] * sp.exp(-s[2] * after), (after, r, sp.oo))
+    later = sp.integrate(s[1] * sp.exp(-s[1] * r) * last, (r, t, sp.oo))
+    chance = sp.integrate(sp.simplify(s[0] * sp.exp(-s[0] * t) * later), (t, 0, sp.oo))
 
-    def order(i: int, j: int, l: int) -> Any:
-        last = sp.integrate(s[l] * sp.exp(-s[l] * after), (after, r, sp.oo))
-        later = sp.integrate(s[j] * sp.exp(-s[j] * r) * last, (r, t, sp.oo))
-        return sp.integrate(sp.simplify(s[i] * sp.exp(-s[i] * t) * later), (t, 0, sp.oo))
+    def order(*which: int) -> Any:
+        return chance.subs(dict(zip(s, (s[i] for i in which), strict=True)), simultaneous=True)
 
-    found = [order(0, 1, 2) - s[0] / sum(s) * s[1] / (s[1] + s[2])]
     kept = order(0, 1, 2) + order(0, 2, 1) + order(1, 0, 2) + order(2, 0, 1)
     drawn = s[0] / sum(s) * (1 + s[1] / (s[0] + s[2]) + s[2] / (s[0] + s[1]))
-    return [*found, kept - (2 * s[0] / sum(s) if proportional else drawn)]
+    return [chance - s[0] / sum(s) * s[1] / (s[1] + s[2]), kept - (2 * s[0] / sum(s) if proportional else drawn)]
 
 
 def _arrivals(size: int) -> list[Array]:
