@@ -212,6 +212,15 @@ def ends_in_limit(it: Instance, less: int) -> Evidence:
     return identity(relative(_path(it).x[-1] - certified(end), end.x), 1e-7)
 
 
+@algebra("depth.limit", less=1)
+def ends_in_limit_derived(sp: Any, less: int = 0) -> Any:
+    """Two entries, one sample, any D: z, the slope of R_A as for depth.lyapunov, only moves along (X_1, X_2)."""
+    (p, q, A), (D, g, _), rate = _flow_in_symbols(sp)
+    a, p2, q2, (X1, X2, r) = *sp.symbols("a p2 q2", positive=True), sp.symbols("X1 X2 r", real=True)
+    moved = rate((1 - (p * sp.exp(2 * A) / a) ** (2 - D + less)) / (D - less - 2))
+    return X2 * moved.subs(g, X1 * r) - X1 * moved.subs({g: X2 * r, p: p2, q: q2}, simultaneous=True)
+
+
 @theorem(
     "depth.lyapunov",
     source=Citation("ours", "after MM Thm 2.2, proof"),
@@ -321,6 +330,13 @@ def l1_bound(it: Instance, factor: float) -> Evidence:
         left.append(np.abs(x).sum() - least.sum())
         right.append(factor * alpha ** (D - 2) * np.sum(np.abs(x) ** (2 / D)))
     return inequality(left, right, scale=least.sum())
+
+
+@algebra("depth.l1.bound", factor=0.5)
+def l1_bound_derived(sp: Any, factor: float = 1) -> Any:
+    """D = 3, one entry: e x = (alpha/p) x against alpha x^(2/3), with x = y^3 and p = y + s, as p^3 = x + q^3."""
+    alpha, y, s = sp.symbols("alpha y s", positive=True)
+    return (sp.nsimplify(factor) * alpha * y**2 - alpha / (y + s) * y**3, alpha * y**2 * s / (y + s))
 
 
 @theorem(

@@ -249,3 +249,12 @@ def balance_descent(it: Instance, between: str) -> Evidence:
         start, *_, end = _imbalances(network, run.parameters)
         drift.append(np.abs(end - start).max())
     return slope(ladder, np.array(drift), expected=1.0, tolerance=0.1)
+
+
+@algebra("networks.balance.descent", between="tanh")
+def balance_descent_derived(sp: Any, between: str = "nothing") -> Any:
+    """Two neighbouring layers of 2 x 2: a step changes their balance by nothing in eta, and so by O(eta^2)."""
+    (W, V, G), eta = two_layers(sp), sp.Symbol("eta")
+    hidden = W.applyfunc(sp.tanh) if between == "tanh" else W
+    after_W, after_V = (one + eta * descent_of((G.T * V * hidden).trace(), one) for one in (W, V))
+    return (after_V.T * after_V - after_W * after_W.T).diff(eta).subs(eta, 0)
