@@ -36,13 +36,20 @@ def prove(
     if as_json:
         typer.echo(json.dumps([{**asdict(one), "as_expected": one.as_expected} for one in found], indent=1))
     else:
-        shown = table("theorem", "left", "left of the control", folded=("left",), cut=("left of the control",))
+        shown = table("theorem", "left", "left of the control", folded=("left",))
+        room = max(20, console.width - max(len(one.theorem) for one in found) - len("left") - 6)
         for one in found:
             tone = "green" if one.as_expected else "bold red"
-            shown.add_row(one.theorem, f"[{tone}]{escape(one.left.text)}[/]", escape(one.control.text))
+            shown.add_row(
+                one.theorem, f"[{tone}]{escape(one.left.text)}[/]", escape(_beginning(one.control.text, room))
+            )
         console.print(shown)
         console.print(
             f"{good} of {len(found)} derivations as expected; the ledger has {len(REGISTRY)} theorems",
             style="bold green" if good == len(found) else "bold red",
         )
     raise typer.Exit(0 if good == len(found) else 1)
+
+
+def _beginning(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -77,6 +77,10 @@ _PLAIN = (
 )  # fmt: skip
 
 
+# Where all X_j'lambda are 0, C may be, too: for X = [[1, 0, 1], [0, 1, -1]] and y = (1, 1) x_b is x1 at any b.
+_off_zero = Hypothesis("rho > 0", lambda it: _margin(it) < 1 - _EPS)
+
+
 class _Limit(NamedTuple):
     """log(1/b), the limit's weights off the support of x1, and bars of these."""
 
@@ -102,9 +106,9 @@ def _ladder(it: Instance) -> list[_Limit]:
     "regimes.l1.rate",
     source=Citation("MS25", "depth 2"),
     statement="x_0 = 0, x1 unique and strictly complementary, lambda its dual vector, rho = max |X_j'lambda| off the "
-    "support of x1: |x_b - x1|_1 ~ C b^(1 - rho) as b -> 0",
+    "support of x1, rho > 0: |x_b - x1|_1 ~ C b^(1 - rho) as b -> 0",
     kind="asymptotic",
-    hypotheses=_PLAIN,
+    hypotheses=(*_PLAIN, _off_zero),
     constants={"share": 1.0},
     control=Control("|x_b - x1|_1 ~ C b, as from depth 3 on", "dense/plain/0", {"share": 0.0}),
 )
@@ -123,6 +127,8 @@ def rate(it: Instance, share: float) -> Evidence:
     for scale in _ladder(it):
         L.append(scale.L)
         distance.append(float(np.abs(scale.x).sum() + np.abs(vertex.back @ scale.x).sum()))
+        if not distance[-1]:
+            return Evidence(-1.0, f"x_b is x1 at log(1/b) = {scale.L:g}")
         bars.append(float(scale.bars @ costs) / distance[-1] + _EPS * abs(np.log(distance[-1])))
     slopes = -np.diff(np.log(distance)) / np.diff(L)
     rho = float(np.abs(vertex.w).max())

@@ -46,6 +46,9 @@ _conditioned = Hypothesis("condition of X below 15", lambda it: bool(np.linalg.c
 well_conditioned = Hypothesis("condition of X below 5", lambda it: bool(np.linalg.cond(it.problem.X) < 5))
 _moderate = Hypothesis("b >= 0.1", lambda it: bool(it.hadamard.log_scale.min() > np.log(0.1)))
 _ends_soon = Hypothesis("alpha falls geometrically or ends", lambda it: not isinstance(it.schedule, Quadratic))
+_begins_off = Hypothesis(
+    "X'(Xx_0 - y) is not 0", lambda it: bool(it.problem.gradient(it.network.effective(it.network.theta0)).any())
+)
 CONVERGENT = (*_STEPS, _moderate, _ends_soon)
 
 
@@ -265,10 +268,10 @@ def sgd_ends_in_limit(it: Instance, tilted: bool) -> Evidence:
 @theorem(
     "steps.l1_bound",
     source=Citation("ours", "weak duality"),
-    statement="GD, SGD, heavy ball, any start, any stopping time, L = X' sum eta r: "
+    statement="GD, SGD, heavy ball, any start, any stopping time, L = X' sum eta r, not 0: "
     "min{|x|_1 : Xx = Xx_T} >= |<L, x_T>| / |L|_inf",
     kind="inequality",
-    hypotheses=(*_STEPS, h.no_penalty),
+    hypotheses=(*_STEPS, h.no_penalty, _begins_off),
     constants={"norm": np.inf},
     control=Control("|L|_2 / sqrt d in place of |L|_inf", "planted/small/0", {"norm": 2.0}),
 )
