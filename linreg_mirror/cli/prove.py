@@ -1,6 +1,7 @@
 """The command `prove`."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Annotated
 
@@ -27,17 +28,21 @@ def prove(
     from linreg_mirror.verification import derive
 
     try:
-        found = derive(theorems or ())
+        with nullcontext() if as_json else console.status("deriving: all of them take a quarter of a minute"):
+            found = derive(theorems or ())
     except (ValueError, ImportError) as error:
         raise Refused(error) from None
     good = sum(one.as_expected for one in found)
     if as_json:
         typer.echo(json.dumps([{**asdict(one), "as_expected": one.as_expected} for one in found], indent=1))
     else:
-        shown = table("theorem", "left", "left of the control", folded=("left", "left of the control"))
+        shown = table("theorem", "left", "left of the control", folded=("left",))
+        room = max(20, console.width - max(len(one.theorem) for one in found) - len("left") - 6)
         for one in found:
             tone = "green" if one.as_expected else "bold red"
-            shown.add_row(one.theorem, f"[{tone}]{escape(one.left.text)}[/]", escape(_short(one.control.text)))
+            shown.add_row(
+                one.theorem, f"[{tone}]{escape(one.left.text)}[/]", escape(_beginning(one.control.text, room))
+            )
         console.print(shown)
         console.print(
             f"{good} of {len(found)} derivations as expected; the ledger has {len(REGISTRY)} theorems",
@@ -46,5 +51,5 @@ def prove(
     raise typer.Exit(0 if good == len(found) else 1)
 
 
-def _short(text: str, most: int = 100) -> str:
-    return text if len(text) <= most else f"{text[:most]}..."
+def _beginning(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -24,6 +24,8 @@ class Derivation:
     wrong: Mapping[str, Any] = field(default_factory=dict)
 
 
+_READABLE = 60  # operations: what is longer is not read, and takes its time to expand
+
 ALGEBRA: dict[str, Derivation] = {}
 
 
@@ -85,12 +87,16 @@ def remainder(sympy: ModuleType, derived: Any) -> Remainder:
     """
     undecided = False
     for expression in _expressions(sympy, derived):
+        if _differs(sympy, expression):
+            return Remainder(str(_shorter(sympy, expression)), False)
+        numerator, _ = sympy.fraction(sympy.together(expression))
+        if sympy.expand(numerator) == 0:
+            continue
         left = sympy.simplify(_factored_roots(sympy, expression))
         if left != 0:
-            vanishes = _numbers(sympy, left).equals(0)
-            if vanishes is False:
+            if _numbers(sympy, left).equals(0) is False:
                 return Remainder(str(left), False)
-            undecided |= vanishes is None
+            undecided = True
     return Remainder("undecided", None) if undecided else Remainder("0", True)
 
 
@@ -99,10 +105,29 @@ def _expressions(sympy: ModuleType, derived: Any) -> list[Any]:
         slack, shown = derived
         negative = [term for term in sympy.Add.make_args(shown) if not term.is_nonnegative]
         # A term of unknown sign proves nothing: what is left is then that term.
-        return [sympy.expand(slack - shown) if slack != shown else sympy.Integer(0), *negative]
+        return [slack - shown, *negative]
     if isinstance(derived, list | sympy.MatrixBase):
         return [one for part in derived for one in _expressions(sympy, part)]
     return [sympy.sympify(derived)]
+
+
+def _differs(sympy: ModuleType, expression: Any) -> bool:
+    """Whether an expression is seen to differ from 0 where numbers are put in; no answer is no."""
+    expression = _numbers(sympy, expression)
+    # Ratios of primes, between 0.4 and 2.2, are no zeros by chance.
+    symbols = sorted(expression.free_symbols, key=str)
+    at = {
+        one: sympy.Rational(sympy.prime(k + 4), 1 if one.is_integer else sympy.prime(k + 7 - 5 * (k % 2)))
+        for k, one in enumerate(symbols)
+    }
+    value = sympy.N(expression.subs(at), 30)
+    return bool(value.is_number and value.is_finite and abs(value) > 1e-12)
+
+
+def _shorter(sympy: ModuleType, expression: Any) -> Any:
+    if expression.count_ops() > _READABLE:
+        return expression
+    return min((sympy.factor_terms(sympy.expand(expression)), expression), key=lambda one: one.count_ops())
 
 
 def _factored_roots(sympy: ModuleType, expression: Any) -> Any:

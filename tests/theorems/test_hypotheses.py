@@ -38,6 +38,18 @@ def test_a_tilt_in_the_row_space_leads_to_the_centred_limit():
     assert entered.evidence(here).fails
 
 
+def test_a_limit_that_does_not_depend_on_b_has_no_rate():
+    here = made([[1.0, 0.0, 1.0], [0.0, 1.0, -1.0]], [1.0, 1.0], Hadamard.from_scale(1.0, d=3))
+    entered = REGISTRY["regimes.l1.rate"]
+    assert not entered.applies_to(here)
+    assert entered.evidence(here).fails
+
+
+def test_no_gradient_bounds_nothing():
+    here = made([[1.0, 2.0, 3.0], [0.0, 1.0, 1.0]], [0.0, 0.0], Hadamard.from_scale(1.0, d=3))
+    assert not REGISTRY["steps.l1_bound"].applies_to(here)
+
+
 def test_walks_keep_the_difference_of_squares_and_nothing_else():
     from linreg_mirror.ledger import instance
 

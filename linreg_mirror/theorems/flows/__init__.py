@@ -2,6 +2,7 @@
 
 from linreg_mirror.theorems.flows import (
     bars,
+    commuting,
     contraction,
     convergence,
     depth,
@@ -11,6 +12,8 @@ from linreg_mirror.theorems.flows import (
     kernel_regime,
     mirror,
     mirror_descent,
+    mirror_limit,
+    momentum,
     penalty,
     regimes,
     saddles,
@@ -21,6 +24,7 @@ from linreg_mirror.theorems.flows import (
 
 __all__ = [
     "bars",
+    "commuting",
     "contraction",
     "convergence",
     "depth",
@@ -30,6 +34,8 @@ __all__ = [
     "kernel_regime",
     "mirror",
     "mirror_descent",
+    "mirror_limit",
+    "momentum",
     "penalty",
     "regimes",
     "saddles",

@@ -5,17 +5,28 @@ are allowed; or from HiGHS, which shares nothing with it.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linreg_mirror._tools.double_double import Pair
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Instance, certified, identity, inequality, theorem
+from linreg_mirror.ledger import (
+    Citation,
+    Control,
+    Evidence,
+    Instance,
+    algebra,
+    certified,
+    identity,
+    inequality,
+    theorem,
+)
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.solvers import error_bars
+from linreg_mirror.theorems.flows._motion import divergence, potential
 
 _ONCE = (h.hadamard, h.unbalanced, h.integrable, h.solvable)
 _EPS = float(np.finfo(float).eps)
@@ -106,6 +117,23 @@ def pythagoras(it: Instance, exponent: float) -> Evidence:
     return identity(residuals, 1e-12)
 
 
+@algebra("bars.pythagoras", exponent=2)
+def pythagoras_derived(sp: Any, exponent: int = 4) -> Any:
+    """Two entries, one sample. For any R three divergences leave (R'(x) - R'(q))(p - x).
+
+    With R_b_inf the sum of these is <X'(s_q - s), p - x>, and p - x is in the kernel of X.
+    """
+    R, (p, q, x), b = sp.Function("R"), sp.symbols("p q x"), sp.Symbol("b", positive=True)
+    D = [divergence(R, *pair) for pair in ((p, q), (p, x), (x, q))]
+    X, E, (s, s_q, A) = sp.symbols("X1 X2", real=True), sp.symbols("E1 E2", positive=True), sp.symbols("s s_q A")
+    slope, left = potential(sp, x, b).diff(x).rewrite(sp.log), 0
+    for i, along in enumerate((X[1], -X[0])):
+        limit = b * (E[i] - 1 / E[i]) / 2  # b sinh(tilt - 2 X_i s), of which log E_i is the argument
+        there = slope.subs(b, b * sp.exp((4 - exponent) * A)).subs(x, limit)
+        left += along * (there - (sp.log(E[i]) / 2 + X[i] * s - X[i] * s_q))
+    return [D[0] - D[1] - D[2] - (R(x).diff(x) - R(q).diff(q)) * (p - x), left]
+
+
 @theorem(
     "bars.interpolator",
     source=Citation("ours", "N4"),
@@ -143,6 +171,26 @@ def interpolator(it: Instance, pinsker: float, root: float) -> Evidence:
                 right.append(error_bars.interpolator_bar(rows, mirror, A, q, Pair.of(p)))
     size = float(np.abs(x).sum())
     return inequality(left, right, scale=size, rounding=(error + missed) / size + 1e-14)
+
+
+@algebra("bars.interpolator", pinsker=2)
+def interpolator_derived(sp: Any, pinsker: int = 4) -> Any:
+    """Two entries: Cauchy's inequality and int (1-t) dt = 1/2, hence |v|_1^2 <= 4G (|p|_1 + sum b + |v|_1).
+
+    A |v|_1 beyond the bar breaks that.
+    """
+    (t, x), b = sp.symbols("t x", real=True), sp.Symbol("b", positive=True)
+    v, r = sp.symbols("v1 v2", nonnegative=True), sp.symbols("r1 r2", positive=True)
+    G, size, more = sp.symbols("G size more", nonnegative=True)
+    half = potential(sp, x, b).diff(x, 2) * sp.sqrt(x**2 + b**2)  # R'' = half/r, r the root
+    bent = sum(half * v[i] ** 2 / r[i] for i in (0, 1)) * sum(r) / half
+    root = sp.sqrt(pinsker * G * (pinsker * G / 4 + size))
+    beyond = pinsker * G / 2 + root + more
+    return [
+        (sp.simplify(bent) - sum(v) ** 2, (v[0] * r[1] - v[1] * r[0]) ** 2 / (r[0] * r[1])),
+        sp.integrate(1 - t, (t, 0, 1)) * half - sp.Rational(1, pinsker),
+        (beyond**2 - pinsker * G * (size + beyond), 2 * more * root + more**2),
+    ]
 
 
 @theorem(
@@ -222,6 +270,22 @@ def sharpness(it: Instance, back: float) -> Evidence:
             left += [float(np.abs(x[off]) @ slack), float(np.abs(p - x).sum())]
             right += [gap, (1 + back * K) * gap / float(slack.min())]
     return inequality(left, right, scale=float(np.abs(x).sum()) or 1.0)
+
+
+@algebra("bars.sharpness", back=0)
+def sharpness_derived(sp: Any, back: int = 1) -> Any:
+    """One sample, x_S > 0 on and x_j off the support, X_S's = 1 - e, X_j's = +-t: |x|_1 - <y, s>, and |p - x|_1.
+
+    With p = y/X_S and x_S = (y - X_j x_j)/X_S.
+    """
+    (on, off), (e, t) = sp.symbols("x_S x_j", positive=True), sp.symbols("e t", nonnegative=True)
+    X_S, X_j, y, found = *sp.symbols("X_S X_j", positive=True), sp.Symbol("y", positive=True), []
+    for sign in (1, -1):
+        gap = on + off - on * (1 - e) - sign * t * off
+        found.append((gap - off * (1 - t), on * e + (1 - sign) * t * off))
+        away = sp.Abs(y / X_S - (y - sign * X_j * off) / X_S) + off
+        found.append(away - (1 + back * X_j / X_S) * off)
+    return found
 
 
 def _least_l1(it: Instance) -> tuple[Array, Array, float]:

@@ -3,13 +3,13 @@
 Both are integrated by SciPy in m and w, side by side.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.integrate import solve_ivp
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Instance, inequality, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Instance, algebra, inequality, theorem
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.solvers.continuous import flow
 
@@ -86,6 +86,27 @@ def contraction(it: Instance) -> Evidence:
     return inequality(left, right, rounding=_ALLOWED)
 
 
+@algebra("bars.contraction", squared=False)
+def contraction_derived(sp: Any, squared: bool = True) -> Any:
+    """Two entries, one sample: half of (|s - s~|^2)' is -<z - z~, x - x~>, and x_i = b sinh 2z_i increases."""
+    s, other, y, loss = *sp.symbols("s s~ y"), sp.Function("l")
+    X, starts, b = sp.symbols("X1 X2"), sp.symbols("z1 z2"), sp.symbols("b1 b2", positive=True)
+    z = sp.Symbol("z", real=True)
+
+    def x(i: int, dual: Any) -> Any:
+        return b[i] * sp.sinh(2 * (starts[i] - X[i] * dual))
+
+    def speed(dual: Any) -> Any:
+        residual = sum(X[i] * x(i, dual) for i in (0, 1)) - y
+        return residual if squared else loss(residual)
+
+    falls = sum(-X[i] * (s - other) * (x(i, s) - x(i, other)) for i in (0, 1))
+    return [
+        (s - other) * (speed(s) - speed(other)) + falls,
+        (b[0] * sp.sinh(2 * z).diff(z), 2 * b[0] * sp.cosh(2 * z)),
+    ]
+
+
 @theorem(
     "bars.defect",
     source=Citation("ours", "N5"),
@@ -114,3 +135,12 @@ def defect(it: Instance, weight: float) -> Evidence:
     exact = flow(it.problem, it.network, it.schedule, until=end, accuracy=_ACCURACY, method="parameters").x[-1]
     off = float(np.abs(coarse.x[-1] - exact).sum()) / (coarse.error + 10 * _ACCURACY * float(np.abs(exact).sum()))
     return inequality([*distance, off], [*(weight * integral / integral[-1]), 1.0], rounding=_ALLOWED)
+
+
+@algebra("bars.defect", weight=0.5)
+def defect_derived(sp: Any, weight: float = 1) -> Any:
+    """Two samples: half of (|s - s~|^2)' is at most -<s - s~, delta> by bars.contraction; then Cauchy's inequality."""
+    apart, delta = sp.symbols("s1 s2", real=True), sp.symbols("delta1 delta2", real=True)
+    product = (apart[0] ** 2 + apart[1] ** 2) * (delta[0] ** 2 + delta[1] ** 2) * sp.nsimplify(weight) ** 2
+    inner = apart[0] * delta[0] + apart[1] * delta[1]
+    return (product - inner**2, (apart[0] * delta[1] - apart[1] * delta[0]) ** 2)

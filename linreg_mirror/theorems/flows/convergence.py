@@ -1,10 +1,13 @@
 """To where and how fast the flow of m*w converges."""
 
+from typing import Any
+
 import numpy as np
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Instance, Verdict, certified, inequality, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Instance, Verdict, algebra, certified, inequality, theorem
 from linreg_mirror.ledger import hypotheses as h
+from linreg_mirror.theorems.flows._motion import Motion, potential
 
 
 def _excess(it: Instance) -> Array:
@@ -44,6 +47,15 @@ def rate(it: Instance, speed: float) -> Evidence:
     return inequality(excess[1:], bound[1:], scale=excess[0], rounding=1e-8)
 
 
+@algebra("convergence.rate", speed=2)
+def rate_derived(sp: Any, speed: int = 1) -> Any:
+    """One entry of -f' is no less than (m^2 - w^2) g^2, m^2 - w^2 constant; then the PL inequality and Gronwall's."""
+    s = Motion(sp)
+    slope = (s.g * s.rate(s.x)).subs(s.alpha, 0)
+    kept = s.m**2 - s.w**2
+    return [(-slope - speed * kept * s.g**2, (s.u - s.v) ** 2 * s.g**2), s.rate(kept).subs(s.alpha, 0)]
+
+
 def _pl_constant(it: Instance) -> float:
     """mu with |grad f|^2 >= mu (f - f*) for squares: twice the smallest nonzero eigenvalue of XX'."""
     return 2 * float(np.linalg.svd(it.problem.X, compute_uv=False)[it.problem.rank - 1]) ** 2
@@ -72,6 +84,14 @@ def rate_with_penalty(it: Instance, drift: float) -> Evidence:
     bound = excess[0] * np.exp(-c * t) + drift * integral
     # The trapezoidal rule on the integrator's own steps is good to about 1e-6 of the integral.
     return inequality(excess[1:], bound[1:], scale=float(np.max(excess)), rounding=1e-5)
+
+
+@algebra("convergence.rate.penalty", drift=0)
+def rate_with_penalty_derived(sp: Any, drift: int = 4) -> Any:
+    """One entry of -f' - 4 alpha g x is no less than (m^2 - w^2) g^2, nor that than 2 b_inf g^2; then Gronwall."""
+    s = Motion(sp)
+    slope = s.g * s.rate(s.x) + drift * s.alpha * s.g * s.x
+    return (-slope - (s.m**2 - s.w**2) * s.g**2, (s.u - s.v) ** 2 * s.g**2)
 
 
 @theorem(
@@ -129,6 +149,24 @@ def global_rate(it: Instance, speed: float) -> Evidence:
     return inequality(objective[1:] - least, bound, scale=objective[0])
 
 
+@algebra("convergence.global", speed=2)
+def global_rate_derived(sp: Any, speed: int = 1) -> Any:
+    """One entry: D' = -2 <grad F, (U, V) - (U*, V*)>, F never increases, and is the objective; then convexity of F."""
+    s = Motion(sp)
+    U, V, (to_U, to_V) = s.u**2 / 2, s.v**2 / 2, sp.symbols("U* V*", positive=True)
+    slopes = {U: 2 * s.alpha + s.g, V: 2 * s.alpha - s.g}  # of f(U - V) + 2 alpha (U + V)
+    D = sum(end * sp.log(end / at) - end + at for end, at in ((to_U, U), (to_V, V)))
+    falls = sum(slopes[at] * (at - end) for end, at in ((to_U, U), (to_V, V)))
+    never = -sum(slope * s.rate(at) for at, slope in slopes.items())
+    return [
+        U - (s.m + s.w) ** 2 / 4,
+        V - (s.m - s.w) ** 2 / 4,
+        s.alpha * (s.m**2 + s.w**2) - 2 * s.alpha * (U + V),
+        s.rate(D) + 2 * speed * falls,
+        (never, sum(2 * at * slope**2 for at, slope in slopes.items())),
+    ]
+
+
 @theorem(
     "convergence.best",
     source=Citation("MM", "Thm 2.2, convex f: W/t"),
@@ -154,6 +192,18 @@ def best_so_far(it: Instance, speed: float) -> Evidence:
     at_start = -np.hypot(x0, b0) + x0 * (np.arcsinh(x0 / b0) - it.tilt)
     bound = float(np.sum(at_end - at_start)) / (2 * speed * it.path.t[1:])
     return inequality(np.minimum.accumulate(_excess(it))[1:], bound, scale=float(_excess(it)[0]) or 1.0)
+
+
+@algebra("convergence.best", speed=2)
+def best_so_far_derived(sp: Any, speed: int = 1) -> Any:
+    """One entry: -W' - g (x - x*) = 2 alpha sqrt(x^2 + b^2), as for mirror.lyapunov; the sum of g (x - x*) is f - f*.
+
+    Or more, as f is convex; W >= 0 is mirror.lyapunov.
+    """
+    s, (x, z), b = Motion(sp), sp.symbols("x z", real=True), sp.Symbol("b", positive=True)
+    R, now = potential(sp, x, b), {x: s.x, b: s.b}
+    W = -R.subs(now) - R.diff(x).subs(now) * (z - s.x)
+    return (-s.rate(W) - speed * s.g * (s.x - z), 2 * s.alpha * sp.sqrt(s.x**2 + s.b**2))
 
 
 def _kl(p: Array, q: Array) -> float:

@@ -5,6 +5,7 @@ largest entry of the minimum-L2 interpolator. Paths are those of p and q.
 """
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -16,6 +17,7 @@ from linreg_mirror.ledger import (
     Evidence,
     Hypothesis,
     Instance,
+    algebra,
     certified,
     identity,
     inequality,
@@ -111,6 +113,23 @@ def closed_form(it: Instance, missing: int) -> Evidence:
     return identity(relative(residuals, p[0] ** (2.0 - D)), 1e-9)
 
 
+def _flow_in_symbols(sp: Any) -> tuple[Any, Any, Any]:
+    """Return the symbols (p, q, A) and (D, g, alpha), and a function that differentiates by time."""
+    D, p, q = sp.symbols("D p q", positive=True)
+    g, A, alpha = sp.Symbol("g", real=True), sp.Symbol("A", real=True), sp.Symbol("alpha", nonnegative=True)
+    energy = g * (p**D - q**D) + alpha * (p**2 + q**2)
+    rates = {p: -energy.diff(p), q: -energy.diff(q), A: alpha}
+    return (p, q, A), (D, g, alpha), lambda of: sum(of.diff(one) * rate for one, rate in rates.items())
+
+
+@algebra("depth.closed_form", missing=0)
+def closed_form_derived(sp: Any, missing: int = 2) -> Any:
+    """Any D."""
+    (p, q, _), (D, g, alpha), rate = _flow_in_symbols(sp)
+    found = [rate(one ** (2 - D)) - sign * D * (D - missing) * g for one, sign in ((p, 1), (q, -1))]
+    return [one.subs(alpha, 0) for one in found]
+
+
 @theorem(
     "depth.conservation",
     source=Citation("ours", "depth D with penalty"),
@@ -130,6 +149,13 @@ def conservation(it: Instance, clock: float) -> Evidence:
     total = p ** (2.0 - D) + q ** (2.0 - D)
     grown = total[0] * np.exp(clock * (D - 2) * _path(it).decay)[:, None]
     return identity(total / grown - 1, 1e-8)
+
+
+@algebra("depth.conservation", clock=0)
+def conservation_derived(sp: Any, clock: int = 2) -> Any:
+    """Any D."""
+    (p, q, A), (D, *_), rate = _flow_in_symbols(sp)
+    return rate((p ** (2 - D) + q ** (2 - D)) * sp.exp(-clock * (D - 2) * A))
 
 
 @theorem(
@@ -161,6 +187,17 @@ def dual_clock(it: Instance, slowed: float) -> Evidence:
     return identity(relative(x_of(end, s) - path.x[half], path.x[half]), 1e-9)
 
 
+@algebra("depth.clock", slowed=0)
+def dual_clock_derived(sp: Any, slowed: int = 1) -> Any:
+    """Any D: with z from p, or from q, as the potential has it: p = exp(-2A) a (1 - (D-2) z)^(-1/(D-2))."""
+    (p, q, A), (D, g, _), rate = _flow_in_symbols(sp)
+    a, found = sp.Symbol("a", positive=True), []
+    for one, sign in ((p, 1), (q, -1)):
+        z = sign * (1 - (one * sp.exp(2 * A) / a) ** (2 - D)) / (D - 2)
+        found.append(rate(z) + D * a ** (D - 2) * sp.exp(-slowed * 2 * (D - 2) * A) * g)
+    return found
+
+
 @theorem(
     "depth.limit",
     source=Citation("W20", "Thm 3; with penalty and start: ours"),
@@ -173,6 +210,15 @@ def dual_clock(it: Instance, slowed: float) -> Evidence:
 def ends_in_limit(it: Instance, less: int) -> Evidence:
     end = limit(it.problem, _network(it, _depth(it) - less), it.total_decay)
     return identity(relative(_path(it).x[-1] - certified(end), end.x), 1e-7)
+
+
+@algebra("depth.limit", less=1)
+def ends_in_limit_derived(sp: Any, less: int = 0) -> Any:
+    """Two entries, one sample, any D: z, the slope of R_A as for depth.lyapunov, only moves along (X_1, X_2)."""
+    (p, q, A), (D, g, _), rate = _flow_in_symbols(sp)
+    a, p2, q2, (X1, X2, r) = *sp.symbols("a p2 q2", positive=True), sp.symbols("X1 X2 r", real=True)
+    moved = rate((1 - (p * sp.exp(2 * A) / a) ** (2 - D + less)) / (D - less - 2))
+    return X2 * moved.subs(g, X1 * r) - X1 * moved.subs({g: X2 * r, p: p2, q: q2}, simultaneous=True)
 
 
 @theorem(
@@ -213,6 +259,31 @@ def lyapunov(it: Instance, offset: float) -> Evidence:
     left = np.concatenate([W[1:], divergence, np.zeros_like(divergence)])
     right = np.concatenate([W[:-1], W, divergence])
     return inequality(left, right, scale=max(1.0, abs(W[0])), rounding=1e-10)
+
+
+@algebra("depth.lyapunov", offset=2)
+def lyapunov_derived(sp: Any, offset: int = 1) -> Any:
+    """Any D: at fixed x R_A grows with A at a rate that is 0 at z = 0, where its slope in z is, and convex in z.
+
+    It is -dR*_A/dA plus that of c a_A^D, since R_A = z x - R*_A + c a_A^D and R*_A has the slope x in z. There
+    p^(2-D) = a^(2-D) (1 - (D-2) z), and q^(2-D) the same with -z; at z = 0 p = q = a.
+    """
+    (D, p, q, a), A = sp.symbols("D p q a", positive=True), sp.Symbol("A", real=True)
+
+    def slope(of: Any) -> Any:
+        return a ** (2 - D) * (of.diff(p) * p ** (D - 1) - of.diff(q) * q ** (D - 1))
+
+    conjugate = sp.exp(-2 * D * A) * a ** (D - 2) * (p**2 + q**2) / 2
+    grows = -conjugate.diff(A) - 2 * D * offset * sp.exp(-2 * D * A) * a**D
+    bent = 2 * D**2 * sp.exp(-2 * D * A) * a ** (2 - D) * (p ** (2 * D - 2) + q ** (2 * D - 2))
+    return [
+        slope(p ** (2 - D)) + (D - 2) * a ** (2 - D),
+        slope(q ** (2 - D)) - (D - 2) * a ** (2 - D),
+        slope(conjugate) - sp.exp(-2 * D * A) * (p**D - q**D),
+        grows.subs({p: a, q: a}),
+        slope(grows).subs({p: a, q: a}),
+        (slope(slope(grows)), bent),
+    ]
 
 
 @lru_cache(maxsize=1)
@@ -259,6 +330,13 @@ def l1_bound(it: Instance, factor: float) -> Evidence:
         left.append(np.abs(x).sum() - least.sum())
         right.append(factor * alpha ** (D - 2) * np.sum(np.abs(x) ** (2 / D)))
     return inequality(left, right, scale=least.sum())
+
+
+@algebra("depth.l1.bound", factor=0.5)
+def l1_bound_derived(sp: Any, factor: float = 1) -> Any:
+    """D = 3, one entry: e x = (alpha/p) x against alpha x^(2/3), with x = y^3 and p = y + s, as p^3 = x + q^3."""
+    alpha, y, s = sp.symbols("alpha y s", positive=True)
+    return (sp.nsimplify(factor) * alpha * y**2 - alpha / (y + s) * y**3, alpha * y**2 * s / (y + s))
 
 
 @theorem(

@@ -6,6 +6,7 @@ penalty is lambda/D times the sum of all squared factors.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import minimize
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, certified, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, algebra, certified, theorem
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.problems import Problem
 
@@ -131,6 +132,27 @@ def groups(it: Instance, share: float) -> Evidence:
     return Evidence(allowed - gap, f"{gap:.1e} of the minimum apart, {allowed:.1e} allowed; {used.sum()} groups used")
 
 
+def _gradient_in_symbols(sp: Any, D: int) -> tuple[Any, Any, Any, Any, Any]:
+    """Return v, gates, lambda, the gradient of f by x, and that of f(x) + lambda/D (squares of all) by v and gates.
+
+    A group of two; f is linear for the purpose.
+    """
+    v, g = sp.symbols("v1 v2", real=True), sp.symbols("g1 g2", real=True)
+    weight, *gates = sp.symbols(f"lambda gamma1:{D}", positive=True)
+    x = [sp.prod(gates) * one for one in v]
+    energy = sum(a * b for a, b in zip(g, x, strict=True)) + weight / D * sum(one**2 for one in (*v, *gates))
+    return v, gates, weight, g, {one: energy.diff(one) for one in (*v, *gates)}
+
+
+@algebra("spred.groups", share=1)
+def groups_derived(sp: Any, share: float = 0.5) -> Any:
+    """lambda/2 (|v|^2 + gamma^2) is no less than lambda |gamma v|, and equal where |v| = |gamma|; a group of two."""
+    v, gamma, weight = sp.symbols("v1 v2", real=True), sp.Symbol("gamma", real=True), sp.Symbol("lambda", positive=True)
+    size, norm = sp.sqrt(v[0] ** 2 + v[1] ** 2), sp.sqrt((gamma * v[0]) ** 2 + (gamma * v[1]) ** 2)
+    above = weight * sp.nsimplify(share) * (size**2 + gamma**2) - weight * norm
+    return [(above, weight / 2 * (size - sp.Abs(gamma)) ** 2), above.subs(gamma, size), above.subs(gamma, -size)]
+
+
 @theorem(
     "spred.groups.depth",
     source=Citation("K25", "D factors"),
@@ -180,6 +202,24 @@ def groups_of_depth(it: Instance, divided: int) -> Evidence:
     return min(found, key=lambda one: one.margin) if found else Evidence(0.0, "no group is used")
 
 
+@algebra("spred.groups.depth", divided=1)
+def groups_of_depth_derived(sp: Any, divided: int = 0) -> Any:
+    """D = 3, a group of two: without gradient, factors are of one size; the gradients of f and penalty then cancel."""
+    D = 3
+    v, gates, weight, g, e = _gradient_in_symbols(sp, D)
+    size, x = sp.sqrt(v[0] ** 2 + v[1] ** 2), sp.symbols("x1 x2", real=True)
+    found = []
+    for gate in gates:
+        left = v[0] * e[v[0]] + v[1] * e[v[1]] - gate * e[gate]
+        found.append(left - 2 * weight / D * (size**2 - gate**2))
+    penalty = weight / D**divided * (x[0] ** 2 + x[1] ** 2) ** sp.Rational(1, D)
+    for i in (0, 1):
+        (slope,) = sp.solve(e[v[i]], g[i])
+        there = {x[j]: size ** (D - 1) * v[j] for j in (0, 1)}
+        found.append(slope.subs(dict.fromkeys(gates, size)) + penalty.diff(x[i]).subs(there))
+    return found
+
+
 @theorem(
     "spred.groups.balance",
     source=Citation("K25", "imbalance"),
@@ -216,6 +256,15 @@ def groups_balance(it: Instance, exponent: float) -> Evidence:
         apart = float(np.abs(last - first * np.exp(-exponent * net.weight * time / D)).max() / np.abs(first).max())
         found.append(Evidence(allowed - apart, f"D = {D}: {apart:.1e} of the start apart, {allowed:.1e} allowed"))
     return min(found, key=lambda one: one.margin)
+
+
+@algebra("spred.groups.balance", exponent=2)
+def groups_balance_derived(sp: Any, exponent: int = 4) -> Any:
+    """D = 3, a group of two: the derivative of (|v|^2 - gamma^2) exp(4 lambda t/D) along the flow."""
+    D = 3
+    v, gates, weight, _, e = _gradient_in_symbols(sp, D)
+    rate = sum(2 * one * -e[one] for one in v) - 2 * gates[0] * -e[gates[0]]
+    return rate + exponent * weight / D * (v[0] ** 2 + v[1] ** 2 - gates[0] ** 2)
 
 
 def _imbalances(net: _Gated, theta: Array) -> Array:

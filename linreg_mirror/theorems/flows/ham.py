@@ -1,10 +1,12 @@
 """Hyperbolic aware minimisation (HAM), as a flow of x: which interpolator it ends in."""
 
+from typing import Any
+
 import numpy as np
 from scipy.integrate import solve_ivp
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, certified, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, algebra, certified, theorem
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.parametrizations import HAM
 from linreg_mirror.problems import Problem
@@ -65,3 +67,16 @@ def ham(it: Instance, metric: float) -> Evidence:
     size = float(np.abs(certified(end)).sum())
     apart, allowed = float(np.abs(x - end.x).sum()) / size, (of_steps + end.error) / size
     return Evidence(allowed - apart, f"{apart:.1e} of |x|_1 apart, {allowed:.1e} allowed")
+
+
+@algebra("mirror.ham", metric=0.5)
+def ham_derived(sp: Any, metric: float = 1) -> Any:
+    """(R'/a)' = -g on both sides of 0, and R is convex: R'(x_T) - R'(x_0) = -a X's, so that the divergence is least."""
+    z, a, g = sp.Symbol("z", positive=True), sp.Symbol("a", positive=True), sp.Symbol("g", real=True)
+    found = []
+    for sign in (1, -1):  # x = sign z
+        curved = sp.nsimplify(metric) * a
+        slope = sign * ((z + 1 / curved) * sp.log(1 + curved * z) - z).diff(z)
+        size_rate = sign * -(1 + a * z) * g
+        found += [slope.diff(z) * size_rate / curved + g, (sign * slope.diff(z), curved / (1 + curved * z))]
+    return found

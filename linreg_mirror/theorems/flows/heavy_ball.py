@@ -1,10 +1,12 @@
 """Heavy ball with long memory follows a flow with inertia, the same for all steps of one lambda."""
 
+from typing import Any
+
 import numpy as np
 from scipy.integrate import solve_ivp
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Instance, slope, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Instance, algebra, slope, theorem
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.solvers.discrete import descent
 
@@ -44,6 +46,15 @@ def momentum_path(it: Instance, inertia: float) -> Evidence:
         run = descent(problem, network, gamma, momentum=beta, steps=int(ks[-1]), keep=ks.tolist(), tolerance=0.0)
         errors.append(float(np.linalg.norm(run.x[-len(ks) :] - exact)))
     return slope(_LADDER, errors, 0.5, errors=1e3 * _ACCURACY * float(np.abs(exact).max()))
+
+
+@algebra("steps.momentum.path", inertia=0)
+def momentum_path_derived(sp: Any, inertia: int = 1) -> Any:
+    """For a path with derivatives c_1 and c_2: what steps of length h lack, over gamma = h^2/lambda, as h vanishes."""
+    weight, h, *c = sp.symbols("lambda h c0:4")
+    after, before = (sum(c[k] * at**k / sp.factorial(k) for k in range(4)) for at in (h, -h))
+    lacking = (after - c[0]) - (1 - h / weight) * (c[0] - before)
+    return sp.expand(lacking * weight / h**2).subs(h, 0) - c[1] - inertia * weight * c[2]
 
 
 def _flow(it: Instance, inertia: float, at: Array) -> Array:

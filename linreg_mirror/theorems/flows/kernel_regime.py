@@ -1,12 +1,15 @@
 """The kernel regime: from a large start the whole flow is that of linear regression itself, at any depth."""
 
+from typing import Any
+
 import numpy as np
 
-from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, certified, slope, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, algebra, certified, slope, theorem
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.parametrizations import Hadamard, Power
 from linreg_mirror.solvers.continuous import flow
 from linreg_mirror.solvers.limit import limit
+from linreg_mirror.theorems.flows._motion import Motion
 
 _ONCE = (
     *(h.hadamard, h.unbalanced, h.no_penalty, h.squared, h.solvable, h.starts_at_zero, h.equal_scales),
@@ -49,6 +52,15 @@ def kernel_path(it: Instance, speed: float) -> Evidence:
     return slope(_LADDER, errors, -2, errors=100 * _ACCURACY * size)
 
 
+@algebra("regimes.kernel.path", speed=1)
+def kernel_path_derived(sp: Any, speed: int = 2) -> Any:
+    """In time 2bt x' is -sqrt(1 + x^2/b^2) g, and -g as b grows, which two weights of one sample solve as stated."""
+    s, t, y, X = Motion(sp), sp.Symbol("t"), sp.Symbol("y"), sp.Matrix(sp.symbols("X1 X2"))
+    slowed = (s.rate(s.x) / (speed * s.b)).subs(s.alpha, 0)
+    path = X * (1 - sp.exp(-X.dot(X) * t)) * y / X.dot(X)
+    return [slowed + sp.sqrt(1 + (s.x / s.b) ** 2) * s.g, path.diff(t) + X * (X.dot(path) - y), path.subs(t, 0)]
+
+
 @theorem(
     "depth.kernel",
     source=Citation("ours", "leading term of W20, large start at depth D"),
@@ -77,6 +89,20 @@ def deep_kernel(it: Instance, deep: bool) -> Evidence:
         distance = np.abs((_FAR * size) ** 2 * (certified(end) - x2) - share / 24 * cube).max() / size**3
         found.append(_near(it, float(distance), share, (end.error + it.least_l2.error) / size))
     return min(found, key=lambda one: one.margin)
+
+
+@algebra("depth.kernel", deep=False)
+def deep_kernel_derived(sp: Any, deep: bool = True) -> Any:
+    """Two entries, one sample: x = (1 - s)^-k - (1 + s)^-k along a curve in the row space, s = X_i (p e + q e^3).
+
+    In units of alpha^D = 1/e; x2 is the first term, and the third has the stated part in the kernel of X.
+    """
+    (k, e, p, q), X = sp.symbols("k e p q"), sp.symbols("X1 X2")
+    x = [(1 - s) ** -k - (1 + s) ** -k for s in (one * (p * e + q * e**3) for one in X)]
+    x2 = [one.diff(e).subs(e, 0) for one in x]
+    share = (k + 1) * (k + 2) / k**2 if deep else sp.Integer(1)
+    third = [(one.diff(e, 3) / 6).subs(e, 0) - share / 24 * at**3 for one, at in zip(x, x2, strict=True)]
+    return [X[1] * x2[0] - X[0] * x2[1], X[1] * third[0] - X[0] * third[1]]
 
 
 def _near(it: Instance, distance: float, share: float, error: float) -> Evidence:

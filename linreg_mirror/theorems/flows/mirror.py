@@ -1,4 +1,4 @@
-"""Mirror flow with a time-dependent potential: conservation, closed form, optimality.
+"""Mirror flow with a time-dependent potential: conservation, closed form, metric.
 
 Paths are those of the parameters: the dual flow satisfies most of these statements by construction.
 """
@@ -6,7 +6,6 @@ Paths are those of the parameters: the dual flow satisfies most of these stateme
 from typing import Any
 
 import numpy as np
-from scipy.integrate import solve_ivp
 from scipy.optimize import minimize_scalar
 
 from linreg_mirror._types import Array
@@ -17,17 +16,13 @@ from linreg_mirror.ledger import (
     Instance,
     Verdict,
     algebra,
-    certified,
     identity,
-    inequality,
     relative,
     theorem,
 )
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.mirrors import Hyperbolic
-from linreg_mirror.parametrizations import Hadamard, Parametrization, commutation_defect
-from linreg_mirror.solvers.limit import limit
-from linreg_mirror.theorems.flows._motion import Motion
+from linreg_mirror.theorems.flows._motion import Motion, potential
 
 TOLERANCE = 1e-8  # over thousands of instances residuals reach 1.2e-9; wrong constants are off by 0.1 and more
 
@@ -166,6 +161,11 @@ def mirror_flow_literal_mended(it: Instance, scale: float) -> Evidence:
     return identity(_mirror_flow_residual(it, 4.0, scale, 2.0, 0.25), TOLERANCE)
 
 
+@algebra("mirror.flow.literal_mended", scale=1)
+def mirror_flow_literal_mended_derived(sp: Any, scale: int = 2) -> Any:
+    return mirror_flow_derived(sp, 4, scale, 2)
+
+
 @theorem(
     "mirror.metric",
     source=Citation("MM", "Thm 2.1"),
@@ -185,6 +185,16 @@ def metric(it: Instance, exponent: float) -> Evidence:
     mirror = Hyperbolic(np.log(it.scale0), it.tilt)
     x, A = it.path.x[some], it.path.decay[some][:, None] * exponent / 4
     return identity(relative(kernel - mirror.metric(mirror.dual(x, A), A), kernel), TOLERANCE)
+
+
+@algebra("mirror.metric", exponent=2)
+def metric_derived(sp: Any, exponent: int = 4) -> Any:
+    """J J' from the derivatives of (m_1 w_1, m_2 w_2), and R'' of R; b_0 = b exp(4A) by mirror.conservation."""
+    s, (x, b), theta = Motion(sp), sp.symbols("x b", positive=True), sp.symbols("m1 m2 w1 w2")
+    J = sp.Matrix([theta[0] * theta[2], theta[1] * theta[3]]).jacobian(theta)
+    kernel = (J * J.T).subs({theta[0]: s.m, theta[2]: s.w})
+    inverse = (1 / potential(sp, x, b).diff(x, 2)).subs({x: s.x, b: s.b * sp.exp((4 - exponent) * s.A)})
+    return [kernel[0, 1], kernel[0, 0] - inverse]
 
 
 @theorem(
@@ -209,139 +219,10 @@ def positional_bias(it: Instance, exponent: float) -> Evidence:
     return identity(relative(np.array(found) - expected, x0), 2e-7)
 
 
-@theorem(
-    "mirror.lyapunov",
-    source=Citation("MM", "Thm 2.2, proof"),
-    statement="W_t = R_b_inf(x*) - R_b_t(x_t) - <grad R_b_t(x_t), x* - x_t> never increases, and "
-    "W_t >= D_R_b_t(x*, x_t) >= 0",
-    kind="inequality",
-    hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.quasi_convex, h.solvable),
-    constants={"follow_target": False},
-    control=Control(
-        "the Bregman divergence D_R_b_t(x*, x_t) alone never increases",
-        "special/start-at-solution",
-        {"follow_target": True},
-        walk="planted/geometric/0",
-    ),
-)
-def lyapunov(it: Instance, follow_target: bool) -> Evidence:
-    mirror = it.hadamard.mirror()
-    z0, A = mirror.initial_dual, it.path.decay[:, None]
-    target = it.least_l2.x
-    here = mirror.potential(it.path.x, A).sum(axis=1)
-    slope = ((mirror.dual(it.path.x, A) - z0) * (target - it.path.x)).sum(axis=1)
-    target_now = mirror.potential(target, A).sum(axis=1)
-    target_end = mirror.potential(target, it.total_decay).sum()
-    divergence = target_now - here - slope
-    W = divergence if follow_target else target_end - here - slope
-    scale = max(1.0, abs(W[0]))
-    left = np.concatenate([W[1:], divergence, np.zeros_like(divergence)])
-    right = np.concatenate([W[:-1], W, divergence])
-    return inequality(left, right, scale=scale, rounding=1e-8)
-
-
-@theorem(
-    "mirror.optimality",
-    source=Citation("MM", "Thm 2.3"),
-    statement="the flow ends where Xx = y and arcsinh(x/b_inf) - log(u0/v0) is in the row space of X",
-    kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.solvable, h.quasi_convex),
-    constants={"exponent": 4.0},
-    control=Control("b_0 in place of b_inf", "planted/geometric/0", {"exponent": 0.0}, walk="planted/geometric/0"),
-)
-def optimality(it: Instance, exponent: float) -> Evidence:
-    x, X = it.path.x[-1], it.problem.X
-    b = it.scale0 * np.exp(-exponent * it.total_decay)
-    q, root = np.arcsinh(x / b) - it.tilt, np.hypot(x, b)
-    # Fitted as changes of x: where b is small, arcsinh magnifies what integration leaves of a vanishing x.
-    in_row_space = X.T @ np.linalg.lstsq(X.T * root[:, None], q * root)[0]
-    back = b * np.sinh(it.tilt + in_row_space)
-    residual = relative(it.problem.residual(x), it.problem.y)
-    return identity(max(relative(x - back, x), residual), TOLERANCE)
-
-
-@theorem(
-    "mirror.limit",
-    source=Citation("MM", "Thm 2.3"),
-    statement="the flow ends in argmin{R_b_inf(x) : Xx = y}, computed by Newton's method",
-    kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.solvable, h.quasi_convex),
-    constants={"tilted": True},
-    control=Control("the same without log(u0/v0)", "planted/biased/0", {"tilted": False}, walk="planted/biased/0"),
-)
-def ends_in_limit(it: Instance, tilted: bool) -> Evidence:
-    network = it.hadamard if tilted else Hadamard.from_scale(it.scale0)
-    end = limit(it.problem, network, it.total_decay)
-    apart = float(np.abs(it.path.x[-1] - certified(end)).sum() / np.abs(end.x).sum())
-    # A path that rounding, or dependent rows, kept from a proof of where it is going is only about stationary.
-    return identity(apart, TOLERANCE if it.path.limit_digits >= 8 else 1e-6)
-
-
-@theorem(
-    "mirror.reduction",
-    source=Citation("ours", "reduction to n dimensions"),
-    statement="the flow of s in R^n, s' = l'(X x(s) - y), and the flow of m and w are the same path",
-    kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced),
-    constants={"exponent": 1.0},
-    control=Control(
-        "the penalty is left out of the dual flow", "planted/geometric/0", {"exponent": 0.0}, walk="planted/geometric/0"
-    ),
-)
-def reduction(it: Instance, exponent: float) -> Evidence:
-    """Compare both flows at the time at which that of the parameters ended.
-
-    Proof. grad f = X'l'(Xx - y), so that L_t = X's_t with s' = l'(X x - y); and x is a function of L_t and A_t.
-    """
-    mirror = it.hadamard.mirror()
-    x = mirror.primal(mirror.initial_dual - it.dual_path.dual[-1] @ it.problem.X, exponent * it.dual_path.decay[-1])
-    return identity(relative(x - it.path.x[-1], it.path.x[-1]), TOLERANCE)
-
-
-@theorem(
-    "mirror.commuting",
-    source=Citation("LWLA22", "commuting fields"),
-    statement="gradient fields of x = m*w commute, with each other and with the penalty's, so that the end of a path "
-    "depends on nothing but the accumulated gradient",
-    kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced, h.no_penalty),
-    control=Control("one mask entry shared by two weights", "special/shared-mask"),
-)
-def commuting(it: Instance) -> Evidence:
-    return identity(max(_bracket(it), _order_matters(it.network, 0, 1)), TOLERANCE)
-
-
-@theorem(
-    "mirror.commuting.penalty",
-    source=Citation("LWLA22", "commuting fields"),
-    statement="the penalty |m|^2 + |w|^2 commutes with the gradients of x = m*w",
-    kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced, h.no_penalty),
-    control=Control("penalty on m alone", "special/decay-on-m"),
-)
-def commuting_penalty(it: Instance) -> Evidence:
-    return identity(max(_bracket(it), _order_matters(it.network, -1, 0)), TOLERANCE)
-
-
-def _bracket(it: Instance) -> float:
-    """Return the largest Lie bracket among the first entries, relative to the size of the fields."""
-    theta = it.network.theta0
-    defect, *_ = commutation_defect(it.network, theta, entries=range(min(4, it.problem.d)))
-    return defect / float(np.linalg.norm(theta))
-
-
-def _order_matters(network: Parametrization, i: int, j: int) -> float:
-    """Return how far apart one ends after following field i, then j, or j, then i; -1 is the penalty."""
-
-    def after(first: int, second: int) -> Array:
-        theta = network.theta0
-        for k in (first, second):
-            e = np.eye(1, network.d, k)[0] if k >= 0 else None
-            answer = solve_ivp(
-                lambda _, p, e=e: -network.penalty_gradient(p) if e is None else network.pullback(p, e),
-                (0.0, 0.5), theta, method="DOP853", rtol=1e-11, atol=1e-13,
-            )  # fmt: skip
-            theta = answer.y[:, -1]
-        return theta
-
-    return relative(after(i, j) - after(j, i), network.theta0)
+@algebra("mirror.positional_bias", exponent=2)
+def positional_bias_derived(sp: Any, exponent: int = 4) -> Any:
+    """R' vanishes there, and R'' is positive everywhere."""
+    (u0, v0, b), (x, A) = sp.symbols("u0 v0 b", positive=True), sp.symbols("x A", real=True)
+    R = potential(sp, x, b, sp.log(u0 / v0))
+    there = {x: (u0**2 - v0**2) / 2 * sp.exp(-exponent * A), b: u0 * v0 * sp.exp(-4 * A)}
+    return [R.diff(x).subs(there).rewrite(sp.log), (R.diff(x, 2), 1 / (2 * sp.sqrt(x**2 + b**2)))]

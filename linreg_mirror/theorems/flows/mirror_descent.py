@@ -4,16 +4,17 @@ Steps are x <- b sinh(arcsinh(x/b) - 2 eta g), from one x to the next, without t
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, certified, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, algebra, certified, theorem
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers.limit import limit
+from linreg_mirror.theorems.flows._motion import Motion, divergence, potential
 
 _BUDGET = 3000
 _CLOSE = 1e-7  # of y: residual at which a run is over; what it leaves is no error (see the theorem)
@@ -96,3 +97,19 @@ def mirror_descent(it: Instance, geometry: str) -> Evidence:
         apart = float(np.abs(run.x - end.x).sum()) / size
         found.append(Evidence(allowed - apart, f"{apart:.1e} of |x|_1 apart, {allowed:.1e} allowed"))
     return min(found, key=lambda one: one.margin)
+
+
+@algebra("steps.mirror_descent", geometry="factors")
+def mirror_descent_derived(sp: Any, geometry: str = "x") -> Any:
+    """For any R, D(z, x_0) - D(x, x_0) = D(z, x) + (R'(x) - R'(x_0))(z - x), and a step changes R' by -eta g.
+
+    So the last terms add up to <X's, z - x>, 0 if Xz = Xx.
+    """
+    s, (E, b), (x, start, z), R = Motion(sp), sp.symbols("E b", positive=True), sp.symbols("x x0 z"), sp.Function("R")
+    eta = -sp.log(E) / (2 * s.g)
+    D = [divergence(R, *pair) for pair in ((z, start), (x, start), (z, x))]
+    # b sinh(arcsinh(x/b) - 2 eta g), where arcsinh(x/b) = log(u/v).
+    after = (E * s.u**2 - s.v**2 / E) / 2 if geometry == "x" else s.step(s.x, eta)
+    slope = potential(sp, x, b).diff(x).rewrite(sp.log)
+    change = slope.subs({x: after, b: s.b}) - slope.subs({x: s.x, b: s.b})
+    return [D[0] - D[1] - D[2] - (R(x).diff(x) - R(start).diff(start)) * (z - x), change + eta * s.g]

@@ -1,5 +1,7 @@
 """What the penalty does: LASSO from a constant one, sparsity from a decaying one, and signs."""
 
+from typing import Any
+
 import numpy as np
 from scipy.integrate import solve_ivp
 
@@ -9,6 +11,7 @@ from linreg_mirror.ledger import (
     Evidence,
     Hypothesis,
     Instance,
+    algebra,
     certified,
     identity,
     inequality,
@@ -19,6 +22,7 @@ from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.solvers import lasso
 from linreg_mirror.solvers.limit import limit
+from linreg_mirror.theorems.flows._motion import Motion
 from linreg_mirror.theorems.flows.mirror import TOLERANCE
 
 _POINTS = 100  # of a path
@@ -41,6 +45,17 @@ def spred_lasso(it: Instance, weight: float) -> Evidence:
     x = certified(solution)
     least = it.problem.value(x) + weight * alpha * float(np.abs(x).sum())
     return identity(relative(reached - least, least), TOLERANCE)
+
+
+@algebra("spred.lasso", weight=1)
+def spred_lasso_derived(sp: Any, weight: int = 2) -> Any:
+    """alpha (m^2 + w^2) is no less than 2 alpha |m w|, and equal where |m| = |w|: both objectives have one minimum.
+
+    The flow reaches it by convergence.global.
+    """
+    m, w, alpha = *sp.symbols("m w", real=True), sp.Symbol("alpha", nonnegative=True)
+    above = alpha * (m**2 + w**2) - weight * alpha * sp.Abs(m * w)
+    return [(above, alpha * (sp.Abs(m) - sp.Abs(w)) ** 2), above.subs(m, w), above.subs(m, -w)]
 
 
 @theorem(
@@ -80,6 +95,23 @@ def stability(it: Instance, threshold: float) -> Evidence:
     return Evidence(0.0 - float(wrong), f"{wrong} of {seen} pairs grow against the rule")
 
 
+@algebra("spred.stability", threshold=1)
+def stability_derived(sp: Any, threshold: int = 2) -> Any:
+    """Eigenvalues at zero are -2 alpha +- g; with |g| <= 2 alpha the quadratic part of the objective is no less than 0.
+
+    With g = sign k and alpha = (k + e)/2.
+    """
+    s, (m, w), z = Motion(sp), sp.symbols("m w", real=True), sp.Symbol("lambda")
+    energy = s.g * m * w + s.alpha * (m**2 + w**2)
+    polynomial = (z * sp.eye(2) + sp.hessian(energy, (m, w))).det()
+    k, e = sp.symbols("k e", nonnegative=True)
+    found = [polynomial - (z + threshold * s.alpha - s.g) * (z + threshold * s.alpha + s.g)]
+    for sign in (1, -1):
+        at_most = energy.subs({s.g: sign * k, s.alpha: (k + e) / threshold})
+        found.append((at_most, k / 2 * (m + sign * w) ** 2 + e / 2 * (m**2 + w**2)))
+    return found
+
+
 def _force(it: Instance, alpha: float, theta: np.ndarray) -> np.ndarray:
     g = it.problem.gradient(it.network.effective(theta))
     return -it.network.pullback(theta, g) - alpha * it.network.penalty_gradient(theta)
@@ -108,6 +140,13 @@ def spred_flow(it: Instance, weight: float) -> Evidence:
     return identity(relative(answer.y.T - x, x), TOLERANCE)
 
 
+@algebra("spred.flow", weight=1)
+def spred_flow_derived(sp: Any, weight: int = 2) -> Any:
+    s = Motion(sp)
+    root = sp.sqrt(s.x**2 + s.b**2)
+    return s.rate(s.x) + 2 * root * (s.g + weight * s.alpha * s.x / root)
+
+
 @theorem(
     "signs.balanced",
     source=Citation("MM", "sign flips"),
@@ -120,6 +159,17 @@ def spred_flow(it: Instance, weight: float) -> Evidence:
 def signs(it: Instance) -> Evidence:
     lowest = float((it.path.x * np.sign(it.path.x[0])).min() / np.abs(it.path.x).max())
     return Evidence(lowest + 1e-12, f"least x_t sign(x_0) is {lowest:.1e} of the largest weight")
+
+
+@algebra("signs.balanced", gap=1)
+def signs_derived(sp: Any, gap: int = 0) -> Any:
+    """m = sign w stays, and x'/x is finite: log|x| cannot reach minus infinity. The control has m^2 - w^2 = 1."""
+    (w, g), alpha, found = sp.symbols("w g", real=True), sp.Symbol("alpha", nonnegative=True), []
+    for sign in (1, -1):
+        m = sign * sp.sqrt(w**2 + gap) if gap else sign * w
+        m_rate, w_rate = -w * g - 2 * alpha * m, -m * g - 2 * alpha * w
+        found += [m_rate - sign * w_rate, m_rate * w + m * w_rate + (2 * sign * g + 4 * alpha) * m * w]
+    return found
 
 
 @theorem(
@@ -202,6 +252,14 @@ def sparser(it: Instance, any_decay: bool) -> Evidence:
 def constant_bias(it: Instance, weight: float) -> Evidence:
     slope = float(np.abs(it.problem.gradient(it.path.x[-1])).max())
     return identity(relative(slope - weight * it.schedule.limit, it.problem.gradient_scale), TOLERANCE)
+
+
+@algebra("decay.constant_bias", weight=1)
+def constant_bias_derived(sp: Any, weight: int = 2) -> Any:
+    """Where the flow rests and (m, w) is not 0, the determinant 4 alpha^2 - g^2 is; elsewhere spred.stability."""
+    s, (m, w) = Motion(sp), sp.symbols("m w")
+    forces = sp.Matrix([w * s.g + 2 * s.alpha * m, m * s.g + 2 * s.alpha * w])
+    return forces.jacobian((m, w)).det() - ((weight * s.alpha) ** 2 - s.g**2)
 
 
 def _off_row_space(it: Instance) -> float:

@@ -1,5 +1,7 @@
 """From the kernel to the rich regime: which interpolator the limit is, as the scale changes."""
 
+from typing import Any
+
 import numpy as np
 
 from linreg_mirror._types import Array
@@ -9,6 +11,7 @@ from linreg_mirror.ledger import (
     Evidence,
     Instance,
     Verdict,
+    algebra,
     certified,
     identity,
     inequality,
@@ -20,6 +23,7 @@ from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.solvers import Solution
 from linreg_mirror.solvers.independent import weighted_l1_cost
 from linreg_mirror.solvers.limit import limit
+from linreg_mirror.theorems.flows._motion import potential
 
 _L = 2e4  # log(b_0/b) after a long decay
 _FAR = 1e3  # times the largest weight: a scale at which the next term of a series in 1/b is a millionth
@@ -162,6 +166,18 @@ def l2_rate(it: Instance, spread: float) -> Evidence:
     return Evidence(allowed - distance, f"{distance:.1e} of |x2|^3 from the leading term, {allowed:.1e} allowed")
 
 
+@algebra("regimes.l2.rate", spread=1)
+def l2_rate_derived(sp: Any, spread: int = 0) -> Any:
+    """Two entries, one sample: with x_b = x2 + P(x2^3)/(6 b^2), arcsinh(x_b/b) has no part in ker X up to b^-3."""
+    X, s, e = sp.symbols("X1 X2"), sp.Symbol("s"), sp.Symbol("e")  # e = 1/b
+    kernel, x2 = (X[1], -X[0]), (X[0] * s, X[1] * s)
+    cube = sum(one * at**3 for one, at in zip(kernel, x2, strict=True)) / (X[0] ** 2 + X[1] ** 2)
+    x = [at + e**2 * one * cube / 6 for one, at in zip(kernel, x2, strict=True)]
+    scales = (1, 1 + spread)
+    q = sp.Add(*(one * sp.asinh(e * scale * at) for one, scale, at in zip(kernel, scales, x, strict=True)))
+    return [q.diff(e, k).subs(e, 0) for k in range(4)]
+
+
 @theorem(
     "regimes.l2.unequal",
     source=Citation("ours", "unequal scales"),
@@ -185,6 +201,14 @@ def l2_unequal(it: Instance, power: float) -> Evidence:
     rounding = float(np.finfo(float).eps) * np.linalg.cond(it.problem.X) * it.problem.d
     allowed = (1.01 * third + _proved(end)) / np.abs(expected).max() + rounding
     return identity(relative(x - expected, expected), float(allowed))
+
+
+@algebra("regimes.l2.unequal", power=0)
+def l2_unequal_derived(sp: Any, power: int = 1) -> Any:
+    """At b = beta/e, e -> 0, the potential is a constant plus e x^2/(4 beta), up to higher powers of e."""
+    x, beta, e = sp.symbols("x beta e", positive=True)
+    R = potential(sp, x, beta / e)
+    return sp.limit(sp.simplify((R + beta / (2 * e)) / e), e, 0) - x**2 / (4 * beta**power)
 
 
 @theorem(

@@ -1,11 +1,12 @@
 """Curvature at zero loss, in m and w, and the step sizes at which gradient descent stays there."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, certified, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, algebra, certified, theorem
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.problems import Problem
@@ -89,6 +90,21 @@ def sharpness(it: Instance, factor: float) -> Evidence:
     return min(found, key=lambda one: one.margin)
 
 
+@algebra("steps.sharpness", factor=1)
+def sharpness_derived(sp: Any, factor: int = 2) -> Any:
+    """Two entries, two samples: the Hessian where Xx = y is B'B with B = X [diag w, diag m], and BB' is the matrix.
+
+    Both have the same eigenvalues but for zeros.
+    """
+    X, theta = sp.Matrix(2, 2, sp.symbols("X11 X12 X21 X22")), sp.symbols("m1 m2 w1 w2", real=True)
+    x, y = sp.Matrix([theta[0] * theta[2], theta[1] * theta[3]]), sp.symbols("y1 y2")
+    r = X * x - sp.Matrix(y)
+    hessian = sp.hessian(r.dot(r) / 2, theta).subs(dict(zip(y, X * x, strict=True)))
+    B, b = (X * x).jacobian(theta), [(theta[i] ** 2 - theta[2 + i] ** 2) / 2 for i in (0, 1)]
+    metric = sp.diag(*(factor * sp.sqrt(x[i] ** 2 + b[i] ** 2) for i in (0, 1)))
+    return [hessian - B.T * B, B * B.T - X * metric * X.T]
+
+
 @theorem(
     "steps.stability",
     source=Citation("WME18", "linear stability of gradient descent"),
@@ -114,6 +130,17 @@ def stability(it: Instance, factor: float) -> Evidence:
         detail = f"residuals change by a factor {below:.4f} a step below 2/lambda, {above:.4f} above"
         found.append(Evidence(min(1 - below, above - 1), detail))
     return min(found, key=lambda one: one.margin)
+
+
+@algebra("steps.stability", factor=1)
+def stability_derived(sp: Any, factor: int = 2) -> Any:
+    """Two entries, one sample: the derivative of the residual after a step by that before, at 0, is 1 - eta lambda."""
+    r, eta, X = sp.Symbol("r"), sp.Symbol("eta"), sp.symbols("X1 X2")
+    m, w = sp.symbols("m1 m2", real=True), sp.symbols("w1 w2", real=True)
+    moved = [(m[i] - eta * w[i] * X[i] * r) * (w[i] - eta * m[i] * X[i] * r) - m[i] * w[i] for i in (0, 1)]
+    after = r + X[0] * moved[0] + X[1] * moved[1]
+    roots = [sp.sqrt((m[i] * w[i]) ** 2 + (m[i] ** 2 - w[i] ** 2) ** 2 / 4) for i in (0, 1)]
+    return after.diff(r).subs(r, 0) - 1 + eta * factor * sum(X[i] ** 2 * roots[i] for i in (0, 1))
 
 
 def _growth(problem: Problem, network: Hadamard, theta: Array, eta: float) -> float:

@@ -5,13 +5,13 @@ differences of x: off the support of x1 they are the weights themselves, and on 
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, certified, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, algebra, certified, theorem
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.solvers.limit import limit
@@ -77,6 +77,10 @@ _PLAIN = (
 )  # fmt: skip
 
 
+# Where all X_j'lambda are 0, C may be, too: for X = [[1, 0, 1], [0, 1, -1]] and y = (1, 1) x_b is x1 at any b.
+_off_zero = Hypothesis("rho > 0", lambda it: _margin(it) < 1 - _EPS)
+
+
 class _Limit(NamedTuple):
     """log(1/b), the limit's weights off the support of x1, and bars of these."""
 
@@ -102,9 +106,9 @@ def _ladder(it: Instance) -> list[_Limit]:
     "regimes.l1.rate",
     source=Citation("MS25", "depth 2"),
     statement="x_0 = 0, x1 unique and strictly complementary, lambda its dual vector, rho = max |X_j'lambda| off the "
-    "support of x1: |x_b - x1|_1 ~ C b^(1 - rho) as b -> 0",
+    "support of x1, rho > 0: |x_b - x1|_1 ~ C b^(1 - rho) as b -> 0",
     kind="asymptotic",
-    hypotheses=_PLAIN,
+    hypotheses=(*_PLAIN, _off_zero),
     constants={"share": 1.0},
     control=Control("|x_b - x1|_1 ~ C b, as from depth 3 on", "dense/plain/0", {"share": 0.0}),
 )
@@ -123,12 +127,25 @@ def rate(it: Instance, share: float) -> Evidence:
     for scale in _ladder(it):
         L.append(scale.L)
         distance.append(float(np.abs(scale.x).sum() + np.abs(vertex.back @ scale.x).sum()))
+        if not distance[-1]:
+            return Evidence(-1.0, f"x_b is x1 at log(1/b) = {scale.L:g}")
         bars.append(float(scale.bars @ costs) / distance[-1] + _EPS * abs(np.log(distance[-1])))
     slopes = -np.diff(np.log(distance)) / np.diff(L)
     rho = float(np.abs(vertex.w).max())
     allowed = abs(slopes[1] - slopes[0]) + (bars[1] + bars[2]) / (L[2] - L[1]) + float(vertex.w_error.max()) + _EPS
     off = abs(slopes[-1] - (1 - share * rho))
     return Evidence(float(allowed - off), f"exponent {slopes[-1]:.12f}, off by {off:.1e} of {allowed:.1e}")
+
+
+@algebra("regimes.l1.rate", share=0)
+def rate_derived(sp: Any, share: int = 1) -> Any:
+    """Off the support weights are b sinh(w L + c), L = ln(1/b), by regimes.l1.constant: exp(c)/2 times b^(1-w).
+
+    Up to exp(-2wL - c)/2, which vanishes with b.
+    """
+    w, c, L = sp.symbols("w c L", positive=True)
+    ratio = sp.exp(-L) * sp.sinh(w * L + c).rewrite(sp.exp) * sp.exp((1 - share * w) * L)
+    return ratio - (sp.exp(c) - sp.exp(-2 * w * L - c)) / 2
 
 
 @theorem(
@@ -169,3 +186,17 @@ def constant(it: Instance, twice: float) -> Evidence:
         float(allowed[worst] - error[worst]),
         f"of {seen.sum()} weights the worst is off by {error[worst]:.1e} of itself, {allowed[worst]:.1e} allowed",
     )
+
+
+@algebra("regimes.l1.constant", twice=1)
+def constant_derived(sp: Any, twice: int = 2) -> Any:
+    """2X_S's = arcsinh(x/b) has the limit sign(x) ln(2|x|/b), and 2X_j's = (X_S^-1 X_j)' 2X_S's, for two samples."""
+    size, b = sp.symbols("x b", positive=True)
+    inside = sp.Matrix(2, 2, sp.symbols("X11 X12 X21 X22"))
+    column, s = sp.Matrix(sp.symbols("Y1 Y2")), sp.Matrix(sp.symbols("s1 s2"))
+    found = [2 * column.dot(s) - (inside.inv() * column).dot(2 * inside.T * s)]
+    for sign in (1, -1):
+        exponent = sign * sp.log(sp.sqrt(1 + (size / b) ** 2) + size / b)  # arcsinh(sign size/b)
+        apart = sp.exp(sign * exponent) / (twice * size / b)
+        found += [sp.sinh(exponent).rewrite(sp.exp) - sign * size / b, sp.limit(sp.simplify(apart), b, 0) - 1]
+    return found

@@ -7,10 +7,9 @@ follows from its factors by construction, so that statements about that take the
 
 from functools import lru_cache
 from itertools import product
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import (
@@ -19,6 +18,7 @@ from linreg_mirror.ledger import (
     Evidence,
     Hypothesis,
     Instance,
+    algebra,
     certified,
     identity,
     inequality,
@@ -33,20 +33,23 @@ from linreg_mirror.solvers import Status
 from linreg_mirror.solvers.discrete import Descent, descent, largest_stable_step
 from linreg_mirror.solvers.independent import minimum_l1_highs
 from linreg_mirror.solvers.limit import limit
+from linreg_mirror.theorems.flows._motion import Motion, potential
 
 _SHORT = 100  # steps of a run that need not converge
-_LONG = 40_000
-_TOLERANCE = 1e-9
+LONG = 40_000
+TOLERANCE = 1e-9
 _Method = Literal["numpy", "compiled"]
-_METHODS: tuple[_Method, ...] = ("numpy", "compiled")
-
+METHODS: tuple[_Method, ...] = ("numpy", "compiled")
 _STEPS = (h.hadamard, h.unbalanced, h.squared, h.solvable, h.integrable)
 # Runs in m and w take about condition^2 steps, and log(1/b) times as many: these say where the budget suffices.
 _conditioned = Hypothesis("condition of X below 15", lambda it: bool(np.linalg.cond(it.problem.X) < 15))
-_well_conditioned = Hypothesis("condition of X below 5", lambda it: bool(np.linalg.cond(it.problem.X) < 5))
+well_conditioned = Hypothesis("condition of X below 5", lambda it: bool(np.linalg.cond(it.problem.X) < 5))
 _moderate = Hypothesis("b >= 0.1", lambda it: bool(it.hadamard.log_scale.min() > np.log(0.1)))
 _ends_soon = Hypothesis("alpha falls geometrically or ends", lambda it: not isinstance(it.schedule, Quadratic))
-_CONVERGENT = (*_STEPS, _moderate, _ends_soon)
+_begins_off = Hypothesis(
+    "X'(Xx_0 - y) is not 0", lambda it: bool(it.problem.gradient(it.network.effective(it.network.theta0)).any())
+)
+CONVERGENT = (*_STEPS, _moderate, _ends_soon)
 
 
 class _Factors(NamedTuple):
@@ -60,21 +63,21 @@ class _Factors(NamedTuple):
     alpha: Array
 
 
-def _turned(parameters: Array | None) -> Array:
+def turned(parameters: Array | None) -> Array:
     """Return (u, v) of (m, w), shape (T, 2d)."""
     assert parameters is not None
     m, w = np.split(parameters, 2, axis=1)
     return np.hstack([m + w, m - w]) / np.sqrt(2)
 
 
-def _factors(it: Instance, run: Descent) -> _Factors:
-    u, v = np.split(_turned(run.parameters), 2, axis=1)
+def factors(it: Instance, run: Descent) -> _Factors:
+    u, v = np.split(turned(run.parameters), 2, axis=1)
     g = np.stack([it.problem.gradient(x) for x in run.x[:-1]])
     eta = np.diff(run.t)[:, None]
     return _Factors(run, u, v, g, eta, np.diff(run.decay)[:, None] / eta)
 
 
-def _stable(it: Instance, momentum: float = 0.0, batch_size: int | None = None) -> float:
+def stable_step(it: Instance, momentum: float = 0.0, batch_size: int | None = None) -> float:
     """Return a step that is safe all the way, as short as momentum asks for."""
     return (1 - momentum) * largest_stable_step(it.problem, it.network, 0.0, batch_size)
 
@@ -84,23 +87,23 @@ def _short_runs(it: Instance) -> tuple[_Factors, ...]:
     """Return runs of both methods below, at and beyond the edge of stability; there factors change their signs."""
     runs = (
         descent(
-            it.problem, it.network, factor * _stable(it), it.schedule,
+            it.problem, it.network, factor * stable_step(it), it.schedule,
             steps=_SHORT, keep=range(_SHORT), tolerance=0.0, method=method,
         )
-        for factor in (0.5, 1.0, 1.6) for method in _METHODS
+        for factor in (0.5, 1.0, 1.6) for method in METHODS
     )  # fmt: skip
-    return tuple(_factors(it, run) for run in runs if run.status is not Status.diverged)
+    return tuple(factors(it, run) for run in runs if run.status is not Status.diverged)
 
 
-def _converged(
+def converged(
     it: Instance, factor: float, momentum: float = 0.0, batch_size: int | None = None, method: _Method = "numpy"
 ) -> Descent:
     # u and v, which are about as large as the root of b, resolve x less finely than m and w do where x is small.
     tolerance = 1e-12 if method == "numpy" else 1e-11
     run = descent(
-        it.problem, it.network, factor * _stable(it, momentum, batch_size), it.schedule,
-        batch_size=batch_size, momentum=momentum, rng=np.random.default_rng(0), steps=_LONG, tolerance=tolerance,
-        keep=() if batch_size or not momentum else range(_LONG), method=method,
+        it.problem, it.network, factor * stable_step(it, momentum, batch_size), it.schedule,
+        batch_size=batch_size, momentum=momentum, rng=np.random.default_rng(0), steps=LONG, tolerance=tolerance,
+        keep=() if batch_size or not momentum else range(LONG), method=method,
     )  # fmt: skip
     if run.status is not Status.converged:
         raise ArithmeticError(f"the run did not converge: {run.status}")
@@ -132,6 +135,13 @@ def scale(it: Instance, cross: float) -> Evidence:
     return Evidence(1 - max(shares), f"residual {max(shares):.1e} of what rounding allows")
 
 
+@algebra("steps.scale", cross=0)
+def scale_derived(sp: Any, cross: int = 1) -> Any:
+    s, eta = Motion(sp), sp.Symbol("eta")
+    gain = 1 - 4 * eta * s.alpha + cross * 4 * (eta * s.alpha) ** 2 - (eta * s.g) ** 2
+    return s.step((s.m**2 - s.w**2) / 2, eta) - gain * s.b
+
+
 @theorem(
     "steps.closed_form",
     source=Citation("E23", "Thm 1; with penalty: ours"),
@@ -153,6 +163,18 @@ def closed_form(it: Instance, signed: bool) -> Evidence:
         worst = max(worst, relative(run.x[1:] - expected, run.x[1:]))
     # A factor that passes close to zero loses digits for good.
     return identity(worst, 1e-10)
+
+
+@algebra("steps.closed_form", signed=True)
+def closed_form_derived(sp: Any, signed: bool = False) -> Any:
+    """One step from b sinh Z, with 1 - eta(2 alpha + g) = +-p and 1 - eta(2 alpha - g) = q; then induction."""
+    s, eta, (p, q) = Motion(sp), sp.Symbol("eta"), sp.symbols("p q", positive=True)
+    found = [s.x - (s.b * sp.sinh(sp.log(s.u / s.v))).rewrite(sp.exp)]
+    for sign in (1, -1):
+        taken = {s.g: (q - sign * p) / (2 * eta), s.alpha: (2 - sign * p - q) / (4 * eta)}
+        after = s.b * p * q * sp.sinh(sp.log(s.u / s.v) + sp.log(p / q)) * (sign if signed else 1)
+        found.append(s.step(s.x, eta).subs(taken) - sp.expand(after.rewrite(sp.exp)))
+    return found
 
 
 @theorem(
@@ -180,10 +202,12 @@ def growth(it: Instance, threshold: float) -> Evidence:
     return Evidence(0.0 - wrong, f"{wrong} entries wrong, {seen} steps beyond the threshold")
 
 
-def _falls(steps: ArrayLike, errors: ArrayLike, power: int) -> Evidence:
-    """Return evidence that errors fall at least like step^power, to within 0.3 in the fitted exponent."""
-    fitted = float(np.polyfit(np.log(steps), np.log(np.maximum(errors, 1e-300)), 1)[0])
-    return Evidence(fitted - power + 0.3, f"the error falls like step^{fitted:.2f}, {power} or more is claimed")
+@algebra("steps.growth", square=1)
+def growth_derived(sp: Any, square: int = 2) -> Any:
+    """By q^2 (q^2 - 2) times itself the square of b grows, q = eta g."""
+    s, eta = Motion(sp), sp.Symbol("eta")
+    q, after = eta * s.g, s.step(s.b, eta).subs(s.alpha, 0)
+    return after**2 - s.b**2 - s.b**2 * q**2 * (q**2 - square)
 
 
 def _solves(it: Instance, run: Descent, tilted: bool = True) -> Evidence:
@@ -192,7 +216,7 @@ def _solves(it: Instance, run: Descent, tilted: bool = True) -> Evidence:
     if not tilted:
         network = Hadamard.from_tilt(network.log_scale, it.hadamard.tilt)
     end = certified(limit(it.problem, network))
-    return identity(relative(run.x[-1] - end, end), _TOLERANCE)
+    return identity(relative(run.x[-1] - end, end), TOLERANCE)
 
 
 @theorem(
@@ -200,7 +224,7 @@ def _solves(it: Instance, run: Descent, tilted: bool = True) -> Evidence:
     source=Citation("E23", "Thm 1"),
     statement="gradient descent ends in argmin{R_b(x) : Xx = y} at b = b_inf, tilted by Z_inf + 2X' sum eta r",
     kind="identity",
-    hypotheses=(*_CONVERGENT, _conditioned),
+    hypotheses=(*CONVERGENT, _conditioned),
     constants={"tilted": True},
     control=Control("tilted by log(u0/v0), as the flow is", "planted/biased/0", {"tilted": False}),
 )
@@ -209,38 +233,23 @@ def ends_in_limit(it: Instance, tilted: bool) -> Evidence:
 
     On Xx = y the row-space part 2X' sum eta r of the tilt has no effect; what it is for, `steps.tilt` says.
     """
-    return _solves(it, _converged(it, 0.95), tilted)
+    return _solves(it, converged(it, 0.95), tilted)
 
 
-@theorem(
-    "steps.tilt",
-    source=Citation("E23", "Thm 1"),
-    statement="without penalty the tilt Z_inf + 2X' sum eta r / (1 - beta) that finite steps leave behind differs from "
-    "log(u0/v0) by O(eta^2)",
-    kind="asymptotic",
-    hypotheses=(*_CONVERGENT, h.no_penalty, h.starts_at_zero, _well_conditioned),
-    constants={"both_factors": 2.0},
-    control=Control("X' sum eta r once: one factor's share", "planted/plain/0", {"both_factors": 1.0}),
-)
-def tilt(it: Instance, both_factors: float) -> Evidence:
-    """Fit the exponent of the difference over a ladder of step sizes, for gradient descent and for heavy ball.
+@algebra("steps.limit", tilted=0)
+@algebra("steps.limit.sgd", tilted=0)
+def ends_in_limit_derived(sp: Any, tilted: int = 1) -> Any:
+    """Two entries, one sample, a step that ends in u and v: there grad R has no part in the kernel of X.
 
-    Proof. log(1 - q) - log(1 + q) = -2q + O(q^3) with q = eta g: what is left of a step is O(eta^3), and of all of
-    them, about 1/eta, O(eta^2). With momentum phi(1 + delta) - phi(1 - delta) is O(delta^3) too.
+    By steps.closed_form Z is log(u/v), whatever steps led there.
     """
-    found = []
-    for beta in (0.0, 0.5):
-        ladder = np.array([0.1, 0.05, 0.025]) * _stable(it, beta)
-        left = []
-        for eta in ladder:
-            run = descent(it.problem, it.network, eta, momentum=beta, steps=_LONG, tolerance=1e-11, method="numpy")
-            if run.status is not Status.converged or run.implicit is None:
-                raise ArithmeticError(f"the run did not converge: {run.status}")
-            Z = run.implicit.tilt - 2 * it.problem.X.T @ run.implicit.dual
-            left.append(np.abs(Z + both_factors * it.problem.X.T @ run.implicit.dual - it.hadamard.tilt).max())
-        rounding = max(left) < 1e-9  # of hundreds of logarithms
-        found.append(Evidence(0.0, "no difference above rounding") if rounding else _falls(ladder, left, 2))
-    return min(found, key=lambda one: one.margin)
+    s, (eta, x, r, *X), b = Motion(sp), sp.symbols("eta x r X1 X2", real=True), sp.Symbol("b", positive=True)
+    p, q = 1 - eta * s.g, 1 + eta * s.g
+    before = {s.u: s.u / p, s.v: s.v / q, s.alpha: 0}
+    tilt = sp.log(s.u / s.v) if tilted else sp.log(s.u * q / (s.v * p))
+    slope = potential(sp, x, b).diff(x).subs({x: s.x, b: s.b}).rewrite(sp.log) - (tilt + 2 * eta * s.g) / 2
+    kernel = X[1] * slope.subs(s.g, X[0] * r) - X[0] * slope.subs(s.g, X[1] * r)
+    return [s.step(one, eta).subs(before, simultaneous=True) - one for one in (s.u, s.v)] + [kernel]
 
 
 @theorem(
@@ -248,105 +257,21 @@ def tilt(it: Instance, both_factors: float) -> Evidence:
     source=Citation("E23", "Thm 1"),
     statement="SGD that ends where Xx = y ends in argmin{R_b(x) : Xx = y} with the b and the tilt of its own batches",
     kind="identity",
-    hypotheses=(*_CONVERGENT, h.no_penalty, _well_conditioned),
+    hypotheses=(*CONVERGENT, h.no_penalty, well_conditioned),
     constants={"tilted": True},
     control=Control("tilted by log(u0/v0), as the flow is", "planted/biased/0", {"tilted": False}),
 )
 def sgd_ends_in_limit(it: Instance, tilted: bool) -> Evidence:
-    return _solves(it, _converged(it, 0.95, batch_size=max(1, it.problem.n // 2)), tilted)
-
-
-@theorem(
-    "steps.momentum",
-    source=Citation("P24", "exact form for finite steps: ours"),
-    statement="heavy ball ends in argmin{R_b(x) : Xx = y} with b = b_0 exp(-sum[phi(rho+) + phi(rho-)]), tilted by "
-    "log(u0/v0) - sum[phi(rho+) - phi(rho-)]; rho+ = u_{k+1}/u_k, rho- = v_{k+1}/v_k, "
-    "phi(rho) = [(rho - 1) - beta(1 - 1/rho)]/(1 - beta) - ln|rho|",
-    kind="identity",
-    hypotheses=(*_CONVERGENT, h.no_penalty, _well_conditioned),
-    constants={"memory": 1.0},
-    control=Control("phi without beta(1 - 1/rho)", "planted/plain/0", {"memory": 0.0}),
-)
-def momentum(it: Instance, memory: float) -> Evidence:
-    """Take rho from m and w alone: compare sum phi with what the proof says it is, then the end with Newton's method.
-
-    The first is needed: on Xx = y what lies in the row space of X, as a wrong phi may, has no effect on the end.
-
-    Proof. Divided by u_k, a step reads rho_k - 1 = beta (1 - 1/rho_{k-1}) - eta g_k. Summed over k, where the end is at
-    rest, sum[(rho - 1) - beta (1 - 1/rho)] = -sum eta g, which is in the row space of X; and sum ln|rho| is
-    ln|u_inf/u_0|: sum phi(rho+) = -ln|u_inf/u_0| - sum eta g / (1 - beta). The same holds for v with -g; add and
-    subtract.
-    """
-    worst = 0.0
-    for beta, method in product((0.5, 0.9), _METHODS):
-        run, u, v, *_ = _factors(it, _converged(it, 0.9, momentum=beta, method=method))
-        along = it.problem.X.T @ run.dual[-1] / (1 - beta)
-        gains = []
-        for factor, sign in ((u, 1.0), (v, -1.0)):
-            # rho - 1 from differences: phi is of second order in it, and summed over a thousand steps.
-            change = np.diff(factor, axis=0) / factor[:-1]
-            log_rho = 0.5 * np.log1p(change * (2 + change))  # of |rho|
-            phi = change * (1 - memory * beta / (1 + change)) / (1 - beta) - log_rho
-            gains.append(phi.sum(axis=0))
-            expected = -np.log(np.abs(factor[-1] / factor[0])) - sign * along
-            worst = max(worst, relative(gains[-1] - expected, along))
-        if worst > _TOLERANCE:
-            continue  # what a wrong phi defines may be no problem at all
-        log_b, tilt = it.hadamard.log_scale - gains[0] - gains[1], it.hadamard.tilt - gains[0] + gains[1]
-        end = certified(limit(it.problem, Hadamard.from_tilt(log_b, tilt)))
-        worst = max(worst, relative(0.5 * (u**2 - v**2)[-1] - end, end))
-    return identity(worst, _TOLERANCE)
-
-
-@theorem(
-    "steps.momentum.scale",
-    source=Citation("P24", "lambda for the discrete iteration: ours"),
-    statement="log(b_0/b_inf) = lambda int (p+^2 + p-^2) dt (1 + O(gamma)), lambda = gamma(1+beta) / (2(1-beta)^2), "
-    "p+ = (log|u|)', p- = (log|v|)', along the flow",
-    kind="asymptotic",
-    hypotheses=(*_CONVERGENT, h.no_penalty, h.starts_at_zero, _well_conditioned),
-    constants={"as_flow": False},
-    control=Control(
-        "lambda = gamma/(1-beta)^2, right for the flow with momentum", "planted/plain/0", {"as_flow": True}
-    ),
-)
-def momentum_scale(it: Instance, as_flow: bool) -> Evidence:
-    """Measure the relative error of the formula over a ladder of step sizes; it must fall as fast as they do.
-
-    Steps are those of both methods, the flow is that of m and w.
-
-    Proof. phi(1 + delta) = (1 + beta) delta^2 / (2(1 - beta)) + O(delta^3), and delta = p gamma / (1 - beta).
-    """
-    beta, found = 0.5, []
-    ladder = np.array([0.3, 0.15, 0.075]) * _stable(it, beta)
-    integral = 2 * _integral_of_squares(it)
-    for method in _METHODS:
-        errors = []
-        for gamma in ladder:
-            run = descent(it.problem, it.network, gamma, momentum=beta, steps=_LONG, keep=(), method=method)
-            if run.status is not Status.converged:
-                raise ArithmeticError(f"the run did not converge: {run.status}")
-            u, v = np.split(_turned(run.parameters), 2, axis=1)
-            lost = it.hadamard.log_scale - np.log(np.abs(u[-1] * v[-1]))
-            rate = gamma / (1 - beta) ** 2 * (1.0 if as_flow else (1 + beta) / 2)
-            errors.append(relative(lost - rate * integral, lost))
-        found.append(_falls(ladder, errors, 1))
-    return min(found, key=lambda one: one.margin)
-
-
-def _integral_of_squares(it: Instance) -> Array:
-    """Return the integral of g^2 over the flow, entry by entry, on the integrator's own points."""
-    t, g2 = it.path.t, it.gradients() ** 2
-    return 0.5 * np.diff(t) @ (g2[1:] + g2[:-1])
+    return _solves(it, converged(it, 0.95, batch_size=max(1, it.problem.n // 2)), tilted)
 
 
 @theorem(
     "steps.l1_bound",
     source=Citation("ours", "weak duality"),
-    statement="GD, SGD, heavy ball, any start, any stopping time, L = X' sum eta r: "
+    statement="GD, SGD, heavy ball, any start, any stopping time, L = X' sum eta r, not 0: "
     "min{|x|_1 : Xx = Xx_T} >= |<L, x_T>| / |L|_inf",
     kind="inequality",
-    hypotheses=(*_STEPS, h.no_penalty),
+    hypotheses=(*_STEPS, h.no_penalty, _begins_off),
     constants={"norm": np.inf},
     control=Control("|L|_2 / sqrt d in place of |L|_inf", "planted/small/0", {"norm": 2.0}),
 )
@@ -359,8 +284,8 @@ def l1_lower_bound(it: Instance, norm: float) -> Evidence:
     """
     left, right, apart = [], [], []
     kinds = ((0.0, None), (0.0, max(1, it.problem.n // 2)), (0.9, None))
-    for (beta, batch), method, steps in product(kinds, _METHODS, (30, 1000)):
-        eta = 0.5 * _stable(it, beta, batch)
+    for (beta, batch), method, steps in product(kinds, METHODS, (30, 1000)):
+        eta = 0.5 * stable_step(it, beta, batch)
         run = descent(
             it.problem, it.network, eta, momentum=beta, batch_size=batch,
             rng=np.random.default_rng(0), steps=steps, keep=() if batch else range(steps), tolerance=0.0, method=method,
@@ -377,3 +302,16 @@ def l1_lower_bound(it: Instance, norm: float) -> Evidence:
         right += 2 * [float(np.abs(minimum_l1_highs(reached).x).sum())]
     found = inequality(left, right, scale=max(right), rounding=1e-8)
     return Evidence(min(found.margin, 1e-9 - max(apart) * np.isinf(norm)), found.detail, found.tightness)
+
+
+@algebra("steps.l1_bound", largest=False)
+def l1_lower_bound_derived(sp: Any, largest: bool = True) -> Any:
+    """Two entries, one sample: <X's, x> depends on Xx alone, and <L, x> <= |L|_inf |x|_1 for L = (l + k, +-l)."""
+    X1, X2, s, x1, x2 = sp.symbols("X1 X2 s x1 x2")
+    l, k, a1, a2 = sp.symbols("l k a1 a2", nonnegative=True)  # a: |x_1| and |x_2|
+    size = l + k if largest else sp.sqrt(((l + k) ** 2 + l**2) / 2)
+    return [
+        X1 * s * x1 + X2 * s * x2 - s * (X1 * x1 + X2 * x2),
+        (size * (a1 + a2) - (l + k) * a1 - l * a2, k * a2),
+        (size * (a1 + a2) - (l + k) * a1 + l * a2, k * a2 + 2 * l * a2),
+    ]

@@ -6,16 +6,18 @@ and by `sketching`'s moments of masks, which know nothing of patterns.
 """
 
 from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 
 from linreg_mirror._types import Array
 from linreg_mirror.hard_concrete import HardConcrete
-from linreg_mirror.ledger import Citation, Control, Evidence, Instance, identity, inequality, relative, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Instance, algebra, identity, inequality, relative, theorem
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers.independent import minimum_l2
 from linreg_mirror.theorems.gates.as_trained import generated
 from linreg_mirror.theorems.gates.hard_concrete import edges, log_alphas
+from linreg_mirror.theorems.masks._outcomes import mean, tosses
 from linreg_mirror.theorems.masks.draws import PAIRED, Ensemble, by_tosses, linear_model
 from sketching import mask_moments, moments
 from sketching.mask_moments import MaskMoments
@@ -97,6 +99,22 @@ def error(it: Instance, pairs: bool) -> Evidence:
     return identity(relative(np.subtract(stated, exact), exact), 1e-14)
 
 
+def _error_of_two(v: Any, y: Any, q: Any, both: Any) -> Any:
+    """Return E|z_1 v_1 + z_2 v_2 - y|^2, v_i = w_i X_i, for gates of probabilities q and P(both open)."""
+    gates = [(both, (1, 1)), (q[0] - both, (1, 0)), (q[1] - both, (0, 1)), (1 - q[0] - q[1] + both, (0, 0))]
+    return mean(gates, lambda z: (z[0] * v[0] + z[1] * v[1] - y).dot(z[0] * v[0] + z[1] * v[1] - y))
+
+
+@algebra("gates.error", pairs=0)
+def error_derived(sp: Any, pairs: int = 1) -> Any:
+    """Two gates of any distribution, two samples."""
+    v, y = [sp.Matrix(sp.symbols(f"v{i}1 v{i}2")) for i in (1, 2)], sp.Matrix(sp.symbols("y1 y2"))
+    both, *q = sp.symbols("both q1 q2")
+    off = q[0] * v[0] + q[1] * v[1] - y
+    stated = off.dot(off) + sum(q[i] * (1 - q[i]) * v[i].dot(v[i]) for i in (0, 1))
+    return _error_of_two(v, y, q, both) - stated - pairs * 2 * (both - q[0] * q[1]) * v[0].dot(v[1])
+
+
 @theorem(
     "gates.generator",
     source=Citation("DL", "published code; law of total covariance"),
@@ -124,6 +142,17 @@ def generator(it: Instance, drawn: bool) -> Evidence:
         found.append((_moments(_given(_is_open(logits), shares))[1] - stated)[apart])
         found.append((logits - np.log(100) * np.tanh(h @ W.T + c)).ravel() / np.log(100))
     return identity(np.concatenate(found), 1e-14)
+
+
+@algebra("gates.generator", drawn=0)
+def generator_derived(sp: Any, drawn: int = 1) -> Any:
+    """Two gates, and h of two values: with P_i at each of them."""
+    first, second, one = sp.symbols("P1 P2"), sp.symbols("Q1 Q2"), sp.Symbol("share")
+    gates = [(share * p, z) for share, q in ((one, first), (1 - one, second)) for p, z in tosses(q)]
+    means = [one * first[i] + (1 - one) * second[i] for i in (0, 1)]
+    found = mean(gates, lambda z: z[0] * z[1]) - mean(gates, lambda z: z[0]) * mean(gates, lambda z: z[1])
+    stated = [share * (q[0] - means[0]) * (q[1] - means[1]) for share, q in ((one, first), (1 - one, second))]
+    return found - drawn * sum(stated)
 
 
 @theorem(
@@ -162,6 +191,24 @@ def pair(it: Instance, look: bool) -> Evidence:
     return identity(relative(np.subtract(stated, exact), exact), 1e-14)
 
 
+@algebra("gates.pair", look=False)
+def pair_derived(sp: Any, look: bool = True) -> Any:
+    """Two gates, q_1 <= q_2, two samples, w_1 w_2 X_1'X_2 = -c, then c: what another P(both) costs, and independence.
+
+    Others are less than min(q_1, q_2), or more than 0 and than q_1 + q_2 - 1.
+    """
+    (r, c, q1, t, s), (h, *y) = sp.symbols("r c q t s", positive=True), sp.symbols("h y1 y2", real=True)
+    q, found = (q1, q1 + t), []
+    for sign in (-1, 1):
+        v = sp.Matrix([r, 0]), sp.Matrix([sign * c / r, h])
+        agree = sign < 0 or not look
+        for best in (q[0],) if agree else (0, sum(q) - 1):
+            ways = best, best - s if agree else best + s, q[0] * q[1]
+            least, other, independent = (_error_of_two(v, sp.Matrix(y), q, both) for both in ways)
+            found += [(other - least, 2 * c * s), independent - least - 2 * sign * c * (q[0] * q[1] - best)]
+    return found
+
+
 @theorem(
     "gates.copies",
     source=Citation("ours", "variance of the number of open gates"),
@@ -197,6 +244,19 @@ def copies(it: Instance, together: float) -> Evidence:
             np.subtract([_of_moments(copied, weights, y, one.mean, one.covariance) for one in described], stated),
         ]
     return identity(relative(np.concatenate(found), np.sum(y**2)), 1e-14)
+
+
+@algebra("gates.copies", together=0)
+def copies_derived(sp: Any, together: int = 1) -> Any:
+    """Two and three copies, the error in units of |y|^2: (N - 1)^2 with N gates open."""
+    found = []
+    for m in (2, 3):
+        one = sp.Rational(1, m)
+        single = [(one, tuple(int(i == k) for i in range(m))) for k in range(m)]
+        agree = [(one, (1,) * m), (1 - one, (0,) * m)]
+        for gates, stated in ((single, 0), (tosses((one,) * m), 1 - one), (agree, together * (m - 1))):
+            found.append(mean(gates, lambda z: (sum(z) - 1) ** 2) - stated)
+    return found
 
 
 def _least(X: Array, y: Array, gates: Ensemble, weight: float) -> float:

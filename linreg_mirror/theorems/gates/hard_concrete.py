@@ -4,13 +4,16 @@ Logits are the instance's initial weights, scaled to [-6, 6]. Evidence is made f
 of its noise, without the distribution function.
 """
 
+from typing import Any
+
 import numpy as np
 from scipy.special import expit, logit
 
 from linreg_mirror._types import Array
 from linreg_mirror.hard_concrete import HardConcrete
-from linreg_mirror.ledger import Citation, Control, Evidence, Instance, identity, inequality, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Instance, algebra, identity, inequality, theorem
 from linreg_mirror.theorems.gates.as_trained import expected_weights
+from linreg_mirror.theorems.masks._outcomes import mean, tosses
 from linreg_mirror.theorems.masks.draws import PAIRED, Scripted, by_tosses, linear_model
 
 _WITNESS = "planted/biased/0"
@@ -71,6 +74,23 @@ def atoms(it: Instance, tempered: int) -> Evidence:
     return identity(found, 1e-14)
 
 
+def _noise(sp: Any, t: Any, log_alpha: Any, T: Any, c: Any, e: Any) -> Any:
+    """Return the logistic noise at which the gate with gamma = -c and zeta = 1 + e is t, which is below 1 + e."""
+    noise = sp.Symbol("noise", real=True)
+    (at,) = sp.solve((1 + e + c) / (1 + sp.exp(-(noise + log_alpha) / T)) - c - t, noise)
+    return at
+
+
+@algebra("gates.atoms", tempered=0)
+def atoms_derived(sp: Any, tempered: int = 1) -> Any:
+    """By the noise at which the gate is 0, or 1, and its logistic distribution; gamma = -c and zeta = 1 + e."""
+    (c, e, T), a, found = sp.symbols("c e T", positive=True), sp.Symbol("loga", real=True), []
+    for t, odds in ((0, c / (1 + e)), (1, (1 + c) / e)):
+        probability = 1 / (1 + sp.exp(_noise(sp, t, a, T, c, e)))
+        found.append(probability - 1 / (1 + sp.exp(T**tempered * sp.log(odds) - a)))
+    return found
+
+
 @theorem(
     "gates.moments",
     source=Citation("ours", "D1, integrals of the distribution function"),
@@ -104,6 +124,18 @@ def moments(it: Instance, weight: float) -> Evidence:
             kind.variance(a) / (square - mean**2) - 1,
         ]
     return identity(found, 1e-12)
+
+
+@algebra("gates.moments", weight=1)
+def moments_derived(sp: Any, weight: int = 2) -> Any:
+    """P(z > t) as for gates.atoms; the derivatives of t P and t^2 P, which are 0 at 0 and P(z = 1) at 1."""
+    (c, e, T, t), a, P = sp.symbols("c e T t", positive=True), sp.Symbol("loga", real=True), sp.Function("P")
+    above = 1 / (1 + sp.exp(_noise(sp, t, a, T, c, e)))
+    return [
+        above - 1 / (1 + sp.exp(T * sp.log((t + c) / (1 + e - t)) - a)),
+        (t * P(t)).diff(t) - P(t) - t * P(t).diff(t),
+        (t**2 * P(t)).diff(t) - weight * t * P(t) - t**2 * P(t).diff(t),
+    ]
 
 
 @theorem(
@@ -142,6 +174,14 @@ def test_median(it: Instance, own: bool) -> Evidence:
                 warm.sample(a, Scripted(np.full(a.size, 0.5))) - median,
             ]
     return identity(found, 1e-14)
+
+
+@algebra("gates.test.median", own=True)
+def median_derived(sp: Any, own: bool = False) -> Any:
+    """Noise is 0, its median, where the gate is the test gate of loga/T."""
+    (c, e, T), a = sp.symbols("c e T", positive=True), sp.Symbol("loga", real=True)
+    t = (1 + c + e) / (1 + sp.exp(-a if own else -a / T)) - c
+    return sp.exp(_noise(sp, t, a, T, c, e)) - 1
 
 
 @theorem(
@@ -201,3 +241,12 @@ def penalty(it: Instance, back: int) -> Evidence:
         if trained is not None:
             found.append(trained / (p @ counted) - 1)
     return identity(found, 3e-14)
+
+
+@algebra("gates.penalty", back=0)
+def penalty_derived(sp: Any, back: int = 1) -> Any:
+    """Two layers of two gates, enumerated."""
+    q, inputs, areas = sp.symbols("q1:5"), sp.Symbol("N0"), sp.symbols("k1 k2")
+    counted = mean(tosses(q), lambda z: areas[0] * inputs * (z[0] + z[1]) + areas[1] * (z[0] + z[1]) * (z[2] + z[3]))
+    expected = (inputs, q[0] + q[1], q[2] + q[3])
+    return counted - sum(area * expected[i + 1 - back] * expected[i + 1] for i, area in enumerate(areas))

@@ -4,11 +4,13 @@ The penalty is lambda sum c_i P(z_i > 0), c_i the cost of gate i; logits start a
 installed the optimiser is the one that methods with gates use, and what it is compared with is written in NumPy.
 """
 
+from typing import Any
+
 import numpy as np
 
 from linreg_mirror._types import Array
 from linreg_mirror.hard_concrete import HardConcrete
-from linreg_mirror.ledger import Citation, Control, Evidence, Instance, identity, relative, slope, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Instance, algebra, identity, relative, slope, theorem
 from linreg_mirror.theorems.gates.as_trained import Gradient, by_adam, by_hand, optimised, penalty
 from linreg_mirror.theorems.gates.hard_concrete import log_alphas
 from linreg_mirror.theorems.masks.draws import PAIRED, linear_model
@@ -60,6 +62,25 @@ def adam_scale(it: Instance, divided: int) -> Evidence:
     return identity(found, 1e-13)
 
 
+def _adam(sp: Any, slopes: Any, eps: Any) -> list[Any]:
+    """Return what Adam steps, in units of the rate, for a sequence of gradients; its two decay rates are symbols."""
+    decay, long = sp.symbols("beta1 beta2", positive=True)
+    first, second, found = 0, 0, []
+    for k, g in enumerate(slopes, 1):
+        first, second = decay * first + (1 - decay) * g, long * second + (1 - long) * g**2
+        found.append(first / (1 - decay**k) / (sp.sqrt(second / (1 - long**k)) + eps))
+    return found
+
+
+@algebra("gates.adam", divided=0)
+def adam_scale_derived(sp: Any, divided: int = 1) -> Any:
+    """Two steps, any gradients; c stands for lambda c_i."""
+    c, eps = sp.symbols("c eps", positive=True)
+    slopes = sp.symbols("g1 g2", positive=True)
+    scaled, plain = _adam(sp, [c * g for g in slopes], eps), _adam(sp, slopes, eps / c**divided)
+    return [one - other for one, other in zip(scaled, plain, strict=True)]
+
+
 @theorem(
     "gates.adam.limit",
     source=Citation("ours", "eps is all that lambda is compared with"),
@@ -85,6 +106,17 @@ def adam_limit(it: Instance, data: float) -> Evidence:
     return slope(ladder, apart, expected=1.0, tolerance=1e-2)
 
 
+@algebra("gates.adam.limit", data=1)
+def adam_limit_derived(sp: Any, data: int = 0) -> Any:
+    """Two steps with weights lambda and 1: at eps = 0 they are the same; the control has slopes of the data, too."""
+    weight, eps = sp.symbols("lambda eps", positive=True)
+    slopes, others = sp.symbols("g1 g2", positive=True), sp.symbols("h1 h2", positive=True)
+    light, heavy = (
+        _adam(sp, [one * g + data * h for g, h in zip(slopes, others, strict=True)], eps) for one in (weight, 1)
+    )
+    return [(one - other).subs(eps, 0) for one, other in zip(light, heavy, strict=True)]
+
+
 @theorem(
     "gates.adam.speed",
     source=Citation("ours", "Adam under a constant gradient"),
@@ -104,6 +136,13 @@ def adam_speed(it: Instance, compared: float) -> Evidence:
         stated = _RATE * pull / (pull + compared * eps)
         found.append(relative(path[-1] + _STEPS * stated, path[-1]))
     return identity(found, 1e-13)
+
+
+@algebra("gates.adam.speed", compared=0)
+def adam_speed_derived(sp: Any, compared: int = 1) -> Any:
+    """Three steps; g stands for lambda g."""
+    g, eps = sp.symbols("g eps", positive=True)
+    return [step - g / (g + compared * eps) for step in _adam(sp, [g] * 3, eps)]
 
 
 @theorem(
@@ -126,3 +165,13 @@ def sgd_scale(it: Instance, adaptive: bool) -> Evidence:
         path = _trained(penalty(weight), start, adam=adaptive, eps=1e-12)
         moved.append(np.abs(path[-1] - start).max())
     return slope(ladder, moved, expected=1.0, tolerance=1e-2)
+
+
+@algebra("gates.sgd", adaptive=True)
+def sgd_scale_derived(sp: Any, adaptive: bool = False) -> Any:
+    """Two steps on any penalty with slope g, the derivative by lambda at 0; Adam moves by its rate alone."""
+    a, eta, weight, g = sp.Symbol("a"), sp.Symbol("eta"), sp.Symbol("lambda", positive=True), sp.Function("g")
+    at = a
+    for _ in range(2):
+        at -= eta * (weight * g(at) / sp.sqrt((weight * g(at)) ** 2) if adaptive else weight * g(at))
+    return (at - a).diff(weight).subs(weight, 0).doit() + 2 * eta * g(a)

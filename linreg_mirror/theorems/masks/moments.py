@@ -3,14 +3,16 @@
 X and w are the first features of the instance's problem and start. Expectations are enumerated (`draws`).
 """
 
+from typing import Any
+
 import numpy as np
 from scipy.optimize import minimize
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Instance, identity, inequality, relative, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Instance, algebra, identity, inequality, relative, theorem
+from linreg_mirror.theorems.masks._outcomes import draws, error_of, mean, positive, products, shares, tosses
 from linreg_mirror.theorems.masks.draws import (
     MASKED,
-    PAIRED,
     Ensemble,
     by_draws,
     by_tosses,
@@ -18,9 +20,8 @@ from linreg_mirror.theorems.masks.draws import (
     lengths,
     linear_model,
     mean_error,
-    squared_errors,
 )
-from sketching import mask_moments, moments, selection, temperature
+from sketching import mask_moments, moments, selection
 
 _WITNESS = "planted/biased/0"
 
@@ -45,6 +46,15 @@ def second_moment(it: Instance, signal: float) -> Evidence:
         residuals = [stated - exact, computed.second_moment - exact, computed.bias]
         found.append(relative(residuals, np.sum(a**2 / p)))
     return identity(found, 1e-13)
+
+
+@algebra("masks.second_moment", signal=0)
+def second_moment_derived(sp: Any, signal: int = 1) -> Any:
+    """Three features, two draws."""
+    a, (p1, p2) = positive(sp), sp.symbols("p1 p2")
+    inner, p = products(sp, a), (p1, p2, 1 - p1 - p2)
+    stated = (sum(a_i**2 / p_i for a_i, p_i in zip(a, p, strict=True)) - signal * sum(inner)) / 2
+    return error_of(inner, draws(p, 2)) - stated
 
 
 @theorem(
@@ -72,6 +82,14 @@ def optimal_value(it: Instance, signal: float) -> Evidence:
     return identity(relative([least - stated, least - computed, least - at_optimum], least), 1e-12)
 
 
+@algebra("masks.optimal.value", signal=0)
+def optimal_value_derived(sp: Any, signal: int = 1) -> Any:
+    """Three features, two draws; that it is the least, masks.optimal has."""
+    a = positive(sp)
+    inner, p = products(sp, a), shares(a)
+    return error_of(inner, draws(p, 2)) - (sum(a) ** 2 - signal * sum(inner)) / 2
+
+
 def _others(p: Array) -> list[Array]:
     """Return p with one entry after the other changed by a factor, and probabilities that have nothing to do with p."""
     changed = [
@@ -95,6 +113,16 @@ def optimal(it: Instance, norms: float) -> Evidence:
     p = moments.optimal_probabilities(X, w) * np.linalg.norm(X, axis=0) ** (norms - 1)
     least = mean_error(X, w, by_draws(p / p.sum(), k))
     return inequality(least, [mean_error(X, w, by_draws(other, k)) for other in _others(p)], scale=least)
+
+
+@algebra("masks.optimal", norms=0)
+def optimal_derived(sp: Any, norms: int = 1) -> Any:
+    """Three features, one draw: what another p has more is a sum of squares."""
+    a, p, l = positive(sp), positive(sp, name="p"), positive(sp, name="l")  # l = |X_i|
+    best = [a_i * l_i ** (norms - 1) for a_i, l_i in zip(a, l, strict=True)]
+    least, other = (error_of(products(sp, a), draws(shares(s), 1)) for s in (best, p))
+    pairs = ((0, 1), (0, 2), (1, 2))
+    return (other - least, sum((a[i] * p[j] - a[j] * p[i]) ** 2 / (p[i] * p[j]) for i, j in pairs))
 
 
 @theorem(
@@ -123,6 +151,14 @@ def bernoulli(it: Instance, divided: int) -> Evidence:
     return identity(relative(found, a.sum() ** 2), 1e-14)
 
 
+@algebra("masks.bernoulli", divided=0)
+def bernoulli_derived(sp: Any, divided: int = 1) -> Any:
+    """Three features."""
+    a, q = positive(sp), sp.symbols("q1:4")
+    stated = sum(a_i**2 * (1 - q_i) / q_i**divided for a_i, q_i in zip(a, q, strict=True))
+    return error_of(products(sp, a), tosses(q, rescale=True)) - stated
+
+
 @theorem(
     "masks.bernoulli.size",
     source=Citation("ours", "water-filling"),
@@ -144,6 +180,14 @@ def bernoulli_size(it: Instance, filled: bool) -> Evidence:
         q = selection.inclusion_probabilities(scores, k) if filled else np.minimum(1, k * scores / scores.sum())
         sizes.append(np.sum(by_tosses(q)[0] @ by_tosses(q)[1]) / k - 1)
     return identity(sizes, 1e-14)
+
+
+@algebra("masks.bernoulli.size", filled=False)
+def bernoulli_size_derived(sp: Any, filled: bool = True) -> Any:
+    """Three features, the first of which is cut off."""
+    k, s = sp.Symbol("k"), positive(sp, name="s")
+    c = (k - 1) / (s[1] + s[2]) if filled else k / sum(s)
+    return mean(tosses((1, c * s[1], c * s[2])), sum) - k
 
 
 @theorem(
@@ -176,6 +220,21 @@ def bernoulli_optimal(it: Instance, norms: float) -> Evidence:
     return inequality(error(q), [error(other) for other in others], scale=float(lengths(X, w).sum()) ** 2)
 
 
+@algebra("masks.bernoulli.optimal", norms=0)
+def bernoulli_optimal_derived(sp: Any, norms: int = 1) -> Any:
+    """Three features, the first cut off, others o of the same sum; errors are those of masks.bernoulli.
+
+    q_i = c |X_i|^norms |w_i|, but for the first, where c a_1 = 1 + e and o_1 = 1/(1 + t).
+    """
+    (t, e), (c, o2, o3, q2) = sp.symbols("t e", nonnegative=True), sp.symbols("c o2 o3 q2", positive=True)
+    o, l = (1 / (1 + t), o2, o3), positive(sp, name="l")
+    q = (1, q2, sum(o) - 1 - q2)
+    a = ((1 + e) / c, *(q[i] / c * l[i] ** (1 - norms) for i in (1, 2)))
+    more = sum(a_i**2 * (1 / o_i - 1 / q_i) for a_i, o_i, q_i in zip(a, o, q, strict=True))
+    squares = (a[0] * (1 - o[0])) ** 2 / o[0] + sum((o[i] - q[i]) ** 2 / (c**2 * o[i]) for i in (1, 2))
+    return (more, squares + (2 * e + e**2) / c**2 * t / (1 + t))
+
+
 @theorem(
     "masks.plain",
     source=Citation("ours", "variance and bias"),
@@ -205,122 +264,10 @@ def plain(it: Instance, bias: float) -> Evidence:
     return identity(relative([stated - exact[0], *np.subtract(computed, exact)], a.sum() ** 2), 1e-14)
 
 
-@theorem(
-    "masks.temperature",
-    source=Citation("ours", "N3, score temperature"),
-    statement="p ~ a^g and p ~ a^(2-g), a_i = |X_i||w_i|, have the same error: p ~ a^2, squared SNIP, is as bad as "
-    "uniform sampling",
-    kind="identity",
-    hypotheses=MASKED,
-    constants={"mirror": 2.0},
-    control=Control("a^(1-g)", _WITNESS, {"mirror": 1.0}),
-)
-def symmetric_temperature(it: Instance, mirror: float) -> Evidence:
-    """Compare pairs of powers. Proof. sum a^2/p = sum a^(2-g) sum a^g for p ~ a^g."""
-    X, w, k = linear_model(it)
-    a, found = lengths(X, w), []
-    for power in (2.0, 1.5, 1.25, 2.5):
-        pair = [temperature.tempered(a, one) for one in (power, mirror - power)]
-        one, other = (mean_error(X, w, by_draws(scores / scores.sum(), k)) for scores in pair)
-        found.append(other / one - 1)
-    return identity(found, 1e-13)
-
-
-@theorem(
-    "masks.data_free",
-    source=Citation("ours", "N3, sampling in proportion to |w|"),
-    statement="p ~ |w|: k E|X(w*m) - Xw|^2 + |Xw|^2 is 1 + CV^2 times its least, CV the coefficient of variation of "
-    "|X_i| under weights |w_i|",
-    kind="identity",
-    hypotheses=MASKED,
-    constants={"weighted": True},
-    control=Control("the coefficient of variation of |X_i| itself", _WITNESS, {"weighted": False}),
-)
-def data_free(it: Instance, weighted: bool) -> Evidence:
-    """Compare with enumerated errors.
-
-    Proof. By masks.second_moment k E + |Xw|^2 is sum a_i^2/p_i, a_i = |X_i||w_i|. For p ~ |w| that is sum |w_i| sum
-    |X_i|^2 |w_i|, and its least is (sum |X_i||w_i|)^2: the ratio is the mean of |X_i|^2 over the square of that of
-    |X_i|, under weights |w_i|.
-    """
-    X, w, k = linear_model(it)
-    a, norms = lengths(X, w), np.linalg.norm(X, axis=0)
-    raw = [k * mean_error(X, w, by_draws(p / p.sum(), k)) + np.sum((X @ w) ** 2) for p in (np.abs(w), a)]
-    weights = np.abs(w) if weighted else np.ones_like(w)
-    mean = np.average(norms, weights=weights)
-    stated = 1 + np.average((norms - mean) ** 2, weights=weights) / mean**2
-    return identity([raw[0] / raw[1] - stated, raw[0] / raw[1] - temperature.data_free(X, w).excess], 1e-13)
-
-
-@theorem(
-    "masks.data_free.cap",
-    source=Citation("ours", "N3, by Kantorovich's inequality"),
-    statement="1 + CV^2 <= (r + 1)^2/(4r), r the largest |X_i| over the least",
-    kind="inequality",
-    hypotheses=PAIRED,
-    constants={"power": 1.0},
-    extremal=("special/two-lengths",),
-    control=Control("the root of that", "special/two-lengths", {"power": 0.5}),
-)
-def data_free_cap(it: Instance, power: float) -> Evidence:
-    """Compare; attained by lengths 1 and r with weights r and 1.
-
-    Proof. The ratio of masks.data_free is E L^2/(E L)^2 for lengths L between l and rl. (L - l)(L - rl) <= 0 gives
-    E L^2 <= l(1 + r) E L - r l^2, which divided by (E L)^2 is largest at E L = 2rl/(1 + r), where it is (r +
-    1)^2/(4r).
-    """
-    X, w, k = linear_model(it)
-    a = lengths(X, w)
-    raw = [k * mean_error(X, w, by_draws(p / p.sum(), k)) + np.sum((X @ w) ** 2) for p in (np.abs(w), a)]
-    return inequality(raw[0] / raw[1], temperature.data_free(X, w).cap ** power)
-
-
-@theorem(
-    "masks.top_k.orthogonal",
-    source=Citation("ours", "when ranking beats sampling"),
-    statement="X_i orthogonal: top-k of |X_i||w_i| has at most half the error of k draws with the optimal p",
-    kind="inequality",
-    hypotheses=PAIRED,
-    constants={"share": 0.5},
-    extremal=("special/opposite",),
-    control=Control("a third", "special/opposite", {"share": 1 / 3}),
-)
-def top_k_orthogonal(it: Instance, share: float) -> Evidence:
-    """Compare for every k, with orthogonal columns as long as those of X.
-
-    Proof. Let a be sorted. For i > k, a_i^2 <= (1/k) sum_(j<=k) a_i a_j; added up, the error of top-k is at most
-    (1/k) sum_(i<j) a_i a_j, and k draws have (1/k)[(sum a)^2 - sum a^2], twice that. Equal for d = 2, a_1 = a_2, k = 1.
-    """
-    X, w, _ = linear_model(it)
-    X = np.diag(np.linalg.norm(X, axis=0))
-    a, left, right = lengths(X, w), [], []
-    for k in range(1, min(a.size, 4)):
-        left.append(moments.sketch_error(X, w, mask_moments.top_k(a, k)).second_moment)
-        right.append(share * mean_error(X, w, by_draws(a / a.sum(), k)))
-    return inequality(left, right, scale=float(a.sum()) ** 2)
-
-
-@theorem(
-    "masks.top_k.parallel",
-    source=Citation("ours", "when sampling beats ranking"),
-    statement="X_i w_i all in one direction: draws with the optimal p have no error at all, top-k that of the share it "
-    "leaves out, |Xw|^2 (1 - sum_kept |X_i||w_i| / sum |X_i||w_i|)^2",
-    kind="identity",
-    hypotheses=MASKED,
-    constants={"aligned": True},
-    control=Control("in both directions of one line", _WITNESS, {"aligned": False}),
-)
-def top_k_parallel(it: Instance, aligned: bool) -> Evidence:
-    """Compare every drawn mask, and top-k, with the statement.
-
-    Proof. With X_i w_i = a_i e all draws add a_i/(k p_i) e = sum a/k e, the same for each i, so that k of them make
-    Xw. Top-k misses the a_i that it leaves out, all in the direction of Xw.
-    """
-    X, w, k = linear_model(it)
-    X = X[:, :1] / np.linalg.norm(X[:, 0]) * np.linalg.norm(X, axis=0)
-    w = np.abs(w) if aligned else w
-    a = lengths(X, w)
-    sampled = squared_errors(X, w, by_draws(a / a.sum(), k)[1]).max()
-    left_out = np.sort(a)[:-k].sum() / a.sum()
-    ranked = moments.sketch_error(X, w, mask_moments.top_k(a, k)).second_moment
-    return identity(relative([sampled, ranked - np.sum((X @ w) ** 2) * left_out**2], a.sum() ** 2), 1e-14)
+@algebra("masks.plain", bias=0)
+def plain_derived(sp: Any, bias: int = 1) -> Any:
+    """Three features, independent entries."""
+    a, q, d = positive(sp), sp.symbols("q1:4"), range(3)
+    inner = products(sp, a)
+    missing = sum((1 - q[i]) * (1 - q[j]) * inner[i, j] for i in d for j in d)
+    return error_of(inner, tosses(q)) - sum(q[i] * (1 - q[i]) * a[i] ** 2 for i in d) - bias * missing

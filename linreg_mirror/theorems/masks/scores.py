@@ -1,6 +1,7 @@
 """Scores as probabilities: SNIP and its averages, initial weights after training, a network's Jacobian."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -11,12 +12,14 @@ from linreg_mirror.ledger import (
     Evidence,
     Hypothesis,
     Instance,
+    algebra,
     identity,
     inequality,
     relative,
     slope,
     theorem,
 )
+from linreg_mirror.theorems.masks._outcomes import draws, error_of, positive, products, shares
 from linreg_mirror.theorems.masks.draws import MASKED, by_draws, lengths, linear_model, mean_error
 from sketching import mask_moments, moments, scores, training
 
@@ -50,6 +53,21 @@ def snip_mean_square(it: Instance, power: float) -> Evidence:
     return identity(found, 1e-13)
 
 
+@algebra("masks.snip.mean_square", power=1)
+def snip_mean_square_derived(sp: Any, power: int = 2) -> Any:
+    """Two features, two samples: SNIP is the derivative by an entry of the mask; r, or y, is +-sqrt 2 e_j."""
+    X, w = sp.Matrix(2, 2, sp.symbols("X11 X12 X21 X22", real=True)), sp.Matrix(sp.symbols("w1 w2", real=True))
+    m, y, found = sp.symbols("m1 m2"), sp.Matrix(sp.symbols("y1 y2")), []
+    r = X * sp.Matrix([w[0] * m[0], w[1] * m[1]]) - y
+    score = sp.Abs((r.dot(r) / 2).diff(m[0]).subs({m[0]: 1, m[1]: 1}))
+    points = [sign * sp.sqrt(2) * sp.eye(2)[:, j] for sign in (1, -1) for j in (0, 1)]
+    column = X[:, 0].dot(X[:, 0])
+    for targets, stated in ((lambda r: X * w - r, column), (lambda r: r, column + X[:, 0].dot(X * w) ** 2)):
+        averaged = sum(score.subs(dict(zip(y, targets(r), strict=True))) ** power for r in points) / 4
+        found.append(averaged ** (2 // power) - w[0] ** 2 * stated)
+    return found
+
+
 @theorem(
     "masks.snip.single",
     source=Citation("ours", "one residual"),
@@ -78,6 +96,16 @@ def snip_single(it: Instance, share: float) -> Evidence:
         p = (1 - share) * one / one.sum() + share / w.size
         errors.append(mean_error(X, w, by_draws(p, k)))
     return slope(cosines, errors, expected=-1.0, tolerance=1e-2)
+
+
+@algebra("masks.snip.single", share=0.1)
+def snip_single_derived(sp: Any, share: float = 0) -> Any:
+    """Three features, by masks.second_moment: the error times the cosine has a limit that is not 0."""
+    a, (_, *others), cosine = positive(sp), positive(sp, name="z"), sp.Symbol("cosine", positive=True)
+    rho = sp.nsimplify(share)
+    p = [(1 - rho) * one + rho / 3 for one in shares((cosine * a[0], *others))]
+    error = sum(a_i**2 / p_i for a_i, p_i in zip(a, p, strict=True)) - sum(products(sp, a))
+    return sp.limit(cosine * error, cosine, 0) - a[0] * sum(others)
 
 
 def _training(it: Instance) -> tuple[Array, Array, Array, int]:
@@ -116,6 +144,17 @@ def training_end(it: Instance, start: float) -> Evidence:
     return identity(relative(turn @ w0 + shift - stated, [w0, stated]), rounding)
 
 
+@algebra("masks.training.end", start=0)
+def training_end_derived(sp: Any, start: int = 1) -> Any:
+    """Two features, one sample: w* + c X' steps to w* + (1 - eta |X|^2) c X', and w_0 is of this form."""
+    (X1, X2, y, eta, c), w0 = sp.symbols("X1 X2 y eta c"), sp.Matrix(sp.symbols("w1 w2"))
+    X, size = sp.Matrix([[X1, X2]]), X1**2 + X2**2
+    end = start * w0 + X.T * (y - start * X.dot(w0)) / size
+    w = end + c * X.T
+    after = w - eta * X.T * (X.dot(w) - y)
+    return [after - end - (1 - eta * size) * c * X.T, X2 * (w0 - end)[0] - X1 * (w0 - end)[1]]
+
+
 @theorem(
     "masks.training",
     source=Citation("SK", "idea; formula: ours, by DKM06"),
@@ -134,6 +173,15 @@ def trained(it: Instance, initial: bool) -> Evidence:
     stated = (a.sum() * ratio - np.sum((X @ end) ** 2)) / k
     computed = training.after_training(X, w0, end, k).error.second_moment
     return identity(relative([stated - exact, computed - exact], exact), 1e-13)
+
+
+@algebra("masks.training", initial=False)
+def trained_derived(sp: Any, initial: bool = True) -> Any:
+    """Three features, one draw; z = |w0|."""
+    z, w, l, d = positive(sp, name="z"), positive(sp, name="w"), positive(sp, name="l"), range(3)
+    inner, scores = products(sp, [w[i] * l[i] for i in d]), [z[i] * l[i] for i in d]
+    trained = sum(l[i] * w[i] ** 2 / z[i] for i in d) if initial else sum(w[i] * l[i] for i in d) ** 2 / sum(scores)
+    return error_of(inner, draws(shares(scores), 1)) - (sum(scores) * trained - sum(inner))
 
 
 @theorem(
@@ -167,6 +215,19 @@ def training_bound(it: Instance, covered: float) -> Evidence:
     return inequality(left, right, scale=max(left))
 
 
+@algebra("masks.training.bound", covered=0)
+def training_bound_derived(sp: Any, covered: int = 1) -> Any:
+    """Three features, by masks.second_moment: p_i = c p*_i + e_i with p*_i = a_i/sum a, and p_i = rho/d + e_i."""
+    a, e, (c, rho) = positive(sp), sp.symbols("e1:4", nonnegative=True), sp.symbols("c rho", positive=True)
+    bounds = (sum(a) ** 2 / c**covered, 3 / rho * sum(a_i**2 for a_i in a))
+    found, d = [], range(3)
+    for bound, least in zip(bounds, ([c * a_i / sum(a) for a_i in a], [rho / 3] * 3), strict=True):
+        p = [least[i] + e[i] for i in d]
+        more = bound - sum(a[i] ** 2 / p[i] for i in d)
+        found.append((more, sum(a[i] ** 2 * e[i] / (least[i] * p[i]) for i in d)))
+    return found
+
+
 @theorem(
     "masks.training.heavy_tail",
     source=Citation("ours", "weights that begin close to 0"),
@@ -195,6 +256,15 @@ def heavy_tail(it: Instance, share: float) -> Evidence:
         p = (1 - share) * lengths(X, w0) / lengths(X, w0).sum() + share / w0.size
         errors.append(mean_error(X, end, by_draws(p, k)))
     return slope(starts, errors, expected=-1.0, tolerance=1e-2)
+
+
+@algebra("masks.training.heavy_tail", share=0.1)
+def heavy_tail_derived(sp: Any, share: float = 0) -> Any:
+    """Three features, by masks.second_moment, z = |w0|: z_1 times the error has a limit that is not 0."""
+    (z, w, l), rho, d = (positive(sp, name=name) for name in "zwl"), sp.nsimplify(share), range(3)
+    p = [(1 - rho) * one + rho / 3 for one in shares([z[i] * l[i] for i in d])]
+    error = sum((w[i] * l[i]) ** 2 / p[i] for i in d) - sum(products(sp, [w[i] * l[i] for i in d]))
+    return sp.limit(z[0] * error, z[0], 0) - l[0] * w[0] ** 2 * (l[1] * z[1] + l[2] * z[2])
 
 
 def _network(it: Instance) -> tuple[Array, Array, Array, int]:
@@ -228,6 +298,17 @@ def network(it: Instance, degree: int) -> Evidence:
     return identity(relative([*np.ravel(found), *(best[:2] ** 2 - best[2:] ** 2)], best.sum() ** 2), 1e-12)
 
 
+@algebra("masks.network", degree=1)
+def network_derived(sp: Any, degree: int = 2) -> Any:
+    """Two features, two samples, one draw; J by derivatives of X(m*w)."""
+    X, theta = sp.Matrix(2, 2, sp.symbols("X11 X12 X21 X22")), sp.symbols("m1 m2 w1 w2")
+    output = X * sp.Matrix([theta[0] * theta[2], theta[1] * theta[3]])
+    J, p1, p2, p3 = output.jacobian(theta) * sp.diag(*theta), *sp.symbols("p1:4")
+    inner, p = J.T * J, (p1, p2, p3, 1 - p1 - p2 - p3)
+    stated = sum(inner[i, i] / p[i] for i in range(4)) - degree**2 * output.dot(output)
+    return [error_of(inner, draws(p, 1)) - stated, *(inner[i, i] - inner[2 + i, 2 + i] for i in (0, 1))]
+
+
 @theorem(
     "masks.network.gap",
     source=Citation("ours", "linearisation gap"),
@@ -251,3 +332,13 @@ def network_gap(it: Instance, factor: float) -> Evidence:
     gap = (masked[:, :2] * masked[:, 2:]) @ X.T - output - changes @ J.T
     stated = factor * (changes[:, :2] * changes[:, 2:]) @ X.T
     return identity(relative(gap - stated, gap), 1e-13)
+
+
+@algebra("masks.network.gap", factor=0.5)
+def network_gap_derived(sp: Any, factor: float = 1) -> Any:
+    """Two features, one sample; J by derivatives of X(m*w)."""
+    X, theta, change = sp.symbols("X1 X2"), sp.symbols("m1 m2 w1 w2"), sp.symbols("dm1 dm2 dw1 dw2")
+    output = X[0] * theta[0] * theta[2] + X[1] * theta[1] * theta[3]
+    moved = output.subs({one: one + by for one, by in zip(theta, change, strict=True)}, simultaneous=True)
+    linear = output + sum(output.diff(one) * by for one, by in zip(theta, change, strict=True))
+    return moved - linear - sp.nsimplify(factor) * sum(X[i] * change[i] * change[2 + i] for i in (0, 1))

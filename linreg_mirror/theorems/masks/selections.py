@@ -5,12 +5,14 @@ Scores are |X_i||w_i| for the first features of the instance's problem and start
 
 from collections.abc import Callable
 from itertools import combinations, permutations
+from typing import Any
 
 import numpy as np
 from scipy.special import digamma
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, identity, relative, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, algebra, identity, relative, theorem
+from linreg_mirror.theorems.masks._outcomes import Outcomes, draws, mean, positive, tosses
 from linreg_mirror.theorems.masks.draws import (
     MASKED,
     Ensemble,
@@ -63,6 +65,14 @@ def unbiased(it: Instance, rescale: bool) -> Evidence:
     return identity(np.array(means) - 1, 1e-14)
 
 
+@algebra("masks.unbiased", rescale=False)
+def unbiased_derived(sp: Any, rescale: bool = True) -> Any:
+    """Three features, two draws, and tosses; of systematic, masks.systematic says how often an entry is kept."""
+    p1, p2, *q = sp.symbols("p1 p2 q1:4")
+    ways = draws((p1, p2, 1 - p1 - p2), 2, rescale), tosses(q, rescale)
+    return [mean(outcomes, lambda m, i=i: m[i]) - 1 for outcomes in ways for i in range(3)]
+
+
 @theorem(
     "masks.described",
     source=Citation("ours", "moments of each selection"),
@@ -92,6 +102,26 @@ def described(it: Instance, pairs: bool) -> Evidence:
     return identity(found, 1e-13)
 
 
+@algebra("masks.described", pairs=0)
+def described_derived(sp: Any, pairs: int = 1) -> Any:
+    """Three features, tosses and two draws: counts of a multinomial distribution, and entries that are left out."""
+    p1, p2, *q = sp.symbols("p1 p2 q1:4")
+    p, found = (p1, p2, 1 - p1 - p2), []
+
+    def covariance(outcomes: Outcomes, i: int, j: int) -> Any:
+        first, second = (mean(outcomes, lambda m, k=k: m[k]) for k in (i, j))
+        return mean(outcomes, lambda m: m[i] * m[j]) - first * second
+
+    alone, both = (1 - p1) ** 2, (1 - p1 - p2) ** 2  # the probabilities that all draws leave out 1, or 1 and 2
+    for outcomes, variance, of_pair in (
+        (draws(p, 2), (1 / p1 - 1) / 2, -sp.Rational(1, 2)),
+        (draws(p, 2, rescale=False), alone * (1 - alone), both - alone * (1 - p2) ** 2),
+        (tosses(q, rescale=True), 1 / q[0] - 1, 0),
+    ):
+        found += [covariance(outcomes, 0, 0) - variance, covariance(outcomes, 0, 1) - pairs * of_pair]
+    return found
+
+
 @theorem(
     "masks.systematic",
     source=Citation("ours", "one uniform number"),
@@ -116,6 +146,19 @@ def comb(it: Instance, filled: bool) -> Evidence:
     return identity(found, 1e-14)
 
 
+@algebra("masks.systematic", filled=False)
+def comb_derived(sp: Any, filled: bool = True) -> Any:
+    """Below n + f lie n + 1 teeth of the comb u, u + 1, ... for u < f, else n: n + f on average, and an interval's q.
+
+    Below the end of all lie k, if the first of three is cut off and the others get what it leaves.
+    """
+    (u, f), n, k, s = sp.symbols("u f", positive=True), sp.Symbol("n"), sp.Symbol("k", integer=True), positive(sp)
+    c = (k - 1) / (s[1] + s[2]) if filled else k / sum(s)
+    end = sp.simplify(1 + c * s[1] + c * s[2])
+    below = sp.integrate(n + 1, (u, 0, f)) + sp.integrate(n, (u, f, 1))
+    return [below - (n + f), sp.ceiling(end - u) - sp.ceiling(-u) - k]
+
+
 @theorem(
     "masks.gumbel",
     source=Citation("Kool19", "Gumbel top-k is sampling without replacement"),
@@ -135,6 +178,22 @@ def race(it: Instance, proportional: bool) -> Evidence:
     error = moments.sketch_error(X, w, stated).second_moment - mean_error(X, w, ensemble)
     found = [np.abs(entries - mean).max(), np.abs(stated.covariance - covariance).max(), error / scores.sum() ** 2]
     return identity(found, 1e-13)
+
+
+@algebra("masks.gumbel", proportional=True)
+def race_derived(sp: Any, proportional: bool = False) -> Any:
+    """Three rates, two first: the density of the times of arrival, integrated over those in a given order."""
+    s, (t, r, after) = positive(sp, name="s"), sp.symbols("t r q", positive=True)
+    last = sp.integrate(s[2] * sp.exp(-s[2] * after), (after, r, sp.oo))
+    later = sp.integrate(s[1] * sp.exp(-s[1] * r) * last, (r, t, sp.oo))
+    chance = sp.integrate(sp.simplify(s[0] * sp.exp(-s[0] * t) * later), (t, 0, sp.oo))
+
+    def order(*which: int) -> Any:
+        return chance.subs(dict(zip(s, (s[i] for i in which), strict=True)), simultaneous=True)
+
+    kept = order(0, 1, 2) + order(0, 2, 1) + order(1, 0, 2) + order(2, 0, 1)
+    drawn = s[0] / sum(s) * (1 + s[1] / (s[0] + s[2]) + s[2] / (s[0] + s[1]))
+    return [chance - s[0] / sum(s) * s[1] / (s[1] + s[2]), kept - (2 * s[0] / sum(s) if proportional else drawn)]
 
 
 def _arrivals(size: int) -> list[Array]:
@@ -183,6 +242,15 @@ def race_unbiased(it: Instance, threshold: bool) -> Evidence:
     return identity(found, 1e-14)
 
 
+@algebra("masks.gumbel.unbiased", threshold=False)
+def race_unbiased_derived(sp: Any, threshold: bool = True) -> Any:
+    """Given the threshold of two entries: a factor's mean, and that of their product; the control divides by q."""
+    (s1, s2), tau, t, q = positive(sp, 2, "s"), *sp.symbols("tau t q", positive=True)
+    before = [sp.integrate(s * sp.exp(-s * t), (t, 0, tau)) for s in (s1, s2)]
+    factors = [1 / (1 - sp.exp(-s * tau)) if threshold else 1 / q for s in (s1, s2)]
+    return [before[0] * factors[0] - 1, before[0] * before[1] * factors[0] * factors[1] - 1]
+
+
 @theorem(
     "masks.gumbel.variance",
     source=Citation("ours", "digamma form"),
@@ -210,6 +278,15 @@ def race_variance(it: Instance, threshold: bool) -> Evidence:
     variances = np.diag(stated.covariance) if threshold else 1 / _moments(by_succession(scores, k))[0] - 1
     error = moments.sketch_error(X, w, stated).second_moment
     return identity([*(variances / exact - 1), error / np.sum(lengths(X, w) ** 2 * exact) - 1], 1e-12)
+
+
+@algebra("masks.gumbel.variance", threshold=False)
+def race_variance_derived(sp: Any, threshold: bool = True) -> Any:
+    """Given the threshold; the control divides by pi, the probability to be kept."""
+    s, tau, t, pi = sp.symbols("s tau t pi", positive=True)
+    before = sp.integrate(s * sp.exp(-s * t), (t, 0, tau))
+    factor = 1 / (1 - sp.exp(-s * tau)) if threshold else 1 / pi
+    return before * factor**2 - (before * factor) ** 2 - 1 / (sp.exp(s * tau) - 1)
 
 
 def _race_variance(others: Array, s: float, k: int) -> float:

@@ -1,9 +1,11 @@
 """How likely large errors of a sketch are: bounds against exact tails, enumerated as in `masks`."""
 
+from typing import Any
+
 import numpy as np
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Instance, inequality, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Instance, algebra, inequality, theorem
 from linreg_mirror.theorems.masks.draws import MASKED, PAIRED, Ensemble, by_draws, lengths, linear_model, squared_errors
 from sketching import mask_moments, moments, tails
 
@@ -35,6 +37,16 @@ def chebyshev(it: Instance, share: float) -> Evidence:
         left.append(exact)
         right.append(share * tails.chebyshev(error, t))
     return inequality(left, right)
+
+
+@algebra("masks.tails.chebyshev", share=0.5)
+def chebyshev_derived(sp: Any, share: float = 1) -> Any:
+    """Three outcomes, two of which have errors of t and more."""
+    (t, *p), more = sp.symbols("t p1:4", positive=True), sp.symbols("e1 e2", nonnegative=True)
+    less = sp.Symbol("e", real=True)
+    error = sum(p[i] * (t + more[i]) ** 2 for i in (0, 1)) + p[2] * less**2
+    shown = sum(p[i] * (2 * more[i] / t + more[i] ** 2 / t**2) for i in (0, 1)) + p[2] * less**2 / t**2
+    return (sp.nsimplify(share) * error / t**2 - p[0] - p[1], sp.expand(shown))
 
 
 @theorem(

@@ -1,18 +1,31 @@
-"""Linear networks of matrices: balance between their layers, and which of them have a mirror."""
+"""Linear networks of matrices: balance between their layers."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from linreg_mirror import schedules
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, identity, relative, slope, theorem
+from linreg_mirror.ledger import (
+    Citation,
+    Control,
+    Evidence,
+    Hypothesis,
+    Instance,
+    algebra,
+    identity,
+    relative,
+    slope,
+    theorem,
+)
 from linreg_mirror.ledger import hypotheses as h
-from linreg_mirror.parametrizations import DeepLinear, Hadamard, Parametrization, lie_bracket
+from linreg_mirror.parametrizations import DeepLinear, Hadamard, Parametrization
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers import Trajectory
 from linreg_mirror.solvers.continuous import flow
 from linreg_mirror.solvers.discrete import descent, largest_stable_step
+from linreg_mirror.theorems.flows._motion import descent_of
 
 TOLERANCE = 1e-10  # over hundreds of instances residuals reach 1e-11; controls are off by 0.06 and more
 
@@ -22,12 +35,12 @@ def _is_plain(network: Parametrization) -> bool:
 
 
 # Networks are built here, from a problem's features read as a matrix; each problem is wanted once.
-_PLAIN = (
+PLAIN = (
     h.squared,
     h.no_penalty,
     Hypothesis("m_0 = 1, w_0 = 0", lambda it: _is_plain(it.network)),
 )
-_GEOMETRIC = (h.squared, Hypothesis("a geometric penalty", lambda it: isinstance(it.schedule, schedules.Geometric)))
+GEOMETRIC = (h.squared, Hypothesis("a geometric penalty", lambda it: isinstance(it.schedule, schedules.Geometric)))
 
 
 class _WithTanh(DeepLinear):
@@ -43,30 +56,30 @@ class _WithTanh(DeepLinear):
         return np.concatenate([(second.T @ G * (1 - hidden**2)).ravel(), (G @ hidden.T).ravel()])
 
 
-def _widths(it: Instance, layers: int) -> list[int]:
+def widths_of(it: Instance, layers: int) -> list[int]:
     """Widths of a network whose effective weights are the features, as square a matrix as can be."""
     d = it.problem.d
     rows = max(k for k in range(1, math.isqrt(d) + 1) if d % k == 0)
     return [d // rows, *[rows + 1] * (layers - 1), rows]
 
 
-def _generator(it: Instance) -> np.random.Generator:
+def generator(it: Instance) -> np.random.Generator:
     return np.random.default_rng(list(it.name.encode()))
 
 
-def _gaussian(it: Instance, between: str = "nothing", layers: int = 3) -> DeepLinear:
+def gaussian(it: Instance, between: str = "nothing", layers: int = 3) -> DeepLinear:
     if between == "tanh":
-        return _WithTanh(_gaussian(it, layers=2).weights)
-    return DeepLinear.gaussian(_widths(it, layers), 0.5, _generator(it))
+        return _WithTanh(gaussian(it, layers=2).weights)
+    return DeepLinear.gaussian(widths_of(it, layers), 0.5, generator(it))
 
 
-def _path(it: Instance, network: DeepLinear) -> tuple[Trajectory, Array]:
+def path_of(it: Instance, network: DeepLinear) -> tuple[Trajectory, Array]:
     """Return the flow over the time in which x changes most, and its parameters, shape (T, p)."""
     path = flow(
         it.problem,
         network,
         it.schedule,
-        until=5 * _unit_of_time(it.problem),
+        until=5 * unit_of_time(it.problem),
         method="parameters",
         accuracy=1e-9,
         integrators=("DOP853",),
@@ -86,10 +99,10 @@ def _imbalances(network: DeepLinear, parameters: Array) -> Array:
 
 def _safe_step(it: Instance, network: DeepLinear) -> float:
     """Return a step size far from instability at the start and, for some fifty steps, later on."""
-    return min(0.1 * largest_stable_step(it.problem, network), 0.02 * _unit_of_time(it.problem))
+    return min(0.1 * largest_stable_step(it.problem, network), 0.02 * unit_of_time(it.problem))
 
 
-def _unit_of_time(problem: Problem) -> float:
+def unit_of_time(problem: Problem) -> float:
     return 1 / (problem.gradient_scale or 1.0)
 
 
@@ -98,15 +111,34 @@ def _unit_of_time(problem: Problem) -> float:
     source=Citation("ACH18", "Thm 1, proof"),
     statement="without penalty W_{l+1}'W_{l+1} - W_l W_l' is constant along the flow of W_L ... W_1",
     kind="identity",
-    hypotheses=_PLAIN,
+    hypotheses=PLAIN,
     constants={"between": "nothing"},
     control=Control("a tanh between two layers", "planted/plain/0", {"between": "tanh"}),
 )
 def balance(it: Instance, between: str) -> Evidence:
-    network = _gaussian(it, between)
-    _, parameters = _path(it, network)
+    network = gaussian(it, between)
+    _, parameters = path_of(it, network)
     found = _imbalances(network, parameters)
     return identity(relative(found - found[0], parameters**2), TOLERANCE)
+
+
+def two_layers(sp: Any) -> tuple[Any, Any, Any]:
+    """Return two neighbouring layers, 2 x 2, and the gradient by their product: other layers are part of it."""
+    return tuple(sp.Matrix(2, 2, sp.symbols(f"{name}11 {name}12 {name}21 {name}22", real=True)) for name in "WVG")
+
+
+def _imbalance_rate(W: Any, V: Any, W_rate: Any, V_rate: Any) -> Any:
+    """Return the derivative of V'V - WW'."""
+    return V_rate.T * V + V.T * V_rate - W_rate * W.T - W * W_rate.T
+
+
+@algebra("networks.balance", between="tanh")
+def balance_derived(sp: Any, between: str = "nothing") -> Any:
+    """Two neighbouring layers of 2 x 2."""
+    W, V, G = two_layers(sp)
+    hidden = W.applyfunc(sp.tanh) if between == "tanh" else W
+    down = [descent_of((G.T * V * hidden).trace(), one) for one in (W, V)]
+    return _imbalance_rate(W, V, *down)
 
 
 @theorem(
@@ -114,7 +146,7 @@ def balance(it: Instance, between: str) -> Evidence:
     source=Citation("ours", "balance under a penalty"),
     statement="under penalty alpha_t sum |W_l|_F^2, W_{l+1}'W_{l+1} - W_l W_l' decays like exp(-4 A_t)",
     kind="identity",
-    hypotheses=_GEOMETRIC,
+    hypotheses=GEOMETRIC,
     constants={"exponent": 4.0},
     control=Control("exp(-2A) in place of exp(-4A)", "planted/geometric/0", {"exponent": 2.0}),
 )
@@ -125,10 +157,19 @@ def balance_penalty(it: Instance, exponent: float) -> Evidence:
     G_l W_l' are the same matrix: in the derivative of W_{l+1}'W_{l+1} - W_l W_l' they cancel, and -4 alpha times itself
     is left.
     """
-    network = _gaussian(it)
-    path, parameters = _path(it, network)
+    network = gaussian(it)
+    path, parameters = path_of(it, network)
     found = _imbalances(network, parameters)
     return identity(relative(found - found[0] * np.exp(-exponent * path.decay)[:, None], parameters**2), TOLERANCE)
+
+
+@algebra("networks.balance.penalty", exponent=2)
+def balance_penalty_derived(sp: Any, exponent: int = 4) -> Any:
+    """Two neighbouring layers of 2 x 2."""
+    (W, V, G), alpha = two_layers(sp), sp.Symbol("alpha")
+    energy = (G.T * V * W).trace() + alpha * (W.T * W + V.T * V).trace()
+    down = [descent_of(energy, one) for one in (W, V)]
+    return _imbalance_rate(W, V, *down) + exponent * alpha * (V.T * V - W * W.T)
 
 
 def _gradient(network: DeepLinear, theta: Array, grad_x: Array) -> Array:
@@ -151,7 +192,7 @@ def _gradient(network: DeepLinear, theta: Array, grad_x: Array) -> Array:
     statement="a step eta with penalty alpha takes D_l = W_{l+1}'W_{l+1} - W_l W_l' to (1 - 2 eta alpha)^2 D_l + "
     "eta^2 (G_{l+1}'G_{l+1} - G_l G_l')",
     kind="identity",
-    hypotheses=_PLAIN,
+    hypotheses=PLAIN,
     constants={"second": 1.0},
     control=Control("without the term in eta^2", "planted/plain/0", {"second": 0.0}),
 )
@@ -160,7 +201,7 @@ def balance_step(it: Instance, second: float) -> Evidence:
 
     Proof. As in continuous time, terms in eta cancel; of (1 - 2 eta alpha) W_l - eta G_l the squares are left.
     """
-    network, problem = _gaussian(it), it.problem
+    network, problem = gaussian(it), it.problem
     eta, alpha = _safe_step(it, network), 0.1 * problem.gradient_scale
     steps = 50
     run = descent(problem, network, eta, alpha, steps=steps, tolerance=0, keep=range(steps + 1))
@@ -172,12 +213,23 @@ def balance_step(it: Instance, second: float) -> Evidence:
     return identity(relative(found[1:] - expected, found), 1e-14)
 
 
+@algebra("networks.balance.step", second=0)
+def balance_step_derived(sp: Any, second: int = 1) -> Any:
+    """Two neighbouring layers of 2 x 2."""
+    (W, V, G), (eta, alpha) = two_layers(sp), sp.symbols("eta alpha")
+    W_slope, V_slope = (-descent_of((G.T * V * W).trace(), one) for one in (W, V))
+    after_W, after_V = (one - eta * (slope + 2 * alpha * one) for one, slope in ((W, W_slope), (V, V_slope)))
+    expected = (1 - 2 * eta * alpha) ** 2 * (V.T * V - W * W.T)
+    expected += second * eta**2 * (V_slope.T * V_slope - W_slope * W_slope.T)
+    return after_V.T * after_V - after_W * after_W.T - expected
+
+
 @theorem(
     "networks.balance.descent",
     source=Citation("ours", "balance in discrete time"),
     statement="steps of size eta change W_{l+1}'W_{l+1} - W_l W_l' in proportion to eta, over a fixed time",
     kind="asymptotic",
-    hypotheses=_PLAIN,
+    hypotheses=PLAIN,
     constants={"between": "nothing"},
     control=Control("a tanh between two layers: it changes at any step size", "planted/plain/0", {"between": "tanh"}),
 )
@@ -187,7 +239,7 @@ def balance_descent(it: Instance, between: str) -> Evidence:
     Proof. By networks.balance.step one step changes D_l by O(eta^2), terms in eta cancel; over a fixed time there
     are 1/eta of them, along runs that converge to the flow.
     """
-    network = _gaussian(it, between)
+    network = gaussian(it, between)
     largest = _safe_step(it, network)
     ladder = largest / np.array([1, 2, 4, 8])
     drift = []
@@ -199,123 +251,10 @@ def balance_descent(it: Instance, between: str) -> Evidence:
     return slope(ladder, np.array(drift), expected=1.0, tolerance=0.1)
 
 
-@theorem(
-    "networks.velocity",
-    source=Citation("ACH18", "Thm 1"),
-    statement="from a balanced start the product M = W_L ... W_1 obeys M' = -sum_j (MM')^((L-j)/L) G (M'M)^((j-1)/L)",
-    kind="identity",
-    hypotheses=_PLAIN,
-    constants={"balanced": True},
-    control=Control("a start that is not balanced", "planted/plain/0", {"balanced": False}),
-)
-def velocity(it: Instance, balanced: bool) -> Evidence:
-    network = DeepLinear.balanced(1.0, _widths(it, 3), _generator(it)) if balanced else _gaussian(it)
-    path, parameters = _path(it, network)
-    some = np.linspace(0, len(path.t) - 1, 8).astype(int)
-    basis, depth = np.eye(network.d), network.degree
-    found, expected = [], []
-    for x, theta in zip(path.x[some], parameters[some], strict=True):
-        g = it.problem.gradient(x)
-        jacobian = np.stack([network.pullback(theta, e) for e in basis])
-        found.append(-jacobian @ network.pullback(theta, g))
-        M, G = x.reshape(network.shape), g.reshape(network.shape)
-        terms = [_power(M, (depth - j) / depth) @ G @ _power(M.T, (j - 1) / depth) for j in range(1, depth + 1)]
-        expected.append(-np.sum(terms, axis=0).ravel())
-    return identity(relative(np.stack(found) - np.stack(expected), found), TOLERANCE)
-
-
-def _power(M: Array, exponent: float) -> Array:
-    """Return (MM')^exponent."""
-    if exponent == 0:
-        return np.eye(len(M))
-    left, values, _ = np.linalg.svd(M, full_matrices=False)
-    return left * values ** (2 * exponent) @ left.T
-
-
-@theorem(
-    "networks.modes",
-    source=Citation("SMG14", "two layers, whitened inputs"),
-    statement="f = |W_2 W_1 - S|^2/2 from a balanced start with the singular vectors of S: singular values s of S are "
-    "learned as a_t = s e^(2st) / (e^(2st) - 1 + s/a_0), and singular vectors stay",
-    kind="identity",
-    hypotheses=(*_PLAIN, h.solvable, Hypothesis("targets other than 0", lambda it: bool(it.problem.y.any()))),
-    constants={"speed": 2.0},
-    control=Control("e^(st) in place of e^(2st)", "planted/plain/0", {"speed": 1.0}),
-)
-def modes(it: Instance, speed: float) -> Evidence:
-    """Compare the whole product along the path, in the bases of S, which is the minimum-L2 interpolator as a matrix.
-
-    With whitened inputs the loss is that of S, up to a constant. What is allowed: what a hundredfold accuracy of the
-    integrator changes.
-
-    Proof. Balanced layers of these singular vectors remain so, with W_1 = sqrt(a) R V' and W_2 = U sqrt(a) R', R'R = 1:
-    a' = 2a(s - a), a logistic equation.
-    """
-    widths, rng = _widths(it, 2), _generator(it)
-    S = it.least_l2.x.reshape(widths[-1], widths[0])
-    S = S / np.linalg.norm(S, 2)
-    left, s, right = np.linalg.svd(S, full_matrices=False)
-    a_0 = s * rng.uniform(0.02, 0.2, len(s))
-    network = DeepLinear.balanced(left * a_0 @ right, widths, rng)
-    problem = Problem(np.eye(S.size), S.ravel())
-    fine, coarse = (
-        flow(problem, network, until=5.0, at=(1.0, 3.0), method="parameters", accuracy=a, integrators=("DOP853",))
-        for a in (1e-9, 1e-7)
-    )
-    times = np.array([1.0, 3.0, 5.0])
-    x, rough = (path.x[np.searchsorted(path.t, times)].reshape(-1, *S.shape) for path in (fine, coarse))
-    grown = np.exp(speed * np.outer(times, s))
-    expected = s * grown / (grown - 1 + s / a_0)
-    apart = float(np.abs(left.T @ x @ right.T - expected[:, :, None] * np.eye(len(s))).max())
-    allowed = float(np.linalg.norm(x - rough, axis=(1, 2)).max()) + 1e-14
-    return Evidence(allowed - apart, f"{apart:.1e} of the largest s apart, {allowed:.1e} allowed")
-
-
-@theorem(
-    "networks.mirror",
-    source=Citation("ours", "one output, one input, one hidden layer"),
-    statement="x = <a, w> is x = m*w in disguise: x_t = b_t sinh(log(|u|/|v|) - 2 int grad f), "
-    "b_t = |u||v| exp(-4 A_t), u, v = (a +- w)/sqrt 2 at the start",
-    kind="identity",
-    hypotheses=_GEOMETRIC,
-    constants={"exponent": 4.0},
-    control=Control("exp(-2A) in place of exp(-4A)", "planted/geometric/0", {"exponent": 2.0}),
-)
-def one_entry(it: Instance, exponent: float) -> Evidence:
-    """Compare along the flow of a network 1 -> 5 -> 1 on the first feature.
-
-    Proof. u' = -(g + 2 alpha) u and v' = (g - 2 alpha) v keep their directions, and x = (|u|^2 - |v|^2)/2.
-    """
-    problem = Problem(it.problem.X[:, :1], it.problem.y)
-    network = DeepLinear.gaussian([1, 5, 1], 0.5, _generator(it))
-    path = flow(problem, network, it.schedule, until=5 * _unit_of_time(problem), method="parameters", accuracy=1e-11)
-    first, second = network.weights[0].ravel(), network.weights[1].ravel()
-    u, v = np.linalg.norm(first + second), np.linalg.norm(first - second)
-    b = u * v / 2 * np.exp(-exponent * path.decay)
-    expected = b * np.sinh(np.log(u / v) - 2 * path.dual @ problem.X[:, 0])
-    return identity(relative(path.x[:, 0] - expected, path.x), 1e-8)
-
-
-@theorem(
-    "networks.no_mirror",
-    source=Citation("LWLA22", "commuting fields; norm: ours"),
-    statement="gradients of two entries j, k in one row of W_2 W_1 do not commute: their Lie bracket has norm "
-    "sqrt(|W_1 e_j|^2 + |W_1 e_k|^2)",
-    kind="identity",
-    hypotheses=(*_PLAIN, Hypothesis("d > 1", lambda it: it.problem.d > 1)),
-    constants={"row": 0},
-    control=Control("entries in different rows and columns, which commute", "planted/plain/0", {"row": 1}),
-)
-def no_mirror(it: Instance, row: int) -> Evidence:
-    """Compare the brackets of the first entry with all others in a row.
-
-    Proof. The field of entry (i, j) is dW_2 = e_i (W_1 e_j)', dW_1 = (W_2'e_i) e_j'. In the bracket of (i, j) and
-    (i, k) what is left is (W_1 e_j) e_k' - (W_1 e_k) e_j' in the place of W_1.
-    """
-    network = _gaussian(it, layers=2)
-    columns = network.shape[1]
-    W = network.weights[0]
-    others = np.arange(1, columns)
-    found = [np.linalg.norm(lie_bracket(network, 0, int(row * columns + k), network.theta0)) for k in others]
-    expected = np.sqrt((W[:, :1] ** 2).sum() + (W[:, 1:] ** 2).sum(axis=0))
-    return identity(relative(np.array(found) - expected, expected), 1e-12)
+@algebra("networks.balance.descent", between="tanh")
+def balance_descent_derived(sp: Any, between: str = "nothing") -> Any:
+    """Two neighbouring layers of 2 x 2: a step changes their balance by nothing in eta, and so by O(eta^2)."""
+    (W, V, G), eta = two_layers(sp), sp.Symbol("eta")
+    hidden = W.applyfunc(sp.tanh) if between == "tanh" else W
+    after_W, after_V = (one + eta * descent_of((G.T * V * hidden).trace(), one) for one in (W, V))
+    return (after_V.T * after_V - after_W * after_W.T).diff(eta).subs(eta, 0)

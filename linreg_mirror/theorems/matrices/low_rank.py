@@ -1,6 +1,7 @@
 """Low rank from U U' with a vanishing start: the least nuclear norm where measurements commute, not in general."""
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -14,6 +15,7 @@ from linreg_mirror.ledger import (
     Hypothesis,
     Instance,
     Verdict,
+    algebra,
     certified,
     identity,
     inequality,
@@ -25,6 +27,7 @@ from linreg_mirror.parametrizations import Factorized
 from linreg_mirror.solvers import Solution, Trajectory
 from linreg_mirror.solvers.continuous import flow
 from linreg_mirror.solvers.independent import minimum_nuclear
+from linreg_mirror.theorems.flows._motion import descent_of
 
 COMMUTING = ("special/commuting-1", "special/commuting-6", "special/commuting-11", "special/commuting-31")
 NOT_COMMUTING = "special/not-commuting"
@@ -92,6 +95,23 @@ def closed_form(it: Instance) -> Evidence:
     A = _measurements(it)
     expected = np.stack([alpha**2 * scipy.linalg.expm(-4 * np.tensordot(s, A, 1)).ravel() for s in path.dual[some]])
     return identity(relative(path.x[some] - expected, expected), 1e-9)
+
+
+@algebra("networks.low_rank.closed_form", commute=False)
+def closed_form_derived(sp: Any, commute: bool = True) -> Any:
+    """Two measurements of 2 x 2, in the basis of their eigenvectors: U = alpha exp(-2 s_1 A_1) exp(-2 s_2 A_2).
+
+    The control has an A_2 of other eigenvectors.
+    """
+    t, alpha, a = sp.Symbol("t"), sp.Symbol("alpha"), sp.symbols("a1:5", real=True)
+    s = [sp.Function(name, real=True)(t) for name in ("s1", "s2")]
+    A = [sp.diag(a[0], a[1]), sp.diag(a[2], a[3]) if commute else sp.Matrix([[0, a[2]], [a[2], 0]])]
+    U, slopes = sp.Matrix(2, 2, sp.symbols("U11 U12 U21 U22")), sp.symbols("r1 r2")
+    down = descent_of(sum(slope * (one * U * U.T).trace() for slope, one in zip(slopes, A, strict=True)), U)
+    path = alpha * (-2 * s[0] * A[0]).exp() * (-2 * s[1] * A[1]).exp()
+    rate = down.subs(dict(zip(slopes, [one.diff(t) for one in s], strict=True))).subs(dict(zip(U, path, strict=True)))
+    stated = alpha**2 * (-4 * (s[0] * A[0] + s[1] * A[1])).exp() if commute else path * path.T
+    return [path.diff(t) - rate, path * path.T - stated]
 
 
 @theorem(
