@@ -40,7 +40,7 @@ PAPERS: Mapping[str, Paper] = {
     "ZW23": Paper("ziyin2023spred", "Ziyin, Wang: spred: Solving L1 Penalty with SGD. ICML 2023, arXiv 2210.01212"),
     "K25": Paper(
         "kolb2025differentiable",
-        "Kolb, Frost, Bischl, Rügamer: Differentiable Sparsity via D-Gating. arXiv 2509.23898",
+        "Kolb, Frost, Bischl, Rügamer: Differentiable Sparsity via D-Gating. NeurIPS 2025, arXiv 2509.23898",
     ),
     "E23": Paper(
         "even2023sgd",
