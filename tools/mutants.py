@@ -37,7 +37,7 @@ from linreg_mirror.solvers.discrete.steppers import NumpySteps
 from linreg_mirror.solvers.error_bars import limits, pythagoras
 from linreg_mirror.solvers.saddles import _saddles
 from linreg_mirror.theorems import REGISTRY
-from linreg_mirror.theorems.flows import small_scales
+from linreg_mirror.theorems.flows import small_scales, unbalanced
 from linreg_mirror.theorems.matrices import low_rank
 from linreg_mirror.verification import Finding, check
 from sketching import _race, mask_moments, moments, scores, selection, tails, temperature, training
@@ -732,6 +732,14 @@ MUTANTS = (
     stated("lower bound with |L|_2 / sqrt d", "steps.l1_bound", norm=2.0),
     stated("depth D: D^2 for D(D-2)", "depth.closed_form", missing=0),
     stated("depth D: half the L1 bound", "depth.l1.bound", factor=0.5),
+    stated("unbalanced depth: a root left out", "depth.unbalanced.dual", missing=1),
+    replaced(
+        "unbalanced depth: thresholds exchanged",
+        unbalanced,
+        "thresholds",
+        lambda right: lambda factors: right(factors)[::-1],
+        "depth.unbalanced",
+    ),
     stated("saddles: nobody leaves", "saddles.rules", leaving=False),
     stated("saddles: fits without regard to signs", "saddles.end", signed=False),
     stated("saddles: time in units of log(1/b)", "saddles.flow", unit=1.0),

@@ -86,6 +86,11 @@ PAPERS: Mapping[str, Paper] = {
         "pesme2023saddle",
         "Pesme, Flammarion: Saddle-to-Saddle Dynamics in Diagonal Linear Networks. NeurIPS 2023, arXiv 2304.00488",
     ),
+    "Z26": Paper(
+        "zhao2026gradient",
+        "Zhao, Wang, Yang, Bai, Zhang: Gradient Flow Dynamics and Implicit Bias of Diagonal Linear Networks under "
+        "Infinitesimal Initialization. ICML 2026, arXiv 2607.12332",
+    ),
     "B25": Paper(
         "berthier2025diagonal", "Berthier: Diagonal Linear Networks and the Lasso Regularization Path. arXiv 2509.18766"
     ),

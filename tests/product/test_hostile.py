@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 import linreg_mirror as lm
 from linreg_mirror import hard_concrete, mirrors, problems, schedules
 from linreg_mirror.problems import losses
+from linreg_mirror.solvers.saddles import thresholds
 from tests.helpers.hostile import Plain, assert_honest, attack, public_names
 
 N, D = 3, 5
@@ -225,6 +226,7 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     ),
     "flow until it is over": lambda h: lm.flow(problem(h), network(h), max_steps=100),
     "saddles": lambda h: lm.saddles(problem(h), h.array("weights", (D,), low=0.5)),
+    "thresholds of saddles": lambda h: thresholds(h.array("factors", (3, D), low=0.5)),
     "SaddlePath.at": lambda h: path().at(h.array("tau", (4,), low=0.0)),
     "SaddlePath.dual_at": lambda h: path().dual_at(h.array("tau", (4,), low=0.0)),
     "SaddlePath.average": lambda h: path().average(h.array("tau", (4,), low=0.0)),

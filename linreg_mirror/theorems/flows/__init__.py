@@ -16,6 +16,7 @@ from linreg_mirror.theorems.flows import (
     sharpness,
     small_scales,
     steps,
+    unbalanced,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "sharpness",
     "small_scales",
     "steps",
+    "unbalanced",
 ]
