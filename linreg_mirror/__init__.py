@@ -13,6 +13,7 @@ from linreg_mirror.parametrizations import (
     NoMirror,
     Parametrization,
     Power,
+    Quadratic,
     SharedHadamard,
 )
 from linreg_mirror.problems import Problem, losses
@@ -48,6 +49,7 @@ __all__ = [
     "Problem",
     "Proof",
     "ProofError",
+    "Quadratic",
     "SaddlePath",
     "SharedHadamard",
     "Solution",

@@ -26,8 +26,18 @@ from linreg_mirror import schedules
 from linreg_mirror.hard_concrete import HardConcrete
 from linreg_mirror.mirrors import HAM, Euclidean, Hyperbolic
 from linreg_mirror.mirrors import Power as DeepPotential
+from linreg_mirror.mirrors import Quadratic as QuadraticPotential
 from linreg_mirror.networks import gates as networks_gates
-from linreg_mirror.parametrizations import DeepLinear, Direct, Factorized, Hadamard, Power, SharedHadamard, commutation
+from linreg_mirror.parametrizations import (
+    DeepLinear,
+    Direct,
+    Factorized,
+    Hadamard,
+    Power,
+    Quadratic,
+    SharedHadamard,
+    commutation,
+)
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Huber, Squared
 from linreg_mirror.solvers import certificates, discrete, error_bars, lasso
@@ -739,6 +749,29 @@ MUTANTS = (
         "thresholds",
         lambda right: lambda factors: right(factors)[::-1],
         "depth.unbalanced",
+    ),
+    stated("quadratic networks: potential without penalty", "mirror.quadratic.limit", penalised=0.0),
+    replaced(
+        "quadratic networks: gradient halved",
+        Quadratic,
+        "pullback",
+        lambda right: lambda self, theta, g: 0.5 * right(self, theta, g),
+        "mirror.quadratic",
+    ),
+    replaced(
+        "quadratic networks: potential that decays at half the rate",
+        QuadraticPotential,
+        "primal",
+        lambda right: lambda self, z, A: right(self, z, 0.5 * A),
+        "mirror.quadratic",
+        "twins",
+    ),
+    replaced(
+        "quadratic networks: measurements halved",
+        Quadratic,
+        "sensing",
+        lambda right: classmethod(lambda cls, X, U0: right.__func__(cls, 0.5 * X, U0)),
+        "networks.low_rank.limit",
     ),
     stated("saddles: nobody leaves", "saddles.rules", leaving=False),
     stated("saddles: fits without regard to signs", "saddles.end", signed=False),

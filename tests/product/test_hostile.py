@@ -107,8 +107,17 @@ def ordinary_networks() -> dict[str, Any]:
     return {
         "HAM": ham(h), "Hadamard": network(h), "Direct": lm.Direct(h.array("x0", (D,))), "Factorized": factors(h),
         "DeepLinear": layers(h), "SharedHadamard": shared(h),
-        "Power": lm.Power(h.array("p0", (D,), low=0.5), h.array("q0", (D,), low=0.5), 3),
+        "Power": lm.Power(h.array("p0", (D,), low=0.5), h.array("q0", (D,), low=0.5), 3), "Quadratic": quadratic(h),
     }  # fmt: skip
+
+
+PAIRS = np.zeros((D, 2 * D, 2 * D))
+PAIRS[range(D), range(D), range(D, 2 * D)] = PAIRS[range(D), range(D, 2 * D), range(D)] = 1.0
+
+
+def quadratic(h: Plain) -> lm.Quadratic:
+    h.names += ["A", "B", "w0"]
+    return lm.Quadratic(PAIRS, h.array("w0", (2 * D,)))
 
 
 def ham(h: Plain) -> lm.HAM:
@@ -134,6 +143,7 @@ def of_mirror(name: str, method: str) -> Callable[[Plain], Any]:
             "HAM": lambda: mirrors.HAM(np.zeros(D), 2.0),
             "Hyperbolic": lambda: mirrors.Hyperbolic(np.full(D, -3.0), np.zeros(D)),
             "Power": lambda: mirrors.Power(np.full(D, -3.0), np.zeros(D), 3),
+            "Quadratic": lambda: lm.Quadratic(PAIRS, np.repeat([2.0, 1.0], D)).mirror(),
         }
         one, point = kinds[name](), h.finite("z", (D,))
         if method == "resolution":
@@ -280,10 +290,18 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     "Power.from_scale": lambda h: lm.Power.from_scale(
         h.array("alpha", (D,), low=0.5), depth=h.count("depth", 3), x0=h.array("x0", (D,)), d=h.count("d", D)
     ),
+    "Quadratic": quadratic,
+    "Quadratic of hostile matrices": lambda h: lm.Quadratic(
+        h.array("A", (2, 1, 1)), h.array("w0", (1,)), h.array("B", (1, 1))
+    ),
+    "Quadratic.sensing": lambda h: lm.Quadratic.sensing(h.array("measurements", (3, 2, 2)), h.array("U0", (2, 1))),
+    "Quadratic.mirror": lambda h: quadratic(h).mirror().initial_dual,
+    "Quadratic.in_eigenvalues": lambda h: quadratic(Plain()).in_eigenvalues(problem(h)),
+    "limit of squares": lambda h: lm.limit(problem(h), quadratic(h), h.number("decay", 0.1)),
     **{
         f"{name}.{method}": of_theta(name, method)
         for name, methods in {
-            "HAM": (), "Hadamard": (), "Direct": (), "Power": (), "SharedHadamard": (),
+            "HAM": (), "Hadamard": (), "Direct": (), "Power": (), "SharedHadamard": (), "Quadratic": (),
             "Factorized": ("factors", "imbalance", "unused_slope"),
             "DeepLinear": ("layers", "imbalance", "unused_slope"),
         }.items()
@@ -305,13 +323,13 @@ CASES: dict[str, Callable[[Plain], Any]] = {
         f"mirrors.{name}.{method}": of_mirror(name, method)
         for name, methods in {
             "Euclidean": ("dual_rate",), "HAM": ("dual_rate",), "Hyperbolic": ("log_scale_at", "continuation"),
-            "Power": ("log_scale_at", "half_log_ratio", "dual_rate", "continuation"),
+            "Power": ("log_scale_at", "half_log_ratio", "dual_rate", "continuation"), "Quadratic": ("continuation",),
         }.items()
         for method in (
             *("primal", "dual", "primal_rate", "metric", "metric_slope", "conjugate", "potential", "resolution"),
             *methods,
         )
-        if f"{name}.{method}" not in ("HAM.potential", "HAM.resolution")  # inherited
+        if name not in ("HAM", "Quadratic") or method not in ("potential", "resolution")  # inherited
     },
     **{
         f"losses.{type(loss).__name__}.{method}": of_loss(loss, method)
@@ -372,7 +390,8 @@ INFINITE = FORMULAS | {"largest_stable_step"} | {name for name in CASES if name.
 EXEMPT = {
     *("Certificate", "Check", "Descent", "Descents", "ImplicitBias", "SaddlePath", "Solution", "Stats", "Status"),
     *("Trajectory", "NoMirror", "mirrors.Potential"),
-    *("mirrors.Euclidean", "mirrors.HAM", "mirrors.Hyperbolic", "mirrors.Power"),  # made by networks, which check
+    # Made by networks, which check.
+    *("mirrors.Euclidean", "mirrors.HAM", "mirrors.Hyperbolic", "mirrors.Power", "mirrors.Quadratic"),
     "schedules.require_clock",
     *("losses.Squared", "losses.LogCosh", "losses.JointCauchy", "losses.EntrywiseCauchy"),
     *("Factorized.mirror", "SharedHadamard.mirror"),  # there is none, mostly
