@@ -27,8 +27,8 @@ PAPERS: Mapping[str, Paper] = {
     "MM v1": Paper("jacobs2024mask", "Jacobs, Burkholz: Mask in the Mirror. First version, arXiv 2408.09966v1"),
     "JZB25": Paper(
         "jacobs2026mirror",
-        "Jacobs, Zhou, Burkholz: Mirror, Mirror of the Flow: How Does Regularization Shape Implicit Bias? Geometry, "
-        "Topology, and Machine Learning Workshop 2026, arXiv 2504.12883",
+        "Jacobs, Zhou, Burkholz: Mirror, Mirror of the Flow. Geometry, Topology, and Machine Learning Workshop 2026, "
+        "arXiv 2504.12883",
     ),
     "W20": Paper(
         "woodworth2020kernel",

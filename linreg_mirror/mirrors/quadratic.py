@@ -36,7 +36,8 @@ class Quadratic(Mirror):
     Notes
     -----
     Jacobs, Zhou and Burkholz (arXiv 2504.12883), Theorem 3.3: Q_A(mu) = 1/4 |exp(-A B + sum_i mu_i A_i) w_0|^2. Where
-    rates of an entry have one sign, so has the entry: duals of other weights are NaN.
+    rates of an entry have one sign, so has the entry: duals of other weights are NaN. Weights far below the terms that
+    they are the difference of have fewer digits.
     """
 
     rates: Any

@@ -55,7 +55,9 @@ MIRRORS: Mapping[str, Callable[[Array, Array], Mirror]] = {
     "Power, depth 5": lambda log_b, tilt: mirrors.Power(log_b / 5, tilt, 5),
     "HAM": lambda log_b, tilt: mirrors.HAM(np.sinh(tilt), 2.0),
     "Quadratic": lambda log_b, tilt: mirrors.Quadratic(
-        np.sinh(tilt)[:, None] * [0.5, 1.0, -0.7], log_b[:, None] + [0.0, -1.0, 0.5], tilt[:, None] * [1.0, 0.5, 0.0]
+        np.exp(0.2 * np.tanh(tilt))[:, None] * [0.5, 1.0, -0.7],
+        log_b[:, None] - [6.0, 7.0, 6.5],  # far below weights: near them, terms cancel
+        np.tanh(tilt)[:, None] * [1.0, 0.5, 0.0],
     ),
 }
 
