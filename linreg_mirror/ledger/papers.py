@@ -87,6 +87,21 @@ PAPERS: Mapping[str, Paper] = {
         "Gunasekar, Lee, Soudry, Srebro: Characterizing Implicit Bias in Terms of Optimization Geometry. "
         "ICML 2018, arXiv 1802.08246",
     ),
+    "R20": Paper(
+        "radhakrishnan2020linear",
+        "Radhakrishnan, Belkin, Uhler: Linear Convergence of Generalized Mirror Descent with Time-Dependent Mirrors. "
+        "arXiv 2009.08574",
+    ),
+    "BT03": Paper(
+        "beck2003mirror",
+        "Beck, Teboulle: Mirror Descent and Nonlinear Projected Subgradient Methods for Convex Optimization. "
+        "Oper. Res. Lett. 31, 2003",
+    ),
+    "LFN18": Paper(
+        "lu2018relatively",
+        "Lu, Freund, Nesterov: Relatively Smooth Convex Optimization by First-Order Methods, and Applications. "
+        "SIAM J. Optim. 28, 2018, arXiv 1610.05708",
+    ),
     "PF23": Paper(
         "pesme2023saddle",
         "Pesme, Flammarion: Saddle-to-Saddle Dynamics in Diagonal Linear Networks. NeurIPS 2023, arXiv 2304.00488",
