@@ -25,6 +25,7 @@ from linreg_mirror.solvers.independent import minimum_l2
 from linreg_mirror.solvers.lasso import lasso
 from linreg_mirror.solvers.limit import limit, minimum_l1
 from linreg_mirror.solvers.saddles import SaddlePath, saddles
+from linreg_mirror.solvers.separable import MarginPath, margin_flow, max_margin
 
 if TYPE_CHECKING:
     from linreg_mirror.estimator import MirrorRegressor
@@ -42,6 +43,7 @@ __all__ = [
     "Factorized",
     "Hadamard",
     "ImplicitBias",
+    "MarginPath",
     "MirrorRegressor",
     "NoMirror",
     "Parametrization",
@@ -65,6 +67,8 @@ __all__ = [
     "lasso",
     "limit",
     "losses",
+    "margin_flow",
+    "max_margin",
     "minimum_l1",
     "minimum_l2",
     "mirrors",

@@ -46,8 +46,9 @@ from linreg_mirror.solvers.discrete.implicit_bias import LogProducts
 from linreg_mirror.solvers.discrete.steppers import NumpySteps
 from linreg_mirror.solvers.error_bars import limits, pythagoras
 from linreg_mirror.solvers.saddles import _saddles
+from linreg_mirror.solvers.separable import _margin_flow
 from linreg_mirror.theorems import REGISTRY
-from linreg_mirror.theorems.flows import small_scales, unbalanced
+from linreg_mirror.theorems.flows import margins, small_scales, unbalanced
 from linreg_mirror.theorems.matrices import low_rank
 from linreg_mirror.verification import Finding, check
 from sketching import _race, mask_moments, moments, scores, selection, tails, temperature, training
@@ -775,6 +776,28 @@ MUTANTS = (
         "sensing",
         lambda right: classmethod(lambda cls, X, U0: right.__func__(cls, 0.5 * X, U0)),
         "networks.low_rank.limit",
+    ),
+    stated("margins normalised by a power too many", "margin.monotone", higher=1.0),
+    replaced(
+        "margin: the largest in L2 for that in L1",
+        margins,
+        "max_margin",
+        lambda right: lambda problem, norm: right(problem, 2),
+        "margin.direction",
+    ),
+    replaced(
+        "margin: labels left out",
+        _margin_flow,
+        "signed_samples",
+        lambda right: lambda problem, asker: problem.X,
+        "margin",
+    ),
+    replaced(
+        "logistic loss with the slope of the exponential one",
+        _margin_flow,
+        "_logistic",
+        lambda right: lambda q: (right(q)[0], -q),
+        "solvers/test_separable.py",
     ),
     stated("saddles: nobody leaves", "saddles.rules", leaving=False),
     stated("saddles: fits without regard to signs", "saddles.end", signed=False),

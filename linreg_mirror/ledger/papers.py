@@ -102,6 +102,10 @@ PAPERS: Mapping[str, Paper] = {
         "Lu, Freund, Nesterov: Relatively Smooth Convex Optimization by First-Order Methods, and Applications. "
         "SIAM J. Optim. 28, 2018, arXiv 1610.05708",
     ),
+    "LL20": Paper(
+        "lyu2020gradient",
+        "Lyu, Li: Gradient Descent Maximizes the Margin of Homogeneous Neural Networks. ICLR 2020, arXiv 1906.05890",
+    ),
     "PF23": Paper(
         "pesme2023saddle",
         "Pesme, Flammarion: Saddle-to-Saddle Dynamics in Diagonal Linear Networks. NeurIPS 2023, arXiv 2304.00488",

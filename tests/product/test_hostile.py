@@ -77,6 +77,11 @@ def problem(h: Plain) -> lm.Problem:
     return lm.Problem(h.array("X", (N, D)), h.array("y", (N,)))
 
 
+def labelled(h: Plain) -> lm.Problem:
+    h.names += ["labels", "separable"]
+    return lm.Problem(h.array("X", (N, D)), [1, -1, 1])
+
+
 def network(h: Plain) -> lm.Hadamard:
     h.names += ["network", "scale"]
     return lm.Hadamard.from_scale(h.array("b", (D,), low=0.5), x0=h.array("x0", (D,)))
@@ -237,6 +242,13 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     "flow until it is over": lambda h: lm.flow(problem(h), network(h), max_steps=100),
     "saddles": lambda h: lm.saddles(problem(h), h.array("weights", (D,), low=0.5)),
     "thresholds of saddles": lambda h: thresholds(h.array("factors", (3, D), low=0.5)),
+    "max_margin": lambda h: lm.max_margin(labelled(h), h.count("norm", 2)),
+    "margin_flow": lambda h: lm.margin_flow(
+        labelled(h), network(h), until=h.number("until", -3.0), accuracy=h.number("accuracy", 1e-4)
+    ),
+    "MarginPath.margin": lambda h: lm.margin_flow(labelled(Plain()), network(Plain()), until=-1.0).margin(
+        h.number("norm", 2.0)
+    ),
     "SaddlePath.at": lambda h: path().at(h.array("tau", (4,), low=0.0)),
     "SaddlePath.dual_at": lambda h: path().dual_at(h.array("tau", (4,), low=0.0)),
     "SaddlePath.average": lambda h: path().average(h.array("tau", (4,), low=0.0)),
@@ -389,6 +401,7 @@ INFINITE = FORMULAS | {"largest_stable_step"} | {name for name in CASES if name.
 # What takes no numbers of the caller's, and what only holds what others computed.
 EXEMPT = {
     *("Certificate", "Check", "Descent", "Descents", "ImplicitBias", "SaddlePath", "Solution", "Stats", "Status"),
+    "MarginPath",
     *("Trajectory", "NoMirror", "mirrors.Potential"),
     # Made by networks, which check.
     *("mirrors.Euclidean", "mirrors.HAM", "mirrors.Hyperbolic", "mirrors.Power", "mirrors.Quadratic"),
