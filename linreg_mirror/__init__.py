@@ -13,6 +13,7 @@ from linreg_mirror.parametrizations import (
     NoMirror,
     Parametrization,
     Power,
+    Quadratic,
     SharedHadamard,
 )
 from linreg_mirror.problems import Problem, losses
@@ -24,6 +25,7 @@ from linreg_mirror.solvers.independent import minimum_l2
 from linreg_mirror.solvers.lasso import lasso
 from linreg_mirror.solvers.limit import Ladder, ladder, limit, minimum_l1
 from linreg_mirror.solvers.saddles import SaddlePath, saddles
+from linreg_mirror.solvers.separable import MarginPath, margin_flow, max_margin
 
 if TYPE_CHECKING:
     from linreg_mirror import plots
@@ -43,6 +45,7 @@ __all__ = [
     "Hadamard",
     "ImplicitBias",
     "Ladder",
+    "MarginPath",
     "MirrorRegressor",
     "NoMirror",
     "Parametrization",
@@ -50,6 +53,7 @@ __all__ = [
     "Problem",
     "Proof",
     "ProofError",
+    "Quadratic",
     "SaddlePath",
     "SharedHadamard",
     "Solution",
@@ -66,6 +70,8 @@ __all__ = [
     "lasso",
     "limit",
     "losses",
+    "margin_flow",
+    "max_margin",
     "minimum_l1",
     "minimum_l2",
     "mirrors",

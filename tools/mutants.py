@@ -26,9 +26,19 @@ from linreg_mirror import schedules
 from linreg_mirror.hard_concrete import HardConcrete
 from linreg_mirror.mirrors import HAM, Euclidean, Hyperbolic
 from linreg_mirror.mirrors import Power as DeepPotential
+from linreg_mirror.mirrors import Quadratic as QuadraticPotential
 from linreg_mirror.networks import gates as networks_gates
 from linreg_mirror.parametrizations import HAM as HAMNetwork
-from linreg_mirror.parametrizations import DeepLinear, Direct, Factorized, Hadamard, Power, SharedHadamard, commutation
+from linreg_mirror.parametrizations import (
+    DeepLinear,
+    Direct,
+    Factorized,
+    Hadamard,
+    Power,
+    Quadratic,
+    SharedHadamard,
+    commutation,
+)
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Huber, Squared
 from linreg_mirror.solvers import certificates, discrete, error_bars, lasso
@@ -40,8 +50,9 @@ from linreg_mirror.solvers.error_bars import limits, pythagoras
 from linreg_mirror.solvers.limit.dual_newton import DualNewton
 from linreg_mirror.solvers.saddles import SaddlePath, _saddles
 from linreg_mirror.solvers.saddles.signed_fit import SignedFit
+from linreg_mirror.solvers.separable import _margin_flow
 from linreg_mirror.theorems import REGISTRY
-from linreg_mirror.theorems.flows import small_scales
+from linreg_mirror.theorems.flows import margins, small_scales, unbalanced
 from linreg_mirror.theorems.gates import couplings
 from linreg_mirror.theorems.matrices import low_rank
 from linreg_mirror.verification import Finding, check
@@ -807,6 +818,9 @@ MUTANTS = (
     stated("scale grows beyond |eta g| = 1", "steps.growth", threshold=1.0),
     stated("end of finite steps tilted like the flow's", "steps.limit", tilted=False),
     stated("mirror descent by steps in m and w", "steps.mirror_descent", geometry="factors"),
+    stated("mirror descent: twice its rate", "steps.mirror_descent.rate", times=2.0),
+    stated("mirror descent: steps of 2.5/lambda stable", "steps.mirror_descent.stable", longest=2.5),
+    stated("mirror descent: ergodic bound without squares of gradients", "steps.mirror_descent.ergodic", squares=0.0),
     stated("sharpness by sqrt(x^2 + b^2)", "steps.sharpness", factor=1.0),
     stated("stable up to 4/eta", "steps.stability", factor=1.0),
     replaced("gradient of w halved where loss is 0", Hadamard, "pullback", pullback_without_factor, "steps.sharpness"),
@@ -815,6 +829,59 @@ MUTANTS = (
     stated("lower bound with |L|_2 / sqrt d", "steps.l1_bound", norm=2.0),
     stated("depth D: D^2 for D(D-2)", "depth.closed_form", missing=0),
     stated("depth D: half the L1 bound", "depth.l1.bound", factor=0.5),
+    stated("unbalanced depth: a root left out", "depth.unbalanced.dual", missing=1),
+    replaced(
+        "unbalanced depth: thresholds exchanged",
+        unbalanced,
+        "thresholds",
+        lambda right: lambda factors: right(factors)[::-1],
+        "depth.unbalanced",
+    ),
+    stated("quadratic networks: potential without penalty", "mirror.quadratic.limit", penalised=0.0),
+    replaced(
+        "quadratic networks: gradient halved",
+        Quadratic,
+        "pullback",
+        lambda right: lambda self, theta, g: 0.5 * right(self, theta, g),
+        "mirror.quadratic",
+    ),
+    replaced(
+        "quadratic networks: potential that decays at half the rate",
+        QuadraticPotential,
+        "primal",
+        lambda right: lambda self, z, A: right(self, z, 0.5 * A),
+        "mirror.quadratic",
+        "twins",
+    ),
+    replaced(
+        "quadratic networks: measurements halved",
+        Quadratic,
+        "sensing",
+        lambda right: classmethod(lambda cls, X, U0: right.__func__(cls, 0.5 * X, U0)),
+        "networks.low_rank.limit",
+    ),
+    stated("margins normalised by a power too many", "margin.monotone", higher=1.0),
+    replaced(
+        "margin: the largest in L2 for that in L1",
+        margins,
+        "max_margin",
+        lambda right: lambda problem, norm: right(problem, 2),
+        "margin.direction",
+    ),
+    replaced(
+        "margin: labels left out",
+        _margin_flow,
+        "signed_samples",
+        lambda right: lambda problem, asker: problem.X,
+        "margin",
+    ),
+    replaced(
+        "logistic loss with the slope of the exponential one",
+        _margin_flow,
+        "_logistic",
+        lambda right: lambda q: (right(q)[0], -q),
+        "solvers/test_separable.py",
+    ),
     stated("saddles: nobody leaves", "saddles.rules", leaving=False),
     stated("saddles: fits without regard to signs", "saddles.end", signed=False),
     stated("saddles: time in units of log(1/b)", "saddles.flow", unit=1.0),

@@ -25,6 +25,11 @@ PAPERS: Mapping[str, Paper] = {
         "jacobs2025mask", "Jacobs, Burkholz: Mask in the Mirror: Implicit Sparsification. ICLR 2025, arXiv 2408.09966"
     ),
     "MM v1": Paper("jacobs2024mask", "Jacobs, Burkholz: Mask in the Mirror. First version, arXiv 2408.09966v1"),
+    "JZB25": Paper(
+        "jacobs2026mirror",
+        "Jacobs, Zhou, Burkholz: Mirror, Mirror of the Flow. Geometry, Topology, and Machine Learning Workshop 2026, "
+        "arXiv 2504.12883",
+    ),
     "W20": Paper(
         "woodworth2020kernel",
         "Woodworth et al.: Kernel and Rich Regimes in Overparametrized Models. COLT 2020, arXiv 2002.09277",
@@ -40,7 +45,7 @@ PAPERS: Mapping[str, Paper] = {
     "ZW23": Paper("ziyin2023spred", "Ziyin, Wang: spred: Solving L1 Penalty with SGD. ICML 2023, arXiv 2210.01212"),
     "K25": Paper(
         "kolb2025differentiable",
-        "Kolb, Frost, Bischl, Rügamer: Differentiable Sparsity via D-Gating. arXiv 2509.23898",
+        "Kolb, Frost, Bischl, Rügamer: Differentiable Sparsity via D-Gating. NeurIPS 2025, arXiv 2509.23898",
     ),
     "E23": Paper(
         "even2023sgd",
@@ -82,9 +87,33 @@ PAPERS: Mapping[str, Paper] = {
         "Gunasekar, Lee, Soudry, Srebro: Characterizing Implicit Bias in Terms of Optimization Geometry. "
         "ICML 2018, arXiv 1802.08246",
     ),
+    "R20": Paper(
+        "radhakrishnan2020linear",
+        "Radhakrishnan, Belkin, Uhler: Linear Convergence of Generalized Mirror Descent with Time-Dependent Mirrors. "
+        "arXiv 2009.08574",
+    ),
+    "BT03": Paper(
+        "beck2003mirror",
+        "Beck, Teboulle: Mirror Descent and Nonlinear Projected Subgradient Methods for Convex Optimization. "
+        "Oper. Res. Lett. 31, 2003",
+    ),
+    "LFN18": Paper(
+        "lu2018relatively",
+        "Lu, Freund, Nesterov: Relatively Smooth Convex Optimization by First-Order Methods, and Applications. "
+        "SIAM J. Optim. 28, 2018, arXiv 1610.05708",
+    ),
+    "LL20": Paper(
+        "lyu2020gradient",
+        "Lyu, Li: Gradient Descent Maximizes the Margin of Homogeneous Neural Networks. ICLR 2020, arXiv 1906.05890",
+    ),
     "PF23": Paper(
         "pesme2023saddle",
         "Pesme, Flammarion: Saddle-to-Saddle Dynamics in Diagonal Linear Networks. NeurIPS 2023, arXiv 2304.00488",
+    ),
+    "Z26": Paper(
+        "zhao2026gradient",
+        "Zhao, Wang, Yang, Bai, Zhang: Gradient Flow Dynamics and Implicit Bias of Diagonal Linear Networks under "
+        "Infinitesimal Initialization. ICML 2026, arXiv 2607.12332",
     ),
     "B25": Paper(
         "berthier2025diagonal", "Berthier: Diagonal Linear Networks and the Lasso Regularization Path. arXiv 2509.18766"

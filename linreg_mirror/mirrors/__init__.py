@@ -5,5 +5,6 @@ from linreg_mirror.mirrors.ham import HAM
 from linreg_mirror.mirrors.hyperbolic import Hyperbolic
 from linreg_mirror.mirrors.power import Power
 from linreg_mirror.mirrors.protocol import Mirror, Potential
+from linreg_mirror.mirrors.quadratic import Quadratic
 
-__all__ = ["HAM", "Euclidean", "Hyperbolic", "Mirror", "Potential", "Power"]
+__all__ = ["HAM", "Euclidean", "Hyperbolic", "Mirror", "Potential", "Power", "Quadratic"]

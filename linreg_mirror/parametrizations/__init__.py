@@ -8,6 +8,7 @@ from linreg_mirror.parametrizations.hadamard import Hadamard
 from linreg_mirror.parametrizations.ham import HAM
 from linreg_mirror.parametrizations.power import Power
 from linreg_mirror.parametrizations.protocol import NoMirror, Parametrization
+from linreg_mirror.parametrizations.quadratic import Quadratic
 from linreg_mirror.parametrizations.shared import SharedHadamard
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "NoMirror",
     "Parametrization",
     "Power",
+    "Quadratic",
     "SharedHadamard",
     "commutation_defect",
     "lie_bracket",

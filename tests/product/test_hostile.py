@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 import linreg_mirror as lm
 from linreg_mirror import hard_concrete, mirrors, problems, schedules
 from linreg_mirror.problems import losses
+from linreg_mirror.solvers.saddles import thresholds
 from tests.helpers.hostile import Plain, assert_honest, attack, public_names
 
 N, D = 3, 5
@@ -76,6 +77,11 @@ def problem(h: Plain) -> lm.Problem:
     return lm.Problem(h.array("X", (N, D)), h.array("y", (N,)))
 
 
+def labelled(h: Plain) -> lm.Problem:
+    h.names += ["labels", "separable"]
+    return lm.Problem(h.array("X", (N, D)), [1, -1, 1])
+
+
 def network(h: Plain) -> lm.Hadamard:
     h.names += ["network", "scale"]
     return lm.Hadamard.from_scale(h.array("b", (D,), low=0.5), x0=h.array("x0", (D,)))
@@ -106,8 +112,17 @@ def ordinary_networks() -> dict[str, Any]:
     return {
         "HAM": ham(h), "Hadamard": network(h), "Direct": lm.Direct(h.array("x0", (D,))), "Factorized": factors(h),
         "DeepLinear": layers(h), "SharedHadamard": shared(h),
-        "Power": lm.Power(h.array("p0", (D,), low=0.5), h.array("q0", (D,), low=0.5), 3),
+        "Power": lm.Power(h.array("p0", (D,), low=0.5), h.array("q0", (D,), low=0.5), 3), "Quadratic": quadratic(h),
     }  # fmt: skip
+
+
+PAIRS = np.zeros((D, 2 * D, 2 * D))
+PAIRS[range(D), range(D), range(D, 2 * D)] = PAIRS[range(D), range(D, 2 * D), range(D)] = 1.0
+
+
+def quadratic(h: Plain) -> lm.Quadratic:
+    h.names += ["A", "B", "w0"]
+    return lm.Quadratic(PAIRS, h.array("w0", (2 * D,)))
 
 
 def ham(h: Plain) -> lm.HAM:
@@ -133,6 +148,7 @@ def of_mirror(name: str, method: str) -> Callable[[Plain], Any]:
             "HAM": lambda: mirrors.HAM(np.zeros(D), 2.0),
             "Hyperbolic": lambda: mirrors.Hyperbolic(np.full(D, -3.0), np.zeros(D)),
             "Power": lambda: mirrors.Power(np.full(D, -3.0), np.zeros(D), 3),
+            "Quadratic": lambda: lm.Quadratic(PAIRS, np.repeat([2.0, 1.0], D)).mirror(),
         }
         one, point = kinds[name](), h.finite("z", (D,))
         if method == "resolution":
@@ -225,6 +241,14 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     ),
     "flow until it is over": lambda h: lm.flow(problem(h), network(h), max_steps=100),
     "saddles": lambda h: lm.saddles(problem(h), h.array("weights", (D,), low=0.5)),
+    "thresholds of saddles": lambda h: thresholds(h.array("factors", (3, D), low=0.5)),
+    "max_margin": lambda h: lm.max_margin(labelled(h), h.count("norm", 2)),
+    "margin_flow": lambda h: lm.margin_flow(
+        labelled(h), network(h), until=h.number("until", -3.0), accuracy=h.number("accuracy", 1e-4)
+    ),
+    "MarginPath.margin": lambda h: lm.margin_flow(labelled(Plain()), network(Plain()), until=-1.0).margin(
+        h.number("norm", 2.0)
+    ),
     "SaddlePath.at": lambda h: path().at(h.array("tau", (4,), low=0.0)),
     "SaddlePath.dual_at": lambda h: path().dual_at(h.array("tau", (4,), low=0.0)),
     "SaddlePath.average": lambda h: path().average(h.array("tau", (4,), low=0.0)),
@@ -278,10 +302,18 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     "Power.from_scale": lambda h: lm.Power.from_scale(
         h.array("alpha", (D,), low=0.5), depth=h.count("depth", 3), x0=h.array("x0", (D,)), d=h.count("d", D)
     ),
+    "Quadratic": quadratic,
+    "Quadratic of hostile matrices": lambda h: lm.Quadratic(
+        h.array("A", (2, 1, 1)), h.array("w0", (1,)), h.array("B", (1, 1))
+    ),
+    "Quadratic.sensing": lambda h: lm.Quadratic.sensing(h.array("measurements", (3, 2, 2)), h.array("U0", (2, 1))),
+    "Quadratic.mirror": lambda h: quadratic(h).mirror().initial_dual,
+    "Quadratic.in_eigenvalues": lambda h: quadratic(Plain()).in_eigenvalues(problem(h)),
+    "limit of squares": lambda h: lm.limit(problem(h), quadratic(h), h.number("decay", 0.1)),
     **{
         f"{name}.{method}": of_theta(name, method)
         for name, methods in {
-            "HAM": (), "Hadamard": (), "Direct": (), "Power": (), "SharedHadamard": (),
+            "HAM": (), "Hadamard": (), "Direct": (), "Power": (), "SharedHadamard": (), "Quadratic": (),
             "Factorized": ("factors", "imbalance", "unused_slope"),
             "DeepLinear": ("layers", "imbalance", "unused_slope"),
         }.items()
@@ -303,13 +335,13 @@ CASES: dict[str, Callable[[Plain], Any]] = {
         f"mirrors.{name}.{method}": of_mirror(name, method)
         for name, methods in {
             "Euclidean": ("dual_rate",), "HAM": ("dual_rate",), "Hyperbolic": ("log_scale_at", "continuation"),
-            "Power": ("log_scale_at", "half_log_ratio", "dual_rate", "continuation"),
+            "Power": ("log_scale_at", "half_log_ratio", "dual_rate", "continuation"), "Quadratic": ("continuation",),
         }.items()
         for method in (
             *("primal", "dual", "primal_rate", "metric", "metric_slope", "conjugate", "potential", "resolution"),
             *methods,
         )
-        if f"{name}.{method}" not in ("HAM.potential", "HAM.resolution")  # inherited
+        if name not in ("HAM", "Quadratic") or method not in ("potential", "resolution")  # inherited
     },
     **{
         f"losses.{type(loss).__name__}.{method}": of_loss(loss, method)
@@ -369,8 +401,10 @@ INFINITE = FORMULAS | {"largest_stable_step"} | {name for name in CASES if name.
 # What takes no numbers of the caller's, and what only holds what others computed.
 EXEMPT = {
     *("Certificate", "Check", "Descent", "Descents", "ImplicitBias", "SaddlePath", "Solution", "Stats", "Status"),
+    "MarginPath",
     *("Trajectory", "NoMirror", "mirrors.Potential"),
-    *("mirrors.Euclidean", "mirrors.HAM", "mirrors.Hyperbolic", "mirrors.Power"),  # made by networks, which check
+    # Made by networks, which check.
+    *("mirrors.Euclidean", "mirrors.HAM", "mirrors.Hyperbolic", "mirrors.Power", "mirrors.Quadratic"),
     "schedules.require_clock",
     *("losses.Squared", "losses.LogCosh", "losses.JointCauchy", "losses.EntrywiseCauchy"),
     *("Factorized.mirror", "SharedHadamard.mirror"),  # there is none, mostly

@@ -9,6 +9,7 @@ import scipy.sparse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog, nnls
+from scipy.special import ellipk, elliprf
 
 from linreg_mirror._tools.updated_qr import UpdatedQR
 from linreg_mirror.parametrizations import Hadamard
@@ -16,7 +17,7 @@ from linreg_mirror.problems import Problem, coherent, correlated, duplicated, il
 from linreg_mirror.problems.losses import Huber
 from linreg_mirror.solvers import Status
 from linreg_mirror.solvers.continuous import flow
-from linreg_mirror.solvers.saddles import saddles, screening
+from linreg_mirror.solvers.saddles import saddles, screening, thresholds
 from linreg_mirror.solvers.saddles.signed_fit import SignedFit
 from tests.helpers.zoo import BY_NAME, CASES, gaussian
 
@@ -466,3 +467,41 @@ def test_a_radius_that_is_too_large_loses_arrivals(monkeypatch):
     )
     wrong = saddles(problem)
     assert len(wrong.times) != len(right.times) or np.abs(wrong.times / right.times - 1).max() > 1e-6
+
+
+def test_thresholds_of_three_factors_are_elliptic_integrals():
+    rng = np.random.default_rng(0)
+    factors = np.exp(rng.uniform(-5, 5, (3, 20))) * rng.choice([-1, 1], (3, 20))
+    s2, *others = np.sort(factors**2, axis=0)
+    beyond = elliprf(s2, *others)
+    whole = 2 * elliprf(0.0, *(others - s2))
+    up, down = thresholds(factors)
+    positive = factors.prod(axis=0) > 0
+    np.testing.assert_allclose(np.where(positive, up, down), beyond, rtol=1e-10)
+    np.testing.assert_allclose(up + down, whole, rtol=1e-10)
+
+
+def test_thresholds_from_zero_are_the_same_and_fall_with_the_size():
+    up, down = thresholds([[0.0], [1.0], [2.0]])
+    np.testing.assert_allclose(up, ellipk(0.75) / 2, rtol=1e-12)
+    np.testing.assert_array_equal(up, down)
+    np.testing.assert_allclose(thresholds([[0.0], [3.0], [6.0]])[0], up / 3, rtol=1e-12)
+
+
+def test_thresholds_are_weights_of_saddles():
+    X = np.array([[1.0, -1.0]])
+    up, down = thresholds([[0.4, 0.4], [1.0, 1.0], [1.0, 1.0]])
+    path = saddles(Problem(X, np.ones(1)), weights=(up, down))
+    assert path.active[-1].tolist() == [0]  # up < down
+    np.testing.assert_allclose(path.times, up[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("factors", [np.ones((2, 3)), np.ones(3), np.ones((3, 0))])
+def test_thresholds_need_three_factors(factors):
+    with pytest.raises(ValueError, match="D >= 3"):
+        thresholds(factors)
+
+
+def test_thresholds_need_one_smallest_factor():
+    with pytest.raises(ValueError, match="index 1 have the same size, 1"):
+        thresholds([[0.5, 1.0], [1.0, -1.0], [2.0, 2.0]])

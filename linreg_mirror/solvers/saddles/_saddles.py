@@ -246,7 +246,7 @@ def saddles(problem: Problem, weights: Any = None) -> SaddlePath:
     weights : array_like, shape (d,), or a tuple (t_plus, t_minus) of two, optional
         Thresholds, positive; default 1. They stand for unequal initial sizes: u = (m+w)/sqrt 2 starts at
         |u0_i|^2 = b^t_plus_i, v = (m-w)/sqrt 2 at |v0_i|^2 = b^t_minus_i. The end has the least
-        sum t_plus x^+ + t_minus x^-.
+        sum t_plus x^+ + t_minus x^-. `solvers.saddles.thresholds` has those of products of three factors and more.
 
     Returns
     -------

@@ -23,10 +23,12 @@ from linreg_mirror.ledger import (
     slope,
     theorem,
 )
-from linreg_mirror.parametrizations import Factorized
+from linreg_mirror.parametrizations import Factorized, Quadratic
+from linreg_mirror.problems import Problem
 from linreg_mirror.solvers import Solution, Trajectory
 from linreg_mirror.solvers.continuous import flow
 from linreg_mirror.solvers.independent import minimum_nuclear
+from linreg_mirror.solvers.limit import limit
 from linreg_mirror.theorems.flows._motion import descent_of
 
 COMMUTING = ("special/commuting-1", "special/commuting-6", "special/commuting-11", "special/commuting-31")
@@ -112,6 +114,31 @@ def closed_form_derived(sp: Any, commute: bool = True) -> Any:
     rate = down.subs(dict(zip(slopes, [one.diff(t) for one in s], strict=True))).subs(dict(zip(U, path, strict=True)))
     stated = alpha**2 * (-4 * (s[0] * A[0] + s[1] * A[1])).exp() if commute else path * path.T
     return [path.diff(t) - rate, path * path.T - stated]
+
+
+@theorem(
+    "networks.low_rank.limit",
+    source=Citation("JZB25", "Thm 3.3, matrix sensing"),
+    statement="commuting A_i: the flow of U U' from alpha I ends where the potential of <A_i, U U'>, quadratic in U, "
+    "is least: its eigenvalues are those that Newton's method finds",
+    kind="identity",
+    hypotheses=(_symmetric, _commuting),
+    constants={"stretch": 1.0},
+    extremal=COMMUTING,
+    control=Control("the potential from twice that start", "special/commuting-1", {"stretch": 2.0}),
+)
+def ends_in_limit(it: Instance, stretch: float) -> Evidence:
+    """Compare the eigenvalues at the end of the flow, with the Xx that it reached, with those of the limit.
+
+    Proof. See mirror.quadratic: x_i = <A_i, U U'> is vec(U)'(2 A_i x I) vec(U)/2, and the squared length of U along a
+    common eigenvector is twice a weight in its eigenspace.
+    """
+    end = it.path.x[-1]
+    measured = Problem(np.eye(it.problem.n), it.problem.X @ end)
+    network = Quadratic.sensing(_measurements(it), stretch * it.network.theta0.reshape(_shape(it)))
+    found = np.sort(2 * certified(limit(*network.in_eigenvalues(measured))))
+    expected = np.linalg.eigvalsh(end.reshape(_shape(it)))
+    return identity(relative(found - expected, expected), 1e-9)
 
 
 @theorem(

@@ -21,6 +21,7 @@ from linreg_mirror.parametrizations import (
     Parametrization,
     Power,
     SharedHadamard,
+    quadratic,
 )
 from linreg_mirror.schedules import Constant, Geometric, Harmonic, Piecewise, Quadratic, Schedule, SwitchedOff
 from linreg_mirror.theorems.twins.runs import ONCE
@@ -43,6 +44,7 @@ NETWORKS: Mapping[str, Callable[[np.random.Generator], Parametrization]] = {
     "Factorized, U U'": lambda rng: Factorized.symmetric(_normal(rng, 3, 2)),
     "Direct": lambda rng: Direct(_normal(rng, 6)),
     "HAM": lambda rng: HAM(_normal(rng, 6), 2.0),
+    "Quadratic": lambda rng: quadratic.Quadratic((A := _normal(rng, 3, 5, 5)) + A.swapaxes(1, 2), _normal(rng, 5)),
 }
 
 MIRRORS: Mapping[str, Callable[[Array, Array], Mirror]] = {
@@ -52,6 +54,11 @@ MIRRORS: Mapping[str, Callable[[Array, Array], Mirror]] = {
     "Power, depth 3": lambda log_b, tilt: mirrors.Power(log_b / 3, tilt, 3),
     "Power, depth 5": lambda log_b, tilt: mirrors.Power(log_b / 5, tilt, 5),
     "HAM": lambda log_b, tilt: mirrors.HAM(np.sinh(tilt), 2.0),
+    "Quadratic": lambda log_b, tilt: mirrors.Quadratic(
+        np.exp(0.2 * np.tanh(tilt))[:, None] * [0.5, 1.0, -0.7],
+        log_b[:, None] - [6.0, 7.0, 6.5],  # far below weights: near them, terms cancel
+        np.tanh(tilt)[:, None] * [1.0, 0.5, 0.0],
+    ),
 }
 
 SCHEDULES: Mapping[str, Callable[[float, float], Schedule]] = {
