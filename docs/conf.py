@@ -17,6 +17,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
+    "myst_nb",
     "numpydoc",
     "sphinx-mathjax-offline",
     "docs.extension",
@@ -31,6 +32,9 @@ autodoc_typehints = "none"  # numpydoc's sections say it, with shapes
 autosummary_generate = False
 numpydoc_show_class_members = False
 math_number_all = False
+
+nb_execution_mode = "off"  # the tests run them
+nb_mime_priority_overrides = [("html", "image/png", 10), ("html", "text/html", 20), ("html", "text/plain", 30)]
 
 html_theme = "furo"
 html_title = f"linreg-mirror {version}"

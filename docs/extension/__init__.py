@@ -4,20 +4,20 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from docs.extension import claims, docstrings, errata, experiments, gallery, ledger, links, readme, reference
+from docs.extension import claims, docstrings, errata, experiments, gallery, ledger, links, notebooks, readme, reference
 
 
 def write_pages(app: Sphinx) -> None:
     """Write all generated pages into docs/generated, leaving alone those that are as they were."""
     folder = Path(app.srcdir) / "generated"
-    made = [part.pages() for part in (readme, ledger, errata, claims, experiments, reference)]
+    made = [part.pages() for part in (readme, ledger, errata, claims, experiments, notebooks, reference)]
     pages = {name: text for some in (*made, gallery.pages(folder)) for name, text in some.items()}
     wanted = {folder / name: text for name, text in pages.items()}
     for path, text in wanted.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-    for path in set(folder.rglob("*.rst")) - set(wanted):
+    for path in {*folder.rglob("*.rst"), *folder.rglob("*.ipynb")} - set(wanted):
         path.unlink()
 
 

@@ -35,11 +35,14 @@ def picture(draw: Callable[..., None]) -> Callable[..., Axes]:
     def drawn(*arguments: Any, ax: Axes | None = None, **options: Any) -> Axes:
         if ax is not None and not isinstance(ax, Axes):
             raise TypeError(f"ax must be Matplotlib's Axes, got {type(ax).__name__}: write figure, ax = plt.subplots()")
-        with mpl.rc_context(RC):
-            if ax is None:
-                import matplotlib.pyplot as plt  # looks for a screen: not before it has to
+        figure = None
+        if ax is None:
+            import matplotlib.pyplot as plt  # looks for a screen: not before it has to
 
-                ax = plt.subplots(figsize=_SIZE, layout="constrained")[1]
+            # Outside of the style, at whose end a notebook's backend would forget that it is interactive.
+            figure = plt.figure(figsize=_SIZE, layout="constrained")
+        with mpl.rc_context(RC):
+            ax = figure.add_subplot() if figure else ax
             draw(*arguments, ax=ax, **options)
         return ax
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.plots.axes import picture
@@ -93,4 +94,5 @@ def ladder(problem: Problem, network: Parametrization, scales: Any = None, *, ax
 
 def _by_scale(ax: Axes) -> None:
     ax.set(xlabel=r"$\log_{10}$ scale")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.invert_xaxis()

@@ -342,12 +342,19 @@ def test_documentation_builds_without_warnings(tmp_path):
     source = tmp_path / "checkout"
     # A copy, because pages are generated into the folder of the sources.
     left = shutil.ignore_patterns("_build", "generated", "__pycache__")
-    for part in ("docs", "figures", "linreg_mirror", "sketching", "benchmarks"):
+    for part in ("docs", "figures", "linreg_mirror", "notebooks", "sketching", "benchmarks"):
         shutil.copytree(CHECKOUT / part, source / part, ignore=left)
     shutil.copy(CHECKOUT / "README.md", source)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "docs", str(tmp_path / "html")]
     done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False, timeout=1800)
     assert done.returncode == 0, done.stdout + done.stderr
-    for name in ("index", "generated/errata", "generated/claims", "generated/ledger/mirror", "howto/resume"):
+    for name in (
+        "index",
+        "generated/errata",
+        "generated/claims",
+        "generated/ledger/mirror",
+        "howto/resume",
+        "generated/notebooks/1_scale_ladder",
+    ):
         html = (tmp_path / "html" / f"{name}.html").read_text(encoding="utf-8")
         assert not re.search(r'(?:src|href)="(?:https?:)?//[^"]*\.(?:js|css|woff2?|png|svg)"', html), "nothing remote"
