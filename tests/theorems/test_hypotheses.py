@@ -50,6 +50,22 @@ def test_no_gradient_bounds_nothing():
     assert not REGISTRY["steps.l1_bound"].applies_to(here)
 
 
+@pytest.mark.parametrize(
+    ("X", "x0"), [([[1, 0, 2], [0.5, 0, 1]], [0.3, 0.2, -0.5]), ([[1, 2, 2], [0.5, 1, 1]], [0.3, 0.0, -0.5])]
+)
+def test_what_is_never_drawn_has_no_error(X, x0):
+    here = made(X, [1.0, 2.0], Hadamard.at(np.array(x0), beta=1.0))
+    for name in ("masks.second_moment", "masks.optimal", "masks.bernoulli", "masks.training"):
+        assert not REGISTRY[name].applies_to(here)
+
+
+def test_parallel_features_keep_their_shares_of_the_scores():
+    here = made(np.ones((2, 3)), [1.0, 1.0], Hadamard.at(np.array([0.3, 0.4, 0.4]), beta=1.0))
+    entered = REGISTRY["masks.snip.single"]
+    assert not entered.applies_to(here)
+    assert entered.evidence(here).fails
+
+
 def test_walks_keep_the_difference_of_squares_and_nothing_else():
     from linreg_mirror.ledger import instance
 
