@@ -20,8 +20,8 @@ TIES = [
 ]
 
 
-def made(X, y, network):
-    return Instance("made here", Problem(np.array(X, float), np.array(y, float)), network, schedules.as_schedule(None))
+def made(X, y, network, alpha=None):
+    return Instance("made here", Problem(np.array(X, float), np.array(y, float)), network, schedules.as_schedule(alpha))
 
 
 @pytest.mark.parametrize(("X", "y", "name"), TIES)
@@ -41,6 +41,12 @@ def test_a_tilt_in_the_row_space_leads_to_the_centred_limit():
 def test_a_limit_that_does_not_depend_on_b_has_no_rate():
     here = made([[1.0, 0.0, 1.0], [0.0, 1.0, -1.0]], [1.0, 1.0], Hadamard.from_scale(1.0, d=3))
     entered = REGISTRY["regimes.l1.rate"]
+    assert not entered.applies_to(here)
+    assert entered.evidence(here).fails
+
+
+def test_too_large_a_penalty_ends_at_zero():
+    here, entered = made([[1.0, 2.0]], [1.0], Hadamard.from_scale(1.0, d=2), 2.0), REGISTRY["decay.constant_bias"]
     assert not entered.applies_to(here)
     assert entered.evidence(here).fails
 
