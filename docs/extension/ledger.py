@@ -8,6 +8,7 @@ from docs.extension.links import TONES, label
 from docs.extension.rst import escape, heading, prose, table
 from docs.ledger import read
 from linreg_mirror.ledger import Theorem, Verdict
+from linreg_mirror.ledger.algebra import ALGEBRA
 from linreg_mirror.ledger.papers import PAPERS
 from linreg_mirror.theorems import REGISTRY
 
@@ -112,8 +113,14 @@ def _described(t: Theorem, stored: dict[str, Any]) -> str:
     if t.corrected:
         fields["Right is"] = ", ".join(f":theorem:`{id}`" for id in t.corrected)
     lines = "\n".join(f":{key}: {value}" for key, value in fields.items())
-    proof = prose(doc) if doc else ""
+    proof = "\n".join(prose(text) for text in (doc, _derivation(t)) if text)
     return (
         f".. _{label(t.id)}:\n\n{heading(t.id, '-')}\n.. rst-class:: statement\n\n{escape(t.statement)}\n\n"
         f".. rst-class:: facts\n\n{lines}\n\n" + proof
     )
+
+
+def _derivation(t: Theorem) -> str:
+    """Return what is derived, and for how many entries, of a theorem that is proved by algebra."""
+    doc = inspect.getdoc(ALGEBRA[t.id].derive) if t.id in ALGEBRA else None
+    return f"By algebra. {doc}" if doc else ""

@@ -89,10 +89,9 @@ def remainder(sympy: ModuleType, derived: Any) -> Remainder:
     for expression in _expressions(sympy, derived):
         if _differs(sympy, expression):
             return Remainder(str(_shorter(sympy, expression)), False)
-        numerator, _ = sympy.fraction(sympy.together(expression))
-        if sympy.expand(numerator) == 0:
+        if _cancels(sympy, expression) or _cancels(sympy, rooted := _factored_roots(sympy, expression)):
             continue
-        left = sympy.simplify(_factored_roots(sympy, expression))
+        left = sympy.simplify(rooted)
         if left != 0:
             if _numbers(sympy, left).equals(0) is False:
                 return Remainder(str(left), False)
@@ -122,6 +121,11 @@ def _differs(sympy: ModuleType, expression: Any) -> bool:
     }
     value = sympy.N(expression.subs(at), 30)
     return bool(value.is_number and value.is_finite and abs(value) > 1e-12)
+
+
+def _cancels(sympy: ModuleType, expression: Any) -> bool:
+    numerator, _ = sympy.fraction(sympy.together(expression))
+    return sympy.expand(numerator) == 0
 
 
 def _shorter(sympy: ModuleType, expression: Any) -> Any:

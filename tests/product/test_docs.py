@@ -25,6 +25,7 @@ from figures import __main__ as figures_command
 from figures import stored
 from linreg_mirror.cli import app
 from linreg_mirror.ledger import Verdict, instance
+from linreg_mirror.ledger.algebra import ALGEBRA
 from linreg_mirror.runtime.store import key
 from linreg_mirror.theorems import REGISTRY
 from linreg_mirror.verification import check, select
@@ -55,6 +56,7 @@ def registry():
     yield
     for id in REGISTRY.keys() - before:
         del REGISTRY[id]
+        ALGEBRA.pop(id, None)
 
 
 @pytest.mark.usefixtures("registry")

@@ -12,7 +12,7 @@ from linreg_mirror.ledger.algebra import ALGEBRA, algebra, remainder
 from linreg_mirror.theorems import REGISTRY
 from linreg_mirror.verification import derive
 
-a, b = sympy.symbols("a b", real=True)
+(a, b), n = sympy.symbols("a b", real=True), sympy.Symbol("n", integer=True)
 
 
 @pytest.mark.parametrize("id", ALGEBRA)
@@ -37,9 +37,10 @@ def test_every_derivation_is_of_a_theorem():
         ((a**2 + b**2 - a * b, (a - b) ** 2), "a*b", False),
         ((a * b, a * b), "a*b", False),  # equal, but of unknown sign
         (sympy.sqrt(a**2 + 2 * a * b + b**2) - abs(a + b), "0", True),
+        (sympy.ceiling(n - a) - sympy.ceiling(-a) - n, "0", True),
         (sympy.Function("f")(a).diff(a) - sympy.Function("f")(a), "-f(a) + Derivative(f(a), a)", False),
     ],
-    ids=["zero", "list", "matrix", "squares", "not_the_squares", "unknown_sign", "root", "functions"],
+    ids=["zero", "list", "matrix", "squares", "not_the_squares", "unknown_sign", "root", "integer", "functions"],
 )
 def test_remainders(derived, left, vanishes):
     found = remainder(sympy, derived)

@@ -20,8 +20,8 @@ TIES = [
 ]
 
 
-def made(X, y, network):
-    return Instance("made here", Problem(np.array(X, float), np.array(y, float)), network, schedules.as_schedule(None))
+def made(X, y, network, alpha=None):
+    return Instance("made here", Problem(np.array(X, float), np.array(y, float)), network, schedules.as_schedule(alpha))
 
 
 @pytest.mark.parametrize(("X", "y", "name"), TIES)
@@ -45,9 +45,31 @@ def test_a_limit_that_does_not_depend_on_b_has_no_rate():
     assert entered.evidence(here).fails
 
 
+def test_too_large_a_penalty_ends_at_zero():
+    here, entered = made([[1.0, 2.0]], [1.0], Hadamard.from_scale(1.0, d=2), 2.0), REGISTRY["decay.constant_bias"]
+    assert not entered.applies_to(here)
+    assert entered.evidence(here).fails
+
+
 def test_no_gradient_bounds_nothing():
     here = made([[1.0, 2.0, 3.0], [0.0, 1.0, 1.0]], [0.0, 0.0], Hadamard.from_scale(1.0, d=3))
     assert not REGISTRY["steps.l1_bound"].applies_to(here)
+
+
+@pytest.mark.parametrize(
+    ("X", "x0"), [([[1, 0, 2], [0.5, 0, 1]], [0.3, 0.2, -0.5]), ([[1, 2, 2], [0.5, 1, 1]], [0.3, 0.0, -0.5])]
+)
+def test_what_is_never_drawn_has_no_error(X, x0):
+    here = made(X, [1.0, 2.0], Hadamard.at(np.array(x0), beta=1.0))
+    for name in ("masks.second_moment", "masks.optimal", "masks.bernoulli", "masks.training"):
+        assert not REGISTRY[name].applies_to(here)
+
+
+def test_parallel_features_keep_their_shares_of_the_scores():
+    here = made(np.ones((2, 3)), [1.0, 1.0], Hadamard.at(np.array([0.3, 0.4, 0.4]), beta=1.0))
+    entered = REGISTRY["masks.snip.single"]
+    assert not entered.applies_to(here)
+    assert entered.evidence(here).fails
 
 
 def test_walks_keep_the_difference_of_squares_and_nothing_else():

@@ -4,11 +4,12 @@ Samples are the instance's, labels the signs of its targets. Paths are those of 
 """
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, inequality, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, algebra, inequality, theorem
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.parametrizations import Parametrization, Power
 from linreg_mirror.problems import Problem
@@ -83,6 +84,23 @@ def monotone(it: Instance, higher: float) -> Evidence:
         before.append(margin[:-1] / margin[-1])
         after.append(margin[1:] / margin[-1])
     return inequality(np.concatenate(before), np.concatenate(after), rounding=_ROUNDING)
+
+
+@algebra("margin.monotone", higher=1)
+def monotone_derived(sp: Any, higher: int = 0) -> Any:
+    """Exponential loss, two samples, x = m w: <theta, theta'> is D times a mean of the q_i, all at least G = log(1/L).
+
+    So it is D G + h, h >= 0; then |theta'|^2 |theta|^2 - D G <theta, theta'>, for two parameters.
+    """
+    m, w, y1, y2, D = *sp.symbols("m w y1 y2"), 2
+    q = y1 * m * w, y2 * m * w
+    log_loss, total = sp.log(sum(sp.exp(-one) for one in q)), sum(sp.exp(-one) for one in q)
+    along = sum(one * -log_loss.diff(one) for one in (m, w)) - D * sum(one * sp.exp(-one) for one in q) / total
+    (G, h), t, v2 = sp.symbols("G h", nonnegative=True), sp.symbols("t1 t2", positive=True), sp.Symbol("v2", real=True)
+    inner = D * G + h
+    v = (inner - t[1] * v2) / t[0], v2
+    rise = (v[0] ** 2 + v[1] ** 2) * (t[0] ** 2 + t[1] ** 2) - (D + higher) * G * inner
+    return [along, (rise, (t[0] * v[1] - t[1] * v[0]) ** 2 + inner * h)]
 
 
 @theorem(

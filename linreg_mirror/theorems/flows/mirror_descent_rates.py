@@ -4,15 +4,26 @@ The inverse Hessian of R_b is diag 2 sqrt(x^2 + b^2), which is convex in x: all 
 step is had at the ends of the step.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, certified, inequality, theorem
+from linreg_mirror.ledger import (
+    Citation,
+    Control,
+    Evidence,
+    Hypothesis,
+    Instance,
+    algebra,
+    certified,
+    inequality,
+    theorem,
+)
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.problems import Problem
+from linreg_mirror.theorems.flows._motion import divergence
 
 _STEPS = 30
 _ROUNDING = 1e-12  # of the loss at the start
@@ -106,6 +117,21 @@ def rate(it: Instance, times: float) -> Evidence:
     return inequality(left, right, scale=it.problem.value(_start(it)), rounding=_ROUNDING)
 
 
+@algebra("steps.mirror_descent.rate", times=2)
+def rate_derived(sp: Any, times: int = 1) -> Any:
+    """One entry, where R' changes by r d with l <= r <= u: what f falls by, less what is claimed of |g|^2; then PL.
+
+    r = l + p, u = r + q, and eta L/2 = l k/(1 + k), which is at most l.
+    """
+    (l, eta), (p, q, k) = sp.symbols("l eta", positive=True), sp.symbols("p q k", nonnegative=True)
+    g, d = sp.symbols("g d", real=True)
+    r, L = l + p, 2 * l * k / (1 + k) / eta
+    falls = -(g * d + L * d**2 / 2).subs(d, -eta * g / r)
+    share = eta * (1 - eta * L / (2 * l)) / (r + q) * g**2
+    more = eta * g**2 / (r**2 * (r + q)) * (p * r * k / (1 + k) + p * q + l * q / (1 + k))
+    return (falls - times * share, sp.expand(more))
+
+
 def _divergence(it: Instance, x: Array, z: Array) -> float:
     """Return D_R_b(x, z)."""
     R = Hyperbolic(np.log(it.scale0), np.zeros(it.problem.d))
@@ -147,6 +173,18 @@ def stable(it: Instance, longest: float) -> Evidence:
     return inequality(left, right, scale=scale, rounding=_ROUNDING)
 
 
+@algebra("steps.mirror_descent.stable", longest=2.5)
+def stable_derived(sp: Any, longest: float = 1) -> Any:
+    """For any R, eta g (x - z) = D(z, x_0) - D(z, x) - D(x, x_0), and (1 - eta lambda) D(x, x_0) >= 0.
+
+    With f <= f_0 + g (x - x_0) + lambda D(x, x_0) and f_0 + g (z - x_0) <= f(z).
+    """
+    (x, start, z), (e, D), R = sp.symbols("x x0 z"), sp.symbols("e D", nonnegative=True), sp.Function("R")
+    pushed = R(start).diff(start) - R(x).diff(x)  # eta g
+    three = divergence(R, z, start) - divergence(R, z, x) - divergence(R, x, start)
+    return [pushed * (x - z) - three, (D - sp.nsimplify(longest) / (1 + e) * D, e / (1 + e) * D)]
+
+
 @theorem(
     "steps.mirror_descent.ergodic",
     source=Citation("BT03", "Thm 4.1"),
@@ -182,3 +220,15 @@ def ergodic(it: Instance, squares: float) -> Evidence:
             left += [least, it.problem.value(mean / total)]
             right += 2 * [added / total]
     return inequality(left, right, scale=it.problem.value(_start(it)), rounding=_ROUNDING)
+
+
+@algebra("steps.mirror_descent.ergodic", squares=0)
+def ergodic_derived(sp: Any, squares: float = 0.5) -> Any:
+    """For any R, D(z, x) = D(z, x_0) + eta g (z - x_0) - eta g d - D(x, x_0); then eta |g||d| - sigma |d|^2/2."""
+    (x, start, z), R = sp.symbols("x x0 z"), sp.Function("R")
+    (eta, sigma), (g, d) = sp.symbols("eta sigma", positive=True), sp.symbols("g d", nonnegative=True)
+    pushed = R(start).diff(start) - R(x).diff(x)  # eta g
+    after = divergence(R, z, start) + pushed * (z - start) - pushed * (x - start) - divergence(R, x, start)
+    most = sp.nsimplify(squares) * eta**2 * g**2 / sigma
+    bound = (most - eta * g * d + sigma * d**2 / 2, (eta * g - sigma * d) ** 2 / (2 * sigma))
+    return [after - divergence(R, z, x), bound]

@@ -240,12 +240,15 @@ def sparser(it: Instance, any_decay: bool) -> Evidence:
     return Evidence(min(found.margin, 1e-6 - error), f"training error {error:.1e}, {found.detail}", found.tightness)
 
 
+_below_all = Hypothesis("alpha < max |X'y|/2", lambda it: 2 * it.schedule.limit < it.problem.gradient_scale)
+
+
 @theorem(
     "decay.constant_bias",
     source=Citation("MM", "diagonal networks; amount: ours"),
     statement="constant alpha < lambda_max/2 ends with |X'(Xx - y)|_inf = 2 alpha: an error of order alpha remains",
     kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced, h.constant_penalty, h.squared),
+    hypotheses=(h.hadamard, h.unbalanced, h.constant_penalty, h.squared, _below_all),
     constants={"weight": 2.0},
     control=Control("alpha in place of 2 alpha", "planted/constant/0", {"weight": 1.0}, walk="planted/constant/0"),
 )

@@ -5,6 +5,7 @@ have random eigenvectors in common, so that no two weights have parameters of th
 """
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -17,6 +18,7 @@ from linreg_mirror.ledger import (
     Evidence,
     Hypothesis,
     Instance,
+    algebra,
     certified,
     identity,
     relative,
@@ -29,6 +31,7 @@ from linreg_mirror.schedules import Schedule
 from linreg_mirror.solvers import Trajectory
 from linreg_mirror.solvers.continuous import flow
 from linreg_mirror.solvers.limit import limit
+from linreg_mirror.theorems.flows._motion import descent_of
 
 _SAMPLES, _FEATURES, _PARAMETERS = 3, 6, 10
 _UNTIL = 10.0  # over the largest eigenvalue of XX': what is left of residuals does not matter
@@ -93,6 +96,26 @@ def closed_form(it: Instance, commuting: bool) -> Evidence:
     return identity(relative(path.x[some] - np.stack(expected), path.x[some]), _ADDED_UP)
 
 
+@algebra("mirror.quadratic", commuting=False)
+def closed_form_derived(sp: Any, commuting: bool = True) -> Any:
+    """Two matrices of 2 x 2, in the basis of their eigenvectors: w = exp(mu_1 A_1) exp(mu_2 A_2) w_0 moves by A_i w.
+
+    So it flows, if mu_i' = -g_i; B is one of them, with mu' = -alpha. The control has an A_2 of other eigenvectors.
+    """
+    a, mu, w0, g = sp.symbols("a1:5", real=True), sp.symbols("mu1 mu2"), sp.symbols("u v"), sp.symbols("g1 g2")
+    A, first = [sp.diag(a[0], a[1]), sp.diag(a[2], a[3])], sp.diag(sp.exp(mu[0] * a[0]), sp.exp(mu[0] * a[1]))
+    second = sp.diag(sp.exp(mu[1] * a[2]), sp.exp(mu[1] * a[3]))
+    if not commuting:
+        A[1], (c, s) = sp.Matrix([[0, a[2]], [a[2], 0]]), (f(mu[1] * a[2]) for f in (sp.cosh, sp.sinh))
+        second = sp.Matrix([[c, s], [s, c]])
+    w, here = first * second * sp.Matrix(w0), sp.Matrix(sp.symbols("w1 w2"))
+    x = [(here.T * one * here)[0] / 2 for one in A]
+    down = descent_of(g[0] * x[0] + g[1] * x[1], here)
+    along = [w.diff(by) - one * w for by, one in zip(mu, A, strict=True)]
+    slopes = [(w.dot(w) / 4).diff(by) - (w.T * one * w)[0] / 2 for by, one in zip(mu, A, strict=True)]
+    return [down + g[0] * A[0] * here + g[1] * A[1] * here, *along, *slopes]
+
+
 def _values(A: Array, w: Array) -> Array:
     return np.array([0.5 * w @ one @ w for one in A])
 
@@ -120,3 +143,15 @@ def limits(it: Instance, penalised: float) -> Evidence:
         q = certified(limit(*network.in_eigenvalues(reached), penalised * float(path.decay[k])))
         apart.append(relative(rates @ q - path.x[k], path.x[k]))
     return identity(apart, _ADDED_UP)
+
+
+@algebra("mirror.quadratic.limit", penalised=0)
+def limits_derived(sp: Any, penalised: int = 1) -> Any:
+    """Two weights of a parameter each, one sample: where R_A's conjugate has the slope x, mu is along (X_1, X_2)."""
+    (w, *a), beta = sp.symbols("w a1 a2", positive=True), sp.symbols("beta1 beta2", real=True)
+    (X1, X2, s, A, mu), found = sp.symbols("X1 X2 s A mu", real=True), []
+    for rate, decay, along in zip(a, beta, (X1, X2), strict=True):
+        x = (sp.exp(2 * (mu * rate - A * decay)) * w**2 / 4).diff(mu)
+        (slope,) = sp.solve(sp.log(x.subs(A, penalised * A) / x.subs(mu, -along * s)), mu)
+        found.append(slope)
+    return X2 * found[0] - X1 * found[1]

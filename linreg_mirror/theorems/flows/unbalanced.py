@@ -5,7 +5,7 @@ smaller and has either sign.
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -17,6 +17,7 @@ from linreg_mirror.ledger import (
     Evidence,
     Hypothesis,
     Instance,
+    algebra,
     certified,
     identity,
     inequality,
@@ -27,6 +28,7 @@ from linreg_mirror.problems import Problem
 from linreg_mirror.solvers.independent import weighted_l1_cost
 from linreg_mirror.solvers.saddles import thresholds
 from linreg_mirror.solvers.saddles.unbalanced import split, tail
+from linreg_mirror.theorems.flows._motion import descent_of
 
 _SCALES = ((3, 0.05), (4, 0.2))  # depth, and alpha in units of the size of factors at the end
 _PLATEAUS = 10  # over how many times of the first plateau, at most, paths go
@@ -112,6 +114,17 @@ def dual(it: Instance, missing: int) -> Evidence:
         change = tail(before, kept) - tail(after, kept)
         apart.append(np.abs(change + path.alpha ** (depth - 2) * it.problem.X.T @ path.dual).max())
     return identity(apart, _IN_DUALS)
+
+
+@algebra("depth.unbalanced.dual", missing=1)
+def dual_derived(sp: Any, missing: int = 0) -> Any:
+    """D = 3: the derivative of F(s) is -g, since theta_j^2 - s^2 stay."""
+    theta, g = sp.Matrix(sp.symbols("s theta2 theta3", positive=True)), sp.Symbol("g", real=True)
+    down, mu = descent_of(g * sp.prod(theta), theta), sp.symbols("mu2 mu3", positive=True)
+    kept = [2 * theta[j] * down[j] - 2 * theta[0] * down[0] for j in (1, 2)]
+    roots = [sp.sqrt(theta[0] ** 2 + mu[j] ** 2) for j in range(2 - missing)]
+    slope = (down[0] / sp.prod(roots)).subs({theta[j]: sp.sqrt(theta[0] ** 2 + mu[j - 1] ** 2) for j in (1, 2)})
+    return [*kept, slope + g]
 
 
 @theorem(

@@ -16,7 +16,7 @@ from sketching import selection
 
 Ensemble = tuple[Array, Array]
 
-# Each problem once, with weights w that are not 0.
+# Each problem once.
 PAIRED = (
     h.hadamard,
     h.unbalanced,
@@ -25,7 +25,10 @@ PAIRED = (
     h.no_penalty,
     h.equal_scales,
     Hypothesis("two features or more", lambda it: it.problem.d >= 2),
+    Hypothesis("no |X_i||w_i| is 0", lambda it: bool(lengths(*linear_model(it)[:2]).all())),
 )
+# Where all columns are parallel they are orthogonal to a residual together, and draws may have no error at all.
+SPREAD = Hypothesis("two features that are not parallel", lambda it: np.linalg.matrix_rank(linear_model(it)[0]) >= 2)
 MASKED = (*PAIRED, Hypothesis("three features or more", lambda it: it.problem.d >= 3))
 
 

@@ -13,6 +13,7 @@ from linreg_mirror.ledger import Citation, Control, Evidence, Instance, algebra,
 from linreg_mirror.theorems.masks._outcomes import draws, error_of, mean, positive, products, shares, tosses
 from linreg_mirror.theorems.masks.draws import (
     MASKED,
+    SPREAD,
     Ensemble,
     by_draws,
     by_tosses,
@@ -62,7 +63,7 @@ def second_moment_derived(sp: Any, signal: int = 1) -> Any:
     source=Citation("DKM06", "basic algorithm, in our notation"),
     statement="the least of these over p is [(sum |X_i||w_i|)^2 - |Xw|^2]/k, where p_i ~ |X_i||w_i|",
     kind="identity",
-    hypotheses=MASKED,
+    hypotheses=(*MASKED, SPREAD),
     constants={"signal": 1.0},
     control=Control("without |Xw|^2", _WITNESS, {"signal": 0.0}),
 )

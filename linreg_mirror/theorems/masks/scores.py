@@ -20,7 +20,7 @@ from linreg_mirror.ledger import (
     theorem,
 )
 from linreg_mirror.theorems.masks._outcomes import draws, error_of, positive, products, shares
-from linreg_mirror.theorems.masks.draws import MASKED, by_draws, lengths, linear_model, mean_error
+from linreg_mirror.theorems.masks.draws import MASKED, SPREAD, by_draws, lengths, linear_model, mean_error
 from sketching import mask_moments, moments, scores, training
 
 _WITNESS = "planted/biased/0"
@@ -74,7 +74,7 @@ def snip_mean_square_derived(sp: Any, power: int = 2) -> Any:
     statement="draws in proportion to the SNIP scores of a single residual r: their error grows like 1/|cos(X_i, r)|, "
     "so that it has no mean over Gaussian residuals",
     kind="asymptotic",
-    hypotheses=(*MASKED, _several),
+    hypotheses=(*MASKED, _several, SPREAD),
     constants={"share": 0.0},
     control=Control("with a share of uniform draws it is bounded", _WITNESS, {"share": 0.1}),
 )
@@ -172,7 +172,7 @@ def trained(it: Instance, initial: bool) -> Evidence:
     ratio = np.sum(norms * end**2 / np.abs(w0)) if initial else np.sum(lengths(X, end)) ** 2 / a.sum()
     stated = (a.sum() * ratio - np.sum((X @ end) ** 2)) / k
     computed = training.after_training(X, w0, end, k).error.second_moment
-    return identity(relative([stated - exact, computed - exact], exact), 1e-13)
+    return identity(relative([stated - exact, computed - exact], np.sum(lengths(X, end) ** 2 / a) * a.sum()), 1e-13)
 
 
 @algebra("masks.training", initial=False)

@@ -106,13 +106,16 @@ def closed_form_derived(sp: Any, commute: bool = True) -> Any:
     The control has an A_2 of other eigenvectors.
     """
     t, alpha, a = sp.Symbol("t"), sp.Symbol("alpha"), sp.symbols("a1:5", real=True)
-    s = [sp.Function(name, real=True)(t) for name in ("s1", "s2")]
-    A = [sp.diag(a[0], a[1]), sp.diag(a[2], a[3]) if commute else sp.Matrix([[0, a[2]], [a[2], 0]])]
-    U, slopes = sp.Matrix(2, 2, sp.symbols("U11 U12 U21 U22")), sp.symbols("r1 r2")
+    s1, s2 = (sp.Function(name, real=True)(t) for name in ("s1", "s2"))
+    A, first = [sp.diag(a[0], a[1]), sp.diag(a[2], a[3])], sp.diag(sp.exp(-2 * s1 * a[0]), sp.exp(-2 * s1 * a[1]))
+    second = sp.diag(sp.exp(-2 * s2 * a[2]), sp.exp(-2 * s2 * a[3]))
+    if not commute:
+        A[1], c, s = sp.Matrix([[0, a[2]], [a[2], 0]]), sp.cosh(2 * s2 * a[2]), sp.sinh(2 * s2 * a[2])
+        second = sp.Matrix([[c, -s], [-s, c]])
+    U, slopes, path = sp.Matrix(2, 2, sp.symbols("U11 U12 U21 U22")), sp.symbols("r1 r2"), alpha * first * second
     down = descent_of(sum(slope * (one * U * U.T).trace() for slope, one in zip(slopes, A, strict=True)), U)
-    path = alpha * (-2 * s[0] * A[0]).exp() * (-2 * s[1] * A[1]).exp()
-    rate = down.subs(dict(zip(slopes, [one.diff(t) for one in s], strict=True))).subs(dict(zip(U, path, strict=True)))
-    stated = alpha**2 * (-4 * (s[0] * A[0] + s[1] * A[1])).exp() if commute else path * path.T
+    rate = down.subs({slopes[0]: s1.diff(t), slopes[1]: s2.diff(t), **dict(zip(U, path, strict=True))})
+    stated = alpha**2 * sp.diag(*(sp.exp(-4 * (s1 * a[i] + s2 * a[2 + i])) for i in (0, 1)))
     return [path.diff(t) - rate, path * path.T - stated]
 
 
@@ -139,6 +142,16 @@ def ends_in_limit(it: Instance, stretch: float) -> Evidence:
     found = np.sort(2 * certified(limit(*network.in_eigenvalues(measured))))
     expected = np.linalg.eigvalsh(end.reshape(_shape(it)))
     return identity(relative(found - expected, expected), 1e-9)
+
+
+@algebra("networks.low_rank.limit", stretch=2)
+def ends_in_limit_derived(sp: Any, stretch: int = 1) -> Any:
+    """Two eigenvectors of one A: slopes of the potential, log(u_i/alpha), stay along its eigenvalues."""
+    a, r, alpha = sp.symbols("a1 a2", real=True), sp.Symbol("r"), sp.Symbol("alpha", positive=True)
+    u = sp.Matrix(sp.symbols("u1 u2", positive=True))
+    down = descent_of(r * sum(a[i] * u[i] ** 2 for i in (0, 1)), u)
+    off = a[1] * sp.log(u[0] / (stretch * alpha)) - a[0] * sp.log(u[1] / (stretch * alpha))
+    return [sum(off.diff(u[i]) * down[i] for i in (0, 1)), off.subs({u[0]: alpha, u[1]: alpha})]
 
 
 @theorem(
