@@ -18,6 +18,7 @@ from linreg_mirror.theorems.flows import (
     saddles,
     sharpness,
     small_scales,
+    steepest,
     steps,
     unbalanced,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "saddles",
     "sharpness",
     "small_scales",
+    "steepest",
     "steps",
     "unbalanced",
 ]
