@@ -860,6 +860,10 @@ MUTANTS = (
         lambda right: classmethod(lambda cls, X, U0: right.__func__(cls, 0.5 * X, U0)),
         "networks.low_rank.limit",
     ),
+    stated("steepest flow: balance of gradient descent", "steepest.balance", exponent=2.0),
+    stated("steepest flow: metric of gradient descent", "steepest.metric", squares=True),
+    stated("sign descent: balance decays twice as fast", "steepest.sign", power=2),
+    stated("steepest flow: k = q at depth L", "steepest.depth", layers=0),
     stated("margins normalised by a power too many", "margin.monotone", higher=1.0),
     replaced(
         "margin: the largest in L2 for that in L1",

@@ -30,6 +30,11 @@ PAPERS: Mapping[str, Paper] = {
         "Jacobs, Zhou, Burkholz: Mirror, Mirror of the Flow. Geometry, Topology, and Machine Learning Workshop 2026, "
         "arXiv 2504.12883",
     ),
+    "JZB26": Paper(
+        "jacobs2026never",
+        "Jacobs, Zhou, Burkholz: Never Saddle for Reparameterized Steepest Descent as Mirror Flow. ICLR 2026, "
+        "arXiv 2603.02064",
+    ),
     "W20": Paper(
         "woodworth2020kernel",
         "Woodworth et al.: Kernel and Rich Regimes in Overparametrized Models. COLT 2020, arXiv 2002.09277",

@@ -23,6 +23,7 @@ from linreg_mirror.theorems.flows import (
     saddles,
     sharpness,
     small_scales,
+    steepest,
     steps,
     unbalanced,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "saddles",
     "sharpness",
     "small_scales",
+    "steepest",
     "steps",
     "unbalanced",
 ]
