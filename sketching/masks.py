@@ -126,7 +126,8 @@ def iterative_masks(
     """Prune in rounds, with new scores in each: what is left after round r of R is the share keep^(r/R).
 
     With SynFlow and 100 rounds this is Tanaka et al. (arXiv 2006.05467), whose scores must be computed again as layers
-    thin out.
+    thin out. Every round leaves its share to the nearest integer, as `allocation.places` says; in their code the number
+    that goes is rounded down.
 
     Parameters
     ----------

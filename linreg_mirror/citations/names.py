@@ -22,11 +22,13 @@ def of_networks() -> Mapping[str, Mapping[str, Any]]:
     from linreg_mirror.networks import data, methods, models
     from linreg_mirror.networks.pruning import masking
     from linreg_mirror.networks.recipes.iterative import CYCLES
+    from sketching import n_of_m
 
     return {
         "method": methods.METHODS,
         "score": masking.SCORES,
         "select": masking.SELECTIONS,
+        "pattern": {"n-of-m": n_of_m},
         "allocate": masking.ALLOCATIONS,
         "model": models.MODELS,
         "data": data.DATASETS,

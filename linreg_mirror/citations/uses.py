@@ -100,7 +100,7 @@ def _of_settings(settings: Mapping[str, Any]) -> Iterator[Use]:
         "cycles": next((name for name, cycles in networks["cycles"].items() if cycles.rewind == rewind), None),
     }
     for part, known in networks.items():
-        name = named[part]
+        name = named.get(part)  # patterns are asked for at the end of a run
         if isinstance(name, str) and name in known:  # a model may be the user's own, package.module:factory
             yield from (Use(key, name) for key in cited(known[name]))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from sketching._arguments import check_count
 from sketching._cites import cites
 from sketching._functional import Functional, Tensors, examples, finite, left_by, modes, wide
 from sketching.weights import Weights
@@ -81,6 +82,7 @@ def grasp(
     *,
     masks: Mapping[str, Any] | None = None,
     weights: Weights | None = None,
+    parts: int = 1,
 ) -> Tensors:
     """Return theta * (H g): half of what the gradient flow |g|^2 loses, to first order, if the weight is taken away.
 
@@ -103,6 +105,9 @@ def grasp(
         all weights with negative scores.
     weights : optional
         Which weights are scored, as in `sketching.prunable`. Default: those of layers.
+    parts : int
+        Into how many parts of equal size the batch is cut. Losses add up over them, and batch norm takes the statistics
+        of each. The authors' code has 2, on batches with as many examples of each class.
 
     Returns
     -------
@@ -128,13 +133,32 @@ def grasp(
     network = Functional(model, masks, weights)
     left = left_by(masks, network.weights)
     with torch.enable_grad(), modes(model, batch_statistics=True):
-        value = _loss_of_batch(network, loss, inputs, targets)
+        losses = [_loss_of_batch(network, loss, *part) for part in _cut(inputs, targets, parts)]
+        value = torch.stack(losses).sum()
         gradients = _derivatives(value, network.weights, create_graph=True)
         # The derivative of <g, constant> is H times that constant, here g itself.
         flow = torch.stack([(left[name] * g.detach() * g).sum() for name, g in gradients.items()]).sum()
         products = _derivatives(flow, network.weights)
     scores = finite({name: wide(w.detach()) * wide(products[name]) for name, w in network.weights.items()})
     return {name: score.where(left[name], -torch.inf) for name, score in scores.items()}
+
+
+def _cut(inputs: Any, targets: Any, parts: int) -> list[tuple[Any, Any]]:
+    """Return the batch in parts of equal size, or raise ValueError."""
+    check_count("parts", parts, least=1)
+    if parts == 1:
+        return [(inputs, targets)]
+    tensors = {**inputs, "": targets} if isinstance(inputs, Mapping) else {"inputs": inputs, "": targets}
+    count = len(targets)
+    if count % parts or any(len(one) != count for one in tensors.values()):
+        raise ValueError(f"{parts} parts of equal size need a multiple of {parts} examples, got {count}")
+    chunks = {name: tensor.chunk(parts) for name, tensor in tensors.items()}
+
+    def part(number: int) -> Any:
+        cut = {name: chunk[number] for name, chunk in chunks.items() if name}
+        return cut if isinstance(inputs, Mapping) else cut["inputs"]
+
+    return [(part(number), chunks[""][number]) for number in range(parts)]
 
 
 def one_number(loss: Loss, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

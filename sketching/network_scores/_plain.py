@@ -87,6 +87,6 @@ def random(
     torch.Size([1, 2])
     """
     check_rng(rng)
-    weights = masked_weights(model, masks, weights)
-    left = left_by(masks, weights)
-    return {n: torch.from_numpy(1 - rng.random(w.shape)).to(wide(w)) * left[n] for n, w in weights.items()}
+    found = masked_weights(model, masks, weights)
+    left = left_by(masks, found)
+    return {n: torch.from_numpy(1 - rng.random(w.shape)).to(wide(w)) * left[n] for n, w in found.items()}

@@ -63,24 +63,24 @@ def synflow(
     [[3.0, 1.0]]
     """
     network = Functional(model, masks, weights)
-    weights = {name: _positive(weight).requires_grad_() for name, weight in network.weights.items()}
+    positive = {name: _positive(weight).requires_grad_() for name, weight in network.weights.items()}
     network.others = {name: _positive(tensor) for name, tensor in network.others.items()}
-    ones = torch.ones((1, *_shape(inputs)), dtype=torch.float64, device=next(iter(weights.values())).device)
+    ones = torch.ones((1, *_shape(inputs)), dtype=torch.float64, device=next(iter(positive.values())).device)
     for name, module in model.named_modules():
         if isinstance(module, _BatchNorm):
             network.others[f"{name}.running_mean"] = ones.new_zeros(module.num_features)
             network.others.setdefault(f"{name}.running_var", ones.new_ones(module.num_features))
     with torch.enable_grad(), modes(model):
-        flow = network(weights, ones).sum()
+        flow = network(positive, ones).sum()
         if not flow.isfinite():
             raise ValueError(
                 f"SynFlow's sum of outputs is {flow.item()}: too large for double precision, unless a weight is not "
                 "finite. Divide the weights of a layer by a constant; without biases and skip connections that changes "
                 "no order of scores"
             )
-        slopes = torch.autograd.grad(flow, list(weights.values()), allow_unused=True, materialize_grads=True)
+        slopes = torch.autograd.grad(flow, list(positive.values()), allow_unused=True, materialize_grads=True)
     return finite(
-        {name: weight.detach() * slope for (name, weight), slope in zip(weights.items(), slopes, strict=True)}
+        {name: weight.detach() * slope for (name, weight), slope in zip(positive.items(), slopes, strict=True)}
     )
 
 

@@ -36,8 +36,8 @@ def expected_open(model: torch.nn.Module) -> torch.Tensor:
             "the model has no gates: gate_weights(model, rng) or gate_channels(model, rng) puts them there"
         )
     with generated(model):
-        counts: Any = [open_probability(gate.logits()).sum() for gate in gates.values()]
-        return sum(counts)
+        total: Any = sum(open_probability(gate.logits()).sum() for gate in gates.values())
+    return total
 
 
 def expected_weights(model: torch.nn.Module) -> torch.Tensor:

@@ -64,14 +64,17 @@ def hooked(
 class _Replaced(torch.nn.Parameter):
     """A parameter that no model has any more: optimisers ask for its gradient, and are told."""
 
+    reason: str
+
     @property
-    def grad(self) -> torch.Tensor | None:
-        raise RuntimeError(self._reason)
+    def grad(self) -> torch.Tensor | None:  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
+        raise RuntimeError(self.reason)
 
 
-def retire(parameters: Iterable[torch.nn.Parameter], reason: str) -> None:
+def retire(parameters: Iterable[torch.Tensor], reason: str) -> None:
     """Let every optimiser that goes on with these parameters raise RuntimeError in `step` and in `zero_grad`."""
     for parameter in parameters:
         if type(parameter) is torch.nn.Parameter:
-            parameter.__class__ = _Replaced
-            parameter._reason = reason
+            replaced: Any = parameter
+            replaced.__class__ = _Replaced
+            replaced.reason = reason

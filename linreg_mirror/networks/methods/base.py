@@ -83,7 +83,7 @@ class BaseMethod:
         self._theta = self._parameters_of(model, chosen)
         self._held = {name: behind(model, name) for name in held}
         self._names, self._model = tuple(chosen), model
-        named = {parameter: name for name, parameter in model.named_parameters()}
+        named: dict[torch.Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
         self._theta_names = [named[parameter] for parameter in self._theta]
         alive = set(model.parameters())
         retire(

@@ -19,7 +19,7 @@ class RigL(Dense):
 
     It starts as a random mask with Erdos-Renyi-Kernel densities. Every so many steps, instead of a step of the
     optimiser, the smallest weights of each layer are dropped, and as many grown, from 0, where the gradient is largest.
-    How many falls from epoch to epoch as half a cosine, to none after three quarters of the run.
+    How many falls as half a cosine, to none after three quarters of the run.
 
     Parameters
     ----------
@@ -33,6 +33,9 @@ class RigL(Dense):
         Share of a layer's weights that moves at first; 0 for a mask that stays.
     seed : int
         Of the first mask.
+    steps : int, optional
+        Of the whole run: the cosine then falls from step to step, as in the paper. Recipes give it. Default: it falls
+        from epoch to epoch.
 
     Raises
     ------
@@ -55,13 +58,25 @@ class RigL(Dense):
     denser = "give RigL itself that keep, or more"
     takes_masks = False
 
-    def __init__(self, *, epochs: int, keep: float, every: int = 100, fraction: float = 0.3, seed: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        epochs: int,
+        keep: float,
+        every: int = 100,
+        fraction: float = 0.3,
+        seed: int = 0,
+        steps: int | None = None,
+    ) -> None:
         super().__init__()
         check_integer("epochs", epochs, 1)
         check_keep(keep)
         check_integer("every", every, 1)
         check_range("fraction", fraction, 0, 1, "0.3 or the like")
         check_integer("seed", seed, 0)
+        if steps is not None:
+            check_integer("steps", steps, 1)
+        self.steps = steps
         self.epochs, self.keep, self.every, self.fraction, self.seed = epochs, keep, every, fraction, seed
         self.epoch, self.step = 0, 0
         self._counts: list[int] = []  # active weights of each layer
@@ -69,8 +84,9 @@ class RigL(Dense):
 
     @property
     def share(self) -> float:
-        """The share of a layer's weights that moves at once in this epoch."""
-        progress = min(self.epoch / (0.75 * self.epochs), 1)
+        """The share of a layer's weights that moves at once now."""
+        done = self.epoch / self.epochs if self.steps is None else self.step / self.steps
+        progress = min(done / 0.75, 1)
         return self.fraction * (1 + math.cos(math.pi * progress)) / 2
 
     def _parameters_of(self, model: torch.nn.Module, weights: Chosen) -> list[torch.Tensor]:

@@ -47,7 +47,8 @@ def create(name: str, /, *, seed: int, **options: Any) -> torch.nn.Module:
         - deep-linear, mlp: `widths`, (inputs, h_1, ..., outputs): (64, 64, 64, 10) and (64, 128, 64, 10), for the
           digits of scikit-learn;
         - lenet-300-100, lenet-5: `classes` 10 and `channels` 1 of images of 28 x 28;
-        - resnet8, resnet20, resnet32, resnet56: `classes` 10, `channels` 3, and `stride` 1 of the first convolution;
+        - resnet8, resnet20, resnet32, resnet56: `classes` 10, `channels` 3, `stride` 1 of the first convolution, and
+          `projection` False, True for shortcuts that are convolutions;
         - resnet18, resnet34, resnet50, vgg16-bn, vgg19-bn: `classes` 1000, `channels` 3, and `small_images` False,
           True for images of 32 x 32 or 64 x 64.
 

@@ -21,15 +21,21 @@ _IMAGENET = {18: (_BASIC, (2, 2, 2, 2)), 34: (_BASIC, (3, 4, 6, 3)), 50: (_BOTTL
 
 
 @cites("he2016deep")
-def cifar_resnet(blocks: int, *, classes: int = 10, channels: int = 3, stride: int = 1) -> nn.Module:
+def cifar_resnet(
+    blocks: int, *, classes: int = 10, channels: int = 3, stride: int = 1, projection: bool = False
+) -> nn.Module:
     """Return a ResNet of depth 6 blocks + 2 for images of 32 x 32, with shortcuts of option A (section 4.2).
 
     It has three stages, each of so many blocks of two convolutions. The first convolution has stride 1; with 2 a pass
-    costs a quarter.
+    costs a quarter. With `projection` shortcuts between stages are of option B, convolutions of 1 x 1.
     """
     check_images(classes, channels)
+    if not isinstance(projection, bool):
+        raise ValueError(f"projection must be true or false, got {projection!r}")
     check_integer("stride", stride, 1)
-    model = _ResNet((blocks,) * 3, 16, _BASIC, _ZeroPadded, classes, channels, (3, stride))
+    model = _ResNet(
+        (blocks,) * 3, 16, _BASIC, _projection if projection else _ZeroPadded, classes, channels, (3, stride)
+    )
     return initialised(model, (channels, 32, 32))
 
 

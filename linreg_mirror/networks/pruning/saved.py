@@ -53,6 +53,11 @@ def load_masks(path: str | Path) -> dict[str, torch.Tensor]:
     path : str or Path
         From `save_masks` or `linreg-mirror masks`.
 
+    Returns
+    -------
+    dict of str to torch.Tensor
+        Of bool, or factors.
+
     Raises
     ------
     ValueError

@@ -12,7 +12,7 @@ from linreg_mirror.networks.recipes.recipe import Recipe
 
 _NEAR = 0.6  # of all letters of both that are alike; below it is another word
 _ELSEWHERE = 0.9  # a key in the same part is nearer
-_OF_THE_RUN = ("epochs", "seed", "batch")  # what methods take of the run, unless they are told
+_OF_THE_RUN = ("epochs", "steps", "seed", "batch")  # what methods take of the run, unless they are told
 
 
 def check_keys(settings: Mapping[str, Any]) -> None:
@@ -42,7 +42,8 @@ def check_keys(settings: Mapping[str, Any]) -> None:
 
 def _options_of(settings: Mapping[str, Any]) -> list[str]:
     """Return the full keys of all options."""
-    parts = {part: _options(part, settings.get(part)) or [] for part in ("data", "model", "method")}
+    usual = Recipe()
+    parts = {part: _options(part, settings.get(part, getattr(usual, part))) or [] for part in _BESIDES}
     parts |= {name: [one.name for one in fields(kind)] for name, kind in _TABLES.items()}
     return [f"{part}.{option}" for part, options in parts.items() for option in options]
 

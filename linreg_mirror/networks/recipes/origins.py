@@ -21,6 +21,11 @@ def with_origin(error: Exception, recipe: str | Path, changes: Sequence[str], *,
         What the user set, "KEY=VALUE".
     allow_code : bool
         As in `read`.
+
+    Returns
+    -------
+    Exception
+        To be raised, or shown.
     """
     found = re.match(r"([\w.]+) (?:must|is|falls)\b", str(error))
     if found is None or not isinstance(error, ValueError):

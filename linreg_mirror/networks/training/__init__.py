@@ -1,5 +1,6 @@
 """Whole runs: training, cycles of pruning, comparisons, checkpoints, several processes."""
 
+from linreg_mirror.networks.training import writers
 from linreg_mirror.networks.training._compare import compare
 from linreg_mirror.networks.training._train import Diverged, train
 from linreg_mirror.networks.training.cycles import Cycles, train_cycles
@@ -22,4 +23,5 @@ __all__ = [
     "train_cycles",
     "write",
     "write_rows",
+    "writers",
 ]

@@ -155,12 +155,13 @@ class _Loop:
         self.forward = torch.compile(forward) if recipe.compile else forward
 
     def _options(self) -> dict[str, Any]:
-        """Return the options of the method, and what it takes of the run: epochs, seed, a function for a batch."""
+        """Return the options of the method, and what it takes of the run, such as epochs or a function for a batch."""
         recipe = self.recipe
         options = {name: value for name, value in recipe.method.items() if name != "name"}
         method = methods.METHODS.get(recipe.method["name"])
         taken = {} if method is None else inspect.signature(method).parameters
-        own = {"epochs": recipe.epochs, "seed": recipe.seed, "batch": self._first}
+        steps = recipe.epochs * len(self.batches)
+        own = {"epochs": recipe.epochs, "steps": steps, "seed": recipe.seed, "batch": self._first}
         return {name: value for name, value in own.items() if name in taken} | options
 
     def _first(self, examples: int) -> Batch:

@@ -54,4 +54,5 @@ def best(rows: Sequence[Row]) -> dict[str, str]:
 def mean_accuracy(rows: Sequence[Row]) -> float:
     """Return the mean accuracy over all shares but 1 and all seeds; NaN if a run has diverged."""
     found = [compared_accuracy(row) for row in rows if row["keep"] != 1]
-    return math.nan if None in found or not found else float(np.mean(found))
+    good = [one for one in found if one is not None]
+    return float(np.mean(good)) if good and len(good) == len(found) else math.nan

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import expit
+from torch.nn.functional import cross_entropy
 
 from linreg_mirror.networks.methods import ContinuousSparsification
 from tests.helpers.methods import ended, make
-from tests.helpers.training import assert_dense, behind, network, steps_of
+from tests.helpers.training import assert_dense, behind, examples, network, steps_of, trained
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -104,3 +105,58 @@ def test_an_end_that_is_dense_is_told():
 def test_options_out_of_range(options, message):
     with pytest.raises(ValueError, match=message):
         make("cs", **options)
+
+
+def authors(model, x, y, *, lam, s_init, betas, lr, weight_decay):
+    """The loop of the authors' code: masks sigmoid(beta s)/sigmoid(s_init) on all but the classifier, Nesterov."""
+    weights = {name: p.detach().clone().requires_grad_() for name, p in model.named_parameters()}
+    logits = {"0.weight": torch.full_like(weights["0.weight"], s_init).requires_grad_()}
+    scale = 1 / expit(s_init)
+    groups = [
+        {"params": [*weights.values()], "weight_decay": weight_decay},
+        {"params": [*logits.values()], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.SGD(groups, lr, 0.9, nesterov=True)
+    for beta in betas:
+        for _ in range(3):
+            masks = {name: scale * torch.sigmoid(beta * s) for name, s in logits.items()}
+            masked = weights | {name: weights[name] * mask for name, mask in masks.items()}
+            loss = cross_entropy(torch.func.functional_call(model, masked, (x,)), y)
+            optimizer.zero_grad()
+            (loss + lam * sum(mask.sum() for mask in masks.values())).backward()
+            optimizer.step()
+    hard = {name: scale * (s > 0).double() for name, s in logits.items()}
+    return weights | {name: weights[name] * mask for name, mask in hard.items()}
+
+
+@pytest.mark.parametrize("s_init", [0.0, -0.3, 0.2])
+@pytest.mark.filterwarnings("ignore:no weight")
+def test_as_published_it_is_the_training_of_the_authors(s_init):
+    model, other = network(dtype=torch.float64), network(dtype=torch.float64)
+    x, y = examples(torch.float64)
+    method = ContinuousSparsification(epochs=4, alpha=1e-2, s_init=s_init, published=True)
+    method.attach(model, weights="!3.weight")
+    optimizer = method.bind(method.optimizer(model, lr=0.05, momentum=0.9, weight_decay=1e-3))
+    for _ in range(4):
+        for _ in range(3):
+            optimizer.zero_grad()
+            cross_entropy(model(x), y).backward()
+            optimizer.step()
+        method.after_epoch(0.5)
+    method.finish()
+    betas = [200 ** (epoch / 3) for epoch in range(4)]
+    expected = authors(other, x, y, lam=1e-2, s_init=s_init, betas=betas, lr=0.05, weight_decay=1e-3)
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(parameter.detach(), expected[name].detach(), rtol=1e-12, atol=1e-12)
+
+
+def test_otherwise_it_is_another_training():
+    """The control: at the same settings the two differ."""
+    ends = []
+    for published in (False, True):
+        model, method = network(dtype=torch.float64), make("cs", published=published, s_init=0.2)
+        trained(method, model, steps=3)
+        ends.append(method.weights()["0.weight"])
+    assert (ends[0] - ends[1]).abs().max() > 1e-3
+    with pytest.raises(ValueError, match="published must be true or false"):
+        make("cs", published=1)

@@ -166,3 +166,14 @@ def test_a_mask_of_all_weights_is_dense_training():
 def test_options_out_of_range(options, message):
     with pytest.raises(ValueError, match=message):
         make("rigl", **options)
+
+
+def test_with_steps_the_cosine_falls_from_step_to_step():
+    method = RigL(epochs=2, keep=0.5, fraction=0.5, steps=40)
+    shares = []
+    for step in (0, 15, 30, 39):
+        method.step = step
+        shares.append(method.share)
+    assert shares == pytest.approx([0.5, 0.25, 0, 0])
+    with pytest.raises(ValueError, match="steps must be an integer >= 1"):
+        RigL(epochs=2, keep=0.5, steps=0)

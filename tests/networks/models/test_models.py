@@ -98,6 +98,8 @@ def test_counts_that_papers_round():
     """Millions, in He et al., Table 6, and for VGG on CIFAR."""
     counts = [count(outline(name)) for name in ("resnet20", "resnet32", "resnet56")]
     assert counts == [269_722, 464_154, 853_018]
+    # With convolutions on shortcuts, as in the authors' code of Dep-L0: 16 x 32 + 32 x 64, and their batch norms.
+    assert count(outline("resnet56", projection=True)) == 855_770
     assert [round(c / 1e6, 2) for c in counts] == [0.27, 0.46, 0.85]
     vgg = [count(outline(name, classes=10, small_images=True)) for name in ("vgg16-bn", "vgg19-bn")]
     assert [round(c / 1e6, 1) for c in vgg] == [14.7, 20.0]

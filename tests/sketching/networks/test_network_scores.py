@@ -188,6 +188,23 @@ def test_grasp_against_differences_of_the_gradient_flow(masked):
     assert_close(grasp(model, half_squares, POINTS, POINT_TARGETS, masks=masks), expected, 5e-9)
 
 
+def test_grasp_of_a_batch_in_parts():
+    """Losses add up, and batch norm sees each part by itself."""
+    model, x, y = mlp(), POINTS, POINT_TARGETS
+    for parts in (2, 3):
+        halves = grasp(model, half_squares, x, y, parts=parts)
+        whole = grasp(model, half_squares, x, y)  # this loss is a sum over examples
+        assert all(torch.allclose(halves[name], whole[name], rtol=1e-10) for name in whole)
+    normed = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 2)).double()
+    halves, whole = (grasp(normed, half_squares, x, y, parts=parts)["0.weight"] for parts in (2, 1))
+    twice = torch.cat([x[:3], x[:3]]), torch.cat([y[:3], y[:3]])
+    same, alone = (grasp(normed, half_squares, *batch, parts=p)["0.weight"] for batch, p in ((twice, 2), (twice, 1)))
+    assert not torch.allclose(halves, whole, rtol=1e-3)
+    assert torch.allclose(same, alone, rtol=1e-10)
+    with pytest.raises(ValueError, match="4 parts of equal size need a multiple of 4 examples, got 6"):
+        grasp(model, half_squares, x, y, parts=4)
+
+
 def test_the_sign_of_grasp():
     """1/2 (w + 1)^2 at w = 1: the gradient falls from 2 to 1 when the weight is removed; so it matters, 1 * H g = 2."""
     model = nn.Linear(1, 1, bias=False)
