@@ -87,9 +87,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # scikit-learn, and Matplotlib, take as long to import as all the rest.
     if name == "plots":
-        from importlib import import_module
+        import linreg_mirror.plots as plots
 
-        return import_module("linreg_mirror.plots")
+        return plots
     if name == "MirrorRegressor":
         from linreg_mirror.estimator import MirrorRegressor
 

@@ -7,10 +7,10 @@ from typing import Any
 def of_core() -> Iterator[tuple[str, Any]]:
     """Yield names and things that need no torch: what is public, other people's solvers, integrators."""
     from linreg_mirror import parametrizations, problems
-    from linreg_mirror.solvers import continuous, discrete, independent, lasso, limit, saddles
+    from linreg_mirror.solvers import continuous, discrete, independent, lasso, limit, saddles, separable
     from linreg_mirror.solvers.continuous.integration import INTEGRATORS
 
-    for room in (continuous, limit, discrete, saddles, lasso, parametrizations, problems):
+    for room in (continuous, limit, discrete, saddles, lasso, separable, parametrizations, problems):
         yield from ((name, getattr(room, name)) for name in room.__all__ if callable(getattr(room, name)))
     yield "minimum_l2", independent.minimum_l2
     yield from independent.ROUTES.items()

@@ -230,6 +230,9 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     "limit": lambda h: lm.limit(problem(h), network(h), h.number("decay", 0.1), tolerance=h.number("tolerance", 1e-9)),
     "limit of depth 3": lambda h: lm.limit(problem(h), depth_3(h), h.number("decay", 0.1)),
     "limit of plain weights": lambda h: lm.limit(problem(h), direct(h), h.number("decay", 0.1)),
+    "ladder": lambda h: lm.ladder(
+        problem(h), network(h), h.array("scales", (3,), low=0.1), decay=h.number("decay", 0.1)
+    ),
     "flow": lambda h: lm.flow(
         problem(h), network(h), penalty(h), until=h.number("until", 1.0), max_steps=100,
         tolerance=h.number("tolerance", 1e-3), accuracy=h.number("accuracy", 1e-3),
@@ -401,7 +404,13 @@ INFINITE = FORMULAS | {"largest_stable_step"} | {name for name in CASES if name.
 # What takes no numbers of the caller's, and what only holds what others computed.
 EXEMPT = {
     *("Certificate", "Check", "Descent", "Descents", "ImplicitBias", "SaddlePath", "Solution", "Stats", "Status"),
-    "MarginPath",
+    *("Ladder", "MarginPath"),
+    # They show what is there.
+    *(
+        f"{kind}.{how}"
+        for kind in ("Descent", "Ladder", "SaddlePath", "Trajectory")
+        for how in ("plot", "to_dataframe")
+    ),
     *("Trajectory", "NoMirror", "mirrors.Potential"),
     # Made by networks, which check.
     *("mirrors.Euclidean", "mirrors.HAM", "mirrors.Hyperbolic", "mirrors.Power", "mirrors.Quadratic"),
