@@ -2,7 +2,6 @@
 
 from linreg_mirror.theorems.flows import (
     bars,
-    commuting,
     contraction,
     convergence,
     depth,
@@ -13,6 +12,7 @@ from linreg_mirror.theorems.flows import (
     kernel_regime,
     margins,
     mirror,
+    mirror_commuting,
     mirror_descent,
     mirror_descent_rates,
     mirror_limit,
@@ -30,7 +30,6 @@ from linreg_mirror.theorems.flows import (
 
 __all__ = [
     "bars",
-    "commuting",
     "contraction",
     "convergence",
     "depth",
@@ -41,6 +40,7 @@ __all__ = [
     "kernel_regime",
     "margins",
     "mirror",
+    "mirror_commuting",
     "mirror_descent",
     "mirror_descent_rates",
     "mirror_limit",
