@@ -9,7 +9,8 @@ from linreg_mirror.parametrizations import Power
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers import Solution
 from linreg_mirror.solvers.limit import limit, minimum_l1
-from linreg_mirror.theorems.flows.depth import DEPTHS, PLAIN, solved_at
+from linreg_mirror.theorems.flows.depth import PLAIN
+from linreg_mirror.theorems.flows.depth_bounds import DEPTHS, solved_at
 
 # With one sample all columns are parallel, and a rival is but a copy.
 _RIVALLED = (*PLAIN, Hypothesis("two samples or more", lambda it: it.problem.n > 1))

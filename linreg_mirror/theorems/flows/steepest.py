@@ -7,13 +7,14 @@ of X for q = 2 alone: of where it ends no potential tells.
 
 from functools import lru_cache
 from itertools import product
+from typing import Any
 
 import numpy as np
 from scipy.integrate import LSODA, solve_ivp
 from scipy.special import hyp2f1
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, identity, relative, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, algebra, identity, relative, theorem
 from linreg_mirror.ledger import hypotheses as h
 
 _EXPONENTS = (1.5, 2.0, 3.0)  # q; p is 3, 2 and 1.5
@@ -84,6 +85,23 @@ def balance(it: Instance, exponent: float | None) -> Evidence:
     return identity(apart, _ADDED_UP)
 
 
+def _rates_in_symbols(sp: Any, m: Any, w: Any, sign: int, decay: Any = 0) -> tuple[Any, Any, Any]:
+    """Return q, |g|^(q-1) and the rates of |m| and |w|, positive, where m w g has this sign."""
+    q, g = sp.symbols("q g", positive=True)
+    return q, g ** (q - 1), (-sign * (w * g) ** (q - 1) - decay * m, -sign * (m * g) ** (q - 1) - decay * w)
+
+
+@algebra("steepest.balance", exponent=2)
+def balance_derived(sp: Any, exponent: int | None = None) -> Any:
+    """Any q: the derivative of (|m|^q - |w|^q) exp(q A), divided by the exponential."""
+    (m, w, alpha), found = sp.symbols("m w alpha", positive=True), []
+    for sign in (1, -1):
+        q, _, rates = _rates_in_symbols(sp, m, w, sign, alpha)
+        kept = m**q - w**q
+        found.append(kept.diff(m) * rates[0] + kept.diff(w) * rates[1] + (exponent or q) * alpha * kept)
+    return found
+
+
 @theorem(
     "steepest.metric",
     source=Citation("JZB26", "depth 2"),
@@ -107,6 +125,18 @@ def metric(it: Instance, squares: bool) -> Evidence:
         # As a change of x.
         apart.append(relative((moved + pulled) * np.sqrt(4 * np.abs(m * w) ** q + c**2), m * w))
     return identity(apart, _ADDED_UP)
+
+
+@algebra("steepest.metric", squares=True)
+def metric_derived(sp: Any, squares: bool = False) -> Any:
+    """Any q: R'' x' against -sign(g)|g|^(q-1), in terms of M = |m|^q and W = |w|^q; c stays by steepest.balance."""
+    (M, W, q), found = sp.symbols("M W q", positive=True), []
+    m, w = M ** (1 / q), W ** (1 / q)
+    bent = 1 / sp.sqrt(4 * ((m * w) ** 2 if squares else M * W) + (M - W) ** 2)
+    for sign in (1, -1):
+        _, pull, rates = _rates_in_symbols(sp, m, w, sign)
+        found.append(sp.powsimp(sp.expand(bent * (m * rates[1] + w * rates[0]) + sign * pull), force=True))
+    return found
 
 
 def _dual(x: Array, c: Array, q: float) -> Array:
@@ -139,6 +169,18 @@ def sign_descent(it: Instance, power: int) -> Evidence:
         apart.append(float(np.abs(change[kept]).max(initial=0.0) / np.abs(m).max()))
         m, w = after_m, after_w
     return identity(apart, 1e-15)
+
+
+@algebra("steepest.sign", power=2)
+def sign_descent_derived(sp: Any, power: int = 1) -> Any:
+    """|m| and |w| move by the same amount, up or down, beside the penalty."""
+    (m, w), (eta, alpha), found = sp.symbols("m w", positive=True), sp.symbols("eta alpha"), []
+    for sign_w, sign_g in product((1, -1), repeat=2):
+        signed_w = sign_w * w
+        after_m = (1 - eta * alpha) * m - eta * sp.sign(signed_w * sign_g)
+        after_w = (1 - eta * alpha) * signed_w - eta * sp.sign(m * sign_g)
+        found.append(after_m - sign_w * after_w - (1 - eta * alpha) ** power * (m - w))
+    return found
 
 
 @theorem(
@@ -176,6 +218,16 @@ def depth(it: Instance, layers: int) -> Evidence:
         expected = X ** (1 - k) * np.log(10) / L if k == 1 else X ** (1 - k) * (10 ** (1 - k) - 1) / (L * (1 - k))
         apart.append(np.abs(np.diff(times) / expected - 1).max())
     return identity(apart, 1e-9)
+
+
+@algebra("steepest.depth", layers=0)
+def depth_derived(sp: Any, layers: int = 1) -> Any:
+    """Any L and q, factors being equal: R'' times the speed of x = theta^L; and the integral of R'', differentiated."""
+    theta, g, q, L, X = sp.symbols("theta g q L X", positive=True)
+    k = q * (L - layers) / L
+    speed = L * theta ** (L - 1) * (theta ** (L - 1) * g) ** (q - 1)
+    time = X ** (1 - k) / (L * (1 - k))
+    return [theta ** (-L * k) / L * speed - g ** (q - 1), time.diff(X) - X**-k / L]
 
 
 def _speed(log_theta: Array, L: int, q: float) -> float:
