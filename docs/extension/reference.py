@@ -26,6 +26,7 @@ PACKAGES = (
     "linreg_mirror.networks.data",
     "linreg_mirror.networks.methods",
     "linreg_mirror.networks.gates",
+    "linreg_mirror.networks.export",
     "linreg_mirror.networks.recipes",
     "linreg_mirror.networks.training",
     "sketching",

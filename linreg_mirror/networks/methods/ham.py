@@ -19,6 +19,8 @@ class HAM(Dense):
     ----------
     metric, shrink : float
         Constants >= 0; with both 0 training is dense.
+    clip : float
+        The largest exponent, of either sign, as in the authors' code.
 
     Raises
     ------
@@ -34,15 +36,16 @@ class HAM(Dense):
     cites = ("jacobs2026hyperbolic",)
     takes_shards = False
 
-    def __init__(self, *, metric: float = 200.0, shrink: float = 1e-3) -> None:
+    def __init__(self, *, metric: float = 200.0, shrink: float = 1e-3, clip: float = 5.0) -> None:
         super().__init__()
         check_nonnegative("metric", metric)
         check_nonnegative("shrink", shrink)
-        self.metric, self.shrink = float(metric), float(shrink)
+        check_nonnegative("clip", clip)
+        self.metric, self.shrink, self.clip = float(metric), float(shrink), float(clip)
 
     def optimizer(
         self, model: torch.nn.Module, *, lr: float, momentum: float, weight_decay: float
     ) -> torch.optim.Optimizer:
         """Return SGD with heavy-ball momentum and hyperbolic steps."""
         optimizer = super().optimizer(model, lr=lr, momentum=momentum, weight_decay=weight_decay)
-        return add_hyperbolic_steps(optimizer, metric=self.metric, shrink=self.shrink)
+        return add_hyperbolic_steps(optimizer, metric=self.metric, shrink=self.shrink, clip=self.clip)

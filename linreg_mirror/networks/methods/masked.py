@@ -38,11 +38,16 @@ class Masked(Dense):
         Whether scores see examples of the task. Otherwise `masking.random_batch` stands for them.
     examples : int
         How many of either.
+    balanced : bool
+        Whether examples of the task are as many of each class, as GraSP's authors take them.
+    parts : int
+        Into how many parts GraSP cuts them; its authors' code has 2.
     seed : int
         Of all that is random.
     batch : callable, optional
-        examples -> `masking.Batch` of that many examples, called if the score is to see them. In a recipe these are the
-        first of the first epoch, normalised as in training and not augmented, with the cross-entropy.
+        examples -> `masking.Batch` of that many examples, called if the score is to see them; with evenly=True if there
+        are to be as many of each class. In a recipe these are the first of the first epoch, normalised as in training
+        and not augmented, with the cross-entropy.
 
     Raises
     ------
@@ -72,22 +77,29 @@ class Masked(Dense):
         softmax_temperature: float | None = None,
         data: bool = True,
         examples: int = 100,
+        balanced: bool = False,
+        parts: int = 1,
         seed: int = 0,
-        batch: Callable[[int], Batch] | None = None,
+        batch: Callable[..., Batch] | None = None,
     ) -> None:
         super().__init__()
         check_keep(keep)
         if not isinstance(data, bool):
             raise ValueError(f"data must be true or false, got {data!r}: scores see examples of the task, or do not")
+        if not isinstance(balanced, bool):
+            raise ValueError(f"balanced must be true or false, got {balanced!r}")
         check_integer("examples", examples, 1)
+        check_integer("parts", parts, 1)
+        if parts > 1 and score != "grasp":
+            raise ValueError(f"only GraSP cuts its examples into parts, got parts={parts} for {score}: write parts=1")
         check_integer("seed", seed, 0)
         self.options: dict[str, Any] = {
             "score": score, "keep": keep, "select": select, "allocate": allocate, "rescale": rescale, "rounds": rounds,
-            "signed": signed, "softmax_temperature": softmax_temperature,
+            "signed": signed, "softmax_temperature": softmax_temperature, "parts": parts,
         }  # fmt: skip
-        self.data, self.examples, self.seed, self.batch = data, examples, seed, batch
-        parts = SCORES.get(score), SELECTIONS.get(select), ALLOCATIONS.get(allocate)
-        self.cites = tuple(key for part in parts for key in cited(part))
+        self.data, self.examples, self.balanced, self.seed, self.batch = data, examples, balanced, seed, batch
+        chosen = SCORES.get(score), SELECTIONS.get(select), ALLOCATIONS.get(allocate)
+        self.cites = tuple(key for part in chosen for key in cited(part))
 
     def _own_masks(self, model: torch.nn.Module, weights: Chosen) -> Mapping[str, Any]:
         # The first number keeps these streams apart from others with the same seed.
@@ -102,7 +114,9 @@ class Masked(Dense):
     def _seen(self, model: torch.nn.Module, rng: np.random.Generator) -> Batch | None:
         """Return what the scores see."""
         if self.data:
-            return None if self.batch is None else self.batch(self.examples)
+            if self.batch is None:
+                return None
+            return self.batch(self.examples, evenly=True) if self.balanced else self.batch(self.examples)
         return None if self.options["score"] in BLIND else random_batch(model, self.examples, rng)
 
     def _warn(self, model: torch.nn.Module, masks: Mapping[str, Any], batch: Batch | None) -> None:

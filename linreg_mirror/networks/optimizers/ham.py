@@ -8,7 +8,7 @@ from linreg_mirror._tools.arguments import check_nonnegative
 
 
 def add_hyperbolic_steps(
-    optimizer: torch.optim.Optimizer, *, metric: float = 200.0, shrink: float = 1e-3
+    optimizer: torch.optim.Optimizer, *, metric: float = 200.0, shrink: float = 1e-3, clip: float = 5.0
 ) -> torch.optim.Optimizer:
     """Let every step of an optimiser be followed by x <- x exp(-lr (metric sign(x) g + shrink)).
 
@@ -22,6 +22,8 @@ def add_hyperbolic_steps(
         Any, changed in place. Its state stays as it is; deep copies of it make no hyperbolic steps.
     metric, shrink : float
         Constants >= 0; with both 0 nothing changes.
+    clip : float
+        The largest exponent, of either sign: with 5 a step shrinks or grows a weight by 150 at most.
 
     Returns
     -------
@@ -36,17 +38,19 @@ def add_hyperbolic_steps(
     Notes
     -----
     Hyperbolic Aware Minimization (Jacobs, Gadhikar, Rubio-Madrigal & Burkholz, arXiv 2506.02630), whose alpha and beta
-    are metric and shrink. The authors' code, not their algorithm, also limits the exponent to [-5, 5], and norms.
+    are metric and shrink. That exponents are clipped is from the authors' code, which limits norms too.
     """
     check_nonnegative("metric", metric)
     check_nonnegative("shrink", shrink)
+    check_nonnegative("clip", clip)
 
     @torch.no_grad()
     def follow(optimizer: torch.optim.Optimizer, *_: Any) -> None:
         for group in optimizer.param_groups:
             for x in group["params"]:
                 if x.grad is not None and x.ndim >= 2:
-                    x.mul_(torch.exp(-group["lr"] * (metric * x.sign() * x.grad + shrink)))
+                    exponent = -group["lr"] * (metric * x.sign() * x.grad + shrink)
+                    x.mul_(exponent.clamp_(-clip, clip).exp_())
 
     optimizer.register_step_post_hook(follow)
     return optimizer

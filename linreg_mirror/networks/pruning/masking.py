@@ -77,6 +77,7 @@ def masks_at_initialization(
     signed: str = "positive",
     softmax_temperature: float | None = None,
     weights: Weights | None = None,
+    parts: int = 1,
     rng: np.random.Generator,
 ) -> Masks:
     """Return the masks that a score, an allocation and a selection give.
@@ -108,6 +109,8 @@ def masks_at_initialization(
         Default: 200 for GraSP, as in its authors' code, and 1 for all others.
     weights : optional
         Which weights, as in `sketching.prunable`. Default: those of layers.
+    parts : int
+        Into how many parts GraSP cuts the batch, as in `sketching.network_scores.grasp`.
     rng : numpy.random.Generator
         Source of all randomness. Scores and selection draw from streams of their own.
 
@@ -141,7 +144,13 @@ def masks_at_initialization(
     if batch is not None and batch.loss is cross_entropy:
         batch = batch._replace(loss=lambda outputs, labels: cross_entropy(outputs / softmax_temperature, labels))
     of_scores, of_selection = rng.spawn(2)
-    given = {"model": model, "rng": of_scores, "weights": weights, **({} if batch is None else batch._asdict())}
+    given = {
+        "model": model,
+        "rng": of_scores,
+        "weights": weights,
+        "parts": parts,
+        **({} if batch is None else batch._asdict()),
+    }
     taken = {name: value for name, value in given.items() if name in signature(scored).parameters}
     usual = 100 if score == "synflow" and select != "with-replacement" else 1
 

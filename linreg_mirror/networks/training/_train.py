@@ -20,6 +20,7 @@ from linreg_mirror.networks.data.checks import checked_device
 from linreg_mirror.networks.pruning.masking import Batch
 from linreg_mirror.networks.recipes import Recipe
 from linreg_mirror.networks.training import checkpoints
+from linreg_mirror.networks.training.balanced import balanced
 from linreg_mirror.networks.training.checks import check_fit, check_settings, settings_of
 from linreg_mirror.networks.training.cycles import EARLY, FINAL, Start, train_cycles
 from linreg_mirror.networks.training.distributed import Team, team
@@ -164,10 +165,12 @@ class _Loop:
         own = {"epochs": recipe.epochs, "steps": steps, "seed": recipe.seed, "batch": self._first}
         return {name: value for name, value in own.items() if name in taken} | options
 
-    def _first(self, examples: int) -> Batch:
-        """Return the examples that training begins with, not augmented."""
-        batches = replace(self.batches, size=examples, augment=None, part=(0, 1), workers=0)
-        return Batch(*next(iter(batches)), cross_entropy)
+    def _first(self, examples: int, evenly: bool = False) -> Batch:
+        """Return the examples that training begins with, not augmented; evenly the first of each class."""
+        size = self.batches.size if evenly else examples
+        batches = replace(self.batches, size=size, augment=None, part=(0, 1), workers=0)
+        found = balanced(batches, examples, self.data.classes or 1) if evenly else next(iter(batches))
+        return Batch(*found, cross_entropy)
 
     @contextmanager
     def opened(self) -> Iterator[None]:

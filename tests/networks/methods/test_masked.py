@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from linreg_mirror.networks import data, models
 from linreg_mirror.networks.methods import Masked
+from linreg_mirror.networks.methods import masked as module
 from linreg_mirror.networks.pruning.masking import Batch
 from linreg_mirror.networks.recipes import Recipe
 from linreg_mirror.networks.training import train
@@ -100,6 +101,8 @@ def test_a_draw_that_misses_its_number_says_so():
         ({"keep": 1.5}, "keep is a share"),
         ({"examples": 0}, "examples must be an integer >= 1"),
         ({"seed": -1}, "seed must be an integer >= 0"),
+        ({"balanced": 1}, "balanced must be true or false"),
+        ({"parts": 2}, "only GraSP cuts its examples into parts, got parts=2"),
         ({"data": "none"}, "data must be true or false, got 'none'"),
         ({"score": "snap"}, "score must be one of magnitude, random, synflow"),
         ({"select": "best"}, "select must be one of top-k, gumbel"),
@@ -148,6 +151,35 @@ def test_scores_see_the_examples_that_training_begins_with(tmp_path):
     least = score.sort(descending=True).values[295]
     found = torch.cat([x.flatten() != 0 for x in prunable(run.model).values()])
     assert torch.equal(found, score >= least)
+
+
+def test_balanced_examples_in_two_parts(tmp_path, monkeypatch):
+    seen, masks_of = [], module.masks_at_initialization
+
+    def spying(*given, **named):
+        seen.append((given, named))
+        return masks_of(*given, **named)
+
+    monkeypatch.setattr(module, "masks_at_initialization", spying)
+    method = {"name": "masked", "score": "grasp", "keep": 0.5, "examples": 40, "balanced": True, "parts": 2}
+    run = train(replace(SMALL, epochs=1, method=method), folder=tmp_path / "run")
+    ((_, batch), named) = seen[0]
+    assert named["parts"] == 2
+    for half in batch.targets.chunk(2):
+        assert half.bincount().tolist() == [2] * 10
+    first = next(iter(data.Batches(run.data.train, len(run.data.train), seed=0)))
+    for label in range(10):
+        assert torch.equal(batch.inputs[batch.targets == label], first[0][first[1] == label][:4])
+
+
+def test_examples_that_cannot_be_balanced(tmp_path):
+    for options, message in (
+        ({"examples": 35}, "balanced examples of 10 classes are a multiple of 10, got examples=35"),
+        ({"examples": 1440}, r"need 144 of each class, and of class \d there are 1\d\d: write fewer"),
+    ):
+        method = {"name": "masked", "score": "snip", "keep": 0.5, "balanced": True, **options}
+        with pytest.raises(ValueError, match=message):
+            train(replace(SMALL, method=method), folder=tmp_path / "run")
 
 
 def test_an_interrupted_run_ends_with_the_same_bits(tmp_path):

@@ -1,5 +1,7 @@
 """Hyperbolic steps: after any optimiser, and towards their flow."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -57,3 +59,16 @@ def test_ham_goes_to_its_flow():
             optimizer.step()
         errors.append(np.abs(x.detach().numpy()[0] - end).max())
     assert np.polyfit(np.log(lrs), np.log(errors), 1)[0] == pytest.approx(1, abs=0.05)
+
+
+def test_exponents_are_clipped():
+    """A gradient that would make a weight overflow, or vanish, changes it by exp(5)."""
+    layer = torch.nn.Linear(2, 1, bias=False).double()
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[2.0, 2.0]]))
+    optimizer = add_hyperbolic_steps(torch.optim.SGD(layer.parameters(), lr=1e-9), metric=1e12, shrink=0.0)
+    layer(torch.tensor([[1.0, -1.0]]).double()).sum().backward()
+    optimizer.step()
+    assert layer.weight.tolist()[0] == pytest.approx([2 * math.exp(-5), 2 * math.exp(5)])
+    with pytest.raises(ValueError, match="clip must be a finite number >= 0"):
+        add_hyperbolic_steps(optimizer, clip=math.inf)
