@@ -41,7 +41,7 @@ def _pull(it: Instance) -> float:
 @lru_cache(maxsize=8)
 def _path(it: Instance, q: float, share: float) -> tuple[float, Array]:
     """Return A and, at the end, (m, w, int sign(g)|g|^(q-1)), shape (3, d); alpha is a share of the largest pull."""
-    unit = _pull(it) ** (q - 1)
+    unit = float(_pull(it) ** (q - 1))
     alpha, end = share * unit, 0.2 / unit
     m0, w0 = it.hadamard.m0, it.hadamard.w0
 
@@ -57,7 +57,7 @@ def _path(it: Instance, q: float, share: float) -> tuple[float, Array]:
         solver.step()
     if solver.status == "failed":
         raise ArithmeticError(f"the flow was not integrated beyond t = {solver.t:g}")
-    return alpha * solver.t, solver.y.reshape(3, -1)
+    return alpha * float(solver.t), solver.y.reshape(3, -1)
 
 
 @theorem(
