@@ -130,6 +130,16 @@ PAPERS: Mapping[str, Paper] = {
         "pesme2023saddle",
         "Pesme, Flammarion: Saddle-to-Saddle Dynamics in Diagonal Linear Networks. NeurIPS 2023, arXiv 2304.00488",
     ),
+    "S19": Paper(
+        "shamir2019exponential",
+        "Shamir: Exponential Convergence Time of Gradient Descent for One-Dimensional Deep Linear Neural Networks. "
+        "COLT 2019, arXiv 1809.08587",
+    ),
+    "YKM21": Paper(
+        "yun2021unifying",
+        "Yun, Krishnan, Mobahi: A Unifying View on Implicit Bias in Training Linear Neural Networks. ICLR 2021, "
+        "arXiv 2010.02501",
+    ),
     "Z26": Paper(
         "zhao2026gradient",
         "Zhao, Wang, Yang, Bai, Zhang: Gradient Flow Dynamics and Implicit Bias of Diagonal Linear Networks under "

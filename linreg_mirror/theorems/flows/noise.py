@@ -40,7 +40,7 @@ _ONCE = (
     h.starts_at_zero,
     h.solvable,
     Hypothesis("b >= 0.1", lambda it: bool(it.scale0.min() >= 0.1)),
-    Hypothesis("two samples or more, targets other than 0", lambda it: it.problem.n > 1 and it.problem.y[:2].all()),
+    Hypothesis("two targets that are not 0", lambda it: it.problem.n > 1 and bool(it.problem.y[:2].all())),
 )
 
 

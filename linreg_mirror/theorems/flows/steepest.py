@@ -46,7 +46,7 @@ def _path(it: Instance, q: float, share: float) -> tuple[float, Array]:
     m0, w0 = it.hadamard.m0, it.hadamard.w0
 
     def field(_: float, state: Array) -> Array:
-        m, w, _ = state.reshape(3, -1)
+        m, w = state.reshape(3, -1)[:2]
         g = it.problem.gradient(m * w)
         return np.concatenate([-_power(w * g, q) - alpha * m, -_power(m * g, q) - alpha * w, _power(g, q)])
 

@@ -1,5 +1,5 @@
 """Theorems about products of matrices."""
 
-from linreg_mirror.theorems.matrices import linear_networks, low_rank
+from linreg_mirror.theorems.matrices import linear_networks, low_rank, orthogonal
 
-__all__ = ["linear_networks", "low_rank"]
+__all__ = ["linear_networks", "low_rank", "orthogonal"]
