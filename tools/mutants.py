@@ -864,6 +864,11 @@ MUTANTS = (
     stated("steepest flow: metric of gradient descent", "steepest.metric", squares=True),
     stated("sign descent: balance decays twice as fast", "steepest.sign", power=2),
     stated("steepest flow: k = q at depth L", "steepest.depth", layers=0),
+    stated("noise of SGD spread evenly over samples", "steps.noise.sgd", each=False),
+    stated("label noise: half of the drift of the scale", "steps.noise.labels", share=0.5),
+    stated("trace of the Hessian without 2", "steps.noise.trace", factor=1.0),
+    stated("escape of depth D - 1", "depth.escape", shallower=1),
+    stated("a layer's coordinates that are not orthogonal", "networks.orthogonal", orthogonal=False),
     stated("margins normalised by a power too many", "margin.monotone", higher=1.0),
     replaced(
         "margin: the largest in L2 for that in L1",

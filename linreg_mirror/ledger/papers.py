@@ -69,6 +69,21 @@ PAPERS: Mapping[str, Paper] = {
         "jacobs2026hyperbolic",
         "Jacobs, Gadhikar, Rubio-Madrigal, Burkholz: Hyperbolic Aware Minimization. ICLR 2026, arXiv 2506.02630",
     ),
+    "PPF21": Paper(
+        "pesme2021implicit",
+        "Pesme, Pillaud-Vivien, Flammarion: Implicit Bias of SGD for Diagonal Linear Networks. NeurIPS 2021, "
+        "arXiv 2106.09524",
+    ),
+    "HWLM21": Paper(
+        "haochen2021shape",
+        "HaoChen, Wei, Lee, Ma: Shape Matters: Understanding the Implicit Bias of the Noise Covariance. COLT 2021, "
+        "arXiv 2006.08680",
+    ),
+    "PRF22": Paper(
+        "pillaudvivien2022label",
+        "Pillaud-Vivien, Reygner, Flammarion: Label Noise (Stochastic) Gradient Descent Implicitly Solves the Lasso. "
+        "COLT 2022, arXiv 2206.09841",
+    ),
     "P24": Paper(
         "papazov2024leveraging",
         "Papazov, Pesme, Flammarion: Leveraging Continuous Time to Understand Momentum When Training "
@@ -114,6 +129,16 @@ PAPERS: Mapping[str, Paper] = {
     "PF23": Paper(
         "pesme2023saddle",
         "Pesme, Flammarion: Saddle-to-Saddle Dynamics in Diagonal Linear Networks. NeurIPS 2023, arXiv 2304.00488",
+    ),
+    "S19": Paper(
+        "shamir2019exponential",
+        "Shamir: Exponential Convergence Time of Gradient Descent for One-Dimensional Deep Linear Neural Networks. "
+        "COLT 2019, arXiv 1809.08587",
+    ),
+    "YKM21": Paper(
+        "yun2021unifying",
+        "Yun, Krishnan, Mobahi: A Unifying View on Implicit Bias in Training Linear Neural Networks. ICLR 2021, "
+        "arXiv 2010.02501",
     ),
     "Z26": Paper(
         "zhao2026gradient",

@@ -81,7 +81,8 @@ def tail(s: Array, mu: Array) -> Array:
     def integrand(v: float) -> Array:  # u = least * sinh(start + v) takes the steepest root away
         if v > _FAR:
             return np.zeros_like(least)
-        return 1 / np.prod(np.hypot(least * np.sinh(start + v), mu[1:]), axis=0)
+        with np.errstate(over="ignore"):
+            return 1 / np.prod(np.hypot(least * np.sinh(start + v), mu[1:]), axis=0)
 
     # The last entries fall like exp(-(D-2) v): errors are relative to the largest integral.
     return quad_vec(integrand, 0.0, np.inf, epsabs=0.0, epsrel=_FINE, norm="max")[0]

@@ -133,7 +133,8 @@ def defect(it: Instance, weight: float) -> Evidence:
     distance = np.linalg.norm(run.apart, axis=1) / integral[-1]
     coarse = flow(it.problem, it.network, it.schedule, until=end, accuracy=_COARSE)
     exact = flow(it.problem, it.network, it.schedule, until=end, accuracy=_ACCURACY, method="parameters").x[-1]
-    off = float(np.abs(coarse.x[-1] - exact).sum()) / (coarse.error + 10 * _ACCURACY * float(np.abs(exact).sum()))
+    missed = 10 * _ACCURACY * float(np.abs(coarse.x).max(axis=0).sum())  # of the parameters, at the size they have had
+    off = float(np.abs(coarse.x[-1] - exact).sum()) / (coarse.error + missed)
     return inequality([*distance, off], [*(weight * integral / integral[-1]), 1.0], rounding=_ALLOWED)
 
 

@@ -21,7 +21,7 @@ _once = Hypothesis("x_0 = 0 or unequal scales", lambda it: h.starts_at_zero.test
 _ONCE = (h.hadamard, h.unbalanced, h.squared, h.solvable, h.no_penalty, _once)
 
 
-def _points(it: Instance) -> Iterator[Hadamard]:
+def interpolators(it: Instance) -> Iterator[Hadamard]:
     """Yield networks that start at zero loss, at the instance's scale: with least L1 norm, and with least L2 norm."""
     for solution in (it.least_l1, it.least_l2):
         yield Hadamard.from_scale(log_b=it.hadamard.log_scale, x0=certified(solution))
@@ -38,7 +38,7 @@ def _gradient(problem: Problem, network: Hadamard, theta: Array) -> Array:
     return network.pullback(theta, problem.gradient(network.effective(theta)))
 
 
-def _hessian(problem: Problem, network: Hadamard) -> tuple[Array, float]:
+def hessian_of(problem: Problem, network: Hadamard) -> tuple[Array, float]:
     """Return the Hessian in (m, w) by differences of the network's own gradient, and a bound of their rounding.
 
     The gradient is cubic in the parameters: two central differences, extrapolated, make no other error.
@@ -81,8 +81,8 @@ def sharpness(it: Instance, factor: float) -> Evidence:
     JJ' = diag(m^2 + w^2), (m^2 + w^2)^2 = (m^2 - w^2)^2 + 4 (m w)^2.
     """
     found = []
-    for network in _points(it):
-        hessian, rounding = _hessian(it.problem, network)
+    for network in interpolators(it):
+        hessian, rounding = hessian_of(it.problem, network)
         largest, _ = _curvature(it.problem, network, factor)
         left = float(np.abs(it.problem.gradient(network.effective(network.theta0))).max())
         apart, allowed = abs(np.linalg.eigvalsh(hessian)[-1] / largest - 1), (left + rounding) / largest
@@ -122,7 +122,7 @@ def stability(it: Instance, factor: float) -> Evidence:
     steps.sharpness), which is the proof.
     """
     found = []
-    for network in _points(it):
+    for network in interpolators(it):
         largest, v = _curvature(it.problem, network, factor)
         away = network.pullback(network.theta0, it.problem.X.T @ v)
         beside = network.theta0 + _APART * np.linalg.norm(network.theta0) * away / np.linalg.norm(away)

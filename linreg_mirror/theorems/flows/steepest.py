@@ -42,12 +42,12 @@ def _pull(it: Instance) -> float:
 @lru_cache(maxsize=8)
 def _path(it: Instance, q: float, share: float) -> tuple[float, Array]:
     """Return A and, at the end, (m, w, int sign(g)|g|^(q-1)), shape (3, d); alpha is a share of the largest pull."""
-    unit = _pull(it) ** (q - 1)
+    unit = float(_pull(it) ** (q - 1))
     alpha, end = share * unit, 0.2 / unit
     m0, w0 = it.hadamard.m0, it.hadamard.w0
 
     def field(_: float, state: Array) -> Array:
-        m, w, _ = state.reshape(3, -1)
+        m, w = state.reshape(3, -1)[:2]
         g = it.problem.gradient(m * w)
         return np.concatenate([-_power(w * g, q) - alpha * m, -_power(m * g, q) - alpha * w, _power(g, q)])
 
@@ -58,7 +58,7 @@ def _path(it: Instance, q: float, share: float) -> tuple[float, Array]:
         solver.step()
     if solver.status == "failed":
         raise ArithmeticError(f"the flow was not integrated beyond t = {solver.t:g}")
-    return alpha * solver.t, solver.y.reshape(3, -1)
+    return alpha * float(solver.t), solver.y.reshape(3, -1)
 
 
 @theorem(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.integrate import solve_ivp
+from scipy.optimize import brentq
 
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import (
@@ -161,3 +162,55 @@ def end(it: Instance, exchanged: bool) -> Evidence:
         rounding = _IN_DUALS * float(np.abs(x).sum()) / cost
         found.append(inequality(cost - least, bound, scale=cost, rounding=rounding))
     return min(found, key=lambda one: one.margin)
+
+
+@theorem(
+    "depth.escape",
+    source=Citation("S19", "Thm 1, of gradient descent; both bounds on the flow: ours"),
+    statement="f = (theta_1 ... theta_D - 1)^2/2 from equal factors a < 1: it takes between B and 2B until x = 1/2, "
+    "B = (a^(2-D) - 2^(1-2/D))/(D-2), exponential in D; from normal factors F(s_half) - F(s_0) takes the place of B",
+    kind="inequality",
+    hypotheses=_ONCE,
+    constants={"shallower": 0},
+    control=Control("B of depth D - 1", "planted/plain/0", {"shallower": 1}),
+)
+def escape(it: Instance, shallower: int) -> Evidence:
+    """Compare with the time that the flow of all factors takes, at depths up to 12.
+
+    Proof. F(s) grows at the rate 1 - x (see depth.unbalanced.dual), which is between 1/2 and 1 where 0 <= x <= 1/2, and
+    at most 1 + |x_0| before. For equal factors F(s) is -s^(2-D)/(D-2). Normal ones have a product whose logarithm is
+    -0.635 D in the mean, and F grows like its inverse.
+    """
+    rng = np.random.default_rng(list(it.name.encode()))
+    left, right = [], []
+    for depth in (4, 8, 12):
+        a, D = rng.uniform(0.4, 0.7), depth - shallower
+        bound = (a ** (2 - D) - 0.5 ** ((2 - D) / D)) / (D - 2)
+        time = _until_half(np.full(depth, a))
+        left += [bound / time, time / bound]
+        right += [1.0, 2.0]
+    for depth in (6, 12):
+        start = rng.standard_normal(depth)
+        start *= min(1.0, (0.1 / abs(start.prod())) ** (1 / depth))  # x is to be small
+        s, mu = split(start[:, None])
+        half = brentq(lambda s, mu=mu: s * np.hypot(s, mu).prod() - 0.5, 0.0, 10.0, xtol=1e-14)
+        moved = float((tail(s, mu) - tail(np.array([half]), mu))[0])
+        time = _until_half(start)
+        left += [moved / (1 + abs(start.prod())) / time, time / moved]
+        right += [1.0, 2.0]
+    return inequality(left, right, rounding=1e-6)
+
+
+def _until_half(start: Array) -> float:
+    def half(_: float, theta: Array) -> float:
+        return theta.prod() - 0.5
+
+    half.terminal = True  # pyright: ignore[reportFunctionMemberAccess]
+    with np.errstate(all="ignore"):  # trial steps that are far too long
+        path = solve_ivp(
+            lambda _, theta: (1 - theta.prod()) * _others(theta), (0.0, 1e15), start,
+            method="LSODA", rtol=1e-8, atol=1e-10, events=half,
+        )  # fmt: skip
+    if not path.t_events[0].size:
+        raise ArithmeticError(f"x = 1/2 was not reached: {path.message}")
+    return float(path.t_events[0][0])
