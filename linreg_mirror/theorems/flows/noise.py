@@ -134,7 +134,6 @@ def labels(it: Instance, share: float) -> Evidence:
     kind="inequality",
     hypotheses=_ONCE,
     constants={"factor": 2.0},
-    extremal=("planted/small/0",),
     control=Control("the same without 2, from both sides", "planted/plain/0", {"factor": 1.0}),
 )
 def trace(it: Instance, factor: float) -> Evidence:
