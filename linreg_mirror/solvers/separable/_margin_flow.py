@@ -91,6 +91,12 @@ def _logistic(q: Array) -> tuple[Array, Array]:
     return np.where(q < _FAR, np.log(near), -q), -np.logaddexp(0.0, q)
 
 
+def _log_sum(logs: Array) -> float:
+    """Return log sum exp; SciPy's takes ten times as long for a few samples."""
+    largest = logs.max()
+    return float(largest + np.log(np.exp(logs - largest).sum()))
+
+
 # Logarithms of losses and of minus their slopes.
 _LOSSES: Mapping[str, Callable[[Array], tuple[Array, Array]]] = {"exponential": _exponential, "logistic": _logistic}
 
@@ -162,10 +168,10 @@ def margin_flow(
 
     def field_of(theta: Array) -> Array:
         losses, slopes = logs(Z @ network.effective(theta))
-        return network.pullback(theta, Z.T @ np.exp(slopes - scipy.special.logsumexp(losses)))
+        return network.pullback(theta, Z.T @ np.exp(slopes - _log_sum(losses)))
 
     def log_loss(theta: Array) -> float:
-        return float(scipy.special.logsumexp(logs(Z @ network.effective(theta))[0]))
+        return _log_sum(logs(Z @ network.effective(theta))[0])
 
     if not until < log_loss(network.theta0):
         raise ValueError(f"until, the last log L, must be below that of the start, {log_loss(network.theta0):.6g}")
