@@ -419,6 +419,7 @@ EXEMPT = {
     *("Factorized.mirror", "SharedHadamard.mirror"),  # there is none, mostly
     *("Hadamard.check_start", "Hadamard.log_factors", "Power.check_start"),  # of the start alone
     "problems.from_file",  # a path: see test_untrusted.py
+    *("problems.from_table", "problems.Table"),  # a path: see tests/problems/test_tables.py
     *("Proof", "ProofError", "Proof.load", "Proof.save", "prove", "verify"),  # an extra: see tests/proofs
 }
 
