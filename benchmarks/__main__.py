@@ -22,6 +22,7 @@ _BENCHMARKS = {
     "large": 120.0,
     "proof": 120.0,
     "conditioning": 60.0,
+    "prediction": 60.0,
 }
 
 
