@@ -15,7 +15,7 @@ from linreg_mirror.problems import Problem
 from linreg_mirror.solvers import Status
 from linreg_mirror.solvers.lasso import lasso
 
-_SCALES = (1e-1, 1e-4, 1e-8)
+_SCALES = (1e-1, 1e-2, 1e-4, 1e-8)
 _FINAL = 1e-6  # accuracy of the path that is kept
 _PATHS = {"flow": (True, False), "lasso": (False, True), "both": (True, True)}
 
@@ -30,8 +30,8 @@ class MirrorRegressorCV(LinearRegressor):
     Parameters
     ----------
     scales : array_like, shape (n_scales,), optional
-        Scales b > 0 among which is chosen, for standardised features and y of length 1. Default: 1e-1, 1e-4
-        and 1e-8.
+        Scales b > 0 among which is chosen, for standardised features and y of length 1. Default: 1e-1,
+        1e-2, 1e-4 and 1e-8.
     depth : int or sequence of int
         2 for x = m*w, D >= 3 for x = p^D - q^D, or several to choose from. Paths of depth 3 take ten times as long.
     path : {"flow", "lasso", "both"}

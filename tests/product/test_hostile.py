@@ -53,6 +53,16 @@ def predicted(h: Plain) -> Any:
     return regressor(Plain()).predict(h.array("X", (N, D)))
 
 
+def stopped(h: Plain) -> Any:
+    h.names += SKLEARN
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # which says that a flow was not followed to its end
+        warnings.simplefilter("ignore", DataConversionWarning)  # y is taken as a vector
+        return lm.MirrorRegressorCV(scales=h.array("scales", (2,), 0.1), n_points=h.count("n_points", 5), cv=2).fit(
+            h.array("X", (N, D)), h.array("y", (N,))
+        )
+
+
 def cited(h: Plain) -> Any:
     h.names.append("cite")
     return lm.citation(h.array("subjects", (2,)) if h.hostile else "flow")
@@ -380,6 +390,8 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     "MirrorRegressor": regressor,
     "MirrorRegressor.fit": lambda h: regressor(h).coef_,
     "MirrorRegressor.predict": predicted,
+    "MirrorRegressorCV": stopped,
+    "MirrorRegressorCV.fit": lambda h: stopped(h).coef_,
     # Gates.
     "hard_concrete.HardConcrete": gate,
     **{
