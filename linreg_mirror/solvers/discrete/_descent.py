@@ -11,6 +11,7 @@ from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
+from linreg_mirror.problems.calls import takes_problem
 from linreg_mirror.problems.problem import require_problem
 from linreg_mirror.schedules import Schedule, as_schedule
 from linreg_mirror.solvers.discrete import plan
@@ -27,6 +28,10 @@ _DRAWN = 1 << 22  # samples drawn ahead, at the most
 
 
 @cites("even2023sgd")
+@takes_problem(
+    "descent(problem, network, step_size)", lr="step_size=", learning_rate="step_size=", T="steps=", tol="tolerance=",
+    seed="rng=numpy.random.default_rng(seed)", beta="momentum=",
+)  # fmt: skip
 @np.errstate(all="ignore")  # what overflows has diverged
 def descent(
     problem: Problem,

@@ -15,6 +15,7 @@ from linreg_mirror._tools.frames import dataframe
 from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Hadamard, Parametrization, Power
 from linreg_mirror.problems import Problem
+from linreg_mirror.problems.calls import takes_problem
 from linreg_mirror.problems.problem import require_problem
 from linreg_mirror.solvers.independent import minimum_l2
 from linreg_mirror.solvers.limit._limit import limit
@@ -126,6 +127,7 @@ def _excess(norms: Array, least: float) -> Array:
 
 
 @cites("jacobs2025mask", "woodworth2020kernel")
+@takes_problem("ladder(problem, network, scales)", scale="scales=", b="scales=")
 def ladder(
     problem: Problem,
     network: Parametrization,

@@ -15,6 +15,7 @@ from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Mirror, Potential
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
+from linreg_mirror.problems.calls import takes_problem
 from linreg_mirror.problems.losses import Squared
 from linreg_mirror.problems.problem import require_problem
 from linreg_mirror.solvers.certificates import certify_limit, outcome, with_error
@@ -37,6 +38,7 @@ _UNRESOLVED = (
 
 
 @cites("jacobs2025mask")
+@takes_problem("limit(problem, network)", tol="tolerance=", alpha="decay=, the integral of alpha")
 @one_thread()
 @np.errstate(all="ignore")  # what overflows fails the certificate
 def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tolerance: float = 1e-12) -> Solution:
@@ -99,6 +101,11 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     started = clock.perf_counter()
     require_problem(problem, "limit(Problem(X, y), network)")
     problem.require_width(network.d)
+    if np.ndim(getattr(decay, "decay", decay)):  # of all times
+        raise TypeError(
+            f"decay must be a number, the penalty accumulated until the end, got {type(decay).__name__}: write "
+            "decay=run.decay[-1]"
+        )
     check_number("decay", decay)
     check_number("tolerance", tolerance)
     if not (np.isfinite(decay) and decay >= 0):
