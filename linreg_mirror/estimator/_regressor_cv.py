@@ -107,7 +107,7 @@ class MirrorRegressorCV(LinearRegressor):
         scales: Any = None,
         depth: Any = 2,
         path: Literal["flow", "lasso", "both"] = "flow",
-        n_points: int = 60,
+        n_points: int = 40,
         cv: Any = None,
         one_standard_error: bool = False,
         standardize: bool = True,

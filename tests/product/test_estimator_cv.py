@@ -106,7 +106,7 @@ def test_errors_are_those_of_cross_validation_and_the_least_is_chosen():
     X, y = data()
     folds = KFold(4, shuffle=True, random_state=0)
     model = MirrorRegressorCV(scales=[1e-1, 1e-6], cv=folds).fit(X, y)
-    assert model.cv_errors_.shape == (2, 60, 4)
+    assert model.cv_errors_.shape == (2, 40, 4)
     mean = model.cv_errors_.mean(axis=-1)
     assert mean[model.best_] == mean.min()
     assert [candidate.scale for candidate in model.candidates_] == [1e-1, 1e-6]
