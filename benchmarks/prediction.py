@@ -70,9 +70,10 @@ def measure(settings: Settings, progress: Callable[[str], None]) -> dict[str, An
             "diabetes and breast cancer: standardised measurements and all their products up to three factors; of "
             f"tumours the {_MEANS} means, y = 1 or -1",
             "riboflavin, eyedata and gasoline_nir: files of LINREG_MIRROR_BENCHMARK_DATA, left out where they are not",
-            f"grids: ours {', '.join(map(str, MirrorRegressorCV()._candidates()))}, {MirrorRegressorCV().n_points} stopping times each; LassoCV "
-            f"100 penalties; ElasticNetCV 100 penalties for each l1_ratio of {_RATIOS}; RidgeCV 50 of 1e-3 to 1e6, by "
-            "leave-one-out; all others by 5 folds; features standardised on the training samples for all",
+            f"grids: ours {', '.join(map(str, MirrorRegressorCV()._candidates()))}, {MirrorRegressorCV().n_points} "
+            "stopping times each; LassoCV 100 penalties; ElasticNetCV 100 penalties for each l1_ratio of "
+            f"{_RATIOS}; RidgeCV 50 of 1e-3 to 1e6, by leave-one-out; all others by 5 folds; features standardised on "
+            "the training samples for all",
         ],
     }
 

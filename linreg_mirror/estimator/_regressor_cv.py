@@ -86,7 +86,8 @@ class MirrorRegressorCV(LinearRegressor):
     -----
     Ali, Kolter and Tibshirani (arXiv 1810.10082) for early stopping as ridge regression, which is the large scale;
     Vaskevicius, Kanade and Rebeschini (arXiv 1909.05122) for x = u^2 - v^2 stopped early as sparse regression, which is
-    the small one. A sparse X is made dense.
+    the small one. A sparse X is made dense. For several targets wrap it into
+    `sklearn.multioutput.MultiOutputRegressor`.
 
     Examples
     --------
@@ -156,7 +157,7 @@ class MirrorRegressorCV(LinearRegressor):
         data = self._standardised(X, y, weights, slice(None))
         grids = [candidate.grid(data.steepest, self.n_points) for candidate in candidates]
         errors, counts, ends = [], [], set()
-        for train, test in check_cv(self.cv).split(X, y):
+        for train, test in check_cv(self.cv).split(X, y):  # pyright: ignore[reportAttributeAccessIssue]
             share = np.ones(len(test)) if weights is None else weights[test]
             if not share.any() or not (weights is None or weights[train].any()):
                 continue  # a fold that does not count

@@ -1,10 +1,12 @@
 """Paths of coefficients: all stopping times of one flow, or all constant penalties."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.sparse
+from sklearn.exceptions import ConvergenceWarning
 
 from linreg_mirror._tools.centring import contracted
 from linreg_mirror._types import Array
@@ -138,12 +140,10 @@ def _flow_path(data: Standardised, candidate: Candidate, times: Array, accuracy:
 
 
 def _lasso_path(data: Standardised, penalties: Array) -> tuple[Array, Status]:
-    import warnings
-
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import lasso_path
 
+    weights: Any = 2 * penalties / len(data.c)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # near the end of a path, which is not chosen
-        x = lasso_path(data.A, data.c, alphas=2 * penalties / len(data.c), max_iter=5000)[1]
+        x = lasso_path(data.A, data.c, alphas=weights, max_iter=5000)[1]
     return np.asarray(x).T, Status.until_reached

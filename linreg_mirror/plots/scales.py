@@ -117,10 +117,11 @@ def _write_names(ax: Axes, at: float, x: Array, names: Sequence[str], most: int)
     place = -np.inf
     for i in largest:
         place = max(float(x[i]), place + 0.06 * (high - low))
+        up = (place - float(x[i])) / (high - low) * ax.get_window_extent().height * 72 / ax.figure.dpi
         ax.annotate(
-            str(names[i]), (at, float(x[i])), (4, 0), textcoords="offset points", fontsize=6, va="center",
+            str(names[i]), (at, float(x[i])), (4, up), textcoords="offset points", fontsize=6, va="center",
             annotation_clip=False,
-        ).set_position((4, (place - float(x[i])) / (high - low) * 0.8 * 72 * ax.figure.get_figheight()))  # fmt: skip
+        )  # fmt: skip
 
 
 def _by_scale(ax: Axes) -> None:

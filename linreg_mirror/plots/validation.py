@@ -51,7 +51,7 @@ def validation(regressor: Any, *, ax: Axes) -> None:
         ax.plot(position, values, label=str(candidate), color=COLOURS[which[0]], linestyle=DASHES[which[1]])
     which, point = regressor.best_
     ax.plot(position[point], mean[which, point], "o", color="black")
-    ax.axvline(position[point], **REFERENCE)
+    ax.axvline(float(position[point]), **REFERENCE)
     # Interpolators may be worse than the mean by orders of magnitude: the minimum shall be seen.
     least, first = float(mean.min()), float(mean[:, 0].max())
     ax.set(xlabel="along the path", ylabel="mean squared error", ylim=(0, max(1.6 * first - 0.6 * least, 2 * least)))

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from scipy.integrate import solve_ivp
 from sklearn.linear_model import Lasso, LassoCV, Ridge
 from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -234,3 +235,24 @@ def test_exchanged_arguments_are_noticed(kind):
         kind().fit(y, X)
     with pytest.raises(ValueError, match="as if they were exchanged"):
         kind().fit(y[:, None], X)
+
+
+@pytest.mark.parametrize("kind", [MirrorRegressor, MirrorRegressorCV])
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames_give_features_their_names(kind, library):
+    frames = pytest.importorskip(library)
+    X, y = data()
+    names = [f"gene {i}" for i in range(60)]
+    named = frames.DataFrame({name: X[:, i] for i, name in enumerate(names)})
+    model = kind().fit(named, frames.Series(y))
+    assert model.feature_names_in_.tolist() == names
+    np.testing.assert_allclose(model.coef_, kind().fit(X, y).coef_, atol=1e-6)
+    np.testing.assert_allclose(model.predict(named), model.intercept_ + X @ model.coef_)
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(named[names[::-1]])
+
+
+def test_several_targets_are_fitted_by_what_scikit_learn_has_for_them():
+    X, y = data()
+    both = MultiOutputRegressor(MirrorRegressorCV(n_points=20)).fit(X, np.column_stack([y, -3 * y]))
+    np.testing.assert_allclose(both.predict(X)[:, 1], -3 * both.predict(X)[:, 0], rtol=1e-6)
