@@ -37,6 +37,13 @@ class Table:
         Name of y.
     notes : tuple of str
         What was made of the file that a reader should know.
+
+    Examples
+    --------
+    >>> import linreg_mirror as lm
+    >>> table = lm.problems.Table([[1.0, 2.0]], [2.0], ("height", "age"), "weight")
+    >>> lm.Problem(table.X, table.y).d
+    2
     """
 
     X: Array
@@ -72,6 +79,8 @@ def from_table(path: str | Path, target: str, *, drop: Sequence[str] = (), one_h
     ValueError
         If a name is unknown or twice there, a cell is missing or no number (each with its line and column), words are
         in a column without `one_hot`, or no feature is left.
+    TypeError
+        If `drop` is one name, not a sequence of them.
     OSError
         If the file cannot be read.
     ModuleNotFoundError

@@ -74,6 +74,8 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     ------
     NoMirror
         If the network has none.
+    TypeError
+        If decay is no number, such as those of all times of a run.
     ValueError
         If shapes do not match, decay is negative or infinite, or the potential is one of depth D >= 3 at a scale alpha
         so small that float64 cannot tell duals from their bound: alpha^(D-2) below about 1e-10.
