@@ -29,7 +29,6 @@ _TRAINING = 0.75  # of the samples of a file
 _ROWS = 120  # of which the polynomials are fitted
 _MEANS = 10  # of a tumour's measurements: means; the others are standard errors and extremes
 _FIRST_SEED = 100  # of the splits: the scales were chosen on those of seeds 0 to 5
-_SPLITS = 20
 _RATIOS = (0.1, 0.5, 0.9)
 _RIDGE = np.logspace(-3, 6, 50)
 
@@ -37,7 +36,7 @@ Split = tuple[Array, Array, Array, Array]
 
 
 def measure(settings: Settings, progress: Callable[[str], None]) -> dict[str, Any]:
-    splits = 2 if settings.quick else _SPLITS
+    splits = settings.repeats
     data = _quick() if settings.quick else _data()
     rows, errors = [], {}
     models = _models()

@@ -31,8 +31,9 @@ def takes_problem(call: str, **meant: str) -> Callable[[_Function], _Function]:
         def called(*arguments: Any, **options: Any) -> Any:
             for name in options.keys() & meant.keys():
                 raise TypeError(f"{function.__name__} has no argument {name}=: write {meant[name]}")
-            if arguments and not isinstance(arguments[0], Problem):
-                got = type(arguments[0]).__name__
+            first = arguments[:1] or ([options["problem"]] if "problem" in options else [])
+            if first and not isinstance(first[0], Problem):
+                got = type(first[0]).__name__
                 if any(isinstance(one, Problem) for one in arguments[1:]):
                     raise TypeError(f"the problem comes first, got {got}: write {call}")
                 instead = call.replace("problem", "Problem(X, y)", 1)

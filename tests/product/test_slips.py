@@ -24,6 +24,8 @@ NETWORK = lm.Hadamard.from_scale(0.1, d=5)
         (lambda: lm.minimum_l2(X, Y), "write minimum_l2(Problem(X, y))"),
         (lambda: lm.lasso(X, Y), "write lasso(Problem(X, y), weight)"),
         (lambda: lm.saddles(X), "write saddles(Problem(X, y))"),
+        (lambda: lm.flow(X, Y), "got ndarray: write flow(Problem(X, y), network)"),
+        (lambda: lm.limit(problem=X, network=NETWORK), "got ndarray: write limit(Problem(X, y), network)"),
         (lambda: lm.limit(X, Y), "write limit(Problem(X, y), network)"),
         (lambda: lm.limit(NETWORK, PROBLEM), "the problem comes first, got Hadamard: write limit(problem, network)"),
         (lambda: lm.flow(NETWORK, PROBLEM), "write flow(problem, network)"),

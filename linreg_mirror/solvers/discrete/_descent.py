@@ -12,7 +12,6 @@ from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.calls import takes_problem
-from linreg_mirror.problems.problem import require_problem
 from linreg_mirror.schedules import Schedule, as_schedule
 from linreg_mirror.solvers.discrete import plan
 from linreg_mirror.solvers.discrete.destination import distance_to_limit
@@ -126,7 +125,6 @@ def descent(
     True
     """
     started = clock.perf_counter()
-    require_problem(problem, "descent(Problem(X, y), network, step_size)")
     problem.require_width(network.d)
     require_motion(problem, network)
     plan.check_run(steps, until, momentum, tolerance)

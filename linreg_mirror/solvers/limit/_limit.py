@@ -17,7 +17,6 @@ from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.calls import takes_problem
 from linreg_mirror.problems.losses import Squared
-from linreg_mirror.problems.problem import require_problem
 from linreg_mirror.solvers.certificates import certify_limit, outcome, with_error
 from linreg_mirror.solvers.error_bars import LimitBar, Rows, bar, hyperbolic, proving_rows, refined
 from linreg_mirror.solvers.limit.dual_newton import DualNewton
@@ -101,7 +100,6 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     [0.0, 1.0]
     """
     started = clock.perf_counter()
-    require_problem(problem, "limit(Problem(X, y), network)")
     problem.require_width(network.d)
     if np.ndim(getattr(decay, "decay", decay)):  # of all times
         raise TypeError(
