@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 import zipfile
 from pathlib import Path
 
@@ -73,7 +74,9 @@ def from_file(path: str | Path, y_path: str | Path | None = None) -> Problem:
     try:
         return Problem(as_real_array("X", X), as_real_array("y", y))
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{path if y_path is None else f'{path} and {y_path}'}: {error}") from None
+        instead = r"save \1 as X" if y_path is not None else r"write np.savez(path, X=\1, y=y)"
+        said = re.sub(r"write Problem\((X\.T|np\.atleast_2d\(X\)), y\)", instead, str(error))
+        raise ValueError(f"{path if y_path is None else f'{path} and {y_path}'}: {said}") from None
 
 
 def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:

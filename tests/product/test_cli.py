@@ -439,6 +439,8 @@ def test_solve_refuses_a_cell_that_is_no_number(csv, bad):
         ({"X": X, "z": Y}, "it holds X, z, arrays X and y are expected"),
         ({"X": np.where(X[2, 4] == X, np.nan, X), "y": Y}, "X must be finite, got nan at index (2, 4)"),
         ({"X": X, "y": Y[:-1]}, "y must have shape (8,), one target for each row of X, got (7,)"),
+        ({"X": X, "y": X[0]}, "got (20,): write np.savez(path, X=X.T, y=y) if samples are its columns"),
+        ({"X": Y, "y": Y}, "got shape (8,): write np.savez(path, X=np.atleast_2d(X), y=y) for a single sample"),
     ],
 )
 def test_solve_refuses_arrays_that_are_no_problem(tmp_path, arrays, message):
