@@ -177,7 +177,7 @@ def as_html(claims: Sequence[Mapping[str, Any]]) -> str:
         A heading and a table.
     """
     rows = "\n".join(_row(entry) for entry in claims)
-    return f"""<h2>Claims of experiments</h2>
+    return f"""<h2 id="claims">Claims of experiments</h2>
 <p>{html.escape(summary(claims))}.</p>
 <p>{html.escape(RULE)}</p>
 <table class=claims><thead><tr><th>claim</th><th>measured here</th><th>gain, points</th><th>verdict</th></tr></thead>
