@@ -70,21 +70,23 @@ def as_text(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"  repeat: {escape(entry['repeat'])}"
 
 
-def legend(report: Mapping[str, Any]) -> str:
+def legend(report: Mapping[str, Any], *, papers: bool = True) -> str:
     """Return what the columns mean, and the papers behind the sources in use.
 
     Parameters
     ----------
     report : mapping
         From `as_json`.
+    papers : bool
+        Whether to name the papers.
     """
     used = [key for key in PAPERS if any(entry["source"].startswith(f"{key},") for entry in report["theorems"])]
-    papers = "\n".join(f"  {key:7}{PAPERS[key].text}" for key in used)
+    named = "".join(f"\n  {key:7}{PAPERS[key].text}" for key in used) if papers else ""
     return (
         "margin: the smallest of all instances; the theorem holds if it is >= 0.\n"
         "control: a false variant of the theorem, which must fail on its witness.\n"
         "proof: by computer algebra, in our documentation (written), in the source (cited); comparisons of code have "
-        f"none.\n{papers}"
+        f"none.{named}"
     )
 
 
