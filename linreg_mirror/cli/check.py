@@ -106,7 +106,10 @@ def check(
     directory = base if output and not shard else base / part
     try:
         share, brought = Shard.parse(shard) if shard else None, own(module, allow_code, data, targets)
-        with Progress(*COLUMNS, console=console, transient=True, disable=as_json) as bar, workers(cluster):
+        with (
+            Progress(*COLUMNS, console=console, transient=True, disable=as_json or not console.is_terminal) as bar,
+            workers(cluster),
+        ):
             line = bar.add_task("instances", total=None)
             findings = check_ledger(
                 theorems or (),

@@ -56,7 +56,10 @@ def falsify(
         brought = own(module, allow_code)
         brought.install()
         chosen = select([] if theorems == ["all"] else theorems)
-        with Progress(*COLUMNS, console=console, transient=True, disable=as_json) as bar, workers(cluster):
+        with (
+            Progress(*COLUMNS, console=console, transient=True, disable=as_json or not console.is_terminal) as bar,
+            workers(cluster),
+        ):
             for theorem in chosen:
                 line = bar.add_task(theorem.id, total=evaluations)
                 outcome = search(

@@ -59,7 +59,7 @@ def train(
             recipes.check_keep(share)
         # Of the processes of torchrun, the first one speaks.
         silent = as_json or os.environ.get("RANK", "0") != "0"
-        with Progress(*COLUMNS, console=console, transient=True, disable=silent) as bar:
+        with Progress(*COLUMNS, console=console, transient=True, disable=silent or not console.is_terminal) as bar:
             cycles = settings.iterative.cycles if settings.iterative else 1
             line = bar.add_task(recipe, total=cycles * settings.epochs)
 
@@ -167,7 +167,7 @@ def compare(
         name = "-".join([Path(recipe).stem, *([key({"changes": changes})[:8]] if changes else [])])
         folder = output or results_directory() / "compare"
         path = folder / f"{name}.json"
-        with Progress(*COLUMNS, console=console, transient=True, disable=as_json) as bar:
+        with Progress(*COLUMNS, console=console, transient=True, disable=as_json or not console.is_terminal) as bar:
             line = bar.add_task(recipe, total=None)
 
             def told(done: int, total: int, label: str) -> None:

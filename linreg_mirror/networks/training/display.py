@@ -45,7 +45,8 @@ def _table(rows: Sequence[Row], *, intervals: bool) -> FittingTable:
     shares = sorted({row["keep"] for row in means}, reverse=True)
     lost = {row["label"]: row["diverged"] for row in means if row["diverged"]}
     averaged = "mean below 100%" if 1 in shares else "mean"
-    numbers = (*(f"{share:.3g}%" for share in (100 * share for share in shares)), averaged, "A", "log b")
+    columns = [f"{100 * share:.3g}%" for share in shares]
+    numbers = (*columns, averaged, "A", "log b")
     numbers += ("diverged",) if lost else ()
     widest = max((row["half"] for row in means if math.isfinite(row["half"])), default=math.nan)
     said = "; 95 % interval" if intervals else f"; 95 % intervals up to ± {100 * widest:.1f}"
@@ -54,7 +55,7 @@ def _table(rows: Sequence[Row], *, intervals: bool) -> FittingTable:
         numbers=numbers,
         folded=("method", averaged),
         least={"method": 12, averaged: 5},
-        dropped=("log b", "A"),
+        dropped=("log b", "A", *(() if intervals else (*columns[1::2], *columns[2::4]))),
         title="test accuracy in %, by share of weights kept" + (said if intervals or math.isfinite(widest) else ""),
     )
     shown.caption = f"{averaged}: over shares and seeds; bold: the settings of a method for which it is largest"
