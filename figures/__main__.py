@@ -26,29 +26,30 @@ PICTURES: dict[str, ModuleType] = {
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m figures",
-        description="Draw pictures of the theory as PDF and PNG, from tables that are computed once and stored.",
+        description="Draw pictures of the theory as PDF and PNG: from the tables of figures/results where they are "
+        "those of today, else from tables that are computed once and kept beside the pictures.",
     )
     parser.add_argument("name", choices=[*PICTURES, "all"], help="which picture")
+    parser.add_argument("--fresh", action="store_true", help="compute tables anew, whatever figures/results holds")
     parser.add_argument("--quick", action="store_true", help="tiny tables: only to see that it works")
-    parser.add_argument("--stored", action="store_true", help="draw the tables of figures/results; compute nothing")
-    parser.add_argument("--store", action="store_true", help="put the tables into figures/results too")
+    parser.add_argument("--stored", action="store_true", help="draw the tables of figures/results, compute nothing")
+    parser.add_argument("--store", action="store_true", help="compute tables anew, and put them into figures/results")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: figures in the folder of results")
     parser.add_argument(
         "--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one a core)"
     )
     options = parser.parse_args(arguments)
-    if options.quick + options.stored + options.store > 1:
-        parser.error("--quick, --stored and --store exclude each other: give one of them")
+    if options.quick + options.stored + options.store > 1 or (options.fresh and options.stored):
+        parser.error("--quick, --stored and --store exclude each other, and so do --fresh and --stored: give one")
     folder = options.output or results_directory() / "figures" / ("quick" if options.quick else "")
     try:
         for name in PICTURES if options.name == "all" else [options.name]:
-            if options.stored:
-                paths = draw(name, stored.read(PICTURES[name]), folder)
-            else:
-                table = compute(name, folder, quick=options.quick, jobs=options.jobs)
-                paths = draw(name, table, folder)
-                if options.store:
-                    paths.append(stored.write(PICTURES[name], table))
+            table = None if options.fresh or options.quick or options.store else _stored(name, strict=options.stored)
+            if table is None:
+                table = compute(name, folder, quick=options.quick, jobs=options.jobs, fresh=options.fresh)
+            paths = draw(name, table, folder)
+            if options.store:
+                paths.append(stored.write(PICTURES[name], table))
             print(*paths, sep="\n")
     except stored.Stale as error:
         print(f"error: {error}", file=sys.stderr)
@@ -59,8 +60,18 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def compute(name: str, folder: Path, *, quick: bool = False, jobs: int = 1) -> tables.Table:
-    """Return the table of a picture, kept beside it in the folder."""
+def _stored(name: str, *, strict: bool) -> tables.Table | None:
+    """Return the table in figures/results; None, or Stale where it must be there, if it is not that of today."""
+    try:
+        return stored.read(PICTURES[name])
+    except stored.Stale:
+        if strict:
+            raise
+        return None
+
+
+def compute(name: str, folder: Path, *, quick: bool = False, jobs: int = 1, fresh: bool = False) -> tables.Table:
+    """Return the table of a picture, kept beside it in the folder, and read from there unless fresh."""
     console = Console(stderr=True)
     with console.status(name) as status:
         return tables.rows(
@@ -68,6 +79,7 @@ def compute(name: str, folder: Path, *, quick: bool = False, jobs: int = 1) -> t
             Store(folder / "tables" / name),
             quick=quick,
             jobs=jobs,
+            fresh=fresh,
             progress=lambda done, of: status.update(f"{name}: {done} of {of}"),
         )
 

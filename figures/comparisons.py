@@ -5,8 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 
+CEILING, _LEAST = 90, 0.7  # in %: where a stretched axis would end, and how near to it is drawn
 _RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 
 
@@ -33,3 +35,13 @@ def kept_axis(panel: Axes, table: list[dict[str, Any]]) -> None:
     panel.minorticks_off()
     panel.set_xticks(shares, [f"{100 * share:g}" for share in shares])
     panel.invert_xaxis()
+
+
+def stretched(panel: Axes) -> None:
+    """Make the axis of accuracies, in %, logarithmic in what is missing to a little more than the best of them."""
+    panel.set_yscale(
+        "function",
+        functions=(lambda y: -np.log(np.maximum(CEILING - y, _LEAST)), lambda z: CEILING - np.exp(-np.asarray(z))),
+    )
+    panel.set_ylim(5, CEILING - _LEAST)
+    panel.set_yticks([10, 40, 60, 70, 80, 84, 86, 88, 89])

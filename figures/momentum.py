@@ -10,6 +10,7 @@ Papazov, Pesme, Flammarion (arXiv 2403.05293) for the flow; b_inf is that of the
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 import linreg_mirror as lm
 from figures import style, tables
@@ -88,13 +89,19 @@ def draw(table: tables.Table) -> Figure:
     path.plot(flow["time"], flow["norm"], label="0 (flow)", **style.REFERENCE)
     for k, lam in enumerate(_LAMBDAS):
         line, points = tables.select(table, kind="path", **{"lambda": lam})
-        path.plot(line["time"], line["norm"], **style.line(k))
-        path.plot(points["time"], points["norm"], label=f"{lam:g}", **style.points(k, markevery=7))
+        path.plot(line["time"], line["norm"], label=f"{lam:g}", **style.line(k))
+        path.plot(points["time"], points["norm"], **style.points(k, markevery=7))
+    looks = (style.line(0, ls="-", color="0.4"), style.points(0, color="0.4", markerfacecolor="0.4"))
+    kinds = [
+        Line2D([], [], label=f"{name}: $\\beta = {row['momentum']:g}$", **look)
+        for name, row, look in zip(("lines", "points"), (line, points), looks, strict=True)
+    ]
     path.set(
         title="(a) path from 0", xlabel="time, $k\\gamma/(1-\\beta)$", ylabel="L1 norm / least L1 norm",
-        xscale="log", xlim=(0.02, 10), ylim=(0, 2),
+        xscale="log", xlim=(0.02, 10), ylim=(0, 2.3),
     )  # fmt: skip
-    path.legend(title="$\\lambda$", loc="lower right")
+    path.add_artist(path.legend(title="$\\lambda$", loc="lower right", borderaxespad=0.2))
+    path.legend(handles=kinds, loc="upper left", borderaxespad=0.2)
     for k, beta in enumerate(_BETAS):
         runs = tables.select(table, kind="scale", momentum=beta, status="converged")
         lams = np.array([run["lambda"] for run in runs])

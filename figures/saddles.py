@@ -7,6 +7,8 @@ Pesme and Flammarion (arXiv 2304.00488), Algorithm 1. The targets are noisy: whe
 sparse fit the last weights to leave die out slowly, and log log(1/b) is seen besides.
 """
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -42,21 +44,27 @@ def compute(cell: tables.Row) -> tables.Row:
 
 
 def draw(table: tables.Table) -> Figure:
-    figure, ((*paths, distance),) = style.panels(2.3, columns=4, width_ratios=[1, 1, 1, 1.2])
+    figure, ((*paths, distance),) = style.panels(2.5, columns=4, width_ratios=[1, 1, 1, 1.2])
     for axis, row, letter in zip(paths, tables.select(table, kind="path"), "abc", strict=True):
-        axis.plot(row["tau"], row["saddle"], **style.REFERENCE)
-        axis.plot(row["tau"], row["flow"], color="black", lw=0.9)
+        saddles = axis.plot(row["tau"], row["saddle"], **style.REFERENCE)
+        flows = axis.plot(row["tau"], row["flow"], color="black", lw=0.9)
         axis.set(title=f"({letter}) $b = e^{{-{row['exponent']}}}$", xlabel="time$\\,/\\,\\log\\sqrt{1/b}$")
         axis.sharey(paths[0])
         axis.tick_params(labelleft=axis is paths[0])
     paths[0].set_ylabel("weights $x_i$")
     rows = tables.select(table, kind="distance")
-    for seed in dict.fromkeys(row["seed"] for row in rows):
+    seeds = list(dict.fromkeys(row["seed"] for row in rows))
+    others = next((seed for seed in seeds if seed != _EXAMPLE), None)
+    for seed in seeds:
         ladder = tables.select(rows, seed=seed)
-        look = {"color": "black", "zorder": 3} if seed == _EXAMPLE else {"color": style.COLOURS[3], "lw": 0.8}
+        look: dict[str, Any] = {"color": style.COLOURS[3], "lw": 0.8, "label": "others" if seed == others else None}
+        if seed == _EXAMPLE:
+            look = {"color": "black", "zorder": 3, "label": "this problem"}
         exponents = np.array([row["exponent"] for row in ladder])
         distance.loglog(exponents, [row["distance"] for row in ladder], **look)
-    distance.loglog(exponents, 1 / exponents, **style.REFERENCE)
+    distance.loglog(exponents, 1 / exponents, label="$1/\\log(1/b)$", **style.REFERENCE)
+    distance.legend(loc="lower left", borderaxespad=0.2)
+    figure.legend([flows[0], saddles[0]], ["flow", "path of saddles"], loc="outside lower left", ncols=2)
     distance.set(title="(d) distance", xlabel="$\\log(1/b)$", ylabel="distance, relative")
     return figure
 

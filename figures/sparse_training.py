@@ -41,16 +41,18 @@ def draw(table: tables.Table) -> Figure:
             comparisons.curve(panel, cell["rows"], method, **look)
         panel.set(
             title=f"({letter}) {_CURVES[cell['file']]}", xlabel="weights kept in %", ylabel="test accuracy in %",
-            xscale="log", ylim=(5, 95),
+            xscale="log",
         )  # fmt: skip
+        comparisons.stretched(panel)
         comparisons.kept_axis(panel, cell["rows"])
     clock = panels[2]
     for k, method in enumerate(methods[1:], start=1):
         rows = [row for row in table[2]["rows"] if row["method"] == method]
         clock.plot([row["decay"] for row in rows], [100 * row["accuracy"] for row in rows], **style.points(k))
     clock.set(title=f"(c) LeNet-300-100, {100 * _KEEP:g} % kept", xlabel="A", ylabel="accuracy, held out, in %")
-    clock.set(xscale="log", ylim=(5, 95))
+    clock.set(xscale="log")
     clock.minorticks_off()
+    comparisons.stretched(clock)
     clock.set_xticks([0.25, 0.5, 1, 2, 4, 8, 16], ["", "0.5", "1", "2", "4", "8", "16"])
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(methods))
     return figure
@@ -62,7 +64,9 @@ def caption(table: tables.Table) -> str:
     reached = " and ".join(f"{decay:.2g} for {method}" for method, decay in least.items() if decay is not None)
     return (
         "Fashion-MNIST, magnitude pruning at the end, without fine-tuning; means and 95 % intervals over "
-        f"{seeds} seeds. (c) All settings that were tried, one seed each; of those within one point of the best, the "
+        f"{seeds} seeds. Accuracies on a scale that is logarithmic in what is missing to {comparisons.CEILING} %, "
+        "where longer intervals end. "
+        "(c) All settings that were tried, one seed each; of those within one point of the best, the "
         f"smallest A is {reached}."
     )
 

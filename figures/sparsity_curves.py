@@ -38,13 +38,14 @@ def compute(cell: tables.Row) -> tables.Row:
 
 def draw(table: tables.Table) -> Figure:
     found = {cell["file"]: cell["rows"] for cell in table}
+    short = {"Powerpropagation": "Powerprop"}  # so that no interval runs through the legend
     figure, grid = style.panels(7.0, rows=3, columns=3, sharex=True, sharey="row")
     for letter, panel, (title, file, labels) in zip("abcdefghi", grid.flat, _PANELS, strict=True):
         for k, (label, name) in enumerate(_REFERENCES.items()):
             shade = style.REFERENCE | {"lw": 2.0, "ls": style.DASHES[2 * k], "label": name if letter == "a" else None}
             comparisons.curve(panel, found[_ONE_SHOT], label, bars=False, **shade)
         for k, label in enumerate(labels):
-            name = label.rpartition(", ")[2] if file == _CYCLES else label
+            name = label.rpartition(", ")[2] if file == _CYCLES else short.get(label, label)
             look = style.line(k, marker=style.MARKERS[k], label=name, capsize=1.5)
             comparisons.curve(panel, found[file], label, **look)
         panel.set(title=f"({letter}) {title}", ylim=(82, 91) if file == _CYCLES else (0, 95), xscale="log")

@@ -23,19 +23,20 @@ def rows(
     *,
     quick: bool = False,
     jobs: int = 1,
+    fresh: bool = False,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Table:
     """Return {**cell, **result} of every cell of a picture, computing and storing what is not stored yet.
 
     A result counts as stored if settings, the package and what computes it are as they were; how it is drawn, and the
-    comments, may have changed.
+    comments, may have changed. With `fresh` none does.
     """
     name = picture.__name__
     cells = picture.cells(quick)
     source = fingerprint(picture)
     groups = {str(number): [{"picture": name, "source": source, **cell}] for number, cell in enumerate(cells)}
     results: dict[str, Any] = {}
-    for number, (result,) in sweep(partial(_compute, name), groups, jobs=jobs, store=store):
+    for number, (result,) in sweep(partial(_compute, name), groups, jobs=jobs, store=store, fresh=fresh):
         if isinstance(result, Failure):
             raise RuntimeError(f"{name} could not compute {cells[int(number)]}: {result.error}")
         results[number] = result

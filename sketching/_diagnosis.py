@@ -152,8 +152,12 @@ class Diagnosis:
             ],
         }
 
+    def to_text(self, width: int | None = None) -> str:
+        """Return the table that is printed, in lines no wider than this: columns are left out, sentences wrapped."""
+        return table(self.to_dict(), width)
+
     def __str__(self) -> str:
-        return table(self.to_dict())
+        return self.to_text()
 
 
 def diagnosis(

@@ -1,5 +1,6 @@
 """A diagnosis as plain text."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,13 +16,20 @@ COLUMNS = {  # what is counted, and its heading
 }
 
 
-def table(found: Mapping[str, Any]) -> str:
+# What is left out where a table gets too wide, the first one first.
+_DROPPED = ("FLOPs", "shape", "dead inputs", "dead outputs", "effective", "FLOPs kept")
+
+
+def table(found: Mapping[str, Any], width: int | None = None) -> str:
     """Return the table of `Diagnosis.to_dict()`: a row for each layer, totals, and what is to be said about them."""
     rows = [_cells(layer["name"], " x ".join(map(str, layer["shape"])), layer) for layer in found["layers"]]
     rows.append(_cells("total", "", found))
     counted = [column for column, cell in rows[-1].items() if cell is not None]
-    cells = [counted, *([row[column] for column in counted] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    space = {column: max(len(column), *(len(row[column] or "") for row in rows)) for column in counted}
+    for column in _DROPPED:
+        if width is not None and sum(space.values()) + 2 * (len(space) - 1) > width:
+            space.pop(column, None)
+    cells, widths = [list(space), *([row[column] or "" for column in space] for row in rows)], list(space.values())
     head, *layers, total = ("  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells)
     rule = "-" * len(head)
     lines = [head, rule, *layers, rule, total, ""]
@@ -33,7 +41,13 @@ def table(found: Mapping[str, Any]) -> str:
         lines.append(f"Effective weights are not counted: {found['uncounted']}.")
     if found["other_flops"]:
         lines.append(f"The total of FLOPs includes {found['other_flops']:,} of other operations, kept in full.")
-    return "\n".join([*lines, "A mask by itself gives no speed-up: dense kernels compute the zeros too."])
+    lines.append("A mask by itself gives no speed-up: dense kernels compute the zeros too.")
+    return "\n".join(lines if width is None else [_wrapped(line, width) for line in lines])
+
+
+def _wrapped(line: str, width: int) -> str:
+    """Return a sentence in lines that fit; a row of the table is left as it is."""
+    return textwrap.fill(line, width) if len(line) > width and "  " not in line else line
 
 
 def _cells(name: str, shape: str, counts: Mapping[str, Any]) -> dict[str, str | None]:

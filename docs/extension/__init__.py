@@ -27,6 +27,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", docstrings.escape_symbols, priority=400)  # before numpydoc
     app.connect("autodoc-skip-member", docstrings.of_others)
     app.add_role("theorem", links.theorem)
+    app.add_role("formula", links.formula)
     for tone in links.TONES:
         app.add_role(tone, links.tone)
     app.add_directive("evidence", links.EvidenceDirective)

@@ -3,7 +3,7 @@
 import inspect
 
 from docs.extension.ledger import outcome
-from docs.extension.rst import escape, heading, prose
+from docs.extension.rst import escape, formula, heading, prose
 from docs.ledger import read
 from linreg_mirror.ledger import Theorem, Verdict
 from linreg_mirror.ledger.papers import PAPERS
@@ -21,12 +21,12 @@ def pages() -> dict[str, str]:
     ]
     for t in printed_wrongly():
         entry = stored["theorems"].get(t.id, {})
-        right = "\n".join(f"    | :theorem:`{id}`: {escape(REGISTRY[id].statement)}" for id in t.corrected)
+        right = "\n".join(f"    | :theorem:`{id}`: {formula(REGISTRY[id].statement)}" for id in t.corrected)
         parts += [
             heading(f"{t.source.paper}, {t.source.number}", "-"),
             f"{escape(PAPERS[t.source.paper].text)}.\n",
-            f"Printed\n    {escape(t.statement)}\n",
-            f"Verdict\n    {outcome(t, stored)} (:theorem:`{t.id}`): {escape(entry.get('detail', ''))}\n",
+            f"Printed\n    {formula(t.statement)}\n",
+            f"Verdict\n    {outcome(t, stored)} (:theorem:`{t.id}`): {formula(entry.get('detail', ''))}\n",
             f"Right\n{right}\n",
             f"See for yourself::\n\n    {command(t)}\n",
         ]

@@ -31,7 +31,7 @@ def pages(folder: Path) -> dict[str, str]:
             + f"\n**{escape(question)}**\n\n{prose(text)}\n"
             + f".. image:: {name}.png\n   :class: figure\n   :alt: {question}\n\n{escape(caption)}\n\n"
             + f"Drawn from ``figures/results/{name}.json``. To draw it again, or to compute its table again::\n\n"
-            + f"    python -m figures {name} --stored\n    python -m figures {name}\n\n"
+            + f"    python -m figures {name} --stored\n    python -m figures {name} --fresh\n\n"
             + f".. literalinclude:: /../figures/{name}.py\n   :language: python\n   :caption: figures/{name}.py\n"
             + f"   :lines: {_after_docstring(picture)}-\n"
         )

@@ -5,29 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from docs.extension.links import TONES, label
-from docs.extension.rst import escape, heading, prose, table
+from docs.extension.rst import escape, formula, heading, prose, table
 from docs.ledger import read
 from linreg_mirror.ledger import Theorem, Verdict
 from linreg_mirror.ledger.algebra import ALGEBRA
+from linreg_mirror.ledger.groups import GROUPS, group_of, ordered
 from linreg_mirror.ledger.papers import PAPERS
 from linreg_mirror.theorems import REGISTRY
 
-GROUPS = {
-    "mirror": "The flow of x = m*w and its potential",
-    "convergence": "To where and how fast",
-    "regimes": "From the kernel to the rich regime",
-    "spred": "A constant penalty: LASSO",
-    "signs": "Signs",
-    "decay": "A penalty that decays",
-    "steps": "Steps of finite size",
-    "saddles": "Vanishing initial scale",
-    "depth": "Depth D",
-    "networks": "Products of matrices",
-    "masks": "Masks as sketches",
-    "gates": "L0 gates",
-    "bars": "Error bars",
-    "twins": "One thing computed in two ways",
-}
 PROOFS = {
     "algebra": "by computer algebra, ``linreg-mirror prove {}``",
     "written": "below",
@@ -40,7 +25,8 @@ NOT_YET = "not in the stored check"
 def pages() -> dict[str, str]:
     """Return the text of each page."""
     stored = read()
-    groups = {name: [t for t in REGISTRY.values() if t.id.split(".")[0] == name] for name in _groups()}
+    found = dict.fromkeys(group_of(id) for id in REGISTRY)
+    groups = {name: [t for t in REGISTRY.values() if group_of(t.id) == name] for name in ordered(found)}
     return {
         "parts/ledger.rst": _summary(stored) + "\n" + _table([t for ts in groups.values() for t in ts], stored),
         "parts/ledger_groups.rst": ".. toctree::\n   :maxdepth: 1\n\n"
@@ -59,11 +45,6 @@ def outcome(theorem: Theorem, stored: dict[str, Any]) -> str:
     return f"{entry['verdict']}, as expected" if as_expected else entry["verdict"]
 
 
-def _groups() -> list[str]:
-    found = dict.fromkeys(id.split(".")[0] for id in REGISTRY)
-    return [*(name for name in GROUPS if name in found), *(name for name in found if name not in GROUPS)]
-
-
 def _summary(stored: dict[str, Any]) -> str:
     commit = f", commit {stored['commit'][:7]}" if stored["commit"] else ""
     return (
@@ -77,7 +58,7 @@ def _table(theorems: Sequence[Theorem], stored: dict[str, Any]) -> str:
     for t in theorems:
         verdict = outcome(t, stored)
         rows.append(
-            (f":theorem:`{t.id}`", escape(t.statement), escape(str(t.source)), t.kind, t.proof, _toned(verdict))
+            (f":theorem:`{t.id}`", formula(t.statement), escape(str(t.source)), t.kind, t.proof, _toned(verdict))
         )
     return table(("theorem", "statement", "source", "kind", "proof", "verdict"), (25, 36, 14, 10, 7, 8), rows, "ledger")
 
@@ -101,21 +82,21 @@ def _described(t: Theorem, stored: dict[str, Any]) -> str:
         "Source": escape(str(t.source)),
         "Kind": t.kind,
         "Hypotheses": escape(conditions),
-        "Control": f"{escape(t.control.description)}, on ``{t.control.witness}``",
+        "Control": f"{formula(t.control.description)}, on ``{t.control.witness}``",
         "Verdict": _toned(verdict),
     }
     if t.expected is not Verdict.refuted:
         fields["Proof"] = PROOFS[t.proof].format(t.id)
     if entry and verdict != NOT_YET:
-        fields["Control"] += f": {escape(entry['control'])}"
-        fields["Verdict"] += f" on {entry['instances']} instances; the worst: {escape(entry['detail'])}"
+        fields["Control"] += f": {formula(entry['control'])}"
+        fields["Verdict"] += f" on {entry['instances']} instances; the worst: {formula(entry['detail'])}"
         fields["Repeat"] = f"``{entry['repeat']}``"
     if t.corrected:
         fields["Right is"] = ", ".join(f":theorem:`{id}`" for id in t.corrected)
     lines = "\n".join(f":{key}: {value}" for key, value in fields.items())
     proof = "\n".join(prose(text) for text in (doc, _derivation(t)) if text)
     return (
-        f".. _{label(t.id)}:\n\n{heading(t.id, '-')}\n.. rst-class:: statement\n\n{escape(t.statement)}\n\n"
+        f".. _{label(t.id)}:\n\n{heading(t.id, '-')}\n.. rst-class:: statement\n\n{formula(t.statement)}\n\n"
         f".. rst-class:: facts\n\n{lines}\n\n" + proof
     )
 

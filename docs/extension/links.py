@@ -1,11 +1,13 @@
-"""Links to the ledger: the role `theorem`, and the directive `evidence`, which says what checks and what computes."""
+"""Roles for theorems and formulas, and the directive `evidence`, which says what checks and what computes."""
 
 from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
+from docutils.utils import unescape
 from sphinx import addnodes
 
+from linreg_mirror._tools.formulas import to_html
 from linreg_mirror.theorems import REGISTRY
 
 TONES = ("holds", "refuted", "vacuous")  # verdicts with a colour
@@ -14,6 +16,11 @@ TONES = ("holds", "refuted", "vacuous")  # verdicts with a colour
 def tone(name: str, raw: str, text: str, *_: Any) -> tuple[list, list]:
     """Return text in the colour of the role's name."""
     return [nodes.inline(raw, text, classes=[name])], []
+
+
+def formula(name: str, raw: str, text: str, *_: Any) -> tuple[list, list]:
+    """Return a sentence of the ledger with its formulas set, as in the report."""
+    return [nodes.raw(raw, f"<span class=formula>{to_html(unescape(text))}</span>", format="html")], []
 
 
 def theorem(name: str, raw: str, text: str, line: int, inliner: Any, *_: Any) -> tuple[list, list]:

@@ -11,6 +11,11 @@ def escape(text: str) -> str:
     return f"\\{marked}" if re.match(r"\(?\w+[.)]\s|[-+]\s", marked) else marked
 
 
+def formula(text: str) -> str:
+    """Return text whose formulas are set, by the role `formula`."""
+    return f":formula:`{escape(text)}`" if text.strip() else ""
+
+
 def plain(text: str) -> str:
     """Return a line of a docstring: code in backquotes, all else as it is written."""
     pieces = re.split(r"`+([^`]+)`+", " ".join(text.split()))

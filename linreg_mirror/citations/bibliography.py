@@ -38,3 +38,22 @@ def package_entry() -> str:
   title = {{linreg-mirror}},
   note = {{Version {version}}}
 }}"""
+
+
+def address(key: str) -> str | None:
+    """Return where a paper of references.bib can be read: on arXiv, or else at its DOI.
+
+    Parameters
+    ----------
+    key : str
+        Of its entry.
+
+    Returns
+    -------
+    str or None
+        None where the entry has neither.
+    """
+    fields = dict(re.findall(r"^  (doi|eprint) = {([^}]+)}", entries().get(key, ""), re.M))
+    if "eprint" in fields:
+        return f"https://arxiv.org/abs/{fields['eprint']}"
+    return f"https://doi.org/{fields['doi']}" if "doi" in fields else None

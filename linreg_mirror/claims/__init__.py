@@ -1,7 +1,7 @@
 """The ledger's second table: what papers claim of experiments, and what was measured of it here."""
 
 from linreg_mirror.claims.claim import Claim, Pair
-from linreg_mirror.claims.display import as_html, as_json, as_table, summary
+from linreg_mirror.claims.display import as_html, as_json, as_table, as_text, summary
 from linreg_mirror.claims.effect import Effect
 from linreg_mirror.claims.entries import CLAIMS
 from linreg_mirror.claims.evidence import collect, stored
@@ -20,6 +20,7 @@ __all__ = [
     "as_html",
     "as_json",
     "as_table",
+    "as_text",
     "collect",
     "evaluate",
     "stored",

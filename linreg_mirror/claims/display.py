@@ -8,6 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from linreg_mirror._tools.counting import counted
 from linreg_mirror._tools.tables import table
 from linreg_mirror.claims.effect import Effect
 from linreg_mirror.claims.findings import Assessment, Measurement
@@ -121,17 +122,64 @@ def as_table(claims: Sequence[Mapping[str, Any]]) -> Table:
     rich.table.Table
         For a terminal.
     """
+    gain = escape("gain [95 %]")
     shown = table(
-        *("claim", "source", "measured on", escape("gain [95 %]"), "verdict"),
-        numbers=(escape("gain [95 %]"),),
+        *("claim", "source", "measured on", gain, "verdict"),
+        numbers=(gain,),
         folded=("source", "measured on"),
+        least={"source": 12, "measured on": 40},
+        dropped=("source",),
+    )
+    shorter = table(
+        *("claim", "measured on", "gain", "verdict"),
+        numbers=("gain",),
+        folded=("measured on", "verdict"),
+        least={"verdict": 14},
+        title="gain in percentage points, half its 95 % interval",
     )
     for entry in claims:
         names = escape(entry["id"]), escape(entry["source"])
         for where, gain, verdict in lines(entry):
             shown.add_row(*names, escape(where), escape(gain), f"[{_COLOURS[verdict]}]{verdict}[/]")
             names = "", ""
+        id = escape(entry["id"])
+        for one in entry["measurements"]:
+            where = escape(f"{one['recipe']}: {one['method']} over {one['rival']}")
+            shorter.add_row(id, where, escape(_half(one)), f"[{_COLOURS[one['verdict']]}]{one['verdict']}[/]")
+            id = ""
+        if len(entry["measurements"]) != 1:
+            said = escape(entry["unmeasured"] or "together")
+            shorter.add_row(id, said, "", f"[{_COLOURS[entry['verdict']]}]{entry['verdict']}[/]")
+    shown.shorter = shorter
     return shown
+
+
+def _half(one: Mapping[str, Any]) -> str:
+    """Return the gain and half its interval, in percentage points."""
+    if one["effect"] is None or one["low"] is None:
+        return _points(one)
+    return f"{100 * one['effect']:+.2f} ± {50 * (one['high'] - one['low']):.2f}"
+
+
+def as_text(claims: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what the table has no room for: statements, what was published, settings, gains by share.
+
+    Parameters
+    ----------
+    claims : sequence of mapping
+        From `as_json`.
+
+    Yields
+    ------
+    str
+        Lines for the terminal, with markup.
+    """
+    for entry in claims:
+        yield f"\n[bold]{escape(entry['id'])}[/] ({escape(entry['source'])}): {escape(entry['statement'])}"
+        yield f"  there: {escape(entry['published'])}"
+        for one in entry["measurements"]:
+            yield f"  {escape(_where(one))}: {escape(_points(one))}, {one['verdict']}"
+            yield f"    by share: {escape(_shares(one))}"
 
 
 def lines(entry: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -160,7 +208,7 @@ def summary(claims: Sequence[Mapping[str, Any]]) -> str:
         For a terminal or a page.
     """
     counts = {verdict.value: sum(entry["verdict"] == verdict.value for entry in claims) for verdict in Reproduction}
-    return f"{len(claims)} claims of experiments: " + ", ".join(f"{n} {name}" for name, n in counts.items())
+    return f"{counted(len(claims), 'claim')} of experiments: " + ", ".join(f"{n} {name}" for name, n in counts.items())
 
 
 def as_html(claims: Sequence[Mapping[str, Any]]) -> str:
@@ -177,7 +225,7 @@ def as_html(claims: Sequence[Mapping[str, Any]]) -> str:
         A heading and a table.
     """
     rows = "\n".join(_row(entry) for entry in claims)
-    return f"""<h2>Claims of experiments</h2>
+    return f"""<h2 id="claims">Claims of experiments</h2>
 <p>{html.escape(summary(claims))}.</p>
 <p>{html.escape(RULE)}</p>
 <table class=claims><thead><tr><th>claim</th><th>measured here</th><th>gain, points</th><th>verdict</th></tr></thead>

@@ -5,7 +5,21 @@ from typing import Annotated
 import typer
 
 from linreg_mirror import __version__
-from linreg_mirror.cli import check, cite, claims, doctor, export, falsify, masks, prove, solve, theorems, train, verify
+from linreg_mirror.cli import (
+    check,
+    cite,
+    claims,
+    doctor,
+    export,
+    falsify,
+    masks,
+    prove,
+    recipes,
+    solve,
+    theorems,
+    train,
+    verify,
+)
 from linreg_mirror.cli._shared import console
 
 __all__ = ["app", "console"]
@@ -43,6 +57,7 @@ app.command()(train.train)
 app.command()(train.compare)
 app.command()(export.export)
 app.command(name="theorems")(theorems.list_theorems)
+app.command(name="recipes")(recipes.list_recipes)
 app.command(name="claims")(claims.list_claims)
 app.command()(cite.cite)
 app.command()(doctor.doctor)

@@ -1,5 +1,6 @@
 """What commands have in common: the console, errors, options, where results are stored."""
 
+import json
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 console = Console()
 if not console.is_terminal:
-    console.width = 130  # a log has no width of its own; the ledger needs this much
+    console.width = 10_000  # a pipe has no width: nothing is wrapped, so that a row can be searched and cut
 
 
 class Refused(typer.Exit):
@@ -38,7 +39,14 @@ Module = Annotated[
     typer.Option(metavar="FILE.py", help="A file with theorems of your own; may be repeated. Needs --allow-code."),
 ]
 AllowModule = Annotated[bool, typer.Option("--allow-code", help="Run the code of --module. Look at it first.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print what the table has no room for, too.")]
 COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+
+
+def print_json(content: object) -> None:
+    """Print JSON, not by the console, which would break and colour the lines."""
+    typer.echo(json.dumps(content, indent=1))
 
 
 def store(output: Path | None = None) -> "Store":

@@ -12,13 +12,16 @@ from rich.progress import Progress
 from linreg_mirror.cli._shared import (
     COLUMNS,
     AllowModule,
+    AsJson,
     Cluster,
     Jobs,
     Module,
     Refused,
+    Verbose,
     console,
     interrupted,
     own,
+    print_json,
     store,
     workers,
 )
@@ -64,8 +67,12 @@ def check(
     ] = None,
     targets: Annotated[Path | None, typer.Option(help="y as CSV, if --data is CSV.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute everything again, ignoring stored results.")] = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check theorems: table, report.html and report.json.
+
+    --json prints the content of report.json.
 
     Exit code 0 only if every verdict is the expected one and every control fails on its witness; 1 otherwise; 2 for bad
     arguments. On named instances, or in a shard, no verdict may contradict the expected one; some may stay open.
@@ -99,7 +106,10 @@ def check(
     directory = base if output and not shard else base / part
     try:
         share, brought = Shard.parse(shard) if shard else None, own(module, allow_code, data, targets)
-        with Progress(*COLUMNS, console=console, transient=True) as bar, workers(cluster):
+        with (
+            Progress(*COLUMNS, console=console, transient=True, disable=as_json or not console.is_terminal) as bar,
+            workers(cluster),
+        ):
             line = bar.add_task("instances", total=None)
             findings = check_ledger(
                 theorems or (),
@@ -127,17 +137,22 @@ def check(
             "seconds": round(clock.perf_counter() - started, 1),
         }
         found = reports.as_json(findings, run)
-        console.print(reports.as_table(found))
-        console.print(reports.legend(found), highlight=False)
-        _print_details(found)
-        if whole:
-            console.print(f"{claims.summary(found['claims'])}: linreg-mirror claims", highlight=False)
-        console.print(reports.summary(found), style="bold green" if found["passed"] else "bold red")
         paths = reports.write(found, directory, pictures)
     except (ValueError, OSError, ImportError, RuntimeError) as error:
         raise Refused(error) from None
     except KeyboardInterrupt:
         raise interrupted() from None
+    if as_json:
+        print_json(found)
+        raise typer.Exit(0 if found["passed"] else 1)
+    console.print(reports.as_table(found))
+    console.print(reports.legend(found, papers=verbose), highlight=False)
+    for line in reports.as_text(found) if verbose else ():
+        console.print(line, highlight=False)
+    _print_details(found)
+    if whole:
+        console.print(f"{claims.summary(found['claims'])}: linreg-mirror claims", highlight=False)
+    console.print(reports.summary(found), style="bold green" if found["passed"] else "bold red")
     console.print(f"{', '.join(map(str, paths))}; {run['seconds']} s", highlight=False, soft_wrap=True)
     raise typer.Exit(0 if found["passed"] else 1)
 

@@ -1,12 +1,13 @@
 """The command `export`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from linreg_mirror._tools.tables import table
-from linreg_mirror.cli._shared import Refused, console
+from linreg_mirror.cli._shared import AsJson, Refused, console, print_json
 
 
 def export(
@@ -22,6 +23,7 @@ def export(
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Run the code that the run's model is. Look at it first.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the network of a finished run, and say what its sparsity gains: sizes on disk, time of a pass here."""
     try:
@@ -37,6 +39,9 @@ def export(
         latency = exports.latency_of(finished.model, batch=batch)
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise Refused(error) from None
+    if as_json:
+        print_json({"file": str(path), "bytes": asdict(sizes), "seconds": asdict(latency), "verdict": latency.verdict})
+        return
     shown = table("", "bytes", "ms a pass", numbers=("bytes", "ms a pass"))
     rows = (
         ("dense", sizes.dense, latency.dense),

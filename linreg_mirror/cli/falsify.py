@@ -8,6 +8,7 @@ from rich.progress import Progress
 from linreg_mirror.cli._shared import (
     COLUMNS,
     AllowModule,
+    AsJson,
     Cluster,
     Jobs,
     Module,
@@ -15,6 +16,7 @@ from linreg_mirror.cli._shared import (
     console,
     interrupted,
     own,
+    print_json,
     store,
     workers,
 )
@@ -35,6 +37,7 @@ def falsify(
     cluster: Cluster = None,
     module: Module = None,
     allow_code: AllowModule = False,
+    as_json: AsJson = False,
 ) -> None:
     """Search for instances on which theorems fail: random ones, then neighbours of the worst.
 
@@ -44,7 +47,7 @@ def falsify(
     """
     from linreg_mirror.verification import falsify as search
     from linreg_mirror.verification import select
-    from linreg_mirror.verification._falsify import as_table, as_text
+    from linreg_mirror.verification.outcomes import REPEAT, as_table, as_text, entry_of
 
     if seconds is None and evaluations is None:
         seconds = 20.0
@@ -53,7 +56,10 @@ def falsify(
         brought = own(module, allow_code)
         brought.install()
         chosen = select([] if theorems == ["all"] else theorems)
-        with Progress(*COLUMNS, console=console, transient=True) as bar, workers(cluster):
+        with (
+            Progress(*COLUMNS, console=console, transient=True, disable=as_json or not console.is_terminal) as bar,
+            workers(cluster),
+        ):
             for theorem in chosen:
                 line = bar.add_task(theorem.id, total=evaluations)
                 outcome = search(
@@ -67,12 +73,15 @@ def falsify(
                     progress=lambda tried, _, line=line: bar.update(line, completed=tried),
                 )
                 bar.remove_task(line)
-                console.print(as_text(outcome), highlight=False, soft_wrap=True)
+                for text in () if as_json else as_text(outcome):
+                    console.print(text, highlight=False, soft_wrap=text.startswith(REPEAT))
                 outcomes.append(outcome)
     except (ValueError, OSError, ImportError, RuntimeError) as error:
         raise Refused(error) from None
     except KeyboardInterrupt:
         raise interrupted() from None
-    if len(outcomes) > 1:
+    if as_json:
+        print_json([entry_of(outcome) for outcome in outcomes])
+    elif len(outcomes) > 1:
         console.print(as_table(outcomes))
     raise typer.Exit(0 if all(outcome.as_expected for outcome in outcomes) else 1)

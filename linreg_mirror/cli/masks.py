@@ -3,12 +3,13 @@
 import hashlib
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from linreg_mirror.cli._shared import Refused, console
+from linreg_mirror.cli._shared import AsJson, Refused, console, print_json
 
 _EXAMPLES = 100
 
@@ -43,6 +44,7 @@ def masks(
     output: Annotated[
         Path | None, typer.Option(help="File of the masks. Default: in results/masks/, named after the settings.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Prune a network at initialisation: print what its mask leaves, and save the mask as safetensors.
 
@@ -70,10 +72,12 @@ def masks(
             batch = masking.read_batch(network, data, examples, of_batch)
         parts = {"score": score, "keep": keep, "select": select, "allocate": allocate, "rescale": rescale}
         details = {"rounds": rounds, "signed": signed, "softmax_temperature": softmax_temperature}
-        with console.status(f"{score} of {model}"):
+        with nullcontext() if as_json else console.status(f"{score} of {model}"):
             found = masking.masks_at_initialization(network, batch, **parts, **details, rng=of_masks)
             left = diagnosis(network, found, inputs=batch.inputs)
-        console.print(str(left), highlight=False, soft_wrap=True, markup=False, emoji=False)
+        if not as_json:
+            table = left.to_text(console.width if console.is_terminal else None)
+            console.print(table, highlight=False, soft_wrap=True, markup=False, emoji=False)
         if output is None:
             unusual = (
                 "rescaled" if rescale else "",
@@ -95,4 +99,7 @@ def masks(
         save_masks(output, found, settings)
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise Refused(error) from None
+    if as_json:
+        print_json({**left.to_dict(), "file": str(output)})
+        return
     console.print(f"written: {output}", highlight=False, soft_wrap=True, markup=False, emoji=False)

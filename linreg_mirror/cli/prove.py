@@ -1,6 +1,5 @@
 """The command `prove`."""
 
-import json
 from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Annotated
@@ -8,8 +7,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from linreg_mirror._tools.counting import counted
 from linreg_mirror._tools.tables import table
-from linreg_mirror.cli._shared import Refused, console
+from linreg_mirror.cli._shared import AsJson, Refused, console, print_json
 
 
 def prove(
@@ -17,7 +17,7 @@ def prove(
         list[str] | None,
         typer.Argument(help="Ids or beginnings of ids; default: all that algebra can prove."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a list with one object per theorem.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Derive theorems from their definitions by computer algebra, for all numbers at once.
 
@@ -34,7 +34,7 @@ def prove(
         raise Refused(error) from None
     good = sum(one.as_expected for one in found)
     if as_json:
-        typer.echo(json.dumps([{**asdict(one), "as_expected": one.as_expected} for one in found], indent=1))
+        print_json([{**asdict(one), "as_expected": one.as_expected} for one in found])
     else:
         shown = table("theorem", "left", "left of the control", folded=("left",))
         room = max(20, console.width - max(len(one.theorem) for one in found) - len("left") - 6)
@@ -45,7 +45,7 @@ def prove(
             )
         console.print(shown)
         console.print(
-            f"{good} of {len(found)} derivations as expected; the ledger has {len(REGISTRY)} theorems",
+            f"{good} of {counted(len(found), 'derivation')} as expected; the ledger has {len(REGISTRY)} theorems",
             style="bold green" if good == len(found) else "bold red",
         )
     raise typer.Exit(0 if good == len(found) else 1)

@@ -1,20 +1,20 @@
 """The command `theorems`."""
 
-import json
 from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from linreg_mirror.cli._shared import Refused, console
+from linreg_mirror._tools.tables import table
+from linreg_mirror.cli._shared import AsJson, Refused, Verbose, console, print_json
 
 
 def list_theorems(
     theorems: Annotated[
         list[str] | None, typer.Argument(help="Ids or beginnings of ids; default: the whole ledger.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a list with one object per theorem.")] = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the ledger: ids, statements, sources, controls."""
     from linreg_mirror.verification import select
@@ -38,12 +38,26 @@ def list_theorems(
             }
             for theorem in chosen
         ]
-        typer.echo(json.dumps(entries, indent=1))  # not by the console, which would break and colour the lines
+        print_json(entries)
         return
-    table = Table(pad_edge=False, show_lines=True)
-    for name in ("theorem", "statement", "source", "proof", "control"):
-        table.add_column(name, overflow="fold")
+    if verbose:
+        for theorem in chosen:
+            conditions = ", ".join(hypothesis.name for hypothesis in theorem.hypotheses) or "none"
+            lines = (
+                f"[bold]{escape(theorem.id)}[/] ({escape(str(theorem.source))}; {theorem.kind}, {theorem.proof})",
+                f"  {escape(theorem.statement)}",
+                f"  hypotheses: {escape(conditions)}",
+                f"  control: {escape(theorem.control.description)}, on {theorem.control.witness}",
+            )
+            console.print("\n".join(lines), highlight=False)
+        return
+    shown = table(
+        *("theorem", "source", "kind", "proof", "statement", "control"),
+        folded=("source", "statement", "control"),
+        least={"source": 12, "statement": 40, "control": 25},
+        dropped=("kind", "proof", "control", "source"),
+    )
     for theorem in chosen:
-        cells = (theorem.statement, str(theorem.source), theorem.proof, theorem.control.description)
-        table.add_row(theorem.id, *map(escape, cells))
-    console.print(table)
+        cells = (str(theorem.source), theorem.kind, theorem.proof, theorem.statement, theorem.control.description)
+        shown.add_row(theorem.id, *map(escape, cells))
+    console.print(shown)

@@ -9,7 +9,7 @@ import typer
 from rich.progress import Progress
 
 from linreg_mirror._tools.tables import table
-from linreg_mirror.cli._shared import COLUMNS, Jobs, Refused, console, interrupted
+from linreg_mirror.cli._shared import COLUMNS, AsJson, Jobs, Refused, Verbose, console, interrupted, print_json
 
 if TYPE_CHECKING:
     from linreg_mirror.networks.training import Run
@@ -40,36 +40,39 @@ def train(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Folder of the run. Default: results/runs/, named after the settings.")
+        Path | None, typer.Option(help="Folder of the run. Default: in results/runs/, named after recipe and settings.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Train a network, then prune it.
+    """Train a network, then prune it, and draw its curve, training.png in the folder of the run.
 
     An interrupted run resumes after its last epoch; a finished run is only shown. Exit code 1 if training diverges, 2
     for bad arguments.
     """
     try:
         from linreg_mirror.networks import recipes
+        from linreg_mirror.networks.training import run_folder
         from linreg_mirror.networks.training import train as run
 
         settings = recipes.read(recipe, changes or (), allow_code=allow_code)
         for share in keep or ():
             recipes.check_keep(share)
         # Of the processes of torchrun, the first one speaks.
-        silent = os.environ.get("RANK", "0") != "0"
-        with Progress(*COLUMNS, console=console, transient=True, disable=silent) as bar:
+        silent = as_json or os.environ.get("RANK", "0") != "0"
+        with Progress(*COLUMNS, console=console, transient=True, disable=silent or not console.is_terminal) as bar:
             cycles = settings.iterative.cycles if settings.iterative else 1
             line = bar.add_task(recipe, total=cycles * settings.epochs)
 
             def told(record: dict[str, Any]) -> None:
                 completed = record.get("cycle", 0) * settings.epochs + record["epoch"]
                 bar.update(line, completed=completed, description=_described(record))
-                if not console.is_terminal:  # where a bar is not seen
+                if not (console.is_terminal or as_json):  # where a bar is not seen
                     _print(f"epoch {completed} of {cycles * settings.epochs}: {_described(record)}")
 
-            done = run(settings, folder=output, data_directory=data_directory, device=device, progress=told)
+            folder = output or run_folder(settings, name=Path(recipe).stem)
+            done = run(settings, folder=folder, data_directory=data_directory, device=device, progress=told)
         if done.leads:
-            _show(done, keep or done.shares)
+            _finish(done, keep or done.shares, as_json)
     except ArithmeticError as error:
         console.print(f"diverged: {error}", style="bold red", highlight=False, soft_wrap=True, markup=False)
         raise typer.Exit(1) from None
@@ -99,12 +102,23 @@ def _described(record: dict[str, Any]) -> str:
     )
 
 
-def _show(run: "Run", shares: list[float]) -> None:
+def _finish(run: "Run", shares: list[float], as_json: bool) -> None:
+    """Prune, draw and show a run."""
+    from linreg_mirror.networks.training import save_curve
+
     records = run.prune(shares)
+    picture = save_curve(run)
+    if as_json:
+        print_json({"folder": str(run.folder), "picture": str(picture), "history": run.history, "pruned": records})
+    else:
+        _show(run, records)
+
+
+def _show(run: "Run", records: list[dict[str, Any]]) -> None:
     columns = ["kept", "weights", "not 0", "of", "layers lost", "operations", "test accuracy"]
     if any(pruned["recalibrated"] is not None for pruned in records):
         columns.append("recalibrated")
-    shown = table(*columns, numbers=columns)
+    shown = table(*columns, numbers=columns, dropped=("of", "layers lost", "operations"))
     for pruned in records:
         kept, anew = pruned["kept"].values(), pruned["recalibrated"]
         shown.add_row(
@@ -116,10 +130,8 @@ def _show(run: "Run", shares: list[float]) -> None:
     console.print(shown)
     last = run.history[-1]
     scale = "" if last["log_scale"] is None else f", scale b = exp({last['log_scale']:.3g})"
-    console.print(
-        f"{_described(last)}; decay A = {last['decay']:.3g}{scale}\n{run.folder}",
-        highlight=False, soft_wrap=True, markup=False,
-    )  # fmt: skip
+    console.print(f"{_described(last)}; decay A = {last['decay']:.3g}{scale}", highlight=False, markup=False)
+    _print(f"{run.folder}, with the curve in training.png")
 
 
 def compare(
@@ -130,6 +142,8 @@ def compare(
     allow_code: _AllowCode = False,
     jobs: Jobs = 2,
     output: Annotated[Path | None, typer.Option(help="Folder of table and picture. Default: results/compare.")] = None,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train by several methods and seeds, prune each run to every sparsity, and draw accuracy against sparsity.
 
@@ -138,7 +152,7 @@ def compare(
     """
     try:
         from linreg_mirror.networks import recipes
-        from linreg_mirror.networks.training import as_table, read_rows, write, write_rows
+        from linreg_mirror.networks.training import as_lines, as_table, read_rows, write, write_rows
         from linreg_mirror.networks.training import compare as run_all
         from linreg_mirror.runtime.store import key, results_directory
 
@@ -153,12 +167,12 @@ def compare(
         name = "-".join([Path(recipe).stem, *([key({"changes": changes})[:8]] if changes else [])])
         folder = output or results_directory() / "compare"
         path = folder / f"{name}.json"
-        with Progress(*COLUMNS, console=console, transient=True) as bar:
+        with Progress(*COLUMNS, console=console, transient=True, disable=as_json or not console.is_terminal) as bar:
             line = bar.add_task(recipe, total=None)
 
             def told(done: int, total: int, label: str) -> None:
                 bar.update(line, completed=done, total=total, description=label)
-                if not console.is_terminal:
+                if not (console.is_terminal or as_json):
                     _print(f"run {done} of {total}: {label}")
 
             rows = run_all(
@@ -170,10 +184,15 @@ def compare(
                 stored=read_rows(path),
                 save=lambda rows: write_rows(rows, comparison, path, command),
             )
-        console.print(as_table(rows))
         paths = write(rows, comparison, folder, name, command)
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise Refused(_explained(error, recipe, changes, allow_code)) from None
     except KeyboardInterrupt:
         raise interrupted() from None
+    if as_json:
+        print_json(rows)
+        return
+    console.print(as_table(rows))
+    for line in as_lines(rows) if verbose else ():
+        console.print(line, highlight=False, markup=False)
     console.print(", ".join(map(str, paths)), highlight=False, soft_wrap=True, markup=False)

@@ -57,7 +57,7 @@ def identity(residual: ArrayLike, tolerance: float) -> Evidence:
         Whose margin is the tolerance minus that value.
     """
     worst = float(np.max(np.abs(residual)))
-    return Evidence(tolerance - worst, f"residual {worst:.1e} of {tolerance:.0e}")
+    return Evidence(tolerance - worst, f"off by {worst:.1e}, {tolerance:.0e} allowed")
 
 
 def inequality(left: ArrayLike, right: ArrayLike, *, scale: float = 1.0, rounding: float = 1e-9) -> Evidence:
@@ -91,8 +91,12 @@ def inequality(left: ArrayLike, right: ArrayLike, *, scale: float = 1.0, roundin
     shares = left[telling] / np.maximum(right[telling], 1e-3 * left[telling])  # beyond 1000, more says nothing
     tightness = float(np.max(shares, initial=0.0))
     worst = float(np.min(slack)) + rounding
-    used = f"{tightness:.3g} of the bound used" if tightness < 1000 else "far beyond the bound"
-    return Evidence(worst, f"slack {worst:.1e}, {used}", tightness)
+    if worst >= 0:
+        return Evidence(
+            worst, f"{worst:.1e} below the bound, of which up to {100 * tightness:.3g} % is used", tightness
+        )
+    times = f"{tightness:.3g} times" if tightness < 1000 else "more than 1000 times"
+    return Evidence(worst, f"{-worst:.1e} above the bound, up to {times} as large", tightness)
 
 
 def slope(x: ArrayLike, y: ArrayLike, expected: float, tolerance: float = 0.25, errors: ArrayLike = 0.0) -> Evidence:

@@ -6,10 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from rich.markup import escape
-from rich.table import Table
 
-from linreg_mirror._tools.tables import table
 from linreg_mirror.ledger import Evidence, Theorem, Verdict
 from linreg_mirror.ledger.ledger import unknown
 from linreg_mirror.runtime.store import Store
@@ -198,51 +195,3 @@ def _closeness(record: Record) -> tuple[float, ...]:
     evidence = record.evidence
     assert evidence is not None
     return min(evidence.margin, 0.0), -round(evidence.tightness or 0.0, 3), evidence.margin
-
-
-def as_text(outcome: Falsification) -> str:
-    """Return what a search came to in lines for the terminal, with colours."""
-    theorem, evidence = outcome.theorem, outcome.evidence
-    lines = [f"[bold]{theorem.id}[/]: {escape(theorem.statement)}", _coloured(outcome)]
-    if outcome.worst is not None and evidence is not None:
-        used = "" if evidence.tightness is None else f", {evidence.tightness:.3g} of the bound used"
-        lines += [
-            f"worst case: {outcome.worst.instance}",
-            f"margin {evidence.margin:.3g}{used}; {escape(evidence.detail)}",
-        ]
-    lines.append(
-        f"{outcome.evaluated} instances evaluated, {outcome.passed_over} did not meet the hypotheses, "
-        f"{len(outcome.errors)} could not be evaluated; {outcome.seconds:.1f} s"
-    )
-    if outcome.errors:
-        lines.append(f"the first of these: {outcome.errors[0].instance}: {escape(outcome.errors[0].error)}")
-    if outcome.repeat is not None:
-        lines.append(f"repeat: {outcome.repeat}")
-    return "\n  ".join(lines)
-
-
-def as_table(outcomes: Sequence[Falsification]) -> Table:
-    """Return many searches as a table: theorem, instances evaluated, margin, share of the bound, seconds, outcome."""
-    numbers = ("evaluated", "errors", "worst margin", "of the bound", "seconds")
-    shown = table("theorem", *numbers, "outcome", numbers=numbers)
-    for outcome in outcomes:
-        evidence = outcome.evidence
-        shown.add_row(
-            outcome.theorem.id,
-            str(outcome.evaluated),
-            str(len(outcome.errors)),
-            "-" if evidence is None else f"{evidence.margin:.2g}",
-            "-" if evidence is None or evidence.tightness is None else f"{evidence.tightness:.2g}",
-            f"{outcome.seconds:.1f}",
-            _coloured(outcome),
-        )
-    return shown
-
-
-def _coloured(outcome: Falsification) -> str:
-    text = {Verdict.refuted: "refuted", Verdict.holds: "survives"}.get(outcome.verdict, "not tested")
-    if outcome.errors:
-        text += f", {len(outcome.errors)} errors"
-    if not outcome.as_expected:
-        return f"[bold red]{text}, not expected[/]"
-    return "[yellow]refuted, as expected[/]" if outcome.verdict is Verdict.refuted else f"[green]{text}[/]"

@@ -138,3 +138,23 @@ def test_nothing_to_draw():
     pytest.importorskip("torch")
     with pytest.raises(ValueError, match="there are no accuracies"):
         plots.sparsity([])
+
+
+def test_a_curve_has_a_line_for_each_share(ax):
+    rows = [{"epoch": k, "accuracy": 0.1 * k, "test_accuracy": 0.2 * k, "near_zero": 0.3} for k in (1, 2, 3)]
+    assert plots.curve(SimpleNamespace(history=rows), ax=ax) is ax
+    expected = ([10, 20, 30], [20, 40, 60], [30, 30, 30])
+    for (epochs, values), right in zip(drawn(ax), expected, strict=True):
+        np.testing.assert_allclose(epochs, [1, 2, 3])
+        np.testing.assert_allclose(values, right)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "accuracy in training", "accuracy in the test", "weights near zero",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("run", "error"), [([], ValueError), (lm.Problem([[1.0, 2.0]], [1.0]), TypeError), (None, TypeError)]
+)
+def test_a_curve_needs_epochs(run, error):
+    with pytest.raises(error):
+        plots.curve(run)

@@ -453,7 +453,7 @@ def test_the_table_has_a_line_for_each_measurement(tmp_path):
     assert [page.count(f">{one}</td>") for one in ("reproduced", "not reproduced", "inconclusive")] == [1, 1, 1]
     assert entries[0]["recipes"] == ["made-up", "made-up", "absent"]
     assert claims.summary(entries) == (
-        "1 claims of experiments: 0 reproduced, 0 not reproduced, 1 inconclusive, 0 not measured here"
+        "1 claim of experiments: 0 reproduced, 0 not reproduced, 1 inconclusive, 0 not measured here"
     )
 
 
@@ -488,7 +488,7 @@ def test_the_command_judges_comparisons_of_ones_own(monkeypatch, tmp_path):
     (tmp_path / "imp-digits.json").write_text(json.dumps(stored), encoding="utf-8")
     result = run("claims", "--results", tmp_path)
     assert result.exit_code == 0, result.output
-    (line,) = [line for line in result.output.splitlines() if line.startswith(" iterative.imp")]
+    (line,) = [line for line in result.output.splitlines() if line.startswith("iterative.imp")]
     assert line.rstrip().endswith("reproduced")
     assert "1 reproduced, 0 not reproduced, 0 inconclusive" in result.output
 

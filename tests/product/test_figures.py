@@ -146,6 +146,24 @@ def test_a_failure_names_the_cell_and_keeps_the_others(tmp_path, monkeypatch):
     assert list(tmp_path.glob("*.json"))
 
 
+def test_stored_tables_are_drawn_unless_others_are_asked_for(tmp_path, monkeypatch):
+    computed = []
+    potentials = command.PICTURES["potentials"]
+    compute = potentials.compute
+    monkeypatch.setattr(potentials, "compute", lambda cell: (computed.append(cell), compute(cell))[1])
+    for name, value in QUICK.items():
+        monkeypatch.setitem(style.RC, name, value)
+    arguments = ["potentials", "--output", str(tmp_path), "--jobs", "1"]
+    cells = len(potentials.cells(False))
+    for more, expected in (([], 0), (["--fresh"], cells), (["--fresh"], 2 * cells), ([], 2 * cells)):
+        assert command.main([*arguments, *more]) == 0
+        assert len(computed) == expected
+    monkeypatch.setattr(command.stored, "RESULTS", tmp_path / "none")
+    assert command.main(arguments) == 0  # what was computed is kept beside the picture
+    assert len(computed) == 2 * cells
+    assert command.main([*arguments, "--stored"]) == 2
+
+
 def test_an_unknown_name_is_told_what_there_is(capsys):
     with pytest.raises(SystemExit) as stopped:
         command.main(["nonsense"])

@@ -4,6 +4,8 @@ import base64
 import json
 import math
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -14,6 +16,8 @@ from rich.console import Console
 
 from linreg_mirror.claims import CLAIMS, RULE
 from linreg_mirror.ledger import Citation, Control, Evidence, Verdict
+from linreg_mirror.ledger.groups import GROUPS, group_of
+from linreg_mirror.ledger.papers import PAPERS
 from linreg_mirror.theorems import REGISTRY
 from linreg_mirror.verification import Finding, check
 from linreg_mirror.verification import report as reports
@@ -62,16 +66,17 @@ def made_up(*margins, error="", text="plain", verdict=Verdict.holds):
 
 
 class Page(HTMLParser):
-    """Every tag with its attributes, and all text."""
+    """Every tag with its attributes, and all text; `titles`: what was written where formulas are set."""
 
     def __init__(self, page):
         super().__init__()
-        self.tags, self.text = [], ""
+        self.tags, self.text, self.titles = [], "", []
         self.feed(page)
         self.close()
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
+        self.titles += [value for name, value in attrs if name == "title"]
 
     def handle_data(self, data):
         self.text += data
@@ -176,16 +181,77 @@ def test_the_whole_report_survives_json(report, pictures, tmp_path):
 
 def test_the_page_loads_nothing(page):
     tags = Page(page).tags
-    assert {tag for tag, _ in tags}.isdisjoint({"script", "link", "iframe", "object", "embed", "base"})
-    loads = [
-        attributes[name] for _, attributes in tags for name in ("src", "href", "srcset", "data") if name in attributes
-    ]
+    assert {tag for tag, _ in tags}.isdisjoint({"link", "iframe", "object", "embed", "base"})
+    loads = [value for _, attributes in tags for name, value in attributes.items() if name in ("src", "srcset", "data")]
     assert loads
     assert all(load.startswith("data:image/svg+xml;base64,") for load in loads)
-    styles = "".join(re.findall(r"<style>(.*?)</style>", page, re.DOTALL))
-    assert styles
-    assert "url(" not in styles
-    assert "@import" not in styles
+    code = "".join(re.findall(r"<(?:style|script)>(.*?)</(?:style|script)>", page, re.DOTALL))
+    assert code
+    for word in ("url(", "@import", "http:", "https:", "fetch", "XMLHttpRequest", "sendBeacon", "WebSocket", "import("):
+        assert word not in code
+    (policy,) = [attributes["content"] for tag, attributes in tags if attributes.get("http-equiv")]
+    assert policy.split("; ")[:2] == ["default-src 'none'", "img-src data:"]
+
+
+def test_links_lead_to_the_page_itself_or_to_papers(page):
+    tags = Page(page).tags
+    links = [attributes["href"] for tag, attributes in tags if tag == "a"]
+    within = {attributes["id"] for _, attributes in tags if "id" in attributes}
+    assert {link[1:] for link in links if link.startswith("#")} <= within
+    outside = {link for link in links if not link.startswith("#")}
+    assert "https://arxiv.org/abs/2408.09966" in outside
+    assert all(link.startswith(("https://arxiv.org/abs/", "https://doi.org/10.")) for link in outside)
+
+
+def test_the_page_has_contents_and_groups_in_the_order_of_the_ledger(page):
+    tags = Page(page).tags
+    headings = [attributes["id"] for tag, attributes in tags if tag == "h3"]
+    groups = {group_of(id) for id in REGISTRY}
+    assert headings == [f"group-{name}" for name in GROUPS]
+    assert set(GROUPS) == groups
+    assert headings == [attributes["href"][1:] for _, attributes in tags if "#group" in attributes.get("href", "")]
+
+
+def test_the_page_opens_with_the_verdict_and_three_pictures(page, report):
+    text = Page(page).text
+    assert f"{'Passed' if report['passed'] else 'Not passed'}:\n{reports.summary(report)}." in text
+    assert page.index(reports.summary(report)) < page.index("<img") < page.index("<nav") < page.index("<article")
+
+
+def test_what_the_filter_goes_by_is_in_the_page(page, report):
+    articles = [attributes for tag, attributes in Page(page).tags if tag == "article"]
+    for attributes, entry in zip(articles, report["theorems"], strict=False):
+        assert attributes["data-paper"] in PAPERS
+        assert entry["source"].startswith(f"{attributes['data-paper']}, ") or attributes["id"] != entry["id"]
+    assert {a["data-verdict"] for a in articles} == {entry["verdict"] for entry in report["theorems"]}
+    options = re.findall(r"<option>([^<]*)</option>", page)
+    assert set(options) == {a["data-paper"] for a in articles} | {a["data-verdict"] for a in articles}
+    assert '<form id="filter" hidden>' in page  # until there is JavaScript
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("", lambda entry: True),
+        ("?verdict=refuted", lambda entry: entry["verdict"] == "refuted"),
+        ("?paper=MM%20v1&verdict=refuted", lambda e: e["verdict"] == "refuted" and e["source"].startswith("MM v1,")),
+        ("?q=Low_Rank+eigenvectors", lambda entry: "low_rank" in entry["id"] and "eigenvectors" in entry["statement"]),
+    ],
+)
+def test_the_filter_works_in_a_browser(query, shown, page, report, tmp_path):
+    (tmp_path / "report.html").write_text(page, encoding="utf-8")
+    command = ("chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}")
+    made = subprocess.run(
+        [*command, "--dump-dom", f"{(tmp_path / 'report.html').as_uri()}{query}"],
+        capture_output=True, text=True, check=True, timeout=120,
+    ).stdout  # fmt: skip
+    tags = Page(made).tags
+    found = {attributes["id"] for tag, attributes in tags if tag == "article" and "hidden" not in attributes}
+    assert found == {entry["id"] for entry in report["theorems"] if shown(entry)}
+    assert f"{len(found)} of {len(REGISTRY)} shown" in made
+    groups = sum(tag == "section" and attributes == {"class": "group"} for tag, attributes in tags)
+    assert groups == len({group_of(id) for id in found})
 
 
 def test_the_pictures_in_the_page_load_nothing_either(page):
@@ -200,12 +266,12 @@ def test_the_pictures_in_the_page_load_nothing_either(page):
 
 def test_every_theorem_is_on_the_page(page):
     parsed = Page(page)
-    ids = [attributes["id"] for tag, attributes in parsed.tags if tag == "tr" and "id" in attributes]
-    assert ids == list(REGISTRY)
+    ids = [attributes["id"] for tag, attributes in parsed.tags if tag == "article"]
+    assert sorted(ids) == sorted(REGISTRY)
     for name, entered in REGISTRY.items():
         assert f"linreg-mirror check {name} --instance" in parsed.text
-        assert entered.statement in parsed.text
-        assert entered.control.description in parsed.text
+        assert entered.statement in parsed.titles
+        assert entered.control.description in parsed.titles
 
 
 def test_every_claim_is_on_the_page(page):
@@ -229,26 +295,41 @@ def test_the_page_escapes_markup():
     data = reports.as_json([made_up(-1.0, text=MARKUP, verdict=Verdict.refuted)], RUN | {"theorems": [MARKUP]})
     page = reports.as_html(data, {MARKUP: SVG})
     parsed = Page(page)
-    assert "<script" not in page
-    assert "script" not in {tag for tag, _ in parsed.tags}
+    assert page.count("<script") == 1
+    assert [tag for tag, _ in parsed.tags].count("script") == 1
     # source, statement, detail, control, its detail, caption; the run is shown as JSON, where quotes are escaped
-    assert parsed.text.count(MARKUP) == 6
+    assert parsed.text.count("<script>alert('x')</script> & ") == 7
     assert parsed.text.count(MARKUP.replace('"', '\\"')) == 1
+    assert parsed.titles.count(MARKUP) == 4
     assert [attributes["alt"] for tag, attributes in parsed.tags if tag == "img"] == [MARKUP]
 
 
 def test_an_error_with_markup_is_escaped():
     data = reports.as_json([made_up(error=f"ValueError: {MARKUP}", verdict=Verdict.error)], RUN)
     page = reports.as_html(data, {})
-    assert "<script" not in page
-    assert MARKUP in Page(page).text
+    assert page.count("<script") == 1
+    assert f"ValueError: {MARKUP}" in Page(page).titles
+
+
+@pytest.mark.parametrize(
+    ("margins", "said"),
+    [
+        ((), "No instance that was tried meets the hypotheses."),
+        ((0.5,), "Holds on the instance that meets the hypotheses. Closest, on planted/plain/0: plain."),
+        ((0.5, 0.2), "Holds on all 2 instances that meet the hypotheses. Closest, on planted/plain/1: plain."),
+        ((-0.5,), "Fails on 1 of 1 instance that meets the hypotheses. Worst, on planted/plain/0: plain."),
+        ((-0.5, -0.6), "Fails on 2 of 2 instances that meet the hypotheses. Worst, on planted/plain/1: plain."),
+    ],
+)
+def test_the_page_says_what_instances_say(margins, said):
+    assert said in Page(reports.as_html(reports.as_json([made_up(*margins)], RUN), {})).text
 
 
 @pytest.mark.parametrize(("verdict", "margin", "word"), [(Verdict.holds, 1.0, "good"), (Verdict.refuted, -1.0, "bad")])
 def test_the_page_shows_the_outcome(verdict, margin, word):
     page = reports.as_html(reports.as_json([made_up(margin, verdict=verdict)], RUN), {})
-    assert f'<td class="{word}">{verdict.name}' in page
-    assert f'<p class="{word}">' in page
+    assert f'<span class="mark {word}">{verdict.name}' in page
+    assert f'<p class="verdict {word}">' in page
     assert ("expected: holds" in page) == (word == "bad")
 
 
@@ -259,7 +340,7 @@ def test_the_table_has_a_row_for_each_theorem(report):
     table = reports.as_table(report)
     assert table.row_count == len(REGISTRY)
     assert [column.header for column in table.columns] == [
-        "theorem", "source", "kind", "proof", "instances", "worst margin", "control", "verdict",
+        "theorem", "source", "kind", "proof", "instances", "margin", "control", "verdict",
     ]  # fmt: skip
     lines = rendered(table).splitlines()
     for name, entered in REGISTRY.items():
@@ -291,7 +372,7 @@ def test_summary_and_legend():
     erratum = replace(erratum, theorem=replace(erratum.theorem, expected=Verdict.refuted))
     data = reports.as_json([made_up(0.5), erratum, made_up(-1.0, verdict=Verdict.refuted)], RUN)
     line = reports.summary(data)
-    assert line.startswith("2 of 3 theorems as expected (1 printed statements refuted among them), 4 evaluations")
+    assert line.startswith("2 of 3 theorems as expected (1 printed statement refuted among them), 4 evaluations")
     assert "3 controls failed" in line
     legend = reports.legend(data)
     assert "This package" in legend
@@ -343,7 +424,9 @@ def test_a_part_of_the_grid_need_not_decide(expected, margins, verdict, missing,
     assert entry["as_expected"] is data["passed"] is ("not expected" not in text)
     assert text in rendered(reports.as_table(data))
     assert text.removesuffix(", as expected").removesuffix(", not expected") in reports.as_html(data, {})
-    assert (f"{missing} evaluations are left to other shards" in reports.summary(data)) == bool(missing)
+    if missing:
+        assert reports.summary(data).endswith(f"; {missing} evaluations left to other shards")
+        assert "theorems as expected" not in reports.summary(data)
 
 
 def test_a_part_still_needs_its_controls():
@@ -362,4 +445,15 @@ def test_nothing_evaluated_does_not_pass():
 def test_errata_that_are_not_refuted_are_not_counted_as_such():
     finding = made_up(0.5)
     finding = replace(finding, theorem=replace(finding.theorem, expected=Verdict.refuted), partial=True)
-    assert "(0 printed statements refuted among them)" in reports.summary(reports.as_json([finding], RUN))
+    assert "printed" not in reports.summary(reports.as_json([finding], RUN))
+
+
+def test_one_is_not_many():
+    finding = made_up(0.5)
+    assert reports.summary(reports.as_json([finding], RUN)) == (
+        "1 of 1 theorem as expected, 1 evaluation, 1 control failed as it must"
+    )
+    shared = replace(made_up(0.5), partial=True, missing=1, control=None, verdict=Verdict.untested)
+    assert reports.summary(reports.as_json([shared], RUN)) == (
+        "a share of 1 theorem: nothing that is not expected so far, 1 evaluation; 1 evaluation left to other shards"
+    )

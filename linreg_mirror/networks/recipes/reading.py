@@ -23,7 +23,7 @@ def names() -> list[str]:
     list of str
         In alphabetical order.
     """
-    return sorted(file.name.removesuffix(".toml") for file in _folder().iterdir() if file.name.endswith(".toml"))
+    return sorted(file.name.removesuffix(".toml") for file in folder().iterdir() if file.name.endswith(".toml"))
 
 
 def read(name: str | Path, changes: Sequence[str] = (), *, allow_code: bool = False) -> Recipe:
@@ -57,7 +57,8 @@ def read(name: str | Path, changes: Sequence[str] = (), *, allow_code: bool = Fa
     return made(changed(settings, changes))
 
 
-def _folder() -> Any:
+def folder() -> Any:
+    """Return the folder of the recipes that come with the package."""
     return resources.files("linreg_mirror.networks.recipes")
 
 
@@ -68,7 +69,7 @@ def settings_in(name: str | Path, allow_code: bool = False, followed: tuple[str,
     to this one.
     """
     path = Path(name)
-    file = path if path.suffix == ".toml" else _folder() / f"{name}.toml"
+    file = path if path.suffix == ".toml" else folder() / f"{name}.toml"
     if not file.is_file():
         raise ValueError(f"there is no recipe {str(name)!r}: write a TOML file, or one of {', '.join(names())}")
     try:

@@ -3,8 +3,9 @@
 from linreg_mirror.networks.training import writers
 from linreg_mirror.networks.training._compare import compare
 from linreg_mirror.networks.training._train import Diverged, train
+from linreg_mirror.networks.training.curve import save_curve
 from linreg_mirror.networks.training.cycles import Cycles, train_cycles
-from linreg_mirror.networks.training.display import as_table, draw, read_rows, write, write_rows
+from linreg_mirror.networks.training.display import as_lines, as_table, draw, read_rows, write, write_rows
 from linreg_mirror.networks.training.runs import Run, run_folder
 from linreg_mirror.networks.training.summaries import best, intervals
 
@@ -12,6 +13,7 @@ __all__ = [
     "Cycles",
     "Diverged",
     "Run",
+    "as_lines",
     "as_table",
     "best",
     "compare",
@@ -19,6 +21,7 @@ __all__ = [
     "intervals",
     "read_rows",
     "run_folder",
+    "save_curve",
     "train",
     "train_cycles",
     "write",

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,9 +10,11 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from linreg_mirror._tools.tables import table
+from linreg_mirror._tools.counting import counted
+from linreg_mirror._tools.tables import FittingTable, table
 from linreg_mirror.networks.recipes import Comparison
-from linreg_mirror.networks.training.summaries import Row, best, intervals, mean_accuracy
+from linreg_mirror.networks.training.summaries import Row, best, mean_accuracy
+from linreg_mirror.networks.training.summaries import intervals as averages
 from linreg_mirror.plots import sparsity
 from linreg_mirror.plots.style import RC
 from linreg_mirror.runtime.environment import environment
@@ -31,20 +33,39 @@ def as_table(rows: Sequence[Row]) -> Table:
     """Return means and intervals for the terminal: a row for each label, a column for each share.
 
     More columns hold the mean over all shares but 1, by which the best row of a method is bold; A at the end, and
-    log b where there is a scale; and how many runs have diverged, which do not count, if any have.
+    log b where there is a scale; and how many runs have diverged, which do not count, if any have. Where the terminal
+    is too narrow A and log b are left out, and then intervals.
     """
-    means, chosen = list(intervals(rows)), set(best(rows).values())
+    shown, shown.shorter = _table(rows, intervals=True), _table(rows, intervals=False)
+    return shown
+
+
+def _table(rows: Sequence[Row], *, intervals: bool) -> FittingTable:
+    means, chosen = list(averages(rows)), set(best(rows).values())
     shares = sorted({row["keep"] for row in means}, reverse=True)
     lost = {row["label"]: row["diverged"] for row in means if row["diverged"]}
-    numbers = (*(f"{share:.1%}" for share in shares), "mean", "A", "log b", *(["diverged"] if lost else []))
-    title = "test accuracy in %, by share of weights kept; 95 % interval"
-    shown = table("method", *numbers, numbers=numbers, folded=("method",), title=title)
+    averaged = "mean below 100%" if 1 in shares else "mean"
+    columns = [f"{100 * share:.3g}%" for share in shares]
+    numbers = (*columns, averaged, "A", "log b")
+    numbers += ("diverged",) if lost else ()
+    widest = max((row["half"] for row in means if math.isfinite(row["half"])), default=math.nan)
+    said = "; 95 % interval" if intervals else f"; 95 % intervals up to ± {100 * widest:.1f}"
+    shown = table(
+        *("method", *numbers),
+        numbers=numbers,
+        folded=("method", averaged),
+        least={"method": 12, averaged: 5},
+        dropped=("log b", "A", *(() if intervals else (*columns[1::2], *columns[2::4]))),
+        title="test accuracy in %, by share of weights kept" + (said if intervals or math.isfinite(widest) else ""),
+    )
+    shown.caption = f"{averaged}: over shares and seeds; bold: the settings of a method for which it is largest"
+    shown.caption_justify = "left"
     for label in dict.fromkeys(row["label"] for row in means):
         line = {row["keep"]: row for row in means if row["label"] == label}
         own = [row for row in rows if row["label"] == label]
         mean = mean_accuracy(own)
         ends = [_mean_of(own, name) for name in ("decay", "log_scale")]
-        cells = [_cell(line[share]) if share in line else "" for share in shares]
+        cells = [_cell(line[share], intervals) if share in line else "" for share in shares]
         shown.add_row(
             label, *cells, f"{100 * mean:.1f}" if math.isfinite(mean) else "",
             *("" if end is None else f"{end:.2f}" for end in ends),
@@ -53,14 +74,20 @@ def as_table(rows: Sequence[Row]) -> Table:
     return shown
 
 
+def as_lines(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield what the table may have no room for: of each label and share the accuracy, its interval, and the runs."""
+    for row in averages(rows):
+        yield f"{row['label']}, {100 * row['keep']:.3g} % kept: {_cell(row, True)} ({counted(row['runs'], 'run')})"
+
+
 def _mean_of(rows: Sequence[Row], name: str) -> float | None:
     """Return the mean of what runs have under this name; None if none has it."""
     found = [row[name] for row in rows if row.get(name) is not None]
     return sum(found) / len(found) if found else None
 
 
-def _cell(row: Row) -> str:
-    half = f" ± {100 * row['half']:.1f}" if math.isfinite(row["half"]) else ""
+def _cell(row: Row, interval: bool) -> str:
+    half = f" ± {100 * row['half']:.1f}" if interval and math.isfinite(row["half"]) else ""
     return f"{100 * row['accuracy']:.1f}{half}" if row["runs"] else "-"
 
 

@@ -146,10 +146,28 @@ def _known(path: Path) -> dict[float, Record]:
         return {}
 
 
-def run_folder(recipe: Recipe, results: Path | None = None) -> Path:
-    """Return the folder of a run, named after the settings that differ from the defaults."""
-    parts = (recipe.method["name"], recipe.data["name"], recipe.model["name"], key(recipe.unusual)[:12])
-    return (results or results_directory()) / "runs" / "-".join(parts).replace("/", "-").replace(":", "-")
+def run_folder(recipe: Recipe, results: Path | None = None, *, name: str = "") -> Path:
+    """Return the folder of a run: one that is there, or else a new one.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        All settings. The folder's name ends with a key of those that differ from the defaults, and by it is found.
+    results : Path, optional
+        Folder of results. Default: `results_directory()`.
+    name : str
+        What a new folder's name begins with, such as that of the recipe. Default: method, data and model.
+
+    Returns
+    -------
+    Path
+        It need not exist.
+    """
+    runs, ending = (results or results_directory()) / "runs", key(recipe.unusual)[:12]
+    parts = (name,) if name else (recipe.method["name"], recipe.data["name"], recipe.model["name"])
+    beginning = "-".join(parts).replace("/", "-").replace(":", "-")
+    new = runs / f"{beginning}-{ending}"
+    return new if new.exists() else next(iter(sorted(runs.glob(f"*-{ending}"))), new)
 
 
 @torch.no_grad()
