@@ -29,7 +29,7 @@ from linreg_mirror.solvers.separable import MarginPath, margin_flow, max_margin
 
 if TYPE_CHECKING:
     from linreg_mirror import plots
-    from linreg_mirror.estimator import MirrorRegressor
+    from linreg_mirror.estimator import MirrorRegressor, MirrorRegressorCV
 
 __version__ = "0.1.0"
 
@@ -47,6 +47,7 @@ __all__ = [
     "Ladder",
     "MarginPath",
     "MirrorRegressor",
+    "MirrorRegressorCV",
     "NoMirror",
     "Parametrization",
     "Power",
@@ -90,10 +91,10 @@ def __getattr__(name: str) -> Any:
         import linreg_mirror.plots as plots
 
         return plots
-    if name == "MirrorRegressor":
-        from linreg_mirror.estimator import MirrorRegressor
+    if name in ("MirrorRegressor", "MirrorRegressorCV"):
+        from linreg_mirror import estimator
 
-        return MirrorRegressor
+        return getattr(estimator, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

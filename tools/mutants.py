@@ -866,6 +866,7 @@ MUTANTS = (
     stated("steepest flow: k = q at depth L", "steepest.depth", layers=0),
     stated("noise of SGD spread evenly over samples", "steps.noise.sgd", each=False),
     stated("label noise: half of the drift of the scale", "steps.noise.labels", share=0.5),
+    stated("label noise goes to the least L1 norm", "steps.noise.end", weighted=False),
     stated("trace of the Hessian without 2", "steps.noise.trace", factor=1.0),
     stated("escape of depth D - 1", "depth.escape", shallower=1),
     stated("a layer's coordinates that are not orthogonal", "networks.orthogonal", orthogonal=False),

@@ -34,6 +34,8 @@ def check_until(until: Any) -> None:
 def real_array(name: str, value: Any) -> np.ndarray:
     """Return `value` as a float64 array, infinities and NaN included; raise TypeError unless it holds real numbers."""
     array = np.asarray(value)
+    if array.dtype.kind in "OSU":
+        refuse_words(name, array)
     check_real(name, array.dtype)
     with np.errstate(over="ignore"):  # what is finite only in a wider type becomes infinite
         return array.astype(np.float64)
@@ -105,6 +107,20 @@ def check_real(name: str, dtype: Any) -> None:
     if np.dtype(dtype).kind not in "fiub":
         instead = f"write {name}.real" if np.dtype(dtype).kind == "c" else f"convert it first, {name}.astype(float)"
         raise TypeError(f"{name} must hold real numbers, got dtype {dtype}: {instead}")
+
+
+def refuse_words(name: str, array: np.ndarray) -> None:
+    """Raise TypeError if an entry is a word."""
+    for where, entry in np.ndenumerate(array):
+        if isinstance(entry, str | bytes):
+            try:
+                float(entry)
+            except ValueError:
+                column = f"column {where[1]}" if len(where) == 2 else "it"
+                raise TypeError(
+                    f"{name} must hold real numbers, got {str(entry)[:40]!r} at index {where}: make numbers of "
+                    f"{column}, columns of 0 and 1 for example, or leave it out"
+                ) from None
 
 
 def refuse_entry(name: str, entry: Any, where: tuple[int, ...]) -> NoReturn:

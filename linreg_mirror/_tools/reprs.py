@@ -26,7 +26,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, tuple | list) and value and isinstance(value[0], np.ndarray):
         return f"[{', '.join(map(_shown, value))}]"
     if not isinstance(value, np.ndarray):  # a tensor may be on another device
-        return repr(value) if not getattr(value, "shape", ()) else f"<{' x '.join(map(str, value.shape))}>"
+        of_tensor = getattr(value, "shape", ())
+        return f"<{' x '.join(map(str, of_tensor))}>" if of_tensor else repr(value)
     if value.size <= _FEW:
         return str(value.tolist())
     shape = " x ".join(map(str, value.shape))

@@ -71,6 +71,11 @@ def _of_name(name: str) -> list[Use]:
         return [*(Use(key, name.lower().replace("_", "-")) for key in keys), *map(_of_statement, stated)]
     if Path(name).exists():
         return _of_path(Path(name))
+    if set(name) & set("/\\") or Path(name).suffix in (".json", ".toml", ".npz"):
+        raise FileNotFoundError(
+            f"there is no file or folder {name!r}, seen from {Path.cwd()}: `linreg-mirror check` writes "
+            "results/check/report.json, and `train` a folder for each run"
+        )
     groups = dict.fromkeys(id.partition(".")[0] for id in REGISTRY)
     registries = (dict(of_core()), *networks.values(), PAPERS, groups, REGISTRY, {claim.id: claim for claim in CLAIMS})
     known = [name for registry in registries for name in registry]

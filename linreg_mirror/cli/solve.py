@@ -11,31 +11,52 @@ from linreg_mirror._tools.tables import table
 from linreg_mirror.cli._shared import Refused, console
 
 if TYPE_CHECKING:
+    from linreg_mirror.cli._own_data import Given
     from linreg_mirror.parametrizations import Hadamard
     from linreg_mirror.problems import Problem
-    from linreg_mirror.solvers import Solution
+    from linreg_mirror.solvers import Solution, Status
+
+_MOST = 12  # coefficients that are printed
 
 
 def solve(
-    data: Annotated[Path, typer.Argument(help="npz with X and y, or X as CSV.")],
+    data: Annotated[Path, typer.Argument(help="npz with X and y, X as CSV, or a table: CSV or Parquet, see --target.")],
     targets: Annotated[Path | None, typer.Argument(help="y as CSV, if X is CSV.")] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The column of y: DATA is a table whose columns have names.")
+    ] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A column to leave out; may be repeated.")
+    ] = None,
+    one_hot: Annotated[bool, typer.Option("--one-hot", help="Make columns of 0 and 1 of columns of words.")] = False,
+    standardize: Annotated[
+        bool, typer.Option("--standardize", help="Divide features by their standard deviations.")
+    ] = False,
+    intercept: Annotated[bool, typer.Option("--intercept", help="Centre the data.")] = False,
     scale: Annotated[float | None, typer.Option(help="Scale b of the mirror limit. Default: 1e-6.")] = None,
     log_scale: Annotated[float | None, typer.Option(help="log b, for scales too small for float64.")] = None,
     output: Annotated[Path | None, typer.Option(help="File for solutions and certificates: .npz or .json.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw coefficients against the scale: .png, .pdf or .svg.")
+    ] = None,
     prove: Annotated[
         bool,
         typer.Option("--prove", help="Write proofs, DATA.limit.proof.json and DATA.minimum_l1.proof.json."),
     ] = False,
 ) -> None:
-    """Solve Xx = y: mirror limit at a scale, minimum-L1, minimum-L2, each with its certificate and proved digits."""
-    from linreg_mirror import problems
+    """Solve Xx = y: mirror limit at a scale, minimum-L1, minimum-L2, each with its certificate and proved digits.
+
+    Of a table, coefficients are printed by name, and HiGHS solves for the minimum L1 norm, too.
+    """
+    from linreg_mirror.cli import _own_data
     from linreg_mirror.parametrizations import Hadamard
     from linreg_mirror.proofs._flint import require_flint
     from linreg_mirror.solvers import independent
     from linreg_mirror.solvers.limit import limit, minimum_l1
 
-    if output is not None and output.suffix not in (".npz", ".json"):
-        raise Refused(f"--output must end in .npz or .json, got {output}")
+    for option, path, endings in (("--output", output, (".npz", ".json")), ("--plot", plot, (".png", ".pdf", ".svg"))):
+        if path is not None and path.suffix not in endings:
+            raise Refused(f"{option} must end in {', '.join(endings[:-1])} or {endings[-1]}, got {path}")
     if scale is not None and log_scale is not None:
         raise Refused("--scale and --log-scale both set the scale: give one of them")
     if log_scale is None:
@@ -46,22 +67,29 @@ def solve(
         name = f"b = {scale:g}"
     else:
         name, scale = f"log b = {log_scale:g}", float(np.exp(log_scale))
-    try:
-        if prove:
-            require_flint()
-        problem = problems.from_file(data, targets)
-        network = Hadamard.from_scale(log_b=log_scale, d=problem.d)
-        solutions = {
-            f"limit, {name}": limit(problem, network),
-            "minimum L1": minimum_l1(problem),
-            "minimum L2": independent.minimum_l2(problem),
-        }
-    except (ValueError, TypeError, OSError, ModuleNotFoundError) as error:
-        raise Refused(error) from None
+    solutions: dict[str, Solution] = {}
+    with _own_data.interruptible(solutions, output):
+        try:
+            if prove:
+                require_flint()
+            given = _own_data.read(data, targets, target, drop or [], one_hot, standardize, intercept)
+            problem = given.problem
+            network = Hadamard.from_scale(log_b=log_scale, d=problem.d)
+            solutions[f"limit, {name}"] = limit(problem, network)
+            solutions["minimum L1"] = minimum_l1(problem)
+            solutions["minimum L2"] = independent.minimum_l2(problem)
+            highs = _by_highs(problem) if target is not None else None
+            if plot is not None:
+                _draw(plot, given, network)
+        except (ValueError, TypeError, OSError, ModuleNotFoundError) as error:
+            raise Refused(error) from None
+    for note in given.notes:
+        console.print(f"{data}: {note}", highlight=False, markup=False, soft_wrap=True)
     numbers = ("|x|_1", "|x|_2", "nonzero", "unique", "digits")
-    title = f"X: {problem.n} samples x {problem.d} features, rank {problem.rank}"
+    centred = ", centred" if intercept else ""
+    title = f"X: {given.samples} samples x {problem.d} features{centred}, rank {problem.rank}"
     shown = table("solution", *numbers, "status", numbers=numbers, title=title)
-    for name, solution in solutions.items():
+    for name, solution in (solutions | ({"L1 by HiGHS": highs} if highs else {})).items():
         x = solution.x
         nonzero = np.count_nonzero(np.abs(x) > 1e-9 * np.abs(x).max())
         shown.add_row(
@@ -73,16 +101,24 @@ def solve(
         "nonzero: entries above 1e-9 of the largest; digits of x: proved, by a bound of its error in the L1 norm",
         highlight=False,
     )
+    if highs:
+        ours, theirs = (np.abs(found.x).sum() for found in (solutions["minimum L1"], highs))
+        difference = abs(theirs - ours) / ours if ours else abs(theirs)
+        console.print(
+            f"the least L1 norms of HiGHS and of minimum L1 differ by {difference:.1g} of it", highlight=False
+        )
+    if target is not None:
+        _print_coefficients(given, solutions)
     for name, solution in solutions.items():
         console.print(f"{name}, in {solution.stats.seconds:.2g} s: {solution.certificate}", highlight=False)
     for status in dict.fromkeys(s.status for s in solutions.values() if s.status.name != "converged"):
-        console.print(str(status), highlight=False, soft_wrap=True)
+        console.print(_said(status), highlight=False, soft_wrap=True)
     for note in dict.fromkeys(note for s in solutions.values() for note in s.stats.notes):
         names = ", ".join(name for name, s in solutions.items() if note in s.stats.notes)
         console.print(f"{names}: {note}", highlight=False, markup=False, soft_wrap=True)
     if output is not None:
         try:
-            _save(output, scale, log_scale, solutions)
+            _save(output, scale, log_scale, solutions, given if target is not None else None)
         except OSError as error:
             raise Refused(f"{error}: name another --output") from None
     proved = True
@@ -93,11 +129,59 @@ def solve(
     raise typer.Exit(0 if proved and all(s.certificate.valid for s in solutions.values()) else 1)
 
 
+def _said(status: "Status") -> str:
+    """Return what a status means, in the words of the command line."""
+    return (
+        str(status)
+        .replace(" (see .stats.notes)", "; the reason is below")
+        .replace("see .certificate for the one that fails", "see above which one fails")
+        .replace(
+            ".digits or, of a flow, .limit_digits for what is proved", "the digits in the table for what is proved"
+        )
+    )
+
+
 def _digits(solution: "Solution") -> str:
     """Return how many digits are proved; a dash where there is no bar."""
     if not np.isfinite(solution.error):
         return "-"
     return f"{solution.digits:.1f}" if np.isfinite(solution.digits) else "all"
+
+
+def _by_highs(problem: "Problem") -> "Solution | None":
+    """Return HiGHS' minimum-L1 solution; None where it gives up."""
+    from linreg_mirror.solvers.limit import minimum_l1
+
+    try:
+        return minimum_l1(problem, method="highs")
+    except ArithmeticError:
+        return None
+
+
+def _print_coefficients(given: "Given", solutions: dict[str, "Solution"]) -> None:
+    """Print the coefficients of the solutions in the units of the table, the largest ones by name."""
+    found = [given.coefficients(solution.x) for solution in solutions.values()]
+    size = np.abs(solutions["minimum L1"].x)
+    order = [i for i in np.argsort(-size)[:_MOST] if size[i] > 1e-9 * size.max()]
+    title = f"coefficients of {given.target}, in the units of the table"
+    columns = ("limit", "minimum L1", "minimum L2")
+    shown = table("feature", *columns, numbers=columns, title=title, folded=("feature",))
+    for i in order:
+        shown.add_row(given.features[i], *(f"{coefficients[i]:.6g}" for coefficients, _ in found))
+    if given.mean or given.means.any():
+        shown.add_row("(intercept)", *(f"{intercept:.6g}" for _, intercept in found))
+    console.print(shown, highlight=False, markup=False)
+
+
+def _draw(path: Path, given: "Given", network: "Hadamard") -> None:
+    """Draw the limits' weights against the scale."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from linreg_mirror.plots import ladder
+
+    ladder(given.problem, network, names=given.features).figure.savefig(path)  # pyright: ignore[reportAttributeAccessIssue]
+    console.print(f"{path}: weights of the limit by scale", highlight=False, markup=False, soft_wrap=True)
 
 
 def _prove(path: Path, problem: "Problem", solution: "Solution", network: "Hadamard | None") -> bool:
@@ -116,13 +200,17 @@ def _prove(path: Path, problem: "Problem", solution: "Solution", network: "Hadam
     return True
 
 
-def _save(output: Path, scale: float, log_scale: float, solutions: dict) -> None:
+def _save(output: Path, scale: float, log_scale: float, solutions: dict, given: "Given | None") -> None:
     keys = dict(zip(("limit", "minimum_l1", "minimum_l2"), solutions.values(), strict=True))
     if output.suffix == ".npz":
         arrays = {f"{key}_{part}": getattr(s, part) for key, s in keys.items() for part in ("x", "dual")}
         checks = {f"{key}_certified": s.certificate.valid for key, s in keys.items()}
         errors = {f"{key}_error": s.error for key, s in keys.items()}
-        np.savez(output, scale=scale, log_scale=log_scale, **arrays, **checks, **errors)
+        named = {}
+        if given is not None:
+            named = {"features": np.array(given.features), "target": np.array(given.target), "units": given.units}
+            named |= {f"{key}_intercept": given.coefficients(s.x)[1] for key, s in keys.items()}
+        np.savez(output, scale=scale, log_scale=log_scale, **arrays, **checks, **errors, **named)
         return
     content = {
         key: {
@@ -137,5 +225,13 @@ def _save(output: Path, scale: float, log_scale: float, solutions: dict) -> None
         }
         for key, s in keys.items()
     }
-    head = {"scale": scale, "log_scale": log_scale}
+    head: dict[str, object] = {"scale": scale, "log_scale": log_scale}
+    if given is not None:
+        head |= {"target": given.target, "features": given.features, "notes": given.notes}
+        for key, s in keys.items():
+            coefficients, intercept = given.coefficients(s.x)
+            content[key] |= {
+                "coefficients": dict(zip(given.features, coefficients.tolist(), strict=True)),
+                "intercept": intercept,
+            }
     output.write_text(json.dumps(head | content, indent=1), encoding="utf-8")

@@ -198,7 +198,14 @@ class Theorem:
         return Verdict.holds
 
 
-REGISTRY: dict[str, Theorem] = {}
+class _Registry(dict[str, Theorem]):
+    """Theorems by id; a wrong id is answered with those that are near."""
+
+    def __missing__(self, id: str) -> Theorem:
+        raise KeyError(str(unknown(str(id))))
+
+
+REGISTRY: dict[str, Theorem] = _Registry()
 
 
 def unknown(name: str) -> ValueError:

@@ -150,12 +150,13 @@ class Hadamard(Parametrization):
 
     @classmethod
     def from_alpha(cls, alpha: Any, d: int | None = None) -> "Hadamard":
-        """Start at x0 = 0 with scale b = 2 alpha^2.
+        """Start at x0 = 0 with scale b = 2 alpha^2, alpha as in Woodworth et al.
 
         Parameters
         ----------
         alpha : float or array_like, shape (d,)
-            Their initial size, with m0 = 2 alpha and w0 = 0; positive.
+            Their initial size, of x = u^2 - v^2 with u0 = v0 = alpha; here m0 = 2 alpha and w0 = 0. Positive. It is not
+            the penalty, which schedules have, nor the scale of `Power`.
         d : int, optional
             Number of entries, needed where alpha is a number.
 
@@ -175,7 +176,10 @@ class Hadamard(Parametrization):
         """
         alpha = as_real_array("alpha", alpha)
         if not (alpha > 0).all():
-            raise ValueError(f"alpha must be positive, got {alpha.min():g}: write Hadamard.from_scale(log_b=...)")
+            raise ValueError(
+                f"alpha, the initial size u0 = v0 of Woodworth et al., must be positive, got {alpha.min():g}: write "
+                "Hadamard.from_scale(log_b=...) for a very small one, and a penalty as schedule="
+            )
         return cls._from_log_scale(0.0, np.log(2) + 2 * np.log(alpha), d)
 
     @classmethod

@@ -6,5 +6,6 @@ from linreg_mirror.plots.masks import masks
 from linreg_mirror.plots.paths import path
 from linreg_mirror.plots.scales import excess, ladder
 from linreg_mirror.plots.sparsity import sparsity
+from linreg_mirror.plots.validation import validation
 
-__all__ = ["coefficients", "curve", "excess", "ladder", "masks", "path", "sparsity"]
+__all__ = ["coefficients", "curve", "excess", "ladder", "masks", "path", "sparsity", "validation"]

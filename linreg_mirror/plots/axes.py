@@ -42,8 +42,9 @@ def picture(draw: Callable[..., None]) -> Callable[..., Axes]:
             # Outside of the style, at whose end a notebook's backend would forget that it is interactive.
             figure = plt.figure(figsize=_SIZE, layout="constrained")
         with mpl.rc_context(RC):
-            ax = figure.add_subplot() if figure else ax
-            draw(*arguments, ax=ax, **options)
-        return ax
+            panel = figure.add_subplot() if figure else ax
+            assert panel is not None
+            draw(*arguments, ax=panel, **options)
+        return panel
 
     return drawn

@@ -84,9 +84,9 @@ def lines(ax: Axes, t: Array, x: Array, end: Array) -> None:
         What they end at.
     """
     large = np.abs(end) > _SMALL * np.abs(end).max(initial=0.0)
-    for which, look in ((~large, {"color": "0.7", "lw": 0.6}), (large, {"color": "black"})):
+    for which, colour, width in ((~large, "0.7", 0.6), (large, "black", 1.2)):
         if which.any():
-            ax.plot(t, x[:, which], **look)
+            ax.plot(t, x[:, which], color=colour, lw=width)
 
 
 def _moving(t: Array, x: Array) -> tuple[float, float] | None:

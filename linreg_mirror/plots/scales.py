@@ -1,11 +1,13 @@
 """Limits by scale: how their norms exceed the least ones, and their weights."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.plots.axes import picture
 from linreg_mirror.plots.paths import lines
@@ -55,7 +57,15 @@ def excess(limits: Ladder, *, ax: Axes) -> None:
 
 
 @picture
-def ladder(problem: Problem, network: Parametrization, scales: Any = None, *, ax: Axes) -> None:
+def ladder(
+    problem: Problem,
+    network: Parametrization,
+    scales: Any = None,
+    *,
+    names: Sequence[str] | None = None,
+    most: int = 8,
+    ax: Axes,
+) -> None:
     """Draw the weights of the limit by scale: black those that are not zero at the smallest one, grey all others.
 
     Parameters
@@ -66,6 +76,10 @@ def ladder(problem: Problem, network: Parametrization, scales: Any = None, *, ax
         Whose start, and depth, all flows have.
     scales : array_like, shape (K,), optional
         As for `linreg_mirror.ladder`.
+    names : sequence of str, optional
+        Of the weights: the largest ones at the smallest scale get theirs.
+    most : int
+        How many names are written at the most.
     ax : Axes, optional
         Where to draw. Default: a new figure.
 
@@ -77,7 +91,7 @@ def ladder(problem: Problem, network: Parametrization, scales: Any = None, *, ax
     Raises
     ------
     TypeError, ValueError
-        As `linreg_mirror.ladder`.
+        As `linreg_mirror.ladder`; ValueError also if there are not as many names as weights.
 
     Examples
     --------
@@ -86,10 +100,28 @@ def ladder(problem: Problem, network: Parametrization, scales: Any = None, *, ax
     >>> ax.get_ylabel()
     'weights $x_i$'
     """
+    if names is not None and len(names) != problem.d:
+        raise ValueError(f"names must be one for each of {problem.d} weights, got {len(names)}")
     found = solve(problem, network, scales)
     lines(ax, found.log_scales / np.log(10), found.x, found.x[-1])
     ax.set(ylabel="weights $x_i$")
     _by_scale(ax)
+    if names is not None:
+        _write_names(ax, float(found.log_scales[-1] / np.log(10)), found.x[-1], names, most)
+
+
+def _write_names(ax: Axes, at: float, x: Array, names: Sequence[str], most: int) -> None:
+    """Write names at the end of the lines of the largest weights, apart from each other."""
+    largest = sorted((i for i in np.argsort(-np.abs(x))[:most] if x[i]), key=lambda i: x[i])
+    low, high = ax.get_ylim()
+    place = -np.inf
+    for i in largest:
+        place = max(float(x[i]), place + 0.06 * (high - low))
+        up = (place - float(x[i])) / (high - low) * ax.get_window_extent().height * 72 / ax.figure.dpi
+        ax.annotate(
+            str(names[i]), (at, float(x[i])), (4, up), textcoords="offset points", fontsize=6, va="center",
+            annotation_clip=False,
+        )  # fmt: skip
 
 
 def _by_scale(ax: Axes) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-RC: dict[str, Any] = {
+RC: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 import zipfile
 from pathlib import Path
 
@@ -62,12 +63,20 @@ def from_file(path: str | Path, y_path: str | Path | None = None) -> Problem:
                 f"{path} is read as CSV, because it does not end in .npz, and holds X alone: name the CSV file of y too"
             )
         X, y = _read_csv(path), _read_csv(Path(y_path))
+    if X.ndim < y.ndim or (X.ndim == y.ndim == 2 and min(X.shape) == 1 < min(y.shape) and X.size in y.shape):
+        instead = f"name {y_path} first, then {path}" if y_path is not None else "write np.savez(path, X=y, y=X)"
+        raise ValueError(
+            f"{path if y_path is None else f'{path} and {y_path}'}: X has shape {X.shape} and y {y.shape}, as if they "
+            f"were exchanged: {instead}"
+        )
     if y.ndim == 2 and 1 in y.shape:
         y = y.ravel()
     try:
         return Problem(as_real_array("X", X), as_real_array("y", y))
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{path if y_path is None else f'{path} and {y_path}'}: {error}") from None
+        instead = r"save \1 as X" if y_path is not None else r"write np.savez(path, X=\1, y=y)"
+        said = re.sub(r"write Problem\((X\.T|np\.atleast_2d\(X\)), y\)", instead, str(error))
+        raise ValueError(f"{path if y_path is None else f'{path} and {y_path}'}: {said}") from None
 
 
 def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -61,6 +61,7 @@ def _asked_for(tree: ast.Module) -> set[str]:
         and isinstance(node.func, ast.Name)
         and node.func.id == "find_spec"
         and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
     }
 
 

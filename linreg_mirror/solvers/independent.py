@@ -15,6 +15,7 @@ from linreg_mirror._tools.double_double import Pair
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Euclidean
 from linreg_mirror.problems import Problem
+from linreg_mirror.problems.calls import takes_problem
 from linreg_mirror.solvers.certificates import (
     feasibility,
     l1_certificate,
@@ -141,6 +142,7 @@ def minimum_nuclear(problem: Problem, shape: tuple[int, int], *, positive: bool 
     )
 
 
+@takes_problem("minimum_l2(problem)")
 @np.errstate(all="ignore")  # what overflows fails the certificate
 def minimum_l2(problem: Problem) -> Solution:
     """Return the minimum-L2 interpolator X^+ y, or the smallest least-squares solution where there is none.

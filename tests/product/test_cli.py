@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 from typer.testing import CliRunner
 
 import linreg_mirror
 from linreg_mirror import citation, cli
 from linreg_mirror.ledger import Evidence
+from linreg_mirror.solvers import independent
 from linreg_mirror.theorems import REGISTRY
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -316,7 +318,7 @@ def test_solve_prints_norms_and_certificates(npz):
     assert float(rows["minimum L1"].split()[6]) > 9  # digits
     certificates = [line for line in result.output.splitlines() if " s: valid (" in line]
     assert [line.split(", in ")[0] for line in certificates] == ["limit, b = 1e-06", "minimum L1", "minimum L2"]
-    assert result.output.count("error of x ") == 3
+    assert " ".join(result.output.split()).count("error of x ") == 3
 
 
 @pytest.mark.parametrize("source", ["npz", "csv"])
@@ -437,6 +439,8 @@ def test_solve_refuses_a_cell_that_is_no_number(csv, bad):
         ({"X": X, "z": Y}, "it holds X, z, arrays X and y are expected"),
         ({"X": np.where(X[2, 4] == X, np.nan, X), "y": Y}, "X must be finite, got nan at index (2, 4)"),
         ({"X": X, "y": Y[:-1]}, "y must have shape (8,), one target for each row of X, got (7,)"),
+        ({"X": X, "y": X[0]}, "got (20,): write np.savez(path, X=X.T, y=y) if samples are its columns"),
+        ({"X": Y, "y": Y}, "got shape (8,): write np.savez(path, X=np.atleast_2d(X), y=y) for a single sample"),
     ],
 )
 def test_solve_refuses_arrays_that_are_no_problem(tmp_path, arrays, message):
@@ -463,6 +467,123 @@ def test_solve_refuses_a_folder_that_is_not_there(npz, tmp_path, ending):
 def test_solve_refuses_scales_that_are_none(npz, scale):
     line = refused("solve", npz, "--scale", scale)
     assert "positive" in line or "finite" in line
+
+
+# solve, of a table
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Return a table like those that spreadsheets write, and its parts."""
+    rng = np.random.default_rng(3)
+    features = rng.standard_normal((9, 14)) * 10.0 ** rng.integers(-2, 3, 14) + 5
+    target = features[:, 2] - 3 * features[:, 9] + 7
+    path = tmp_path / "table.csv"
+    lines = [";".join(["", *(f"x{j}" for j in range(14)), "size", "y"])]
+    for i, (row, y) in enumerate(zip(features, target, strict=True)):
+        numbers = [f"{value:.17g}".replace(".", ",") for value in (*row, y)]
+        lines.append(";".join([str(i + 1), *numbers[:-1], "small" if i % 2 else "large", numbers[-1]]))
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path, features, target
+
+
+def test_solve_of_a_table_gives_coefficients_by_name_in_its_units(table, tmp_path):
+    path, features, target = table
+    output = tmp_path / "solutions.json"
+    options = ["--target", "y", "--drop", "size", "--standardize", "--intercept", "--output", output]
+    result = run("solve", path, *options)
+    assert result.exit_code == 0, result.output
+    assert "X: 9 samples x 14 features, centred, rank 8" in result.output
+    assert "numbers have a decimal comma" in result.output
+    assert "the first column has no name and counts the rows: it is left out" in result.output
+    saved = json.loads(output.read_text(encoding="utf-8"))
+    assert (saved["target"], saved["features"]) == ("y", [f"x{j}" for j in range(14)])
+    deviation = features.std(axis=0)
+    for key in ("limit", "minimum_l1", "minimum_l2"):
+        coefficients = np.array([saved[key]["coefficients"][f"x{j}"] for j in range(14)])
+        np.testing.assert_allclose(features @ coefficients + saved[key]["intercept"], target, rtol=1e-9)
+        np.testing.assert_allclose(coefficients * deviation, saved[key]["x"], rtol=1e-12)
+    centred = (features - features.mean(axis=0)) / deviation
+    least = np.linalg.pinv(centred, rcond=1e-10) @ (target - target.mean())
+    np.testing.assert_allclose(saved["minimum_l2"]["x"], least, rtol=1e-7)
+    # By linear programming on the table as it is.
+    cost = np.r_[np.tile(deviation, 2), 0]
+    found = linprog(
+        cost, A_eq=np.c_[features, -features, np.ones(9)], b_eq=target, bounds=[(0, None)] * 28 + [(None,) * 2]
+    )
+    assert np.abs(saved["minimum_l1"]["x"]).sum() == pytest.approx(found.fun, rel=1e-7)
+    rows = {line.split()[0]: line.split()[1:] for line in result.output.splitlines() if line.strip()}
+    for j in np.flatnonzero(saved["minimum_l1"]["x"]):
+        value = saved["minimum_l1"]["coefficients"][f"x{j}"]
+        assert float(rows[f"x{j}"][1]) == pytest.approx(value, rel=1e-5)
+    assert float(rows["(intercept)"][1]) == pytest.approx(saved["minimum_l1"]["intercept"], rel=1e-5)
+    assert rows["L1"][0:2] == ["by", "HiGHS"]
+    assert float(rows["L1"][2]) == pytest.approx(found.fun, rel=1e-6)
+
+
+def test_solve_saves_a_table_as_npz(table, tmp_path):
+    path, features, target = table
+    result = run("solve", path, "--target", "y", "--one-hot", "--output", tmp_path / "out.npz")
+    assert result.exit_code == 0, result.output
+    with np.load(tmp_path / "out.npz") as saved:
+        assert saved["features"].tolist() == [*(f"x{j}" for j in range(14)), "size=large", "size=small"]
+        words = np.c_[np.arange(9) % 2 == 0, np.arange(9) % 2 == 1]
+        np.testing.assert_allclose(np.c_[features, words] @ saved["limit_x"], target, rtol=1e-9)
+        assert saved["limit_intercept"] == 0
+
+
+def test_solve_fits_80_columns(table, monkeypatch):
+    monkeypatch.setattr(cli.console, "width", 80)
+    result = run("solve", table[0], "--target", "y", "--one-hot", "--standardize", "--intercept")
+    tables = [line for line in result.output.splitlines() if line.startswith(" ")]
+    assert tables
+    assert all("e+" not in line.rstrip()[-3:] and len(line.rstrip()) <= 80 for line in tables)
+    assert "…" not in result.output
+
+
+def test_solve_draws_a_table(table, tmp_path):
+    picture = tmp_path / "ladder.svg"
+    result = run("solve", table[0], "--target", "y", "--drop", "size", "--intercept", "--plot", picture)
+    assert result.exit_code == 0, result.output
+    assert picture.read_text(encoding="utf-8").startswith("<?xml")
+    assert "must end in .png, .pdf or .svg" in refused("solve", table[0], "--target", "y", "--plot", "ladder.txt")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "name the column of y if it is in this table, --target NAME"),
+        (("--target", "Y"), "did you mean 'y'?"),
+        (("--target", "y"), "'size' (large, small). Write --one-hot, or --drop for each of them"),
+        (("--target", "y", "--drop", "y"), "leave it out of --drop"),
+        (("--drop", "size"), "name its target too, --target y"),
+    ],
+)
+def test_solve_says_what_a_table_lacks_in_options(table, options, message):
+    assert message in refused("solve", table[0], *options)
+
+
+def test_solve_refuses_a_target_of_what_is_no_table(npz, csv):
+    assert "leave --target y out" in refused("solve", npz, "--target", "y")
+    assert "or --target y" in refused("solve", *csv, "--target", "y")
+
+
+def test_solve_centres_arrays_too(npz):
+    result = run("solve", npz, "--intercept", "--standardize")
+    assert result.exit_code == 0, result.output
+    assert "8 samples x 20 features, centred, rank 7" in result.output
+
+
+def test_an_interrupted_solve_says_what_is_lost(npz, monkeypatch, tmp_path):
+    def interrupt(problem):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(independent, "minimum_l2", interrupt)
+    result = run("solve", npz, "--output", tmp_path / "out.json")
+    assert result.exit_code == 130
+    assert "interrupted: solved were limit, b = 1e-06, minimum L1" in result.output
+    assert "out.json is not written" in result.output
+    assert not (tmp_path / "out.json").exists()
 
 
 # the rest

@@ -18,7 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import linreg_mirror
-from linreg_mirror import Hadamard, MirrorRegressor, Problem, Status, estimator, limit, saddles, schedules
+from linreg_mirror import Hadamard, MirrorRegressor, Problem, Status, limit, saddles, schedules
+from linreg_mirror.estimator import data as forms
 
 CHECKS = parametrize_with_checks(
     [
@@ -177,9 +178,9 @@ def test_a_large_sparse_matrix_stays_sparse_with_an_intercept(parameters, kind, 
     weights = weights_of(kind, len(y))
     dense = MirrorRegressor(**parameters).fit(X, y + 3, weights)
     given = form(X)
-    monkeypatch.setattr(estimator, "_SMALL", 0)
+    monkeypatch.setattr(forms, "_SMALL", 0)
     if kind != "only one":
-        monkeypatch.setattr(estimator, "centred", None)  # whoever asks for it fails
+        monkeypatch.setattr(forms, "centred", None)  # whoever asks for it fails
     sparse = MirrorRegressor(**parameters).fit(given, y + 3, weights)
     np.testing.assert_allclose(sparse.coef_, dense.coef_, atol=1e-7)
     assert sparse.coef_[4] == 0
@@ -204,7 +205,7 @@ def test_what_only_a_dense_copy_solves_gets_one(case, monkeypatch):
         X = rng.standard_normal((12, 5)) * np.exp(3 * rng.standard_normal(5))
     weights = weights_of(case if case == "first vanishing" else "none", 12)
     dense = MirrorRegressor().fit(X, y, weights)
-    monkeypatch.setattr(estimator, "_SMALL", 0)
+    monkeypatch.setattr(forms, "_SMALL", 0)
     sparse = MirrorRegressor().fit(scipy.sparse.csr_array(X), y, weights)
     np.testing.assert_allclose(sparse.coef_, dense.coef_, atol=1e-9)
     assert sparse.status_ is dense.status_
@@ -212,7 +213,7 @@ def test_what_only_a_dense_copy_solves_gets_one(case, monkeypatch):
 
 
 def test_columns_that_are_all_constant_leave_the_mean(monkeypatch):
-    monkeypatch.setattr(estimator, "_SMALL", 0)
+    monkeypatch.setattr(forms, "_SMALL", 0)
     for solver in ({}, {"solver": "descent", "scale": 0.1}):
         model = MirrorRegressor(**solver).fit(scipy.sparse.csr_array(np.full((4, 6), 0.1)), [1.0, 2.0, 3.0, 4.0])
         assert not model.coef_.any()
@@ -222,7 +223,7 @@ def test_columns_that_are_all_constant_leave_the_mean(monkeypatch):
 @pytest.mark.parametrize("parameters", [{"solver": "saddles"}, {"solver": "descent", "batch_size": 4, "scale": 0.1}])
 def test_solvers_that_read_entries_get_them(parameters, monkeypatch):
     X, y = data()
-    monkeypatch.setattr(estimator, "_SMALL", 0)
+    monkeypatch.setattr(forms, "_SMALL", 0)
     model = MirrorRegressor(random_state=0, **parameters).fit(scipy.sparse.csr_array(X), y)
     np.testing.assert_allclose(model.predict(X), y, atol=1e-6)
 

@@ -8,7 +8,6 @@ import pytest
 import scipy.linalg
 from scipy.optimize import brentq
 
-import linreg_mirror as lm
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.parametrizations import Direct, Hadamard, NoMirror, SharedHadamard
 from linreg_mirror.problems import Problem, coherent, planted_sparse
@@ -393,17 +392,3 @@ def test_effort_is_counted():
     for stats in (iterative, direct):
         assert 0 < stats.steps <= stats.factorizations  # a preconditioner for each step and prediction
     assert iterative.evaluations > 0 == direct.evaluations  # where the Hessian is formed, no products with it are
-
-
-@pytest.mark.parametrize(
-    ("solve", "instead"),
-    [
-        (lambda p, net: lm.flow(net, p), r"write flow\(Problem\(X, y\), network\)"),
-        (lambda p, net: lm.limit(net, p), r"write limit\(Problem\(X, y\), network\)"),
-        (lambda p, net: lm.descent(net, p, 0.1), r"write descent\(Problem\(X, y\), network, step_size\)"),
-        (lambda p, net: lm.flow(p.X, p.y), r"got ndarray: write flow"),
-    ],
-)
-def test_the_problem_comes_first(solve, instead):
-    with pytest.raises(TypeError, match=rf"the first argument must be a Problem, got .*{instead}|{instead}"):
-        solve(gaussian(2, 3, 0), lm.Hadamard.at(0.0, d=3))

@@ -54,8 +54,9 @@ def checked_device(device: torch.device | str) -> torch.device:
 
 def _devices() -> str:
     """Return the names of the devices of this machine."""
-    kind = torch.accelerator.current_accelerator()
-    count = 0 if kind is None else torch.accelerator.device_count()
+    accelerator: Any = getattr(torch, "accelerator", None)  # older releases have none
+    kind = None if accelerator is None else accelerator.current_accelerator()
+    count = 0 if accelerator is None or kind is None else accelerator.device_count()
     return ", ".join(["cpu", *(f"{kind}:{number}" for number in range(count))])
 
 

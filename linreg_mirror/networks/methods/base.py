@@ -196,10 +196,10 @@ class BaseMethod:
                 "get_model_state_dict(model, options=StateDictOptions(full_state_dict=True)), load it into one that is "
                 "not, with a method of the same kind attached, and finish that"
             )
-        remove_masks(model)  # those that an earlier call holds
         weights = self._final()
         left = self._left(weights)
         masks = left if keep is None else largest(weights, keep)
+        remove_masks(model)  # those that an earlier call holds
         behind_weights = {name: behind(model, name) for name in masks}
         self._make_plain(model)
         retire(

@@ -15,6 +15,7 @@ from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
+from linreg_mirror.problems.calls import takes_problem
 from linreg_mirror.problems.problem import require_problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
 from linreg_mirror.solvers.continuous.compiled import compiled_flow
@@ -43,6 +44,7 @@ _FINEST = 1e-8  # below this relative change of dual variables, errors of that s
 
 
 @cites("jacobs2025mask")
+@takes_problem("flow(problem, network)", T="until=", t_max="until=", tol="tolerance=", lr="descent(..., step_size=)")
 @np.errstate(all="ignore")  # what overflows fails the certificate
 def flow(
     problem: Problem,

@@ -11,7 +11,7 @@ from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
-from linreg_mirror.problems.problem import require_problem
+from linreg_mirror.problems.calls import takes_problem
 from linreg_mirror.schedules import Schedule, as_schedule
 from linreg_mirror.solvers.discrete import plan
 from linreg_mirror.solvers.discrete.destination import distance_to_limit
@@ -27,6 +27,10 @@ _DRAWN = 1 << 22  # samples drawn ahead, at the most
 
 
 @cites("even2023sgd")
+@takes_problem(
+    "descent(problem, network, step_size)", lr="step_size=", learning_rate="step_size=", T="steps=", tol="tolerance=",
+    seed="rng=numpy.random.default_rng(seed)", beta="momentum=",
+)  # fmt: skip
 @np.errstate(all="ignore")  # what overflows has diverged
 def descent(
     problem: Problem,
@@ -121,7 +125,6 @@ def descent(
     True
     """
     started = clock.perf_counter()
-    require_problem(problem, "descent(Problem(X, y), network, step_size)")
     problem.require_width(network.d)
     require_motion(problem, network)
     plan.check_run(steps, until, momentum, tolerance)

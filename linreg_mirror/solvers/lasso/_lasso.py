@@ -9,6 +9,7 @@ from linreg_mirror._tools import matrices
 from linreg_mirror._tools.arguments import check_number
 from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror.problems import Problem
+from linreg_mirror.problems.calls import takes_problem
 from linreg_mirror.solvers.certificates import lasso_certificate, with_error
 from linreg_mirror.solvers.error_bars import lasso_bar
 from linreg_mirror.solvers.lasso.active_set import active_set
@@ -20,6 +21,7 @@ _GAP = 1e-8  # duality gap relative to |y|^2 at which its support is nearly righ
 
 
 @cites("tibshirani1996regression", "pedregosa2011scikit", "lee2006efficient")
+@takes_problem("lasso(problem, weight)", alpha="weight=, which is 2 alpha")
 @np.errstate(all="ignore")  # what overflows fails the certificate
 def lasso(problem: Problem, weight: float) -> Solution:
     """Return argmin |Xx - y|^2/2 + weight |x|_1, with exact zeros, by scikit-learn and an active set.

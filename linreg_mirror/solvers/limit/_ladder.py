@@ -15,7 +15,7 @@ from linreg_mirror._tools.frames import dataframe
 from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Hadamard, Parametrization, Power
 from linreg_mirror.problems import Problem
-from linreg_mirror.problems.problem import require_problem
+from linreg_mirror.problems.calls import takes_problem
 from linreg_mirror.solvers.independent import minimum_l2
 from linreg_mirror.solvers.limit._limit import limit
 from linreg_mirror.solvers.limit._minimum_l1 import minimum_l1
@@ -126,6 +126,7 @@ def _excess(norms: Array, least: float) -> Array:
 
 
 @cites("jacobs2025mask", "woodworth2020kernel")
+@takes_problem("ladder(problem, network, scales)", scale="scales=", b="scales=")
 def ladder(
     problem: Problem,
     network: Parametrization,
@@ -168,7 +169,6 @@ def ladder(
     >>> found.x.round(4).tolist()
     [[0.4, 0.8], [0.0, 1.0]]
     """
-    require_problem(problem, "ladder(Problem(X, y), network, scales)")
     if type(network) not in (Hadamard, Power):
         raise TypeError(
             f"network must be Hadamard or Power, which have a scale, got {type(network).__name__}: write "

@@ -15,8 +15,8 @@ from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Mirror, Potential
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
+from linreg_mirror.problems.calls import takes_problem
 from linreg_mirror.problems.losses import Squared
-from linreg_mirror.problems.problem import require_problem
 from linreg_mirror.solvers.certificates import certify_limit, outcome, with_error
 from linreg_mirror.solvers.error_bars import LimitBar, Rows, bar, hyperbolic, proving_rows, refined
 from linreg_mirror.solvers.limit.dual_newton import DualNewton
@@ -37,6 +37,7 @@ _UNRESOLVED = (
 
 
 @cites("jacobs2025mask")
+@takes_problem("limit(problem, network)", tol="tolerance=", alpha="decay=, the integral of alpha")
 @one_thread()
 @np.errstate(all="ignore")  # what overflows fails the certificate
 def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tolerance: float = 1e-12) -> Solution:
@@ -72,6 +73,8 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     ------
     NoMirror
         If the network has none.
+    TypeError
+        If decay is no number, such as those of all times of a run.
     ValueError
         If shapes do not match, decay is negative or infinite, or the potential is one of depth D >= 3 at a scale alpha
         so small that float64 cannot tell duals from their bound: alpha^(D-2) below about 1e-10.
@@ -97,8 +100,12 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     [0.0, 1.0]
     """
     started = clock.perf_counter()
-    require_problem(problem, "limit(Problem(X, y), network)")
     problem.require_width(network.d)
+    if np.ndim(getattr(decay, "decay", decay)):  # of all times
+        raise TypeError(
+            f"decay must be a number, the penalty accumulated until the end, got {type(decay).__name__}: write "
+            "decay=run.decay[-1]"
+        )
     check_number("decay", decay)
     check_number("tolerance", tolerance)
     if not (np.isfinite(decay) and decay >= 0):

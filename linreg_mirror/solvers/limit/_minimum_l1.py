@@ -16,6 +16,7 @@ from linreg_mirror._tools.double_double import Pair
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.problems import Problem
+from linreg_mirror.problems.calls import takes_problem
 from linreg_mirror.problems.problem import independent
 from linreg_mirror.solvers.certificates import l1_certificate, l1_unique, outcome, with_error
 from linreg_mirror.solvers.error_bars import SEVERAL, UNDECIDED, Rows, VertexBar, proving_rows, vertex_bar
@@ -34,6 +35,7 @@ _ZERO = 1e-11  # of the largest entry: what a linear solve leaves of an entry th
 
 
 @cites("woodworth2020kernel", "jacobs2025mask")
+@takes_problem("minimum_l1(problem)")
 @np.errstate(all="ignore")  # what overflows fails the certificate
 def minimum_l1(problem: Problem, method: Literal["mirror", "highs", "cvxpy"] = "mirror") -> Solution:
     """Return argmin{|x|_1 : Xx = y} with exact zeros, a dual vector and a verdict on uniqueness.

@@ -17,6 +17,7 @@ from linreg_mirror._tools.double_double import Pair
 from linreg_mirror._tools.frames import dataframe
 from linreg_mirror._types import Array
 from linreg_mirror.problems import Problem
+from linreg_mirror.problems.calls import takes_problem
 from linreg_mirror.problems.losses import Squared
 from linreg_mirror.solvers.certificates import l1_certificate, l1_unique, outcome, with_error
 from linreg_mirror.solvers.error_bars import SEVERAL, UNDECIDED, VertexBar, loosened_bar, proving_rows
@@ -229,6 +230,7 @@ class SaddlePath:
 
 
 @cites("pesme2023saddle")
+@takes_problem("saddles(problem)")
 @one_thread()
 @np.errstate(all="ignore")  # what overflows fails the certificate
 def saddles(problem: Problem, weights: Any = None) -> SaddlePath:

@@ -47,7 +47,7 @@ class MarginPath:
     Examples
     --------
     >>> import linreg_mirror as lm
-    >>> problem = lm.Problem([[2.0, 1.0], [-1.0, -1.0]], [1, -1])
+    >>> problem = lm.Problem([[2.0, 1.0], [-1.0, 0.5]], [1, -1])
     >>> path = lm.margin_flow(problem, lm.Hadamard.at(0.0, d=2))
     >>> float(path.log_loss[-1].round(6)), bool((path.margins[-1] > 0).all())
     (-400.0, True)
@@ -89,6 +89,12 @@ def _exponential(q: Array) -> tuple[Array, Array]:
 def _logistic(q: Array) -> tuple[Array, Array]:
     near = np.logaddexp(0.0, -np.minimum(q, _FAR))
     return np.where(q < _FAR, np.log(near), -q), -np.logaddexp(0.0, q)
+
+
+def _log_sum(logs: Array) -> float:
+    """Return log sum exp; SciPy's takes ten times as long for a few samples."""
+    largest = logs.max()
+    return float(largest + np.log(np.exp(logs - largest).sum()))
 
 
 # Logarithms of losses and of minus their slopes.
@@ -144,11 +150,11 @@ def margin_flow(
     Examples
     --------
     >>> import linreg_mirror as lm
-    >>> problem = lm.Problem([[2.0, 1.0], [-1.0, -1.0]], [1, -1])
+    >>> problem = lm.Problem([[2.0, 1.0], [-1.0, 0.5]], [1, -1])
     >>> path = lm.margin_flow(problem, lm.Hadamard.at(0.0, d=2), until=-100)
     >>> largest = 1 / abs(lm.max_margin(problem).x).sum()
     >>> float((path.margin()[-1] / largest).round(2))
-    1.0
+    0.99
     """
     started = clock.perf_counter()
     require_problem(problem, "margin_flow(Problem(X, labels), network)")
@@ -162,10 +168,10 @@ def margin_flow(
 
     def field_of(theta: Array) -> Array:
         losses, slopes = logs(Z @ network.effective(theta))
-        return network.pullback(theta, Z.T @ np.exp(slopes - scipy.special.logsumexp(losses)))
+        return network.pullback(theta, Z.T @ np.exp(slopes - _log_sum(losses)))
 
     def log_loss(theta: Array) -> float:
-        return float(scipy.special.logsumexp(logs(Z @ network.effective(theta))[0]))
+        return _log_sum(logs(Z @ network.effective(theta))[0])
 
     if not until < log_loss(network.theta0):
         raise ValueError(f"until, the last log L, must be below that of the start, {log_loss(network.theta0):.6g}")

@@ -53,11 +53,11 @@ def max_margin(problem: Problem, norm: float = 1) -> Solution:
     Examples
     --------
     >>> import linreg_mirror as lm
-    >>> problem = lm.Problem([[2.0, 1.0], [-2.0, -1.0]], [1, -1])
+    >>> problem = lm.Problem([[2.0, 1.0], [-1.0, 0.5]], [1, -1])
     >>> for norm in (1, 2):
     ...     print(lm.max_margin(problem, norm).x.round(6).tolist())
-    [0.5, 0.0]
-    [0.4, 0.2]
+    [1.0, 0.0]
+    [0.8, -0.4]
     """
     started = clock.perf_counter()
     require_problem(problem, "max_margin(Problem(X, labels))")

@@ -16,7 +16,7 @@ from linreg_mirror.problems import Problem
 from linreg_mirror.solvers.separable import MarginPath, margin_flow, max_margin
 
 # Loss, depth, and log L at the end.
-_PATHS = (("exponential", 2, -400.0), ("logistic", 2, -50.0), ("exponential", 3, -50.0))
+_PATHS = (("exponential", 2, -400.0), ("logistic", 2, -20.0), ("exponential", 3, -20.0))
 _ACCURACY = 1e-8
 _ROUNDING = 1e-7  # of margins: what steps add up to
 _BISECTIONS = 80

@@ -19,7 +19,7 @@ from linreg_mirror.ledger import hypotheses as h
 
 _EXPONENTS = (1.5, 2.0, 3.0)  # q; p is 3, 2 and 1.5
 _STEPWISE = 1e-10
-_EVALUATIONS = 3000
+_EVALUATIONS = 1500
 _ADDED_UP = 1e-7  # what steps add up to, where powers below 1 have kinks; 7e-9 was measured
 _STEPS = 200  # of sign descent
 _DEPTHS = ((2, 1.5), (2, 2.0), (2, 3.0), (3, 1.5), (3, 1.25), (4, 4 / 3))  # L and q: q (L-1)/L from 3/4 to 3/2

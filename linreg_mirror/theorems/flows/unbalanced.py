@@ -31,8 +31,8 @@ from linreg_mirror.solvers.saddles import thresholds
 from linreg_mirror.solvers.saddles.unbalanced import split, tail
 from linreg_mirror.theorems.flows._motion import descent_of
 
-_SCALES = ((3, 0.05), (4, 0.2))  # depth, and alpha in units of the size of factors at the end
-_PLATEAUS = 10  # over how many times of the first plateau, at most, paths go
+_SCALES = ((3, 0.07), (4, 0.3))  # depth, and alpha in units of the size of factors at the end
+_PLATEAUS = 6  # over how many times of the first plateau, at most, paths go
 _STEPWISE = 1e-10  # relative error of a step of the integrator
 _IN_DUALS = 3e-9  # what steps add up to; 2e-10 was measured
 

@@ -98,3 +98,13 @@ def test_without_holding_zeros_grow_again():
     masks = method.finish(0.1)
     weights = sgd(model, 1)
     assert any(weights[n][~mask].any() for n, mask in masks.items())
+
+
+def test_a_share_that_makes_no_sense_leaves_the_masks_in_place():
+    model, method = network(), make("dense")
+    method.attach(model)
+    masks = method.finish(0.1, hold=True)
+    with pytest.raises(ValueError, match=r"keep must be in \[0, 1\]"):
+        method.finish(5)
+    found = sketching.masks_of(model)
+    assert all(torch.equal(found[name], mask) for name, mask in masks.items())

@@ -1,19 +1,15 @@
-"""Linear regression by a mirror flow as a scikit-learn estimator, with `fit`, `predict` and `score`."""
+"""One network, solved to the end: of all coefficients that fit best, those that its flow ends at."""
 
 import warnings
-from collections.abc import Callable
 from typing import Any, Literal, Self
 
 import numpy as np
-import scipy.sparse
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils import validation as sk
 
 from linreg_mirror._tools.arguments import as_real_array, check_integer
-from linreg_mirror._tools.centring import centred, contracted, reflected
 from linreg_mirror._types import Array
+from linreg_mirror.estimator.data import Form, LinearRegressor, checked, forms
 from linreg_mirror.parametrizations import Hadamard, Power
 from linreg_mirror.problems import Problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
@@ -23,7 +19,6 @@ from linreg_mirror.solvers.limit import limit
 from linreg_mirror.solvers.saddles import saddles
 
 _SCALE = 1e-6  # as of the command `solve`
-_SMALL, _LARGE = 10**7, 25 * 10**7  # entries of a sparse X up to which it is made dense at once, and at all
 
 # Parameters that not every solver uses: their defaults, which all of them take, and who does.
 _USED_BY = {
@@ -44,7 +39,7 @@ _SOLVERS = {
 }
 
 
-class MirrorRegressor(RegressorMixin, BaseEstimator):
+class MirrorRegressor(LinearRegressor):
     """Least squares by gradient descent on x = m*w, or by the limit of its flow.
 
     Of all coefficients that fit the data best, the one that the mirror flow from x = 0 ends at: of least L2 norm for a
@@ -130,9 +125,6 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
     (1.0, 'converged', True)
     """
 
-    coef_: Array
-    intercept_: float
-
     def __init__(
         self,
         *,
@@ -194,15 +186,9 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
             If the solver did not get to the end, or the certificate is not valid.
         """
         self._require_consistent_parameters()
-        X, y = _validate_data(self, X, y, accept_sparse=("csr", "csc"), y_numeric=True, dtype=np.float64)
-        y = y.astype(np.float64)
-        weights = None if sample_weight is None else sk._check_sample_weight(sample_weight, X, dtype=np.float64)
-        if weights is not None and not (weights.min() >= 0 and weights.any()):
-            raise ValueError(
-                f"sample_weight must be >= 0 and not all zero, got {weights.min():g} to {weights.max():g}: drop the "
-                "samples that do not count"
-            )
-        form, *others = self._forms(X, weights)
+        X, y, weights = checked(self, X, y, sample_weight)
+        reads_entries = self.solver == "saddles" or self.batch_size is not None
+        form, *others = forms(X, weights, self.fit_intercept, self.solver, reads_entries)
         solved = self._solve_as(form, X, y, weights)
         if solved.status is Status.not_certified and others:
             solved = self._solve_as(others[0], X, y, weights)
@@ -211,29 +197,6 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
         if not (self.status_.solved or self.status_ is Status.until_reached):
             warnings.warn(f"{self.status_}. {_advice(solved)}", ConvergenceWarning, stacklevel=2)
         return self
-
-    def predict(self, X: Any) -> Array:
-        """Return Xx + intercept.
-
-        Parameters
-        ----------
-        X : array_like or sparse matrix, shape (n_samples, n_features)
-            Samples in rows.
-
-        Returns
-        -------
-        array, shape (n_samples,)
-            In the units of y.
-        """
-        sk.check_is_fitted(self)
-        X = _validate_data(self, X, accept_sparse=("csr", "csc"), dtype=np.float64, reset=False)
-        return X @ self.coef_ + self.intercept_
-
-    def __sklearn_tags__(self) -> Any:
-        """Return what scikit-learn wants to know: sparse X is accepted."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
     def _require_consistent_parameters(self) -> None:
         if self.solver not in _SOLVERS:
@@ -254,21 +217,7 @@ class MirrorRegressor(RegressorMixin, BaseEstimator):
                     f'{name} out, or write solver="{solvers[0]}"'
                 )
 
-    def _forms(self, X: Any, weights: Array | None) -> list[Callable[..., tuple[Any, Array, Array, float]]]:
-        """Return ways to write the data without an intercept: the first, and others to try if its answer is none."""
-        if not self.fit_intercept:
-            return [_weighted]
-        n, d = X.shape
-        dense = centred if self.solver == "descent" else contracted  # batches are of samples
-        reads_entries = self.solver == "saddles" or self.batch_size is not None
-        samples = n if weights is None else np.count_nonzero(weights)
-        if not scipy.sparse.issparse(X) or reads_entries or n * d <= _SMALL or samples < 2:
-            return [dense]
-        if n * d > _LARGE:
-            return [reflected]
-        return [reflected, dense] if n < d else [dense]
-
-    def _solve_as(self, form: Callable[..., Any], X: Any, y: Array, weights: Array | None) -> Any:
+    def _solve_as(self, form: Form, X: Any, y: Array, weights: Array | None) -> Any:
         """Set the coefficients, and return what the solver returned."""
         A, b, mean_X, mean_y = form(X, y, weights)
         self.coef_, solved = self._solve(Problem(A, b))
@@ -337,16 +286,3 @@ def _advice(solved: Any) -> str:
     if solved.status is Status.diverged:
         return "step_size=None chooses one that is."
     return f"The certificate_ is {solved.certificate}."
-
-
-def _weighted(X: Any, y: Array, weights: Array | None) -> tuple[Any, Array, Array, float]:
-    root = np.ones(len(y)) if weights is None else np.sqrt(weights)
-    X = X if weights is None else scipy.sparse.diags_array(root) @ X
-    return X, root * y, np.zeros(X.shape[1]), 0.0
-
-
-def _validate_data(estimator: Any, *arguments: Any, **options: Any) -> Any:
-    with np.errstate(invalid="ignore"):  # scikit-learn adds up infinities of both signs before it refuses them
-        if hasattr(sk, "validate_data"):
-            return sk.validate_data(estimator, *arguments, **options)
-        return estimator._validate_data(*arguments, **options)  # scikit-learn 1.5

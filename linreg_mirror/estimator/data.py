@@ -1,0 +1,108 @@
+"""What estimators have in common: data are checked, and written without an intercept."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import validation as sk
+
+from linreg_mirror._tools.centring import centred, contracted, reflected
+from linreg_mirror._types import Array
+
+_SMALL, _LARGE = 10**7, 25 * 10**7  # entries of a sparse X up to which it is made dense at once, and at all
+Form = Callable[[Any, Array, Array | None], tuple[Any, Array, Array, float]]
+
+
+class LinearRegressor(RegressorMixin, BaseEstimator):
+    """Predicts by `coef_` and `intercept_`."""
+
+    coef_: Array
+    intercept_: float
+
+    def predict(self, X: Any) -> Array:
+        """Return Xx + intercept.
+
+        Parameters
+        ----------
+        X : array_like or sparse matrix, shape (n_samples, n_features)
+            Samples in rows.
+
+        Returns
+        -------
+        array, shape (n_samples,)
+            In the units of y.
+        """
+        sk.check_is_fitted(self)
+        X = _validate_data(self, X, accept_sparse=("csr", "csc"), dtype=np.float64, reset=False)
+        return X @ self.coef_ + self.intercept_
+
+    def __sklearn_tags__(self) -> Any:
+        """Return what scikit-learn wants to know: sparse X is accepted."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def checked(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array | None]:
+    """Return X, y and weights as float64, or raise what is wrong with them.
+
+    Parameters
+    ----------
+    estimator : LinearRegressor
+        Learns the number and the names of features.
+    X, y, sample_weight
+        As `fit` was given them.
+    """
+    shape_X, shape_y = _shape(X), _shape(y)
+    if shape_X[:1] == shape_y[:1] and (
+        (len(shape_X) == 1 and len(shape_y) == 2) or (shape_X[1:] == (1,) and len(shape_y) == 2 and shape_y[1] > 1)
+    ):
+        raise ValueError(
+            f"X has shape {shape_X} and y {shape_y}, as if they were exchanged: write fit(X, y), X with a row for each "
+            "sample. Expected 2D array for X"
+        )
+    X, y = _validate_data(estimator, X, y, accept_sparse=("csr", "csc"), y_numeric=True, dtype=np.float64)
+    weights = None if sample_weight is None else sk._check_sample_weight(sample_weight, X, dtype=np.float64)
+    if weights is not None and not (weights.min() >= 0 and weights.any()):
+        raise ValueError(
+            f"sample_weight must be >= 0 and not all zero, got {weights.min():g} to {weights.max():g}: drop the "
+            "samples that do not count"
+        )
+    return X, y.astype(np.float64), weights
+
+
+def forms(X: Any, weights: Array | None, fit_intercept: bool, solver: str, reads_entries: bool) -> list[Form]:
+    """Return ways to write the data without an intercept: the first, and others to try if its answer is none."""
+    if not fit_intercept:
+        return [weighted]
+    n, d = X.shape
+    dense = centred if solver == "descent" else contracted  # batches are of samples
+    samples = n if weights is None else np.count_nonzero(weights)
+    if not scipy.sparse.issparse(X) or reads_entries or n * d <= _SMALL or samples < 2:
+        return [dense]
+    if n * d > _LARGE:
+        return [reflected]
+    return [reflected, dense] if n < d else [dense]
+
+
+def weighted(X: Any, y: Array, weights: Array | None) -> tuple[Any, Array, Array, float]:
+    """Return X and y, rows times the roots of the weights, and means that are not taken: 0."""
+    root = np.ones(len(y)) if weights is None else np.sqrt(weights)
+    X = X if weights is None else scipy.sparse.diags_array(root) @ X
+    return X, root * y, np.zeros(X.shape[1]), 0.0
+
+
+def _shape(values: Any) -> tuple[int, ...]:
+    try:
+        return tuple(getattr(values, "shape", None) or np.asarray(values).shape)
+    except (ValueError, TypeError):
+        return ()  # scikit-learn says what is wrong
+
+
+def _validate_data(estimator: Any, *arguments: Any, **options: Any) -> Any:
+    with np.errstate(invalid="ignore"):  # scikit-learn adds up infinities of both signs before it refuses them
+        if hasattr(sk, "validate_data"):
+            return sk.validate_data(estimator, *arguments, **options)
+        return estimator._validate_data(*arguments, **options)  # scikit-learn 1.5

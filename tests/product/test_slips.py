@@ -1,0 +1,91 @@
+"""What hands write by mistake is answered with what was meant."""
+
+import inspect
+import re
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import linreg_mirror as lm
+from linreg_mirror import cli
+from linreg_mirror.theorems import REGISTRY
+
+X = np.random.default_rng(0).standard_normal((3, 5))
+Y = X[:, 0]
+PROBLEM = lm.Problem(X, Y)
+NETWORK = lm.Hadamard.from_scale(0.1, d=5)
+
+
+@pytest.mark.parametrize(
+    ("call", "instead"),
+    [
+        (lambda: lm.minimum_l1(X, Y), "write minimum_l1(Problem(X, y))"),
+        (lambda: lm.minimum_l2(X, Y), "write minimum_l2(Problem(X, y))"),
+        (lambda: lm.lasso(X, Y), "write lasso(Problem(X, y), weight)"),
+        (lambda: lm.saddles(X), "write saddles(Problem(X, y))"),
+        (lambda: lm.flow(X, Y), "got ndarray: write flow(Problem(X, y), network)"),
+        (lambda: lm.limit(problem=X, network=NETWORK), "got ndarray: write limit(Problem(X, y), network)"),
+        (lambda: lm.limit(X, Y), "write limit(Problem(X, y), network)"),
+        (lambda: lm.limit(NETWORK, PROBLEM), "the problem comes first, got Hadamard: write limit(problem, network)"),
+        (lambda: lm.flow(NETWORK, PROBLEM), "write flow(problem, network)"),
+        (lambda: lm.ladder(NETWORK, PROBLEM), "write ladder(problem, network, scales)"),
+        (lambda: lm.descent(NETWORK, PROBLEM, 0.1), "write descent(problem, network, step_size)"),
+        (lambda: lm.limit(PROBLEM, NETWORK, decay=lm.flow(PROBLEM, NETWORK).decay), "write decay=run.decay[-1]"),
+        (lambda: lm.limit(PROBLEM, NETWORK, decay=lm.flow(PROBLEM, NETWORK)), "write decay=run.decay[-1]"),
+        (lambda: lm.limit(PROBLEM, NETWORK, tol=1e-9), "limit has no argument tol=: write tolerance="),
+        (lambda: lm.limit(PROBLEM, NETWORK, alpha=1.0), "write decay=, the integral of alpha"),
+        (lambda: lm.descent(PROBLEM, NETWORK, lr=0.1), "descent has no argument lr=: write step_size="),
+        (lambda: lm.descent(PROBLEM, NETWORK, 0.1, T=100), "write steps="),
+        (lambda: lm.flow(PROBLEM, NETWORK, T=10.0), "flow has no argument T=: write until="),
+        (lambda: lm.lasso(PROBLEM, alpha=1.0), "write weight=, which is 2 alpha"),
+        (lambda: lm.flow(PROBLEM, NETWORK, colour="red"), "unexpected keyword argument 'colour'"),
+        (lambda: lm.Problem([["red", 1], ["blue", 2]], [1, 2]), "got 'red' at index (0, 0): make numbers of column 0"),
+        (
+            lambda: lm.Problem(np.array([[1, "red"]], object), [1]),
+            "got 'red' at index (0, 1): make numbers of column 1",
+        ),
+        (lambda: lm.Problem(X, ["low", "high", "low"]), "y must hold real numbers, got 'low' at index (0,)"),
+        (lambda: lm.Problem(X.astype(str), Y), "convert it first, X.astype(float)"),
+    ],
+)
+def test_calls_that_are_nearly_right_say_what_was_meant(call, instead):
+    with pytest.raises(TypeError, match=re.escape(instead)):
+        call()
+
+
+def test_solvers_keep_their_signatures():
+    assert list(inspect.signature(lm.limit).parameters)[:2] == ["problem", "network"]
+    assert lm.flow(problem=PROBLEM, network=NETWORK).status.solved
+
+
+def test_from_alpha_says_whose_alpha():
+    with pytest.raises(ValueError, match=r"alpha, the initial size u0 = v0 of Woodworth et al\., must be positive"):
+        lm.Hadamard.from_alpha(-1.0, d=3)
+
+
+def test_theorems_that_are_not_there_have_neighbours():
+    with pytest.raises(KeyError, match=r"no theorem is called 'mirror\.flo'.*mirror\.flow"):
+        REGISTRY["mirror.flo"]
+    assert REGISTRY.get("mirror.flo") is None
+    assert "mirror.flo" not in REGISTRY
+
+
+@pytest.mark.parametrize("name", ["results/none/report.json", "none.json", "./none"])
+def test_paths_that_are_not_there_are_no_theorems(name):
+    with pytest.raises(FileNotFoundError, match="there is no file or folder"):
+        lm.citation(name)
+
+
+@pytest.mark.parametrize("command", [("solve",), ("check", "mirror.limit", "--data")])
+def test_exchanged_files_are_noticed(command, tmp_path):
+    np.savez(tmp_path / "data.npz", X=Y, y=X)
+    np.savetxt(tmp_path / "X.csv", X, delimiter=",")
+    np.savetxt(tmp_path / "y.csv", Y, delimiter=",")
+    result = CliRunner().invoke(cli.app, [*command, str(tmp_path / "data.npz")])
+    assert result.exit_code == 2
+    assert "X has shape (3,) and y (3, 5), as if they were exchanged: write np.savez(path, X=y, y=X)" in result.output
+    targets = ["--targets"] if command[0] == "check" else []
+    result = CliRunner().invoke(cli.app, [*command, str(tmp_path / "y.csv"), *targets, str(tmp_path / "X.csv")])
+    assert result.exit_code == 2
+    assert f"as if they were exchanged: name {tmp_path / 'X.csv'} first, then" in result.output
