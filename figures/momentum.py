@@ -94,7 +94,7 @@ def draw(table: tables.Table) -> Figure:
     looks = (style.line(0, ls="-", color="0.4"), style.points(0, color="0.4", markerfacecolor="0.4"))
     kinds = [
         Line2D([], [], label=f"{name}: $\\beta = {row['momentum']:g}$", **look)
-        for name, row, look in zip(("lines", "points"), (line, points), looks, strict=True)
+        for name, row, look in zip(("lines", "points"), tables.select(table, kind="path"), looks, strict=False)
     ]
     path.set(
         title="(a) path from 0", xlabel="time, $k\\gamma/(1-\\beta)$", ylabel="L1 norm / least L1 norm",

@@ -45,9 +45,11 @@ def compute(cell: tables.Row) -> tables.Row:
 
 def draw(table: tables.Table) -> Figure:
     figure, ((*paths, distance),) = style.panels(2.5, columns=4, width_ratios=[1, 1, 1, 1.2])
+    drawn = []
     for axis, row, letter in zip(paths, tables.select(table, kind="path"), "abc", strict=True):
         saddles = axis.plot(row["tau"], row["saddle"], **style.REFERENCE)
         flows = axis.plot(row["tau"], row["flow"], color="black", lw=0.9)
+        drawn = [flows[0], saddles[0]]
         axis.set(title=f"({letter}) $b = e^{{-{row['exponent']}}}$", xlabel="time$\\,/\\,\\log\\sqrt{1/b}$")
         axis.sharey(paths[0])
         axis.tick_params(labelleft=axis is paths[0])
@@ -64,7 +66,7 @@ def draw(table: tables.Table) -> Figure:
         distance.loglog(exponents, [row["distance"] for row in ladder], **look)
     distance.loglog(exponents, 1 / exponents, label="$1/\\log(1/b)$", **style.REFERENCE)
     distance.legend(loc="lower left", borderaxespad=0.2)
-    figure.legend([flows[0], saddles[0]], ["flow", "path of saddles"], loc="outside lower left", ncols=2)
+    figure.legend(drawn, ["flow", "path of saddles"], loc="outside lower left", ncols=2)
     distance.set(title="(d) distance", xlabel="$\\log(1/b)$", ylabel="distance, relative")
     return figure
 

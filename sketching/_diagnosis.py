@@ -153,7 +153,14 @@ class Diagnosis:
         }
 
     def to_text(self, width: int | None = None) -> str:
-        """Return the table that is printed, in lines no wider than this: columns are left out, sentences wrapped."""
+        """Return the table that is printed.
+
+        Parameters
+        ----------
+        width : int, optional
+            Characters in a line: columns are left out, the less important ones first, and sentences wrapped. Default:
+            all columns, and nothing is wrapped.
+        """
         return table(self.to_dict(), width)
 
     def __str__(self) -> str:

@@ -147,8 +147,8 @@ def check(
         raise typer.Exit(0 if found["passed"] else 1)
     console.print(reports.as_table(found))
     console.print(reports.legend(found, papers=verbose), highlight=False)
-    for line in reports.as_text(found) if verbose else ():
-        console.print(line, highlight=False)
+    for text in reports.as_text(found) if verbose else ():
+        console.print(text, highlight=False)
     _print_details(found)
     if whole:
         console.print(f"{claims.summary(found['claims'])}: linreg-mirror claims", highlight=False)

@@ -40,7 +40,9 @@ def export(
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise Refused(error) from None
     if as_json:
-        print_json({"file": str(path), "bytes": asdict(sizes), "seconds": asdict(latency), "verdict": latency.verdict})
+        print_json(
+            {"file": str(path), "bytes": sizes._asdict(), "seconds": asdict(latency), "verdict": latency.verdict}
+        )
         return
     shown = table("", "bytes", "ms a pass", numbers=("bytes", "ms a pass"))
     rows = (

@@ -193,6 +193,6 @@ def compare(
         print_json(rows)
         return
     console.print(as_table(rows))
-    for line in as_lines(rows) if verbose else ():
-        console.print(line, highlight=False, markup=False)
+    for text in as_lines(rows) if verbose else ():
+        console.print(text, highlight=False, markup=False)
     console.print(", ".join(map(str, paths)), highlight=False, soft_wrap=True, markup=False)

@@ -52,8 +52,8 @@ def curve(run: Any, *, ax: Axes) -> None:
         raise ValueError("there is no epoch to draw: train first")
     for k, (name, label) in enumerate(_DRAWN.items()):
         found = [(row["epoch"], 100 * row[name]) for row in history if row.get(name) is not None]
-        marker = {"marker": "o"} if len(found) == 1 else {}
-        ax.plot(*zip(*found, strict=True), label=label, **line(k), **marker)
+        epochs, shares = zip(*found, strict=True)
+        ax.plot(epochs, shares, label=label, marker="o" if len(found) == 1 else "", **line(k))
     ax.set(xlabel="epoch", ylabel="%", ylim=(-2, 102))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend()

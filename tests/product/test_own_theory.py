@@ -234,7 +234,7 @@ def test_the_command_runs_code_only_if_told(command, changed, tmp_path):
     assert "--allow-code" in refused.output
     passed = command("check", "--module", SOURCE, "--allow-code")
     assert passed.exit_code == 0, passed.output
-    assert "1 of 1 theorems as expected" in passed.output
+    assert "1 of 1 theorem as expected" in passed.output
     wrong = changed(('{"rate": 2.0}', '{"rate": 3.0}'), ('"squares.flow"', '"squares.wrong"'))
     failed = command("check", "--module", wrong, "--allow-code")
     assert failed.exit_code == 1

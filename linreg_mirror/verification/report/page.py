@@ -97,7 +97,7 @@ of X; the text as it was written appears where the pointer rests on it.</p>
 
 
 def _file(name: str) -> str:
-    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+    return (resources.files("linreg_mirror.verification.report") / name).read_text(encoding="utf-8")
 
 
 def _figures(pictures: Mapping[str, bytes]) -> str:

@@ -99,6 +99,10 @@ def test_the_command_writes_a_run(run, command):
         state = (load_file if form == "safetensors" else export.read_csr)(path)
         assert sum(int((state[key] != 0).sum()) for key in ("1.weight", "3.weight")) == round(0.1 * 1184)
     assert "a pass takes" in result.output or "No time" in result.output
+    said = json.loads(command("export", run.folder, "--keep", "0.1", "--json").output)
+    assert said["file"] == str(run.folder / "export-0.1.safetensors")
+    assert said["bytes"].keys() == {"dense", "csr", "compressed"}
+    assert said["seconds"]["dense"] > 0
     result = command("export", run.folder, "--keep", "2:4", "--output", run.folder / "half")
     assert result.exit_code == 0, result.output
     state = load_file(run.folder / "half")
