@@ -166,6 +166,9 @@ class Diagnosis:
     def __str__(self) -> str:
         return self.to_text()
 
+    def _repr_html_(self) -> str:
+        return html_table(self.to_dict())
+
 
 def diagnosis(
     model: torch.nn.Module,
