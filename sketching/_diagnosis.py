@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.nn.modules.conv import _ConvNd
 
-from sketching._diagnosis_table import COLUMNS, table
+from sketching._diagnosis_table import COLUMNS, html_table, table
 from sketching._flops import flops_of
 from sketching._paths import Uncountable, reachable
 from sketching.application import check_masks, masks_of, remove_masks
@@ -165,6 +165,9 @@ class Diagnosis:
 
     def __str__(self) -> str:
         return self.to_text()
+
+    def _repr_html_(self) -> str:
+        return html_table(self.to_dict())
 
 
 def diagnosis(

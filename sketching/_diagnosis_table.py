@@ -1,5 +1,6 @@
 """A diagnosis as plain text."""
 
+import html
 import textwrap
 from collections.abc import Mapping
 from typing import Any
@@ -43,6 +44,18 @@ def table(found: Mapping[str, Any], width: int | None = None) -> str:
         lines.append(f"The total of FLOPs includes {found['other_flops']:,} of other operations, kept in full.")
     lines.append("A mask by itself gives no speed-up: dense kernels compute the zeros too.")
     return "\n".join(lines if width is None else [_wrapped(line, width) for line in lines])
+
+
+def html_table(found: Mapping[str, Any]) -> str:
+    """Return the same table, without the sentences below it, as HTML for notebooks."""
+    rows = [_cells(layer["name"], " x ".join(map(str, layer["shape"])), layer) for layer in found["layers"]]
+    rows.append(_cells("total", "", found))
+    counted = [column for column, cell in rows[-1].items() if cell is not None]
+    head = "".join(f"<th>{column}</th>" for column in counted)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{html.escape(row[column] or str())}</td>' for column in counted)}</tr>" for row in rows
+    )
+    return f"<table><tr>{head}</tr>{body}</table>"
 
 
 def _wrapped(line: str, width: int) -> str:

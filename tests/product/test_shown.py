@@ -87,3 +87,13 @@ def test_objects_of_ones_own_are_shown_as_python_does():
 
     assert repr(object.__new__(Mine)).startswith("<")
     assert short_repr(lm.Direct.at(np.array([1.0, 2.0]))) == "Direct(x0=[1.0, 2.0])"
+
+
+def test_a_diagnosis_is_a_table_too():
+    torch, sketching = pytest.importorskip("torch"), pytest.importorskip("sketching")
+    model = torch.nn.Sequential(torch.nn.Linear(4, 2, bias=False))
+    found = sketching.diagnosis(model, {"0.weight": torch.ones(2, 4, dtype=torch.bool)}, inputs=(4,))
+    text = found._repr_html_()
+    assert not Tags(text).open
+    assert text.count("<tr>") == 3
+    assert "<td>0.weight</td><td>2 x 4</td><td>8</td><td>8</td>" in text

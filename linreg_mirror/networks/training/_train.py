@@ -20,6 +20,7 @@ from linreg_mirror.networks.data.checks import checked_device
 from linreg_mirror.networks.pruning.masking import Batch
 from linreg_mirror.networks.recipes import Recipe
 from linreg_mirror.networks.training import checkpoints
+from linreg_mirror.networks.training.augmenting import augmentation_of
 from linreg_mirror.networks.training.balanced import balanced
 from linreg_mirror.networks.training.checks import check_fit, check_settings, settings_of
 from linreg_mirror.networks.training.cycles import EARLY, FINAL, Start, train_cycles
@@ -121,7 +122,7 @@ class _Loop:
             self.data.train,
             recipe.batch,
             seed=recipe.seed,
-            augment=_augmentation(recipe, self.data.train),
+            augment=augmentation_of(recipe, self.data.train),
             dtype=dtype_of(recipe),
             channels_last=recipe.channels_last,
             part=(processes.rank, processes.size),
@@ -306,9 +307,3 @@ def _near_zero(weights: Mapping[str, torch.Tensor]) -> float:
     """Return the share of the weights that are at most a thousandth of the largest one of their layer."""
     small = sum(int((weight.abs() <= 1e-3 * weight.abs().max()).sum()) for weight in weights.values())
     return small / sum(weight.numel() for weight in weights.values())
-
-
-def _augmentation(recipe: Recipe, split: data.Split) -> data.Augmentation | data.ResizedCrop | None:
-    if recipe.augment is False:
-        return None
-    return split.augmentation(**({} if recipe.augment is True else recipe.augment))

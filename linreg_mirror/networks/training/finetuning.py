@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from linreg_mirror.networks import data
 from linreg_mirror.networks.recipes import Recipe
+from linreg_mirror.networks.training.augmenting import augmentation_of
 from linreg_mirror.networks.training.precision import autocast, dtype_of
 from linreg_mirror.networks.training.seeding import seeded
 from sketching import apply_masks, remove_masks
@@ -40,10 +41,9 @@ def finetuned(
         for name, weight in weights.items():
             model.get_parameter(name).copy_(weight)
     apply_masks(model, {name: weight != 0 for name, weight in weights.items()})
-    options = {} if isinstance(recipe.augment, bool) else dict(recipe.augment)
     batches = data.Batches(
         split, min(recipe.batch, len(split)), seed=recipe.seed,
-        augment=split.augmentation(**options) if recipe.augment else None, dtype=dtype_of(recipe),
+        augment=augmentation_of(recipe, split), dtype=dtype_of(recipe),
         channels_last=recipe.channels_last,
     )  # fmt: skip
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]

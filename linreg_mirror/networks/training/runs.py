@@ -14,6 +14,7 @@ from linreg_mirror.networks import data
 from linreg_mirror.networks.pruning.magnitude import largest
 from linreg_mirror.networks.pruning.recalibration import recalibrate
 from linreg_mirror.networks.recipes import Recipe
+from linreg_mirror.networks.training.augmenting import augmentation_of
 from linreg_mirror.networks.training.finetuning import finetuned
 from linreg_mirror.networks.training.precision import autocast, dtype_of
 from linreg_mirror.runtime.files import write_text
@@ -69,7 +70,7 @@ class Run:
         -------
         dict
             keep; accuracy, with the statistics of batch norm as training left them; recalibrated, accuracy once they
-            are measured anew on training examples that are not augmented, or None without batch norm; finetuned,
+            are measured anew on batches as in training, or None without batch norm; finetuned,
             accuracy once what is left has been trained on, or None if the recipe has no `finetune`; kept, by layer, and
             nonzero, those of them all that are not 0 by themselves; weights, how many there are; effective, weights on
             a path from input to output of such, or None if that cannot be counted; flops of the dense network for one
@@ -115,13 +116,16 @@ class Run:
         return accuracy(finetuned(self.model, tensors, self.data.train, self.recipe), self.data.test, self.recipe)
 
     def _training_batches(self) -> Iterator[torch.Tensor]:
-        """Return as many examples as recipe.recalibrate says, in batches as in training, in an order of chance."""
+        """Return as many examples as recipe.recalibrate says, in batches as in training, augmented as there.
+
+        With images that are not augmented, statistics of the dense network would change too, and its accuracy fall.
+        """
         recipe = self.recipe
         count = min(recipe.recalibrate, len(self.data.train))
         size = min(recipe.batch, count)
         batches = data.Batches(
-            self.data.train, size, seed=recipe.seed, drop_last=True, dtype=dtype_of(recipe),
-            channels_last=recipe.channels_last,
+            self.data.train, size, seed=recipe.seed, augment=augmentation_of(recipe, self.data.train), drop_last=True,
+            dtype=dtype_of(recipe), channels_last=recipe.channels_last,
         )  # fmt: skip
         return (inputs for inputs, _ in islice(batches, count // size))
 

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from linreg_mirror.networks import methods
 from linreg_mirror.networks.pruning import recalibrate
 from linreg_mirror.networks.recipes import Recipe
+from linreg_mirror.networks.training import runs as module
 from linreg_mirror.networks.training import train
 
 SMALL = Recipe(
@@ -119,3 +120,15 @@ def test_a_run_measures_both(run):
 def test_without_batch_norm_there_is_nothing_to_measure(tmp_path):
     done = train(Recipe(epochs=1), folder=tmp_path / "mlp")
     assert done.pruned(0.2)["recalibrated"] is None
+
+
+def test_statistics_are_of_batches_as_in_training(tmp_path):
+    """A dense network that was trained on augmented images is left nearly as it was."""
+    recipe = replace(SMALL, model={**SMALL.model, "stride": 1}, augment={"padding": 2}, epochs=1)
+    run = train(recipe, folder=tmp_path / "run")
+    batches = list(run._training_batches())
+    again = module.data.Batches(
+        run.data.train, 100, seed=0, augment=run.data.train.augmentation(padding=2), drop_last=True
+    )
+    assert all(torch.equal(one, other) for one, (other, _) in zip(batches, again, strict=True))
+    assert len(batches) == len(run.data.train) // 100
