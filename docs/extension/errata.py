@@ -2,11 +2,10 @@
 
 import inspect
 
-from docs.extension.ledger import outcome
-from docs.extension.rst import escape, formula, heading, prose
+from docs.extension.ledger import outcome, reference
+from docs.extension.rst import formula, heading, prose
 from docs.ledger import read
 from linreg_mirror.ledger import Theorem, Verdict
-from linreg_mirror.ledger.papers import PAPERS
 from linreg_mirror.theorems import REGISTRY
 
 
@@ -24,7 +23,7 @@ def pages() -> dict[str, str]:
         right = "\n".join(f"    | :theorem:`{id}`: {formula(REGISTRY[id].statement)}" for id in t.corrected)
         parts += [
             heading(f"{t.source.paper}, {t.source.number}", "-"),
-            f"{escape(PAPERS[t.source.paper].text)}.\n",
+            f"{reference(t.source.paper)}.\n",
             f"Printed\n    {formula(t.statement)}\n",
             f"Verdict\n    {outcome(t, stored)} (:theorem:`{t.id}`): {formula(entry.get('detail', ''))}\n",
             f"Right\n{right}\n",

@@ -7,6 +7,8 @@ from typing import Any
 from docs.extension.links import TONES, label
 from docs.extension.rst import escape, formula, heading, prose, table
 from docs.ledger import read
+from linreg_mirror._tools.counting import counted
+from linreg_mirror.citations.bibliography import address
 from linreg_mirror.ledger import Theorem, Verdict
 from linreg_mirror.ledger.algebra import ALGEBRA
 from linreg_mirror.ledger.groups import GROUPS, group_of, ordered
@@ -31,7 +33,7 @@ def pages() -> dict[str, str]:
         "parts/ledger.rst": _summary(stored) + "\n" + _table([t for ts in groups.values() for t in ts], stored),
         "parts/ledger_groups.rst": ".. toctree::\n   :maxdepth: 1\n\n"
         + "".join(f"   /generated/ledger/{name}\n" for name in groups),
-        "parts/ledger_sources.rst": "".join(f"* **{name}**: {escape(paper.text)}\n" for name, paper in PAPERS.items()),
+        "parts/ledger_sources.rst": "".join(f"* **{name}**: {reference(name)}\n" for name in PAPERS),
         **{f"ledger/{name}.rst": _group(name, theorems, stored) for name, theorems in groups.items()},
     }
 
@@ -43,6 +45,13 @@ def outcome(theorem: Theorem, stored: dict[str, Any]) -> str:
         return NOT_YET
     as_expected = entry["verdict"] == entry["expected"] != "holds"
     return f"{entry['verdict']}, as expected" if as_expected else entry["verdict"]
+
+
+def reference(paper: str) -> str:
+    """Return a paper of `PAPERS` in words, with a link to where it can be read."""
+    key, text = PAPERS[paper]
+    where = address(key) if key else None
+    return escape(text) if where is None else f"`{escape(text)} <{where}>`__"
 
 
 def _summary(stored: dict[str, Any]) -> str:
@@ -89,7 +98,7 @@ def _described(t: Theorem, stored: dict[str, Any]) -> str:
         fields["Proof"] = PROOFS[t.proof].format(t.id)
     if entry and verdict != NOT_YET:
         fields["Control"] += f": {formula(entry['control'])}"
-        fields["Verdict"] += f" on {entry['instances']} instances; the worst: {formula(entry['detail'])}"
+        fields["Verdict"] += f" on {counted(entry['instances'], 'instance')}; the worst: {formula(entry['detail'])}"
         fields["Repeat"] = f"``{entry['repeat']}``"
     if t.corrected:
         fields["Right is"] = ", ".join(f":theorem:`{id}`" for id in t.corrected)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from linreg_mirror._types import Array
 from linreg_mirror.solvers import Solution
 
+_SEEN = 1.005  # as a share of a bound, what is more than all of it in three digits
 _ASYMPTOTIC = 1e-4  # of an exponent, what need not be seen to change any more
 
 
@@ -92,11 +93,10 @@ def inequality(left: ArrayLike, right: ArrayLike, *, scale: float = 1.0, roundin
     tightness = float(np.max(shares, initial=0.0))
     worst = float(np.min(slack)) + rounding
     if worst >= 0:
-        return Evidence(
-            worst, f"{worst:.1e} below the bound, of which up to {100 * tightness:.3g} % is used", tightness
-        )
-    times = f"{tightness:.3g} times" if tightness < 1000 else "more than 1000 times"
-    return Evidence(worst, f"{-worst:.1e} above the bound, up to {times} as large", tightness)
+        said = f"stays {worst:.1e} below the bound, and reaches up to {100 * tightness:.3g} % of it"
+        return Evidence(worst, said, tightness)
+    fold = "" if tightness < _SEEN else f", up to {tightness:.3g}-fold" if tightness < 1000 else ", more than 1000-fold"
+    return Evidence(worst, f"exceeds the bound by {-worst:.1e}{fold}", tightness)
 
 
 def slope(x: ArrayLike, y: ArrayLike, expected: float, tolerance: float = 0.25, errors: ArrayLike = 0.0) -> Evidence:

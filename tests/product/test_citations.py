@@ -13,6 +13,7 @@ import linreg_mirror as lm
 import sketching
 from linreg_mirror._tools.cites import cited as keys_of
 from linreg_mirror.citations import PACKAGE, citation, entries, package_entry
+from linreg_mirror.citations.bibliography import address
 from linreg_mirror.citations.names import of_core, of_networks
 from linreg_mirror.claims import CLAIMS
 from linreg_mirror.ledger.papers import PAPERS
@@ -302,3 +303,15 @@ def test_what_is_unknown_is_refused_with_what_is_near(tmp_path):
             citation(tmp_path)
     with pytest.raises(FileNotFoundError):
         citation(tmp_path / "missing.json")
+
+
+def test_papers_are_where_their_entries_say():
+    for paper in PAPERS.values():
+        if paper.key is None:
+            continue
+        where = address(paper.key)
+        arxiv = re.search(r"arXiv (\d{4}\.\d{4,5}(?:v\d)?)", paper.text)
+        assert where == (f"https://arxiv.org/abs/{arxiv[1]}" if arxiv else where)
+        assert where is None or arxiv or where.startswith("https://doi.org/10.")
+    assert address("beck2003mirror") == "https://doi.org/10.1016/S0167-6377(02)00231-6"
+    assert address("nobody2000nothing") is None

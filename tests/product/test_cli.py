@@ -374,7 +374,7 @@ def test_solve_says_what_is_not_proved_and_why(tmp_path):
     np.savez(tmp_path / "data.npz", X=np.array([[1.0, 1, 0], [0, 0, 1]]), y=np.array([1.0, -2]))
     result = run("solve", tmp_path / "data.npz", "--output", tmp_path / "out.json")
     assert result.exit_code == 0, result.output  # solved, all the same
-    row = next(line for line in result.output.splitlines() if line.startswith(" minimum L1"))
+    row = next(line for line in result.output.splitlines() if line.startswith("minimum L1"))
     assert row.split()[5:] == ["no", "-", "unproved"]
     assert "unproved: residuals are within the tolerance, but no bound of the error of x can be had" in result.output
     assert "minimum L1: no error bar: other interpolators have the same L1 norm" in result.output
@@ -534,10 +534,11 @@ def test_solve_saves_a_table_as_npz(table, tmp_path):
 
 def test_solve_fits_80_columns(table, monkeypatch):
     monkeypatch.setattr(cli.console, "width", 80)
+    monkeypatch.setattr(cli.console, "_force_terminal", True)
     result = run("solve", table[0], "--target", "y", "--one-hot", "--standardize", "--intercept")
-    tables = [line for line in result.output.splitlines() if line.startswith(" ")]
-    assert tables
-    assert all("e+" not in line.rstrip()[-3:] and len(line.rstrip()) <= 80 for line in tables)
+    lines = [line.rstrip() for line in result.output.splitlines() if not line.startswith(str(table[0]))]
+    assert sum(line.startswith("───") for line in lines) == 2  # two tables
+    assert all("e+" not in line[-3:] and len(line) <= 80 for line in lines)
     assert "…" not in result.output
 
 

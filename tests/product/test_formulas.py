@@ -80,3 +80,12 @@ def test_nothing_of_the_ledger_is_lost(text):
     assert parsed.text.count("(") == parsed.text.count(")")
     assert not re.search(r"\^\w|\b\w_\w", parsed.text)  # names of code keep theirs
     assert not re.search(VOID.pattern.replace("|sum", ""), parsed.text)  # "sum" is a word, too
+
+
+def test_the_documentation_sets_them_too():
+    pytest.importorskip("sphinx")
+    from docs.extension import links, rst
+
+    assert rst.formula("x^2 | a_i") == r":formula:`x^2 \| a\_i`"
+    (node,), messages = links.formula("formula", "", "x^2", 1, None)
+    assert (node.astext(), messages) == ("<span class=formula><i>x</i><sup>2</sup></span>", [])

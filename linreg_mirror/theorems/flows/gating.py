@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.optimize import minimize
 
+from linreg_mirror._tools.counting import counted
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, algebra, certified, theorem
 from linreg_mirror.ledger import hypotheses as h
@@ -129,7 +130,9 @@ def groups(it: Instance, share: float) -> Evidence:
     scaled = max(float((steepest / weight).max(initial=1.0)) - 1, 0.0) * float(np.linalg.norm(r) * np.linalg.norm(y))
     allowed = (0.5 * abs(float(theta @ e)) + scaled) / value + 8 * it.problem.n * _EPS
     gap = abs(value - bound) / value
-    return Evidence(allowed - gap, f"{gap:.1e} of the minimum apart, {allowed:.1e} allowed; {used.sum()} groups used")
+    return Evidence(
+        allowed - gap, f"{gap:.1e} of the minimum apart, {allowed:.1e} allowed; {counted(used.sum(), 'group')} used"
+    )
 
 
 def _gradient_in_symbols(sp: Any, D: int) -> tuple[Any, Any, Any, Any, Any]:
@@ -196,7 +199,7 @@ def groups_of_depth(it: Instance, divided: int) -> Evidence:
             Evidence(
                 float((allowed - left)[worst] / net.weight),
                 f"D = {D}: {left[worst] / net.weight:.1e} of lambda left, {allowed[worst] / net.weight:.1e} allowed; "
-                f"{used.sum()} groups used",
+                f"{counted(used.sum(), 'group')} used",
             )
         )
     return min(found, key=lambda one: one.margin) if found else Evidence(0.0, "no group is used")

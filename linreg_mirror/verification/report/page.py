@@ -184,11 +184,12 @@ def paper_of(entry: Mapping[str, Any]) -> str:
 
 
 def _linked(source: str) -> str:
-    paper = PAPERS.get(source.partition(", ")[0])
-    where = address(paper.key) if paper and paper.key else None
+    key, comma, number = source.partition(", ")
+    paper = PAPERS.get(key)
+    where, text = address(paper.key) if paper and paper.key else None, f"{_e(key)}{comma}{to_html(number)}"
     if where is None or paper is None:
-        return to_html(source)
-    return f'<a href="{_e(where)}" rel="noreferrer" title="{_e(paper.text)}">{to_html(source)}</a>'
+        return text
+    return f'<a href="{_e(where)}" rel="noreferrer" title="{_e(paper.text)}">{text}</a>'
 
 
 def _paper(key: str) -> str:

@@ -267,3 +267,17 @@ def test_the_command_names_the_option_and_the_devices(command, tmp_path):
     result = command("train", "dense-digits", "--set", "epochs=1", "--output", tmp_path / "file" / "run")
     assert "cannot write a run" in result.output
     assert "mend the permissions" in " ".join(result.output.split())
+
+
+def test_a_run_is_found_by_its_settings_whatever_its_folder_is_called(tmp_path):
+    recipe = Recipe(lr=0.3)
+    named = run_folder(recipe, tmp_path, name="mine")
+    plain = run_folder(recipe, tmp_path)
+    assert named.name.startswith("mine-")
+    assert plain.name.startswith("dense-digits-mlp-")
+    assert named.name.rpartition("-")[2] == plain.name.rpartition("-")[2]
+    named.mkdir(parents=True)
+    assert run_folder(recipe, tmp_path) == named
+    plain.mkdir()
+    assert run_folder(recipe, tmp_path) == plain
+    assert run_folder(Recipe(lr=0.4), tmp_path) not in (named, plain)
