@@ -222,8 +222,11 @@ def test_other_types_become_float64(dtype):
         (lambda: Hadamard.from_scale(0.0, d=2), r"scale b must be positive, got 0: write log_b="),
         (lambda: Hadamard.from_scale(-1.0, d=2), r"scale b must be positive, got -1"),
         (lambda: Hadamard.from_scale(log_b=-np.inf, d=2), r"log_b must be finite"),
-        (lambda: Hadamard.from_alpha(0.0, d=2), r"alpha must be positive, got 0: write Hadamard.from_scale"),
-        (lambda: Hadamard.from_alpha(-1.0, d=2), r"alpha must be positive, got -1"),
+        (
+            lambda: Hadamard.from_alpha(0.0, d=2),
+            r"alpha, the initial size .*, must be positive, got 0: write Hadamard.from_scale",
+        ),
+        (lambda: Hadamard.from_alpha(-1.0, d=2), r"alpha, .*, must be positive, got -1"),
         (lambda: Hadamard.balanced([np.nan]), r"x0 must be finite"),
         (lambda: Direct(np.zeros((2, 2))), r"x0 must have shape \(d,\) with d >= 1, got \(2, 2\): write Direct.at"),
         (lambda: Direct.at(0.0), r"x0 must have shape \(d,\) with d >= 1, got \(\)"),

@@ -233,7 +233,7 @@ INFINITE = {
 }
 # What takes no numbers of the caller's, and what only holds what others computed.
 EXEMPT = {
-    *("Diagnosis", "Diagnosis.to_dict", "LayerDiagnosis", "masks_of", "prunable", "remove_masks"),
+    *("Diagnosis", "Diagnosis.to_dict", "Diagnosis.to_text", "LayerDiagnosis", "masks_of", "prunable", "remove_masks"),
     *("Mask", "Mask.forward"),  # made by apply_masks, which checks
     *("moments.SketchError", "mask_moments.MaskMoments", "temperature.DataFree", "training.AfterTraining"),
     *("ntk.LinearisedError", "ntk.LinearisationGap"),

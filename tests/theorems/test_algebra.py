@@ -55,7 +55,7 @@ def test_a_derivation_must_be_able_to_fail():
 def test_the_command():
     done = CliRunner().invoke(app, ["prove", "mirror.conservation"])
     assert done.exit_code == 0
-    assert "1 of 1 derivations as expected" in done.output
+    assert "1 of 1 derivation as expected" in done.output
     listed = json.loads(CliRunner().invoke(app, ["prove", "mirror.conservation", "--json"]).output)
     assert listed[0]["left"] == {"text": "0", "vanishes": True}
     assert listed[0]["control"]["vanishes"] is False
@@ -68,7 +68,7 @@ def test_a_wrong_theorem_is_seen(monkeypatch):
     )
     done = CliRunner().invoke(app, ["prove", "mirror.conservation"])
     assert done.exit_code == 1
-    assert "0 of 1 derivations as expected" in done.output
+    assert "0 of 1 derivation as expected" in done.output
 
 
 @pytest.mark.parametrize(("name", "message"), [("mirror.flw", "near are mirror.flow"), ("saddles.end", "no proof by")])
