@@ -163,7 +163,7 @@ def _print_coefficients(given: "Given", solutions: dict[str, "Solution"]) -> Non
     found = [given.coefficients(solution.x) for solution in solutions.values()]
     size = np.abs(solutions["minimum L1"].x)
     order = [i for i in np.argsort(-size)[:_MOST] if size[i] > 1e-9 * size.max()]
-    title = f"coefficients of {given.target}, in the units of the table"
+    title = f"coefficients of {given.target}"
     columns = ("limit", "minimum L1", "minimum L2")
     shown = table("feature", *columns, numbers=columns, title=title, folded=("feature",))
     for i in order:
