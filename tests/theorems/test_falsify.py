@@ -242,7 +242,7 @@ def test_a_group_ends_in_a_table(run, enter):
     enter(lambda it: Evidence(1.0, ""))
     result = run("falsify", "test", "mirror.commuting", "--evaluations", 8, "--jobs", 1)
     assert result.exit_code == 0, result.output
-    table = result.output[result.output.index(" theorem ") :]
+    table = result.output[result.output.index("\ntheorem ") :]
     for name in ("test.temporary", "mirror.commuting", "mirror.commuting.penalty"):
         (row,) = [line.split() for line in table.splitlines() if line.split()[:1] == [name]]
         assert row[-1] == "survives"
