@@ -512,3 +512,17 @@ def test_masks_and_models_that_do_not_fit():
         diagnosis(Residual(), torch.ones(2, 2))
     with pytest.raises(ValueError, match="no trainable weight"):
         diagnosis(nn.ReLU())
+
+
+def test_the_table_fits_a_width():
+    model = torch.nn.Sequential(torch.nn.Linear(300, 100), torch.nn.ReLU(), torch.nn.Linear(100, 10))
+    found = diagnosis(model, {"0.weight": torch.ones(100, 300, dtype=torch.bool)}, inputs=(300,))
+    assert found.to_text() == str(found)
+    assert max(map(len, str(found).splitlines())) > 80
+    lines = found.to_text(80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split()[:3] == ["layer", "weights", "kept"]
+    assert " ".join(found.to_text(80).split()).endswith(" ".join(str(found).split("\n\n")[1].split()))
+    assert [row.split()[:3] for row in found.to_text(30).splitlines() if row.startswith("0.weight")] == [
+        ["0.weight", "30,000", "30,000"]
+    ]
