@@ -145,8 +145,29 @@ class Certificate:
         return card(f"Certificate, {'valid' if self.valid else 'NOT valid'}", rows)
 
 
+class Drawn:
+    """Weights over time, which can be drawn."""
+
+    def plot(self, **options: Any) -> Any:
+        """Draw the weights over time; a short form of `linreg_mirror.plots.path`.
+
+        Parameters
+        ----------
+        **options
+            Those of `linreg_mirror.plots.path`, such as `ax`.
+
+        Returns
+        -------
+        Axes
+            With the picture.
+        """
+        from linreg_mirror.plots import path
+
+        return path(self, **options)
+
+
 @dataclass(frozen=True, eq=False)
-class Trajectory:
+class Trajectory(Drawn):
     """A path of the effective weights.
 
     Attributes
@@ -229,23 +250,6 @@ class Trajectory:
             "status": self.status,
         }
         return card(type(self).__name__, rows, self.x)
-
-    def plot(self, **options: Any) -> Any:
-        """Draw the weights over time; a short form of `linreg_mirror.plots.path`.
-
-        Parameters
-        ----------
-        **options
-            Those of `linreg_mirror.plots.path`, such as `ax`.
-
-        Returns
-        -------
-        Axes
-            With the picture.
-        """
-        from linreg_mirror.plots import path
-
-        return path(self, **options)
 
     def to_dataframe(self) -> Any:
         """Return a pandas DataFrame: a row for each point, with t, decay and the weights x0, x1, ...

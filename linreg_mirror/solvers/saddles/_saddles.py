@@ -22,7 +22,7 @@ from linreg_mirror.problems.losses import Squared
 from linreg_mirror.solvers.certificates import l1_certificate, l1_unique, outcome, with_error
 from linreg_mirror.solvers.error_bars import SEVERAL, UNDECIDED, VertexBar, loosened_bar, proving_rows
 from linreg_mirror.solvers.limit import minimum_l1
-from linreg_mirror.solvers.results import Certificate, Solution, Stats, Status, proved_digits
+from linreg_mirror.solvers.results import Certificate, Drawn, Solution, Stats, Status, proved_digits
 from linreg_mirror.solvers.saddles.screening import Screening
 from linreg_mirror.solvers.saddles.signed_fit import SignedFit
 
@@ -31,7 +31,7 @@ _TIE = 1e-14  # of the time: coordinates that arrive within it arrive at once
 
 
 @dataclass(frozen=True, eq=False)
-class SaddlePath:
+class SaddlePath(Drawn):
     """A path that rests at saddles and jumps from one to the next, K times; before the first jump x = 0.
 
     Time is that of the flow at scale b divided by log(1/b)/2, in the limit b -> 0.
@@ -200,23 +200,6 @@ class SaddlePath:
             "status": self.status,
         }
         return card("SaddlePath", rows, np.vstack([np.zeros(self.problem.d), self.points]))
-
-    def plot(self, **options: Any) -> Any:
-        """Draw the weights over time; a short form of `linreg_mirror.plots.path`.
-
-        Parameters
-        ----------
-        **options
-            Those of `linreg_mirror.plots.path`, such as `ax`.
-
-        Returns
-        -------
-        Axes
-            With the picture.
-        """
-        from linreg_mirror.plots import path
-
-        return path(self, **options)
 
     def to_dataframe(self) -> Any:
         """Return a pandas DataFrame: a row for each jump, with its time and the weights x0, x1, ... after it.
