@@ -79,7 +79,7 @@ def test_wheel_has_the_packages_and_nothing_else(dist, tracked):
     with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert names == {name for name in tracked if name.startswith(("linreg_mirror/", "sketching/"))}
-    assert {".py", ".toml", ".json", ".bib", ".typed"} == {Path(name).suffix or name for name in names}
+    assert {".py", ".toml", ".json", ".bib", ".typed", ".css", ".js"} == {Path(name).suffix or name for name in names}
 
 
 def test_sdist_has_the_packages_and_what_they_are_built_from(dist, tracked):
