@@ -1,20 +1,16 @@
 """The path of vanishing initialisation: from saddle to saddle to the least L1 norm, exactly."""
 
 import time as clock
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from linreg_mirror._tools import matrices
-from linreg_mirror._tools.arguments import as_real_array, real_array
+from linreg_mirror._tools.arguments import as_real_array
 from linreg_mirror._tools.blas import one_thread
-from linreg_mirror._tools.cards import card
 from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror._tools.double_double import Pair
-from linreg_mirror._tools.frames import dataframe
 from linreg_mirror._types import Array
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.calls import takes_problem
@@ -22,194 +18,13 @@ from linreg_mirror.problems.losses import Squared
 from linreg_mirror.solvers.certificates import l1_certificate, l1_unique, outcome, with_error
 from linreg_mirror.solvers.error_bars import SEVERAL, UNDECIDED, VertexBar, loosened_bar, proving_rows
 from linreg_mirror.solvers.limit import minimum_l1
-from linreg_mirror.solvers.results import Certificate, Drawn, Solution, Stats, Status, proved_digits
+from linreg_mirror.solvers.results import Stats
+from linreg_mirror.solvers.saddles.path import SaddlePath, end_of, last_of
 from linreg_mirror.solvers.saddles.screening import Screening
 from linreg_mirror.solvers.saddles.signed_fit import SignedFit
 
 _PROVED = 1e-9  # relative error of the end with which one rests content
 _TIE = 1e-14  # of the time: coordinates that arrive within it arrive at once
-
-
-@dataclass(frozen=True, eq=False)
-class SaddlePath(Drawn):
-    """A path that rests at saddles and jumps from one to the next, K times; before the first jump x = 0.
-
-    Time is that of the flow at scale b divided by log(1/b)/2, in the limit b -> 0.
-
-    Attributes
-    ----------
-    times : array, shape (K,)
-        When it jumps, increasing. Empty where X'y = 0.
-    active : tuple of K arrays of int
-        The coordinates that are not zero after each jump, ascending.
-    values : tuple of K arrays
-        x on them.
-    dual : array, shape (K, n)
-        At each jump, sigma, the integral of y - Xx so far (of its projection, where X has not full row rank). All along
-        -t_minus <= X'sigma <= t_plus, with X_i'sigma = t_plus_i where x_i > 0 and -t_minus_i where x_i < 0.
-    status : Status
-        How it ended.
-    stats : Stats
-        What it cost. `evaluations` counts products with X' or a part of it.
-    certificate : Certificate
-        That the last point has the least weighted L1 norm.
-    problem : Problem
-        What was solved.
-    thresholds : (array, array), each of shape (d,)
-        t_plus and t_minus.
-    error : float
-        Upper bound of |x - x*|_1 at the end, x* being the interpolator of least weighted L1 norm for the given floats;
-        inf where nothing is proved, which `stats.notes` gives the reason for.
-    end_dual : array, shape (n,)
-        A dual vector that proves the end: the last of `dual`, moved away from thresholds of columns that have left.
-    dual_rest : array, shape (n,), or None
-        What rounding has left of it: end_dual + dual_rest has 106 bits.
-
-    Notes
-    -----
-    Pesme and Flammarion (arXiv 2304.00488), Algorithm 1.
-
-    Examples
-    --------
-    >>> import linreg_mirror as lm
-    >>> path = lm.saddles(lm.Problem([[1, 2]], [2]))
-    >>> path.times.round(6).tolist(), path.at([0.1, 1.0]).round(6).tolist()
-    ([0.25], [[0.0, 0.0], [0.0, 1.0]])
-    >>> path.solution.unique
-    True
-    """
-
-    times: Array
-    active: tuple[NDArray[np.intp], ...]
-    values: tuple[Array, ...]
-    dual: Array
-    status: Status
-    stats: Stats
-    certificate: Certificate
-    problem: Problem = field(repr=False)
-    thresholds: tuple[Array, Array] = field(repr=False)
-    error: float = np.inf
-    end_dual: Array | None = field(default=None, repr=False)
-    dual_rest: Array | None = field(default=None, repr=False)
-
-    @property
-    def digits(self) -> float:
-        """Proved digits of the end, -log10(error / |x|_1)."""
-        return proved_digits(self.error, _end(self.problem.d, self.active, self.values))
-
-    @property
-    def signs(self) -> tuple[Array, ...]:
-        """The signs of `values`."""
-        return tuple(np.sign(values) for values in self.values)
-
-    @cached_property
-    def points(self) -> Array:
-        """The saddles, x after each jump, shape (K, d)."""
-        points = np.zeros((len(self.times), self.problem.d))
-        for x, active, values in zip(points, self.active, self.values, strict=True):
-            x[active] = values
-        return points
-
-    @cached_property
-    def solution(self) -> Solution:
-        """The end of the path, with a verdict on uniqueness."""
-        x = _end(self.problem.d, self.active, self.values)
-        s = _last(self.dual) if self.end_dual is None else self.end_dual
-        return Solution(
-            x=x,
-            dual=s,
-            log_scale=None,
-            status=self.status,
-            stats=self.stats,
-            certificate=self.certificate,
-            unique=self._unique(x, s),
-            error=self.error,
-            dual_rest=self.dual_rest,
-        )
-
-    def _unique(self, x: Array, s: Array) -> bool | None:
-        if self.active and self.error < np.inf:
-            return True
-        return l1_unique(self.problem, x, s, self.thresholds) if self.certificate.valid else None
-
-    def at(self, tau: ArrayLike) -> Array:
-        """Return x at rescaled times, after the jump where there is one.
-
-        Parameters
-        ----------
-        tau : float or array_like, shape (m,)
-            Times >= 0; inf is the end.
-
-        Returns
-        -------
-        array, shape (d,) or (m, d)
-            Effective weights.
-        """
-        jumps = np.searchsorted(self.times, _times(tau), side="right")
-        return np.vstack([np.zeros(self.problem.d), self.points])[jumps]
-
-    def dual_at(self, tau: ArrayLike) -> Array:
-        """Return sigma at rescaled times, shape (n,) or (m, n); between jumps it moves along straight lines.
-
-        Parameters
-        ----------
-        tau : float or array_like, shape (m,)
-            Times >= 0; inf is the end.
-        """
-        knots, sigma = np.append(0.0, self.times), np.vstack([np.zeros(self.problem.n), self.dual])
-        tau = np.minimum(_times(tau), knots[-1])
-        k = np.searchsorted(knots, tau)
-        before = np.maximum(k - 1, 0)
-        share = (knots[k] - tau) / np.where(k > 0, knots[k] - knots[before], 1.0)
-        return sigma[k] - share[..., None] * (sigma[k] - sigma[before])
-
-    def average(self, tau: ArrayLike) -> Array:
-        """Return the mean of x from time 0 to tau, shape (d,) or (m, d); at 0 it is 0.
-
-        It is the LASSO solution of weight 1/tau where no coordinate that was nonzero has left its threshold.
-
-        Parameters
-        ----------
-        tau : float or array_like, shape (m,)
-            Finite times >= 0.
-
-        Raises
-        ------
-        ValueError
-            If a time is negative, NaN or inf.
-        """
-        tau = _times(tau)
-        if np.isinf(tau).any():
-            raise ValueError("tau must be finite for an average, got inf: write path.at(np.inf), to which it tends")
-        spent = np.clip(tau[..., None] - self.times, 0, np.diff(self.times, append=np.inf))
-        return spent @ self.points / np.where(tau > 0, tau, 1.0)[..., None]
-
-    def __repr__(self) -> str:
-        return (
-            f"SaddlePath(n={self.problem.n}, d={self.problem.d}, jumps={len(self.times)}, "
-            f"|x|_1={np.abs(_end(self.problem.d, self.active, self.values)).sum():.4g}, digits={self.digits:.1f}, "
-            f"status={self.status.name})"
-        )
-
-    def _repr_html_(self) -> str:
-        rows = {
-            "samples, weights": f"{self.problem.n}, {self.problem.d}",
-            "jumps": len(self.times),
-            "|x|_1 at the end": f"{np.abs(self.solution.x).sum():.6g}",
-            "error of the end": f"{self.error:.1e} at the most, {self.digits:.1f} digits",
-            "status": self.status,
-        }
-        return card("SaddlePath", rows, np.vstack([np.zeros(self.problem.d), self.points]))
-
-    def to_dataframe(self) -> Any:
-        """Return a pandas DataFrame: a row for each jump, with its time and the weights x0, x1, ... after it.
-
-        Raises
-        ------
-        ModuleNotFoundError
-            If pandas is missing.
-        """
-        return dataframe(time=self.times, **{f"x{i}": weight for i, weight in enumerate(self.points.T)})
 
 
 @cites("pesme2023saddle")
@@ -285,8 +100,8 @@ def saddles(problem: Problem, weights: Any = None) -> SaddlePath:
         dual, products = [lift(jump.dual) for jump in jumps], products + more
     active, values = tuple(jump.active for jump in jumps), tuple(unit * jump.values for jump in jumps)
     sigma = np.array(dual).reshape(-1, problem.n)
-    end, bar = _end(problem.d, active, values), _bar(problem, active, sigma, thresholds)
-    end_dual, rest, error = _last(sigma), None, np.inf if active or problem.y.any() else 0.0
+    end, bar = end_of(problem.d, active, values), _bar(problem, active, sigma, thresholds)
+    end_dual, rest, error = last_of(sigma), None, np.inf if active or problem.y.any() else 0.0
     notes = (bar,) if isinstance(bar, str) and bar else ()
     if not isinstance(bar, str) and bar.error <= _PROVED * float(np.abs(bar.x).sum()):
         end, error = bar.x, bar.error
@@ -403,21 +218,3 @@ def _thresholds(weights: Any, d: int) -> tuple[Array, Array]:
                 f"weights must be positive, got {side.min():g}: a threshold of 0 would be reached before the start"
             )
     return t_plus, t_minus
-
-
-def _times(tau: ArrayLike) -> Array:
-    times = real_array("tau", tau)
-    if not (times >= 0).all():
-        raise ValueError(f"tau, rescaled times, must be >= 0, got {tau!r}: the path begins at 0")
-    return times
-
-
-def _end(d: int, active: tuple[NDArray[np.intp], ...], values: tuple[Array, ...]) -> Array:
-    x = np.zeros(d)
-    if active:
-        x[active[-1]] = values[-1]
-    return x
-
-
-def _last(dual: Array) -> Array:
-    return dual[-1] if len(dual) else np.zeros(dual.shape[1])
