@@ -19,6 +19,7 @@ from linreg_mirror.parametrizations import (
 from linreg_mirror.problems import Problem, losses
 from linreg_mirror.proofs import Proof, ProofError, prove, verify
 from linreg_mirror.solvers import Certificate, Check, Solution, Stats, Status, Trajectory
+from linreg_mirror.solvers.batches import Solutions, lassos, limits, minimum_l1s
 from linreg_mirror.solvers.continuous import flow, flows
 from linreg_mirror.solvers.discrete import Descent, Descents, ImplicitBias, descent, descents, largest_stable_step
 from linreg_mirror.solvers.independent import minimum_l2
@@ -58,6 +59,7 @@ __all__ = [
     "SaddlePath",
     "SharedHadamard",
     "Solution",
+    "Solutions",
     "Stats",
     "Status",
     "Trajectory",
@@ -69,11 +71,14 @@ __all__ = [
     "ladder",
     "largest_stable_step",
     "lasso",
+    "lassos",
     "limit",
+    "limits",
     "losses",
     "margin_flow",
     "max_margin",
     "minimum_l1",
+    "minimum_l1s",
     "minimum_l2",
     "mirrors",
     "plots",

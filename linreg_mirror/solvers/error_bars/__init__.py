@@ -1,5 +1,6 @@
 """Upper bounds of the error of x, proved in spite of rounding."""
 
+from linreg_mirror.solvers.error_bars.central_duals import central_duals
 from linreg_mirror.solvers.error_bars.lasso import LassoBar, lasso_bar
 from linreg_mirror.solvers.error_bars.limits import LimitBar, bar, nothing_proved, refined
 from linreg_mirror.solvers.error_bars.points import DualPoint, dual_point, hyperbolic
@@ -23,6 +24,7 @@ __all__ = [
     "Rows",
     "VertexBar",
     "bar",
+    "central_duals",
     "dual_point",
     "error_of",
     "few_weights_bar",

@@ -19,7 +19,15 @@ from linreg_mirror.problems import Problem
 from linreg_mirror.problems.calls import takes_problem
 from linreg_mirror.problems.problem import independent
 from linreg_mirror.solvers.certificates import l1_certificate, l1_unique, outcome, with_error
-from linreg_mirror.solvers.error_bars import SEVERAL, UNDECIDED, Rows, VertexBar, proving_rows, vertex_bar
+from linreg_mirror.solvers.error_bars import (
+    SEVERAL,
+    UNDECIDED,
+    Rows,
+    VertexBar,
+    central_duals,
+    proving_rows,
+    vertex_bar,
+)
 from linreg_mirror.solvers.independent import ROUTES
 from linreg_mirror.solvers.limit._limit import Stage, continuation_path
 from linreg_mirror.solvers.limit.crossover import pivot_to_optimum
@@ -31,6 +39,7 @@ from linreg_mirror.solvers.results import Certificate, Solution, Stats
 _LARGEST_L = 4e5
 _DENSE = 10**7  # entries of a sparse X that are made dense at once
 _PROVED = 1e-10  # relative error of x with which one rests content
+_ACCURATE = 1e-9  # residual, relative to y, of weights that may be the answer
 _ZERO = 1e-11  # of the largest entry: what a linear solve leaves of an entry that is zero
 
 
@@ -146,7 +155,11 @@ def _entropy(newton: DualNewton, L: float) -> Hyperbolic:
 
 def _proved(rows: Rows, newton: DualNewton, x: Array, s: Pair) -> VertexBar:
     """Bound the error of a vertex; where nothing comes of it, find the vertex that rounding of y leads to."""
-    found = vertex_bar(rows, np.flatnonzero(x), s)
+    support = np.flatnonzero(x)
+    found = vertex_bar(rows, support, s)
+    if not np.isfinite(found.error) and len(support) < len(rows.y):
+        central = _central(rows.M, support, np.sign(x[support]))
+        found = min(found, vertex_bar(rows, support, Pair.of(rows.step(central))), key=lambda vertex: vertex.error)
     if found.error <= _PROVED * float(np.abs(found.x).sum()):
         return found
     # The last weights are what rounding has left of y; in float64 there is no telling them from zero.
@@ -227,9 +240,21 @@ def _read_off(problem: Problem, mirror: Hyperbolic, stage: Stage) -> _Vertex | N
     s = 2 * stage.nu / max(float(np.abs(2 * (z - z0)).max()), np.finfo(float).tiny)
     s = s + np.linalg.lstsq(chosen.T, np.sign(values) - chosen.T @ s)[0]
     vertex = _certified(problem, support, values, s)
+    fits = np.abs(chosen @ values - y).max() <= _ACCURATE * np.abs(y).max()
+    if fits and not vertex.certificate.valid and matrices.is_dense(X):
+        s = _central(X, support, np.sign(values))
+        vertex = min(vertex, _certified(problem, support, values, s), key=_gap)
     if last and len(basis) == n and not vertex.certificate.valid:
         return _certified(problem, *pivot_to_optimum(X, y, basis, pivots=5 * n))
     return vertex
+
+
+def _central(X: Array, support: NDArray[np.intp], signs: Array) -> Array:
+    """Return a dual vector that meets the signs, away from the thresholds of other columns if there is one."""
+    wanted = np.zeros(X.shape[1])
+    wanted[support] = signs
+    s, transposed = central_duals(X[None], wanted[None])[0], X[:, support].T
+    return s + np.linalg.lstsq(transposed, signs - transposed @ s)[0]
 
 
 def _certified(problem: Problem, basis: NDArray[np.intp], values: Array, s: Array) -> _Vertex:

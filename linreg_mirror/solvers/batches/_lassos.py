@@ -1,0 +1,91 @@
+"""The LASSO solutions of many problems, found together."""
+
+from typing import Any
+
+from linreg_mirror._tools.cites import cited, cites
+from linreg_mirror.mirrors import Hyperbolic
+from linreg_mirror.problems import Problem
+from linreg_mirror.solvers.batches.arguments import broadcast, features, in_parts, per_problem
+from linreg_mirror.solvers.batches.smoothing import smoothed
+from linreg_mirror.solvers.batches.solutions import Solutions, host, joined, singly
+from linreg_mirror.solvers.batches.stack import Stack
+from linreg_mirror.solvers.batches.supports import corrected, proved
+from linreg_mirror.solvers.certificates import lasso_certificate, outcome, with_error
+from linreg_mirror.solvers.lasso import lasso
+from linreg_mirror.solvers.results import Solution, Stats
+
+_FINE = 1e-9  # relative error of x that counts as the answer, as for `lasso`
+
+
+@cites("tibshirani1996regression", "lee2006efficient")
+def lassos(X: Any, y: Any, weight: Any, *, threads: int | None = None) -> Solutions:
+    """Return argmin |Xx - y|^2/2 + weight |x|_1 of B problems, as `lasso` does of one.
+
+    On NumPy arrays or torch tensors. The norm is smoothed as the flow of x = m*w with constant penalty smooths it, ever
+    less; then an active set ends at the solution. What is not proved so is left to `lasso`.
+
+    Parameters
+    ----------
+    X : array, shape (n, d) or (B, n, d)
+        One design for all problems, or one for each; decides kind and device of everything.
+    y : array, shape (n,) or (B, n)
+        Targets.
+    weight : number or array of shape (B,)
+        Positive; of the limit of a constant penalty alpha it is 2 alpha. Not divided by n.
+    threads : int, optional
+        How many parts of the batch are solved at once, of NumPy arrays. Default: as many as there are cores.
+
+    Returns
+    -------
+    Solutions
+        `error` is a proved bound for each; where it is finite, x is the only solution.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array of real numbers.
+    ValueError
+        If shapes do not fit together, or a number is not finite or out of range.
+
+    Examples
+    --------
+    A path of weights:
+
+    >>> import numpy as np
+    >>> import linreg_mirror as lm
+    >>> lm.lassos(np.array([[1.0, 2.0]]), np.array([2.0]), np.array([1.0, 4.0])).x.round(6).tolist()
+    [[0.0, 0.75], [0.0, 0.0]]
+    """
+    X = features(X)
+    y, weight = broadcast(X, y, ("weight", per_problem(weight), 1))
+    zero = 0 * weight
+    stack = Stack(X, y, Hyperbolic(zero + X[:1, 0, :] * 0, zero), zero)
+    xp = stack.xp
+    if not bool(xp.all(weight > 0)):
+        raise ValueError(f"weight must be positive, got {float(xp.min(weight)):g}: for weight 0 ask minimum_l1s(X, y)")
+
+    def solve(part: slice) -> tuple[Any, Any, Any, Any]:
+        some, strength = stack.part(part), weight[part]
+        found = proved(some, strength, corrected(some, strength, smoothed(some, strength)))
+        return found.x, found.residual.hi, found.residual.lo, found.error
+
+    def problem(k: int) -> Problem:
+        return Problem(host(X[0 if stack.shared else k]), host(y[k]))
+
+    def solution(k: int, at: Any, dual: Any, low: Any, bar: float) -> Solution:
+        certificate = lasso_certificate(problem(k), at, float(weight[k, 0]), dual)
+        certificate = with_error(certificate, bar, at, _FINE)
+        return Solution(
+            x=at,
+            dual=dual,
+            log_scale=None,
+            status=outcome(certificate, problem(k), at, bar),
+            stats=Stats(method="smoothed norms of a batch, then active sets", cites=cited(lassos)),
+            certificate=certificate,
+            unique=True,
+            error=bar,
+            dual_rest=low,
+        )
+
+    arrays = joined(xp, in_parts(X, len(y), solve, threads))
+    return singly(arrays, _FINE, lambda k: lasso(problem(k), float(weight[k, 0])), solution)

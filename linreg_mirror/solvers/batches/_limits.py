@@ -1,0 +1,139 @@
+"""Where the flows of many problems end, solved together."""
+
+from typing import Any
+
+from linreg_mirror._tools.arguments import check_number
+from linreg_mirror._tools.cites import cited, cites
+from linreg_mirror.mirrors import Hyperbolic
+from linreg_mirror.parametrizations import Hadamard
+from linreg_mirror.problems import Problem
+from linreg_mirror.solvers.batches.arguments import broadcast, features, in_parts, per_problem
+from linreg_mirror.solvers.batches.bars import bars
+from linreg_mirror.solvers.batches.newton import continued
+from linreg_mirror.solvers.batches.pairs import exact
+from linreg_mirror.solvers.batches.solutions import Solutions, host, joined, singly
+from linreg_mirror.solvers.batches.stack import Stack
+from linreg_mirror.solvers.certificates import certify_limit, outcome, with_error
+from linreg_mirror.solvers.limit import limit
+from linreg_mirror.solvers.results import Solution, Stats
+
+_START = 1e-9  # residual, relative to y, from which Newton's method with residuals of 106 bits takes over
+_POLISH = 5  # its steps: two are usual
+
+
+@cites("jacobs2025mask")
+def limits(
+    X: Any,
+    y: Any,
+    log_scale: Any,
+    tilt: Any = 0.0,
+    decay: Any = 0.0,
+    *,
+    tolerance: float = 1e-12,
+    threads: int | None = None,
+) -> Solutions:
+    """Return the limits of x = m*w on B problems, as `limit` does for one, on NumPy arrays or torch tensors.
+
+    Each problem goes its own way, by Newton's method on its dual, continued in its scale; products and factors are
+    those of the whole batch. What is too hard for that is left to `limit`.
+
+    Parameters
+    ----------
+    X : array, shape (n, d) or (B, n, d)
+        One design for all problems, or one for each; decides kind and device of everything.
+    y : array, shape (n,) or (B, n)
+        Targets.
+    log_scale, tilt : array, broadcast to (B, d)
+        Each start, as log b and log(u0/v0): Hadamard's attributes of these names. So log_scale of shape (B, 1) is a
+        scale for each problem.
+    decay : number or array of shape (B,)
+        Accumulated penalty A, finite and not negative.
+    tolerance : float
+        Largest error of x in the L1 norm, relative to |x|_1.
+    threads : int, optional
+        How many parts of the batch are solved at once, of NumPy arrays. Default: as many as there are cores.
+
+    Returns
+    -------
+    Solutions
+        `error` is a proved bound for each; `found[k]` is what `limit` would return, with a certificate.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array of real numbers.
+    ValueError
+        If shapes do not fit together, or a number is not finite or out of range.
+
+    Notes
+    -----
+    Mask in the Mirror (arXiv 2408.09966), Theorem 2.3.
+
+    Examples
+    --------
+    From a large scale to the least L2 norm, from a small one to the least L1 norm:
+
+    >>> import numpy as np
+    >>> import linreg_mirror as lm
+    >>> lm.limits(np.array([[1.0, 2.0]]), np.array([2.0]), [[10.0], [-10_000.0]]).x.round(6).tolist()
+    [[0.4, 0.8], [0.0, 1.0]]
+    """
+    check_number("tolerance", tolerance)
+    X = features(X)
+    d = X.shape[-1]
+    per_entry = ("log_scale", log_scale, d), ("tilt", tilt, d)
+    y, log_scale, tilt, decays = broadcast(X, y, *per_entry, ("decay", per_problem(decay), 1))
+    stack = Stack(X, y, Hyperbolic(log_scale, tilt), decays)
+    xp = stack.xp
+    if bool(xp.any(decays < 0)):
+        raise ValueError(
+            f"decay must not be negative, the integral of alpha, got {float(xp.min(decays)):g}: leave it out for 0"
+        )
+
+    def solve(part: slice) -> tuple[Any, Any, Any, Any]:
+        return _solved(stack.part(part), tolerance)
+
+    def solution(k: int, at: Any, dual: Any, low: Any, bar: float) -> Solution:
+        problem, network, A = _one(stack, k)
+        mirror = network.mirror()
+        certificate = with_error(certify_limit(problem, mirror, A, at, dual, low), bar, at, tolerance)
+        return Solution(
+            x=at,
+            dual=dual,
+            log_scale=mirror.log_scale_at(A),
+            status=outcome(certificate, problem, at, bar),
+            stats=Stats(method="Newton on the duals of a batch, continued in the scale", cites=cited(limits)),
+            certificate=certificate,
+            unique=True,
+            error=bar,
+            dual_rest=low,
+        )
+
+    arrays = joined(xp, in_parts(X, len(y), solve, threads))
+    return singly(arrays, tolerance, lambda k: limit(*_one(stack, k), tolerance=tolerance), solution)
+
+
+def _solved(stack: Stack, tolerance: float) -> tuple[Any, Any, Any, Any]:
+    """Return x, the two parts of s, and the error bars."""
+    xp = stack.xp
+    nu, _ = continued(stack, _START)
+    s = exact(-nu)
+    best = bars(stack, s)
+    x, hi, lo, error = best.x, s.hi, s.lo, best.error
+    found = best
+    for _ in range(_POLISH):
+        wanting = ~(error <= tolerance * xp.sum(xp.abs(x), axis=-1))
+        if not bool(xp.any(wanting)):
+            break
+        s = s + exact(found.step)
+        found = bars(stack, s)
+        better = (found.error < error) & wanting
+        x, hi, lo = (xp.where(better[:, None], new, old) for new, old in ((found.x, x), (s.hi, hi), (s.lo, lo)))
+        error = xp.where(better, found.error, error)
+    return x, hi, lo, error
+
+
+def _one(stack: Stack, k: int) -> tuple[Problem, Hadamard, float]:
+    X = host(stack.X[0 if stack.shared else k])
+    network = Hadamard.from_tilt(host(stack.mirror.log_scale[k]), host(stack.mirror.tilt[k]))
+    return Problem(X, host(stack.y[k])), network, float(stack.decay[k, 0])

@@ -1,0 +1,115 @@
+"""What solvers of many problems return: weights, each with a bound of its error."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from linreg_mirror.mirrors.protocol import namespace
+from linreg_mirror.solvers.results import Solution, Status
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Solutions:
+    """Answers to B problems. Arrays are of the kind and on the device of X.
+
+    Attributes
+    ----------
+    x : array, shape (B, d)
+        Weights.
+    dual, dual_rest : array, shape (B, n)
+        `dual` + `dual_rest` is each problem's dual vector, as in `Solution`.
+    error : array, shape (B,)
+        Proved bounds on |x - x*|_1; inf where nothing is proved.
+    status : tuple of Status, length B
+        As `limit`, `minimum_l1` or `lasso` says of one problem.
+    singly : int
+        How many were too hard for the batch, and were solved one by one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import linreg_mirror as lm
+    >>> found = lm.limits(np.array([[1.0, 2.0]]), np.array([2.0]), np.log([[1e2], [1e-9]]))
+    >>> found
+    Solutions(2 problems, d=2, {'converged': 2}, error bar at most 1.8e-15)
+    >>> found.x.round(6).tolist()
+    [[0.400003, 0.799998], [0.0, 1.0]]
+    >>> found[1].certificate.valid
+    True
+    """
+
+    x: Any
+    dual: Any
+    dual_rest: Any
+    error: Any
+    status: tuple[Status, ...]
+    singly: int
+    _solution: Callable[[int], Solution] = field(repr=False)
+
+    @property
+    def digits(self) -> Any:
+        """Decimal digits of x that are proved, shape (B,)."""
+        xp = namespace(self.x)
+        size = xp.sum(xp.abs(self.x), axis=-1)
+        return -xp.log10(self.error / xp.where(size > 0, size, xp.ones_like(size)))
+
+    def __len__(self) -> int:
+        """Return the number of problems."""
+        return len(self.status)
+
+    def __getitem__(self, k: int) -> Solution:
+        """Return one answer on NumPy arrays, with its certificate, which is computed now."""
+        return self._solution(range(len(self))[k])
+
+    def __repr__(self) -> str:
+        counts = {name: sum(s.name == name for s in self.status) for name in sorted({s.name for s in self.status})}
+        bar = f"{float(namespace(self.error).max(self.error)):.1e}"
+        return f"Solutions({len(self)} problems, d={self.x.shape[-1]}, {counts}, error bar at most {bar})"
+
+
+def singly(
+    arrays: tuple[Any, ...],
+    tolerance: float,
+    one: Callable[[int], Solution],
+    certified: Callable[[int, Any, Any, Any, float], Solution],
+) -> Solutions:
+    """Return answers of a batch, with those whose bar is too wide solved one by one.
+
+    Parameters
+    ----------
+    arrays : (x, s, rest, error)
+        Weights, the two parts of the dual vectors, and the bars; changed in place.
+    tolerance : float
+        Largest bar, relative to |x|_1.
+    one : callable
+        k -> what solves problem k by itself.
+    certified : callable
+        (k, x, s, rest, error), on NumPy arrays, -> the answer of the batch with its certificate.
+    """
+    x, s, rest, error = arrays
+    xp = namespace(x)
+    status = [Status.converged] * len(x)
+    alone: dict[int, Solution] = {}
+    for k in xp.nonzero(~(error <= tolerance * xp.sum(xp.abs(x), axis=-1)))[0].tolist():
+        found = alone[k] = one(k)
+        low = 0 * found.dual if found.dual_rest is None else found.dual_rest
+        for array, value in ((x, found.x), (s, found.dual), (rest, low), (error, found.error)):
+            array[k] = xp.asarray(value, dtype=array.dtype, device=array.device)
+        status[k] = found.status
+
+    def solution(k: int) -> Solution:
+        return alone[k] if k in alone else certified(k, host(x[k]), host(s[k]), host(rest[k]), float(error[k]))
+
+    return Solutions(x, s, rest, error, tuple(status), len(alone), solution)
+
+
+def host(array: Any) -> Any:
+    """Return an array as one of NumPy."""
+    return array if type(array) is np.ndarray else array.cpu().numpy()
+
+
+def joined(xp: Any, parts: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
+    """Return the arrays of all parts, one after another along the first axis."""
+    return tuple(xp.concat(arrays, axis=0) for arrays in zip(*parts, strict=True))

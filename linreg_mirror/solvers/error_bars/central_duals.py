@@ -1,0 +1,50 @@
+"""Dual vectors far from the thresholds of columns off a support, where fewer columns than samples have weight."""
+
+from typing import Any
+
+from linreg_mirror.mirrors.protocol import namespace
+
+_STEP = 1.3
+_POWERS = tuple(2 * _STEP**k for k in range(27))  # from 2 to 2048
+_RIDGE = 1e-13  # of the Hessian's size: columns far from their thresholds may have next to no weight
+_HELD = 1e4  # weight of columns of the support, relative to the heaviest other
+
+
+def central_duals(X: Any, signs: Any) -> Any:
+    """Return s with X_i's about sign x_i on a support, and max |X_j's| off it about as small as can be.
+
+    A dual vector proves that weights are the only ones of least L1 norm where |X_j's| < 1 off their support. There are
+    many where that has fewer columns than there are samples; the one of least p-norm, for ever larger p, keeps away
+    from the thresholds. It is found by least squares with weights |X_j's|^(p-2).
+
+    Parameters
+    ----------
+    X : array, shape (B, n, d) or (1, n, d)
+        Features.
+    signs : array, shape (B, d)
+        Signs of the weights, zero off the support.
+
+    Returns
+    -------
+    array, shape (B, n)
+        Not finite where that fails.
+    """
+    xp, n = namespace(X), X.shape[-2]
+    on = signs != 0
+    transposed = xp.matrix_transpose(X)
+    ridge = _RIDGE * xp.eye(n, dtype=X.dtype, device=X.device)
+    held = xp.where(on, _HELD * xp.ones_like(signs), 0 * signs)
+    weight = xp.where(on, held, xp.ones_like(signs))
+    s, best, least = None, xp.zeros_like(signs[:, :1] * X[:1, :, 0]), float("inf") + 0 * signs[:, :1]
+    for p in _POWERS:
+        hessian = (X * weight[:, None, :]) @ transposed
+        size = xp.max(xp.abs(hessian), axis=(-2, -1), keepdims=True)
+        found = xp.linalg.solve(hessian + ridge * size, X @ (weight * signs)[:, :, None])[..., 0]
+        # A whole step would overshoot: the weights change with the slopes.
+        s = found if s is None else s + (found - s) / (p - 1)
+        slopes = xp.abs((transposed @ s[..., None])[..., 0])
+        slopes = xp.where(on, 0 * slopes, slopes)
+        height = xp.max(slopes, axis=-1, keepdims=True)
+        best, least = xp.where(height < least, s, best), xp.minimum(height, least)
+        weight = xp.where(on, held, (slopes / xp.where(height > 0, height, 1 + 0 * height)) ** (_STEP * p - 2))
+    return best
