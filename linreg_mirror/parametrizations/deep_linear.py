@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Any, ClassVar
 
@@ -177,8 +178,13 @@ class DeepLinear(Product):
         theta : array, shape (p,)
             Parameters.
         """
-        ends = list(accumulate(W.size for W in self.weights))
-        return [part.reshape(W.shape) for part, W in zip(np.split(theta, ends[:-1]), self.weights, strict=True)]
+        return [theta[part].reshape(shape) for part, shape in self._parts]
+
+    @cached_property
+    def _parts(self) -> list[tuple[slice, tuple[int, ...]]]:
+        """Where each layer is in theta, and its shape."""
+        ends = accumulate((W.size for W in self.weights), initial=0)
+        return [(slice(*place), W.shape) for place, W in zip(pairwise(ends), self.weights, strict=True)]
 
     def imbalance(self, theta: Array) -> list[Array]:
         """Return W_{l+1}'W_{l+1} - W_l W_l' for l = 1, ..., L-1.
@@ -198,16 +204,16 @@ class DeepLinear(Product):
     def pullback(self, theta: Array, grad_x: Array) -> Array:
         """Return (W_L ... W_{l+1})' G (W_{l-1} ... W_1)' for every layer l, G being grad_x as a matrix."""
         layers = self.layers(theta)
-        before = self._products(layers)[:-1]
+        before = self._products(layers[:-1])
         gradients, after = [], grad_x.reshape(self.shape)
-        for W, product in zip(reversed(layers), reversed(before), strict=True):
+        for W, product in zip(reversed(layers[1:]), reversed(before), strict=True):
             gradients.append((after @ product.T).ravel())
             after = W.T @ after
-        return np.concatenate(gradients[::-1])
+        return np.concatenate([after.ravel(), *gradients[::-1]])
 
     def _products(self, layers: list[Array]) -> list[Array]:
-        """I, W_1, W_2 W_1, ..., and the whole product."""
-        return list(accumulate(layers, lambda product, W: W @ product, initial=np.eye(self.shape[1])))
+        """Return W_1, W_2 W_1, ..., and the whole product."""
+        return list(accumulate(layers, lambda product, W: W @ product))
 
     def penalty_gradient(self, theta: Array) -> Array:
         """Return 2 theta."""

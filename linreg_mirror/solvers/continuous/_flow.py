@@ -362,11 +362,14 @@ def _parameter_system(problem: Problem, network: Parametrization, schedule: Sche
     theta0 = network.theta0
     p = theta0.size
     require_motion(problem, network)
+    penalised = not _is_zero(schedule)
 
     def field(t: float, state: Array) -> Array:
         theta = state[:p]
         slope = problem.loss.gradient(problem.residual(network.effective(theta)))
-        force = network.pullback(theta, problem.X.T @ slope) + schedule(t) * network.penalty_gradient(theta)
+        force = network.pullback(theta, problem.X.T @ slope)
+        if penalised:
+            force = force + schedule(t) * network.penalty_gradient(theta)
         return np.concatenate([-force, slope])
 
     def violation(_: float, state: Array) -> float:
@@ -384,6 +387,8 @@ def _parameter_system(problem: Problem, network: Parametrization, schedule: Sche
 
 def _decay(schedule: Schedule) -> Callable[[float], float]:
     """Return t -> A_t, which is asked several times a step and mostly for no penalty at all."""
-    if schedule.integrable and schedule.integral(0.0, np.inf) == 0:
-        return lambda _: 0.0
-    return lambda t: float(schedule.integral(0.0, t))
+    return (lambda _: 0.0) if _is_zero(schedule) else lambda t: float(schedule.integral(0.0, t))
+
+
+def _is_zero(schedule: Schedule) -> bool:
+    return schedule.integrable and schedule.integral(0.0, np.inf) == 0

@@ -4,6 +4,7 @@ The penalty is lambda sum c_i P(z_i > 0), c_i the cost of gate i; logits start a
 installed the optimiser is the one that methods with gates use, and what it is compared with is written in NumPy.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,14 @@ _WITNESS = "planted/biased/0"
 _STEPS, _RATE = 100, 0.02
 
 
-def _trained(gradient: Gradient, start: Array, adam: bool = True, eps: float = 1e-8) -> Array:
-    return optimised(gradient, start, _RATE, _STEPS, adam, eps)
+def _trained(gradients: Sequence[Gradient], start: Array, adam: bool = True, eps: float = 1e-8) -> list[Array]:
+    """Return the optimiser's path for each gradient; it works entry by entry, so that they can go side by side."""
+    count = len(gradients)
+
+    def gradient(logits: Array) -> Array:
+        return np.concatenate([g(part) for g, part in zip(gradients, np.split(logits, count), strict=True)])
+
+    return np.split(optimised(gradient, np.tile(start, count), _RATE, _STEPS, adam, eps), count, axis=1)
 
 
 def _constant(slopes: Array) -> Gradient:
@@ -54,10 +61,9 @@ def _data(it: Instance) -> Gradient:
 def adam_scale(it: Instance, divided: int) -> Evidence:
     """Compare paths. Proof. Both averages grow with the gradient, and lambda c_i cancels in first/(root + eps)."""
     start, found = log_alphas(it), []
-    costs = np.arange(1.0, start.size + 1)
-    for weight in (1e-9, 5e-7, 0.1):
-        scaled = _trained(penalty(weight * costs), start)
-        plain = by_adam(by_hand(1.0), start, 1e-8 / (weight * costs) ** divided, _RATE, _STEPS)
+    weights = [weight * np.arange(1.0, start.size + 1) for weight in (1e-9, 5e-7, 0.1)]
+    for weight, scaled in zip(weights, _trained([penalty(weight) for weight in weights], start), strict=True):
+        plain = by_adam(by_hand(1.0), start, 1e-8 / weight**divided, _RATE, _STEPS)
         found.append(relative(scaled - plain, plain - start))
     return identity(found, 1e-13)
 
@@ -100,8 +106,7 @@ def adam_limit(it: Instance, data: float) -> Evidence:
     light, heavy = penalty(1e-2), penalty(1.0)
     ladder, apart = 10.0 ** -np.arange(8, 12), []
     for eps in ladder:
-        one = _trained(lambda a: light(a) + data * loss(a), start, eps=eps)
-        other = _trained(lambda a: heavy(a) + data * loss(a), start, eps=eps)
+        one, other = _trained([lambda a, own=own: own(a) + data * loss(a) for own in (light, heavy)], start, eps=eps)
         apart.append(np.abs(one - other).max())
     return slope(ladder, apart, expected=1.0, tolerance=1e-2)
 
@@ -130,9 +135,9 @@ def adam_limit_derived(sp: Any, data: int = 0) -> Any:
 def adam_speed(it: Instance, compared: float) -> Evidence:
     """Compare for lambda from below to above eps/g. Proof. Corrected averages of a constant are that constant."""
     slopes, eps, found = by_hand(1.0)(log_alphas(it)), 1e-8, []
-    for weight in (1e-10, 1e-8, 1e-6):
-        pull = weight * slopes
-        path = _trained(_constant(pull), np.zeros_like(pull), eps=eps)
+    pulls = [weight * slopes for weight in (1e-10, 1e-8, 1e-6)]
+    paths = _trained([_constant(pull) for pull in pulls], np.zeros_like(slopes), eps=eps)
+    for pull, path in zip(pulls, paths, strict=True):
         stated = _RATE * pull / (pull + compared * eps)
         found.append(relative(path[-1] + _STEPS * stated, path[-1]))
     return identity(found, 1e-13)
@@ -160,10 +165,9 @@ def sgd_scale(it: Instance, adaptive: bool) -> Evidence:
     Proof. The first step is in proportion to lambda, and a smooth gradient differs at later ones by O(lambda).
     """
     start = log_alphas(it)
-    ladder, moved = 10.0 ** -np.arange(3, 7), []
-    for weight in ladder:
-        path = _trained(penalty(weight), start, adam=adaptive, eps=1e-12)
-        moved.append(np.abs(path[-1] - start).max())
+    ladder = 10.0 ** -np.arange(3, 7)
+    paths = _trained([penalty(weight) for weight in ladder], start, adam=adaptive, eps=1e-12)
+    moved = [np.abs(path[-1] - start).max() for path in paths]
     return slope(ladder, moved, expected=1.0, tolerance=1e-2)
 
 
