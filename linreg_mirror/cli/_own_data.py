@@ -43,6 +43,8 @@ class Given:
         How many there are; the problem has one row less if it is centred.
     notes : tuple of str
         What was made of the file.
+    named : bool
+        Whether features have names of their own.
     """
 
     problem: "Problem"
@@ -53,6 +55,7 @@ class Given:
     mean: float
     samples: int
     notes: tuple[str, ...] = ()
+    named: bool = False
 
     def coefficients(self, x: Array) -> tuple[Array, float]:
         """Return coefficients in the units of the table, and the intercept."""
@@ -73,6 +76,7 @@ def read(
     """
     from linreg_mirror import problems
 
+    named = target is not None
     if target is None:
         if drop or one_hot:
             raise ValueError("--drop and --one-hot are about the columns of a table: name its target too, --target y")
@@ -94,7 +98,7 @@ def read(
             raise ValueError(_as_options(str(error))) from None
         problem, names, notes = problems.Problem(table.X, table.y), table.features, table.notes
     ones, zeros = np.ones(problem.d), np.zeros(problem.d)
-    plain = Given(problem, names, target, ones, zeros, 0.0, problem.n, tuple(map(_as_options, notes)))
+    plain = Given(problem, names, target, ones, zeros, 0.0, problem.n, tuple(map(_as_options, notes)), named)
     return _prepared(plain, standardize, intercept) if standardize or intercept else plain
 
 

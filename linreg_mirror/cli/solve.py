@@ -2,13 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
 import typer
 
 from linreg_mirror._tools.tables import table
-from linreg_mirror.cli._shared import Refused, console
+from linreg_mirror.cli._shared import AsJson, Refused, Verbose, console, print_json
 
 if TYPE_CHECKING:
     from linreg_mirror.cli._own_data import Given
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from linreg_mirror.solvers import Solution, Status
 
 _MOST = 12  # coefficients that are printed
+_KEYS = ("limit", "minimum_l1", "minimum_l2")
 
 
 def solve(
@@ -43,6 +44,8 @@ def solve(
         bool,
         typer.Option("--prove", help="Write proofs, DATA.limit.proof.json and DATA.minimum_l1.proof.json."),
     ] = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
 ) -> None:
     """Solve Xx = y: mirror limit at a scale, minimum-L1, minimum-L2, each with its certificate and proved digits.
 
@@ -78,16 +81,51 @@ def solve(
             solutions[f"limit, {name}"] = limit(problem, network)
             solutions["minimum L1"] = minimum_l1(problem)
             solutions["minimum L2"] = independent.minimum_l2(problem)
-            highs = _by_highs(problem) if target is not None else None
+            highs = _by_highs(problem) if target is not None and not as_json else None
             if plot is not None:
                 _draw(plot, given, network)
+                if not as_json:
+                    console.print(
+                        f"{plot}: weights of the limit by scale", highlight=False, markup=False, soft_wrap=True
+                    )
         except (ValueError, TypeError, OSError, ModuleNotFoundError) as error:
             raise Refused(error) from None
+    if not as_json:
+        _show(data, given, solutions, highs, intercept, verbose)
+    named = given if target is not None else None
+    if output is not None:
+        try:
+            _save(output, scale, log_scale, solutions, named)
+        except OSError as error:
+            raise Refused(f"{error}: name another --output") from None
+    proofs = {}
+    if prove:
+        by_limit, by_l1, _ = solutions.values()
+        for key, solution, of in (("limit", by_limit, network), ("minimum_l1", by_l1, None)):
+            proofs[key] = _prove(Path(f"{data.stem}.{key}.proof.json"), problem, solution, of)
+            if not as_json:
+                console.print(proofs[key].said, highlight=False, markup=False, soft_wrap=True)
+    if as_json:
+        content = _content(scale, log_scale, solutions, named)
+        print_json(content | ({"proofs": {key: proof._asdict() for key, proof in proofs.items()}} if prove else {}))
+    right = all(proof.written for proof in proofs.values()) and all(s.certificate.valid for s in solutions.values())
+    raise typer.Exit(0 if right else 1)
+
+
+def _show(
+    data: Path,
+    given: "Given",
+    solutions: dict[str, "Solution"],
+    highs: "Solution | None",
+    centred: bool,
+    verbose: bool,
+) -> None:
+    """Print what was found: tables, then what is not as it should be."""
     for note in given.notes:
         console.print(f"{data}: {note}", highlight=False, markup=False, soft_wrap=True)
+    problem = given.problem
     numbers = ("|x|_1", "|x|_2", "nonzero", "unique", "digits")
-    centred = ", centred" if intercept else ""
-    title = f"X: {given.samples} samples x {problem.d} features{centred}, rank {problem.rank}"
+    title = f"X: {given.samples} samples x {problem.d} features{', centred' * centred}, rank {problem.rank}"
     shown = table("solution", *numbers, "status", numbers=numbers, title=title)
     for name, solution in (solutions | ({"L1 by HiGHS": highs} if highs else {})).items():
         x = solution.x
@@ -107,26 +145,26 @@ def solve(
         console.print(
             f"the least L1 norms of HiGHS and of minimum L1 differ by {difference:.1g} of it", highlight=False
         )
-    if target is not None:
+    if given.named:
         _print_coefficients(given, solutions)
-    for name, solution in solutions.items():
-        console.print(f"{name}, in {solution.stats.seconds:.2g} s: {solution.certificate}", highlight=False)
+    _print_certificates(solutions, verbose)
     for status in dict.fromkeys(s.status for s in solutions.values() if s.status.name != "converged"):
         console.print(_said(status), highlight=False, soft_wrap=True)
     for note in dict.fromkeys(note for s in solutions.values() for note in s.stats.notes):
         names = ", ".join(name for name, s in solutions.items() if note in s.stats.notes)
         console.print(f"{names}: {note}", highlight=False, markup=False, soft_wrap=True)
-    if output is not None:
-        try:
-            _save(output, scale, log_scale, solutions, given if target is not None else None)
-        except OSError as error:
-            raise Refused(f"{error}: name another --output") from None
-    proved = True
-    if prove:
-        by_limit, by_l1, _ = solutions.values()
-        for key, solution, of in (("limit", by_limit, network), ("minimum_l1", by_l1, None)):
-            proved &= _prove(Path(f"{data.stem}.{key}.proof.json"), problem, solution, of)
-    raise typer.Exit(0 if proved and all(s.certificate.valid for s in solutions.values()) else 1)
+
+
+def _print_certificates(solutions: dict[str, "Solution"], verbose: bool) -> None:
+    """Print the certificates that do not hold, and how many do; if `verbose` all of them, and times."""
+    valid = [solution for solution in solutions.values() if solution.certificate.valid]
+    if not verbose:
+        console.print(f"{len(valid)} of {len(solutions)} certificates valid; --verbose shows them", highlight=False)
+    for name, solution in solutions.items():
+        if verbose:
+            name = f"{name}, in {solution.stats.seconds:.2g} s"
+        if verbose or not solution.certificate.valid:
+            console.print(f"{name}: {solution.certificate}", highlight=False, soft_wrap=True)
 
 
 def _said(status: "Status") -> str:
@@ -181,37 +219,48 @@ def _draw(path: Path, given: "Given", network: "Hadamard") -> None:
     from linreg_mirror.plots import ladder
 
     ladder(given.problem, network, names=given.features).figure.savefig(path)  # pyright: ignore[reportAttributeAccessIssue]
-    console.print(f"{path}: weights of the limit by scale", highlight=False, markup=False, soft_wrap=True)
 
 
-def _prove(path: Path, problem: "Problem", solution: "Solution", network: "Hadamard | None") -> bool:
-    """Write a proof and say what it says; return whether there is one."""
+class _Proof(NamedTuple):
+    """A proof in a file, or why there is none."""
+
+    written: bool
+    said: str
+
+
+def _prove(path: Path, problem: "Problem", solution: "Solution", network: "Hadamard | None") -> _Proof:
+    """Write a proof; return what it says."""
     from linreg_mirror import proofs
 
     try:
         proof = proofs.prove(problem, solution, network)
         proof.save(path)
     except (ValueError, TypeError) as error:
-        console.print(f"{path} is not written: {error}", highlight=False, markup=False, soft_wrap=True)
-        return False
+        return _Proof(False, f"{path} is not written: {error}")
     except OSError as error:
         raise Refused(f"{error}: change to a folder that can be written") from None
-    console.print(f"{path}: {proof}", highlight=False, markup=False, soft_wrap=True)
-    return True
+    return _Proof(True, f"{path}: {proof}")
 
 
 def _save(output: Path, scale: float, log_scale: float, solutions: dict, given: "Given | None") -> None:
-    keys = dict(zip(("limit", "minimum_l1", "minimum_l2"), solutions.values(), strict=True))
-    if output.suffix == ".npz":
-        arrays = {f"{key}_{part}": getattr(s, part) for key, s in keys.items() for part in ("x", "dual")}
-        checks = {f"{key}_certified": s.certificate.valid for key, s in keys.items()}
-        errors = {f"{key}_error": s.error for key, s in keys.items()}
-        named = {}
-        if given is not None:
-            named = {"features": np.array(given.features), "target": np.array(given.target), "units": given.units}
-            named |= {f"{key}_intercept": given.coefficients(s.x)[1] for key, s in keys.items()}
-        np.savez(output, scale=scale, log_scale=log_scale, **arrays, **checks, **errors, **named)
+    if output.suffix == ".json":
+        content = _content(scale, log_scale, solutions, given)
+        output.write_text(json.dumps(content, indent=1), encoding="utf-8")
         return
+    keys = dict(zip(_KEYS, solutions.values(), strict=True))
+    arrays = {f"{key}_{part}": getattr(s, part) for key, s in keys.items() for part in ("x", "dual")}
+    checks = {f"{key}_certified": s.certificate.valid for key, s in keys.items()}
+    errors = {f"{key}_error": s.error for key, s in keys.items()}
+    named = {}
+    if given is not None:
+        named = {"features": np.array(given.features), "target": np.array(given.target), "units": given.units}
+        named |= {f"{key}_intercept": given.coefficients(s.x)[1] for key, s in keys.items()}
+    np.savez(output, scale=scale, log_scale=log_scale, **arrays, **checks, **errors, **named)
+
+
+def _content(scale: float, log_scale: float, solutions: dict, given: "Given | None") -> dict[str, object]:
+    """Return what is saved and printed as JSON."""
+    keys = dict(zip(_KEYS, solutions.values(), strict=True))
     content = {
         key: {
             "x": s.x.tolist(),
@@ -234,4 +283,4 @@ def _save(output: Path, scale: float, log_scale: float, solutions: dict, given: 
                 "coefficients": dict(zip(given.features, coefficients.tolist(), strict=True)),
                 "intercept": intercept,
             }
-    output.write_text(json.dumps(head | content, indent=1), encoding="utf-8")
+    return head | content

@@ -316,6 +316,9 @@ def test_solve_prints_norms_and_certificates(npz):
     assert all("converged" in rows[name] for name in ("minimum L1", "minimum L2", "limit, b = 1e-06"))
     assert "yes" in rows["minimum L1"].split()
     assert float(rows["minimum L1"].split()[6]) > 9  # digits
+    assert "3 of 3 certificates valid; --verbose shows them" in result.output
+    assert "valid (" not in result.output
+    result = run("solve", npz, "--verbose")
     certificates = [line for line in result.output.splitlines() if " s: valid (" in line]
     assert [line.split(", in ")[0] for line in certificates] == ["limit, b = 1e-06", "minimum L1", "minimum L2"]
     assert " ".join(result.output.split()).count("error of x ") == 3
@@ -368,6 +371,13 @@ def test_solve_saves_json(npz, tmp_path):
             assert check["value"] <= check["tolerance"]
     assert np.abs(saved["minimum_l1"]["x"]).sum() == pytest.approx(2.0, rel=1e-10)
     assert np.count_nonzero(saved["minimum_l1"]["x"]) == 2
+
+
+def test_solve_prints_the_json_that_it_saves(npz, tmp_path):
+    saved = tmp_path / "out.json"
+    result = run("solve", npz, "--json", "--output", saved)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.output) == json.loads(saved.read_text(encoding="utf-8"))
 
 
 def test_solve_says_what_is_not_proved_and_why(tmp_path):

@@ -52,6 +52,22 @@ def test_a_tampered_file_ends_in_1_with_a_sentence(folder, command):
     assert "does not hold a proof" in done.output
 
 
+def test_json_says_what_was_written_and_whether_it_holds(folder, command):
+    done = command("solve", "data.npz", "--prove", "--json")
+    assert done.exit_code == 0, done.output
+    proofs = json.loads(done.output)["proofs"]
+    assert [proofs[name]["written"] for name in ("limit", "minimum_l1")] == [True, True]
+    file = folder / "data.limit.proof.json"
+    held = json.loads(command("verify", file, "data.npz", "--json").output)
+    assert held == {"holds": True, "kind": "limit", "proved": str(lm.Proof.load(file))}
+    refused = command("verify", file, "other.npz", "--json")
+    assert refused.exit_code == 1
+    assert json.loads(refused.output) == {
+        "holds": False,
+        "reason": "the proof is about other data: SHA-256 of X and y differ",
+    }
+
+
 @pytest.mark.usefixtures("folder")
 def test_data_without_a_solution_are_proved_to_have_none(command):
     problem = BY_NAME["inconsistent"].problem
