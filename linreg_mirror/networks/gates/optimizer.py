@@ -18,8 +18,8 @@ class SGDAndAdam(torch.optim.Optimizer):
     ----------
     params : iterable of Tensor, or of dict
         Parameters or parameter groups; the numbers that follow can be set for each group.
-    lr : float
-        Learning rate of SGD, >= 0.
+    lr : float or torch.Tensor
+        Learning rate of SGD, >= 0. Of a tensor steps are fused, so that they can be captured in a graph.
     momentum : float
         Of SGD, in [0, 1).
     weight_decay : float
@@ -36,17 +36,20 @@ class SGDAndAdam(torch.optim.Optimizer):
     def __init__(
         self,
         params: Iterable[Any],
-        lr: float,
+        lr: float | torch.Tensor,
         momentum: float = 0.0,
         *,
         weight_decay: float = 0.0,
         adam_lr: float | None = None,
     ) -> None:
-        own = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "adam_lr": adam_lr}
+        own: dict[str, Any] = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "adam_lr": adam_lr}
+        if isinstance(lr, torch.Tensor):  # which only fused steps leave where it is
+            own |= {"foreach": False, "fused": True, "capturable": lr.is_cuda}
         super().__init__(params, {**self._adam.defaults, **self._sgd.defaults, **own})
         for group in self.param_groups:
             check_momentum(group["momentum"])
-            check_nonnegative("lr", group["lr"])
+            if not isinstance(group["lr"], torch.Tensor):
+                check_nonnegative("lr", group["lr"])
             check_nonnegative("weight_decay", group["weight_decay"])
             if group["adam_lr"] is not None:
                 check_nonnegative("adam_lr", group["adam_lr"])

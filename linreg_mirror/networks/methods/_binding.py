@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 
+from linreg_mirror.networks.methods._clock import Rate
+
 
 def theta_groups(optimizer: torch.optim.Optimizer, theta: Sequence[torch.Tensor]) -> list[dict[str, Any]]:
     """Return the groups that hold the parameters behind the weights; raise ValueError if one of these is in none."""
@@ -20,8 +22,18 @@ def theta_groups(optimizer: torch.optim.Optimizer, theta: Sequence[torch.Tensor]
     return groups
 
 
-def rate(groups: Sequence[dict[str, Any]]) -> float:
-    """Return the learning rate of the groups, or raise ValueError if they have several."""
+def rate(groups: Sequence[dict[str, Any]]) -> Rate:
+    """Return the learning rate of the groups, or raise ValueError if they have several.
+
+    A tensor is not read: it must be one and the same in all groups.
+    """
+    if any(isinstance(group["lr"], torch.Tensor) for group in groups):
+        if len({id(group["lr"]) for group in groups}) == 1:
+            return groups[0]["lr"]
+        raise ValueError(
+            "the parameters behind the weights have learning rates that are different tensors, and to compare them the "
+            "host would wait in every step: leave them in one group, as method.groups(model, ...) does"
+        )
     rates = {float(group["lr"]) for group in groups}
     if len(rates) != 1:
         raise ValueError(
@@ -34,8 +46,8 @@ def rate(groups: Sequence[dict[str, Any]]) -> float:
 def hooked(
     optimizer: torch.optim.Optimizer,
     theta: Sequence[torch.Tensor],
-    before_step: Callable[[float], None],
-    after_step: Callable[[float], None],
+    before_step: Callable[[Rate], None],
+    after_step: Callable[[Rate], None],
 ) -> list[Any]:
     """Make both calls in every step of the optimiser, with its learning rate; return the handles of the hooks.
 

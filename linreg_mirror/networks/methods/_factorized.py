@@ -21,6 +21,8 @@ class Factorized(BaseMethod):
         m^2 - w^2 at the start.
     """
 
+    takes_graph = True
+
     def __init__(self, alpha: float, beta: float) -> None:
         super().__init__(alpha)
         check_nonnegative("beta", beta)

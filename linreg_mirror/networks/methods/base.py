@@ -1,20 +1,25 @@
 """What methods have in common: the weights they act on, and the account of the penalty."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from linreg_mirror._tools.arguments import check_momentum, check_nonnegative
-from linreg_mirror.networks._tools.lists import lists
+from linreg_mirror.networks._tools.lists import add_scaled
+from linreg_mirror.networks._tools.norms import l1_norms
 from linreg_mirror.networks.methods._binding import hooked, rate, retire, theta_groups
+from linreg_mirror.networks.methods._clock import Clock, Rate
 from linreg_mirror.networks.methods._ends import check_end
 from linreg_mirror.networks.methods._held import Chosen, behind, hold, layer_of, release, silence
 from linreg_mirror.networks.methods._processes import sharded, whole
+from linreg_mirror.networks.optimizers._sgd import sgd
 from linreg_mirror.networks.pruning.magnitude import Keep, largest
 from linreg_mirror.networks.pruning.recalibration import recalibrate as measure_batch_norm
 from sketching.application import apply_masks, remove_masks
 from sketching.weights import Weights, prunable
+
+Readings = Mapping[str, Sequence[float]]
 
 
 class BaseMethod:
@@ -37,16 +42,20 @@ class BaseMethod:
         Whether masks can be given to `attach`; not to a method that decides by itself which weights are pruned.
     takes_shards : bool
         Whether the model can be sharded by `torch.distributed.fsdp.fully_shard` after `attach`.
+    takes_graph : bool
+        Whether a step can be captured in a graph and replayed: if what changes from step to step is a tensor where `lr`
+        is one, as `strength(lr)` and what `count_penalty(lr)` returns are.
     """
 
     cites: tuple[str, ...] = ()
     denser, sparser = "", ""
     takes_masks = True
     takes_shards = False
+    takes_graph = False
 
     def __init__(self, alpha: float) -> None:
         check_nonnegative("alpha", alpha)
-        self.alpha, self.decay = float(alpha), 0.0
+        self._clock = Clock(alpha)
         self._momentum = 0.0
         self._model: torch.nn.Module | None = None
         self._names: tuple[str, ...] = ()
@@ -55,6 +64,24 @@ class BaseMethod:
         self._held: dict[str, list[torch.Tensor]] = {}
         self._hooks: list[Any] = []
         self._stepping = False
+
+    @property
+    def alpha(self) -> float:
+        """Strength of the penalty now."""
+        return self._clock.alpha
+
+    @alpha.setter
+    def alpha(self, value: float) -> None:
+        self._clock.alpha = value
+
+    @property
+    def decay(self) -> float:
+        """A, the sum of lr/(1 - momentum) alpha over the steps; where lr is a tensor the host waits for it."""
+        return self._clock.decay
+
+    @decay.setter
+    def decay(self, value: float) -> None:
+        self._clock.decay = value
 
     @property
     def log_scale(self) -> float | None:
@@ -101,10 +128,10 @@ class BaseMethod:
         return list(weights.values())
 
     def optimizer(
-        self, model: torch.nn.Module, *, lr: float, momentum: float, weight_decay: float
+        self, model: torch.nn.Module, *, lr: Rate, momentum: float, weight_decay: float
     ) -> torch.optim.Optimizer:
         """Return stochastic gradient descent with heavy-ball momentum."""
-        return torch.optim.SGD(self.groups(model, momentum=momentum, weight_decay=weight_decay), lr, momentum)
+        return sgd(self.groups(model, momentum=momentum, weight_decay=weight_decay), lr, momentum)
 
     def groups(self, model: torch.nn.Module, *, momentum: float, weight_decay: float) -> list[dict[str, Any]]:
         """Return the parameters behind the weights without weight decay, and the others with it.
@@ -154,7 +181,7 @@ class BaseMethod:
                 "fully_shard, or take dense, l1, spred, pilot or powerprop, without masks"
             )
 
-    def _before_own_step(self, lr: float) -> None:
+    def _before_own_step(self, lr: Rate) -> None:
         self._stepping = True
         try:
             self.before_step(lr)
@@ -162,18 +189,33 @@ class BaseMethod:
             self._stepping = False
 
     @torch.no_grad()
-    def before_step(self, lr: float) -> None:
+    def before_step(self, lr: Rate) -> None:
         """Add 2 alpha theta to the gradients of theta."""
         theta, gradients = self.theta_and_gradients()
         self.count_penalty(lr)
-        if self.alpha:
-            lists._foreach_add_(gradients, theta, alpha=2 * self.alpha)
+        if self.alpha:  # whose being 0 is a phase of its own
+            add_scaled(gradients, theta, 2 * self.strength(lr))
 
-    def after_step(self, lr: float) -> None:
+    def after_step(self, lr: Rate) -> None:
         """Do nothing."""
 
-    def after_epoch(self, accuracy: float) -> None:
-        """Do nothing: alpha is constant."""
+    def phase(self) -> Hashable:
+        """Return whether there is a penalty."""
+        return bool(self.alpha)
+
+    def replayed(self) -> None:
+        """Take note that the clock has moved."""
+        self._clock.moved()
+
+    def readings(self) -> dict[str, torch.Tensor]:
+        """Return A, where the host does not know it."""
+        decay = self._clock.unread()
+        return {} if decay is None else {"decay": decay}
+
+    def after_epoch(self, accuracy: float, readings: Readings | None = None) -> None:
+        """Take note of A: alpha is constant."""
+        if readings and "decay" in readings:
+            self._clock.read(readings["decay"][0])
 
     def report(self) -> dict[str, Any]:
         """Return nothing."""
@@ -181,9 +223,7 @@ class BaseMethod:
 
     def l1_norm(self) -> float:
         """Return |x|_1 of all prunable weights."""
-        weights = self.weights().values()
-        wide = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in weights)
-        return sum(x.abs().sum().item() for x in wide)
+        return sum(l1_norms(self.weights().values()).tolist())
 
     def finish(
         self, keep: Keep | None = None, *, hold: bool = False, recalibrate: Iterable[Any] | None = None
@@ -283,25 +323,37 @@ class BaseMethod:
             )
         return theta, [parameter.grad for parameter in theta if parameter.grad is not None]
 
-    def count_penalty(self, lr: float) -> float:
-        """Return lr/(1 - momentum) alpha, once it has been added to the decay.
+    def strength(self, lr: Rate) -> Rate:
+        """Return alpha, a number or a tensor as the learning rate is.
 
         Parameters
         ----------
-        lr : float
+        lr : float or torch.Tensor
             That of the step.
 
         Returns
         -------
-        float
-            What the step adds to A, the clock of the penalty.
+        float or torch.Tensor
+            A tensor, on the device of `lr`, is changed in place when alpha moves.
+        """
+        return self._clock.strength(lr)
+
+    def count_penalty(self, lr: Rate) -> Rate:
+        """Return lr/(1 - momentum) alpha, once it has been added to the decay.
+
+        Parameters
+        ----------
+        lr : float or torch.Tensor
+            That of the step.
+
+        Returns
+        -------
+        float or torch.Tensor
+            What the step adds to A, the clock of the penalty; a tensor if `lr` is one.
 
         Raises
         ------
         ValueError
-            If lr is negative or not finite.
+            If lr is a number that is negative or not finite.
         """
-        check_nonnegative("lr", lr)
-        step = lr / (1 - self._momentum) * self.alpha
-        self.decay += step
-        return step
+        return self._clock.count(lr, self._momentum)

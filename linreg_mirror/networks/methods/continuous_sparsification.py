@@ -7,9 +7,12 @@ from typing import Any
 import torch
 
 from linreg_mirror._tools.arguments import check_integer, check_range
+from linreg_mirror.networks._tools.lists import add_scaled
 from linreg_mirror.networks._tools.pairs import pairs_of
+from linreg_mirror.networks.methods._clock import Rate
 from linreg_mirror.networks.methods._held import Chosen
-from linreg_mirror.networks.methods.base import BaseMethod
+from linreg_mirror.networks.methods.base import BaseMethod, Readings
+from linreg_mirror.networks.optimizers._sgd import sgd
 from sketching.removable import Removable, register, registered, remove
 
 
@@ -83,6 +86,7 @@ class ContinuousSparsification(BaseMethod):
     cites = ("savarese2020winning",)
     denser = "take a smaller alpha, or a larger s_init"
     sparser = "take a larger alpha, or a smaller s_init"
+    takes_graph = True
 
     def __init__(
         self, *, epochs: int, alpha: float, s_init: float = 0.0, steepness: float = 200.0, published: bool = False
@@ -102,11 +106,11 @@ class ContinuousSparsification(BaseMethod):
         return 1 + math.exp(-self.s_init) if self.published else 1.0
 
     def optimizer(
-        self, model: torch.nn.Module, *, lr: float, momentum: float, weight_decay: float
+        self, model: torch.nn.Module, *, lr: Rate, momentum: float, weight_decay: float
     ) -> torch.optim.Optimizer:
         """Return SGD with heavy-ball momentum, or Nesterov's as published."""
         groups = self.groups(model, momentum=momentum, weight_decay=weight_decay)
-        return torch.optim.SGD(groups, lr, momentum, nesterov=self.published and momentum > 0)
+        return sgd(groups, lr, momentum, nesterov=self.published and momentum > 0)
 
     @property
     def beta(self) -> float:
@@ -120,16 +124,21 @@ class ContinuousSparsification(BaseMethod):
         return [s for _, s in pairs_of(model, SoftGate).values()]
 
     @torch.no_grad()
-    def before_step(self, lr: float) -> None:
+    def before_step(self, lr: Rate) -> None:
         """Add the gradient of the penalty to those of s."""
         gates, gradients = self.theta_and_gradients()
         self.count_penalty(lr)
+        beta: Any = self.beta
+        if isinstance(lr, torch.Tensor):  # as the gates have it, in which it grows where a graph finds it
+            beta = next(registered(self._attached(), SoftGate))[-1].beta
+        factor = self.strength(lr) * beta * self.scale
         for s, gradient in zip(gates, gradients, strict=True):
-            open_ = (self.beta * s).sigmoid()
-            gradient.add_(open_ * (1 - open_), alpha=self.alpha * self.beta * self.scale)
+            open_ = (beta * s).sigmoid()
+            add_scaled([gradient], [open_ * (1 - open_)], factor)
 
-    def after_epoch(self, accuracy: float) -> None:
+    def after_epoch(self, accuracy: float, readings: Readings | None = None) -> None:
         """Make the gates steeper."""
+        super().after_epoch(accuracy, readings)
         self.epoch += 1
         for *_, gate in registered(self._attached(), SoftGate):
             gate.beta.fill_(self.beta)

@@ -11,6 +11,7 @@ class Dense(BaseMethod):
     """One-shot magnitude pruning: train the weights as they are, with weight decay, and keep the largest at the end."""
 
     takes_shards = True
+    takes_graph = True
 
     def __init__(self) -> None:
         super().__init__(alpha=0.0)

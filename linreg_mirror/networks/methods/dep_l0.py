@@ -1,10 +1,13 @@
 """Dep-L0: L0 gates on channels whose logits are generated from those of the neighbouring layer."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
 from linreg_mirror.networks.gates import gate_channels
-from linreg_mirror.networks.gates.generator import Direction, check_direction
+from linreg_mirror.networks.gates.generator import Direction, check_direction, generator_of
+from linreg_mirror.networks.gates.penalty import sizes_of, slopes_of_expected_weights
 from linreg_mirror.networks.methods._held import Chosen
 from linreg_mirror.networks.methods.l0 import L0
 
@@ -66,3 +69,8 @@ class DepL0(L0):
 
     def _gate(self, model: torch.nn.Module, weights: Chosen, rng: np.random.Generator) -> None:
         gate_channels(model, rng, self.direction)
+
+    def _penalty_gradients(self, logits: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
+        model = self._attached()
+        sizes = sizes_of(model)
+        return generator_of(model).pulled_back(lambda logits: slopes_of_expected_weights(logits, sizes))

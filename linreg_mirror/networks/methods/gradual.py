@@ -7,9 +7,11 @@ import torch
 
 from linreg_mirror._tools.arguments import check_integer, check_range
 from linreg_mirror.networks._tools.arguments import check_keep
+from linreg_mirror.networks.methods._clock import Rate
 from linreg_mirror.networks.methods._held import Chosen, hold, release
+from linreg_mirror.networks.methods.base import Readings
 from linreg_mirror.networks.methods.dense import Dense
-from linreg_mirror.networks.pruning.magnitude import largest
+from sketching.allocation import places
 
 
 class GradualMagnitude(Dense):
@@ -77,18 +79,23 @@ class GradualMagnitude(Dense):
         return {name: self._attached().get_buffer(f"{name}_mask") for name in self._names}
 
     @torch.no_grad()
-    def after_step(self, lr: float) -> None:
+    def after_step(self, lr: Rate) -> None:
         """Take back what momentum moves pruned weights by."""
         for x, mask in zip(self._theta, self.masks().values(), strict=True):
             x.masked_fill_(~mask, 0)
 
     @torch.no_grad()
-    def after_epoch(self, accuracy: float) -> None:
+    def after_epoch(self, accuracy: float, readings: Readings | None = None) -> None:
         """Prune."""
+        super().after_epoch(accuracy, readings)
         self.epoch += 1
-        masks = self.masks()
-        for name, mask in largest(self.weights(), self.share, masks).items():
-            masks[name].copy_(mask)
+        weights, masks = self.weights(), self.masks()
+        sizes = torch.cat([x.abs().masked_fill(~masks[name], -1).flatten() for name, x in weights.items()])
+        # On the device, where `largest` would make the host wait for each weight. Of equal ones the first stay, too.
+        kept = sizes.sort(descending=True, stable=True).indices[: places({"": sizes.shape}, self.share)]
+        chosen = torch.zeros_like(sizes, dtype=torch.bool).index_fill_(0, kept, True)
+        for mask, part in zip(masks.values(), chosen.split([mask.numel() for mask in masks.values()]), strict=True):
+            mask.copy_(part.view_as(mask))
         self.after_step(0.0)
 
     def report(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import torch
 
 from linreg_mirror._tools.arguments import check_nonnegative
+from linreg_mirror.networks.methods._clock import Rate
 from linreg_mirror.networks.methods.dense import Dense
 from linreg_mirror.networks.optimizers.ham import add_hyperbolic_steps
 
@@ -44,7 +45,7 @@ class HAM(Dense):
         self.metric, self.shrink, self.clip = float(metric), float(shrink), float(clip)
 
     def optimizer(
-        self, model: torch.nn.Module, *, lr: float, momentum: float, weight_decay: float
+        self, model: torch.nn.Module, *, lr: Rate, momentum: float, weight_decay: float
     ) -> torch.optim.Optimizer:
         """Return SGD with heavy-ball momentum and hyperbolic steps."""
         optimizer = super().optimizer(model, lr=lr, momentum=momentum, weight_decay=weight_decay)

@@ -2,7 +2,8 @@
 
 import torch
 
-from linreg_mirror.networks._tools.lists import lists
+from linreg_mirror.networks._tools.lists import add_scaled, lists
+from linreg_mirror.networks.methods._clock import Rate
 from linreg_mirror.networks.methods.base import BaseMethod
 
 
@@ -26,6 +27,7 @@ class L1(BaseMethod):
 
     cites = ("tibshirani1996regression",)
     takes_shards = True
+    takes_graph = True
 
     def __init__(self, alpha: float, *, proximal: bool = False) -> None:
         super().__init__(alpha)
@@ -34,18 +36,21 @@ class L1(BaseMethod):
         self.proximal = proximal
 
     @torch.no_grad()
-    def before_step(self, lr: float) -> None:
+    def before_step(self, lr: Rate) -> None:
         """Add alpha sign(x) to the gradients, unless the step is proximal."""
         x, gradients = self.theta_and_gradients()
         if not self.proximal:
             self.count_penalty(lr)
-            lists._foreach_add_(gradients, lists._foreach_sign(x), alpha=self.alpha)
+            add_scaled(gradients, lists._foreach_sign(x), self.strength(lr))
 
     @torch.no_grad()
-    def after_step(self, lr: float) -> None:
+    def after_step(self, lr: Rate) -> None:
         """Move every weight towards zero, if the step is proximal."""
         if self.proximal:
             threshold = self.count_penalty(lr)
-            near = lists._foreach_clamp_min(self._theta, -threshold)
-            lists._foreach_clamp_max_(near, threshold)
+            low, high = -threshold, threshold
+            if isinstance(threshold, torch.Tensor):  # one for each: there is no such list operation with one for all
+                low, high = [-threshold] * len(self._theta), [threshold] * len(self._theta)
+            near = lists._foreach_clamp_min(self._theta, low)
+            lists._foreach_clamp_max_(near, high)
             lists._foreach_sub_(self._theta, near)

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from linreg_mirror.networks.methods._clock import Rate
 from linreg_mirror.networks.methods._held import Chosen
 from linreg_mirror.networks.methods.pilot import PILoT
 from linreg_mirror.networks.optimizers.mirror_descent import MirrorDescent
@@ -38,19 +39,19 @@ class MirrorPILoT(PILoT):
         return [x | {"beta": self.beta, "alpha": self.alpha}, *(group | {"beta": None} for group in rest)]
 
     def optimizer(
-        self, model: torch.nn.Module, *, lr: float, momentum: float, weight_decay: float
+        self, model: torch.nn.Module, *, lr: Rate, momentum: float, weight_decay: float
     ) -> torch.optim.Optimizer:
         """Return mirror descent on the weights, and SGD on the rest."""
         groups = self.groups(model, momentum=momentum, weight_decay=weight_decay)
         self._optimizer = MirrorDescent(groups, lr, momentum)
         return self._optimizer
 
-    def before_step(self, lr: float) -> None:
+    def before_step(self, lr: Rate) -> None:
         """Tell the optimiser the penalty.
 
         Parameters
         ----------
-        lr : float
+        lr : float or torch.Tensor
             Learning rate of the step.
 
         Raises
@@ -62,4 +63,4 @@ class MirrorPILoT(PILoT):
         if self._optimizer is None:
             raise RuntimeError("the optimiser has the penalty: make it by method.optimizer(model, lr=..., ...)")
         self.count_penalty(lr)
-        self._optimizer.param_groups[0]["alpha"] = self.alpha
+        self._optimizer.param_groups[0]["alpha"] = self.strength(lr)

@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
+from linreg_mirror.networks._tools.norms import l1_norms
 from linreg_mirror.networks.methods._factorized import Factorized
 from linreg_mirror.networks.methods._processes import shared_mean
+from linreg_mirror.networks.methods.base import Readings
 from linreg_mirror.networks.methods.controllers import AlphaRule
 
 
@@ -58,9 +62,14 @@ class PILoT(Factorized):
         super().__init__(alpha, beta)
         self.rule = AlphaRule(epochs, K, delta)
 
-    def after_epoch(self, accuracy: float) -> None:
+    def readings(self) -> dict[str, torch.Tensor]:
+        """Return A and the L1 norms of the weights."""
+        return super().readings() | {"l1_norms": l1_norms(self.weights().values())}
+
+    def after_epoch(self, accuracy: float, readings: Readings | None = None) -> None:
         """Move alpha by the training accuracy of the epoch, its mean over all processes, and the L1 norm."""
-        norm = self.l1_norm()
+        super().after_epoch(accuracy, readings)
+        norm = self.l1_norm() if readings is None else sum(readings["l1_norms"])
         self.alpha = self.rule(self.alpha, shared_mean(accuracy, self._theta[0]), norm)
 
     def state_dict(self) -> dict[str, Any]:

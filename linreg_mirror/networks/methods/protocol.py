@@ -1,6 +1,6 @@
 """What a method of sparse training implements."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -66,7 +66,7 @@ class Method(Protocol):
         ...
 
     def optimizer(
-        self, model: torch.nn.Module, *, lr: float, momentum: float, weight_decay: float
+        self, model: torch.nn.Module, *, lr: float | torch.Tensor, momentum: float, weight_decay: float
     ) -> torch.optim.Optimizer:
         """Return an optimiser: torch.optim.SGD, but for mirror descent.
 
@@ -74,8 +74,10 @@ class Method(Protocol):
         ----------
         model : torch.nn.Module
             The one attached, or what it is wrapped in since.
-        lr : float
-            Learning rate.
+        lr : float or torch.Tensor
+            Learning rate. A tensor of no dimension, on the device of the model, is read there and changed in place:
+            steps make nobody wait, and can be captured in a graph. Those of SGD and Adam are then fused, whose
+            kernels for CUDA want it in single precision.
         momentum : float
             Heavy ball, in [0, 1).
         weight_decay : float
@@ -109,8 +111,10 @@ class Method(Protocol):
         """Let every step of an optimiser make the calls `before_step` and `after_step` by itself, until `finish`.
 
         The learning rate is that which its parameter group has in the step, whatever a schedule makes of it, and the
-        momentum that of the group if it has one. A step that torch.amp.GradScaler skips does not count. The penalty is
-        added within the step, after clipping. Copies of an optimiser have no hooks: bind the one that is used.
+        momentum that of the group if it has one. One that is a tensor is not read by the host; alpha and A are then
+        tensors beside it, until somebody asks for `decay`. A step that torch.amp.GradScaler skips does not count. The
+        penalty is added within the step, after clipping. Copies of an optimiser have no hooks: bind the one that is
+        used.
 
         Parameters
         ----------
@@ -126,14 +130,14 @@ class Method(Protocol):
         ------
         ValueError
             If it lacks parameters behind the weights, as one made before `attach`, or has several learning rates for
-            them; in a step, if that has a closure.
+            them, or several tensors; in a step, if that has a closure.
         RuntimeError
             If no model is attached or an optimiser is bound already; in a step, if a fused optimiser leaves the
             unscaling of gradients to its kernel.
         """
         ...
 
-    def before_step(self, lr: float) -> None:
+    def before_step(self, lr: float | torch.Tensor) -> None:
         """Add the gradient of the penalty to the gradients: between `loss.backward()` and `optimizer.step()`.
 
         Not after `bind`, which makes the call by itself. With torch.amp.GradScaler after `scaler.unscale_(optimizer)`,
@@ -141,22 +145,44 @@ class Method(Protocol):
 
         Parameters
         ----------
-        lr : float
+        lr : float or torch.Tensor
             Learning rate of the step.
         """
         ...
 
-    def after_step(self, lr: float) -> None:
+    def after_step(self, lr: float | torch.Tensor) -> None:
         """Do what follows `optimizer.step()`, such as a proximal step.
 
         Parameters
         ----------
-        lr : float
+        lr : float or torch.Tensor
             Learning rate of the step.
         """
         ...
 
-    def after_epoch(self, accuracy: float) -> None:
+    def phase(self) -> Hashable:
+        """Return what the next step does, beside numbers, or None where no graph can stand for it.
+
+        A graph that has captured a step of one phase stands for others of that phase. What the method counts by itself
+        in such steps it does when it is told of them, by `replayed`.
+        """
+        ...
+
+    def replayed(self) -> None:
+        """Take note that a graph has made a step: `before_step` and `after_step` were not called."""
+        ...
+
+    def readings(self) -> dict[str, torch.Tensor]:
+        """Return what `after_epoch` looks at and the host does not know, so that a loop can read all it wants at once.
+
+        Returns
+        -------
+        dict of str to torch.Tensor
+            Small tensors.
+        """
+        ...
+
+    def after_epoch(self, accuracy: float, readings: Mapping[str, Sequence[float]] | None = None) -> None:
         """Move alpha.
 
         Parameters
@@ -164,6 +190,8 @@ class Method(Protocol):
         accuracy : float
             Training accuracy of the epoch, in [0, 1]. In several processes each gives its own, all of them call this,
             and it is the mean that counts.
+        readings : mapping of str to sequence of float, optional
+            The entries of what `readings` returned after the last step. Default: the host waits for them now.
         """
         ...
 

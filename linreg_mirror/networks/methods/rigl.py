@@ -1,7 +1,7 @@
 """RigL: a sparse network whose weak connections move to where the gradient is large."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,9 @@ import torch
 
 from linreg_mirror._tools.arguments import check_integer, check_range
 from linreg_mirror.networks._tools.arguments import check_keep
+from linreg_mirror.networks.methods._clock import Rate
 from linreg_mirror.networks.methods._held import Chosen, hold, release
+from linreg_mirror.networks.methods.base import Readings
 from linreg_mirror.networks.methods.dense import Dense
 from sketching import erk, select_masks
 
@@ -85,9 +87,24 @@ class RigL(Dense):
     @property
     def share(self) -> float:
         """The share of a layer's weights that moves at once now."""
-        done = self.epoch / self.epochs if self.steps is None else self.step / self.steps
+        return self._share_at(self.step)
+
+    def _share_at(self, step: int) -> float:
+        done = self.epoch / self.epochs if self.steps is None else step / self.steps
         progress = min(done / 0.75, 1)
         return self.fraction * (1 + math.cos(math.pi * progress)) / 2
+
+    def _moves_in(self, step: int) -> bool:
+        return step % self.every == 0 and self._share_at(step) > 0
+
+    def phase(self) -> Hashable:
+        """Return None where the next step moves the mask."""
+        return None if self._moves_in(self.step + 1) else super().phase()
+
+    def replayed(self) -> None:
+        """Count the step."""
+        super().replayed()
+        self.step += 1
 
     def _parameters_of(self, model: torch.nn.Module, weights: Chosen) -> list[torch.Tensor]:
         rng = np.random.default_rng(self.seed)
@@ -105,19 +122,19 @@ class RigL(Dense):
         return {name: self._attached().get_buffer(f"{name}_mask") for name in self._names}
 
     def optimizer(
-        self, model: torch.nn.Module, *, lr: float, momentum: float, weight_decay: float
+        self, model: torch.nn.Module, *, lr: Rate, momentum: float, weight_decay: float
     ) -> torch.optim.Optimizer:
         """Return SGD with heavy-ball momentum, which is forgotten where a weight is dropped or grown."""
         self._optimizer = super().optimizer(model, lr=lr, momentum=momentum, weight_decay=weight_decay)
         return self._optimizer
 
     @torch.no_grad()
-    def before_step(self, lr: float) -> None:
+    def before_step(self, lr: Rate) -> None:
         """Move weights, if it is time, and take all gradients away; else take away those of weights not active.
 
         Parameters
         ----------
-        lr : float
+        lr : float or torch.Tensor
             Learning rate of the step.
 
         Raises
@@ -129,7 +146,7 @@ class RigL(Dense):
         if self._optimizer is None:
             raise RuntimeError("moved weights lose their momentum: make the optimiser by method.optimizer(model, ...)")
         self.step += 1
-        now = self.step % self.every == 0 and self.share > 0
+        now = self._moves_in(self.step)
         for x, mask, active in zip(self._theta, self.masks().values(), self._counts, strict=True):
             if x.grad is None:
                 continue
@@ -156,8 +173,9 @@ class RigL(Dense):
         x.masked_fill_(~mask, 0)
         return moved
 
-    def after_epoch(self, accuracy: float) -> None:
+    def after_epoch(self, accuracy: float, readings: Readings | None = None) -> None:
         """Count the epoch."""
+        super().after_epoch(accuracy, readings)
         self.epoch += 1
 
     def _left(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

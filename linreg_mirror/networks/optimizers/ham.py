@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from linreg_mirror._tools.arguments import check_nonnegative
+from linreg_mirror.networks._tools.lists import like, lists, together
 
 
 def add_hyperbolic_steps(
@@ -47,10 +48,17 @@ def add_hyperbolic_steps(
     @torch.no_grad()
     def follow(optimizer: torch.optim.Optimizer, *_: Any) -> None:
         for group in optimizer.param_groups:
-            for x in group["params"]:
-                if x.grad is not None and x.ndim >= 2:
-                    exponent = -group["lr"] * (metric * x.sign() * x.grad + shrink)
-                    x.mul_(exponent.clamp_(-clip, clip).exp_())
+            for xs in together(x for x in group["params"] if x.grad is not None and x.ndim >= 2):
+                lr = like(group["lr"], xs) if isinstance(group["lr"], torch.Tensor) else group["lr"]
+                exponents = lists._foreach_sign(xs)
+                lists._foreach_mul_(exponents, metric)
+                lists._foreach_mul_(exponents, [x.grad for x in xs])
+                lists._foreach_add_(exponents, shrink)
+                lists._foreach_mul_(exponents, -lr)
+                lists._foreach_clamp_min_(exponents, -clip)
+                lists._foreach_clamp_max_(exponents, clip)
+                lists._foreach_exp_(exponents)
+                lists._foreach_mul_(xs, exponents)
 
     optimizer.register_step_post_hook(follow)
     return optimizer

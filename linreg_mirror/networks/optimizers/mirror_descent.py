@@ -1,7 +1,7 @@
 """Mirror descent on the weights themselves: the bias of x = m*w without m and w."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from linreg_mirror._tools.arguments import check_momentum, check_nonnegative
-from linreg_mirror.networks._tools.lists import lists
+from linreg_mirror.networks._tools.lists import add_scaled, lists, together
 
 
 class MirrorDescent(torch.optim.Optimizer):
@@ -25,11 +25,12 @@ class MirrorDescent(torch.optim.Optimizer):
     params : iterable of Tensor, or of dict
         Parameters or parameter groups, as for any torch optimiser. All that follows can be set for each group, and
         changed in `param_groups` at any time.
-    lr : float
-        Learning rate, >= 0.
+    lr : float or Tensor
+        Learning rate, >= 0. A tensor of no dimension is read on its device, as alpha can be: then log b is one too, in
+        double precision, no step waits for numbers, and it can be captured in a graph.
     momentum : float
         Heavy ball, in [0, 1), as in torch.optim.SGD; it acts on z.
-    alpha : float
+    alpha : float or Tensor
         Penalty, >= 0. torch's `weight_decay` of kappa on m and w is alpha = kappa/2.
     beta : float or None
         Twice the scale at which a parameter starts, > 0: later changes do not matter. With 1, PILoT's, a weight at 0
@@ -41,7 +42,7 @@ class MirrorDescent(torch.optim.Optimizer):
     Raises
     ------
     ValueError
-        If one of these numbers is out of range; in `step`, if it has become so since.
+        If one of these numbers is out of range; in `step`, if it has become so since. Tensors are not looked at.
     TypeError
         If a parameter does not hold real floats; in `step`, if a gradient is sparse. Then no parameter has changed.
 
@@ -77,10 +78,10 @@ class MirrorDescent(torch.optim.Optimizer):
     def __init__(
         self,
         params: Iterable[Any],
-        lr: float,
+        lr: float | Tensor,
         momentum: float = 0.0,
         *,
-        alpha: float = 0.0,
+        alpha: float | Tensor = 0.0,
         beta: float | None = 1.0,
         weight_decay: float = 0.0,
     ) -> None:
@@ -137,7 +138,7 @@ class MirrorDescent(torch.optim.Optimizer):
             if any(p.grad is not None and p.grad.layout != torch.strided for p in group["params"]):
                 raise TypeError("gradients must be dense, got a sparse one: make the embedding with sparse=False")
         for group in self.param_groups:
-            for parameters in _together([p for p in group["params"] if p.grad is not None]):
+            for parameters in together(p for p in group["params"] if p.grad is not None):
                 self._advance(parameters, group)
         return loss
 
@@ -152,13 +153,18 @@ class MirrorDescent(torch.optim.Optimizer):
             lists._foreach_add_(buffers, velocity)
             velocity = buffers
         if group["beta"] is None:
-            lists._foreach_add_(parameters, velocity, alpha=-lr)
+            add_scaled(parameters, velocity, -lr)
             return
-        states = [self._mirror_state(p, group["beta"]) for p in parameters]
+        there = isinstance(lr, Tensor) or isinstance(group["alpha"], Tensor)
+        states = [self._mirror_state(p, group["beta"], there) for p in parameters]
         z = [state["z"] for state in states]
-        lists._foreach_add_(z, velocity, alpha=-lr)
-        for state in states:
-            state["log_scale"] -= 4 * group["alpha"] * lr / (1 - momentum)
+        add_scaled(z, velocity, -lr)
+        lost: Any = 4 * group["alpha"] * (lr.double() if isinstance(lr, Tensor) else lr) / (1 - momentum)
+        if there:
+            lists._foreach_add_([state["log_scale"] for state in states], lost, alpha=-1)
+        else:
+            for state in states:
+                state["log_scale"] -= lost
         lists._foreach_copy_(parameters, _primal(z, [state["log_scale"] for state in states]))
         self._written |= {p: _stamp(p) for p in parameters}
 
@@ -168,8 +174,8 @@ class MirrorDescent(torch.optim.Optimizer):
             state["momentum_buffer"] = torch.zeros_like(parameter, dtype=_wide(parameter))
         return state["momentum_buffer"]
 
-    def _mirror_state(self, parameter: Tensor, beta: float) -> dict[str, Any]:
-        """Return log b and a z that stands for what the parameter is now."""
+    def _mirror_state(self, parameter: Tensor, beta: float, there: bool) -> dict[str, Any]:
+        """Return log b, there on the device or as a number, and a z that stands for what the parameter is now."""
         state = self.state[parameter]
         if "z" not in state:
             state["log_scale"] = math.log(beta / 2)
@@ -179,14 +185,19 @@ class MirrorDescent(torch.optim.Optimizer):
             # been interrupted. To compare all costs as much as a step: hence the stamps.
             (x,) = _primal([state["z"]], [state["log_scale"]])
             changed = parameter != x.to(parameter.dtype)
-            state["z"] = torch.where(changed, _dual(parameter, state["log_scale"]), state["z"])
+            # In place, where a graph that has captured a step finds it.
+            state["z"].copy_(torch.where(changed, _dual(parameter, state["log_scale"]), state["z"]))
+        if there != isinstance(state["log_scale"], Tensor):
+            log_b = float(state["log_scale"])
+            state["log_scale"] = parameter.new_full((), log_b, dtype=torch.float64) if there else log_b
         return state
 
 
-def _primal(z: Sequence[Tensor], log_b: Sequence[float]) -> Sequence[Tensor]:
+def _primal(z: Sequence[Tensor], log_b: Sequence[Any]) -> Sequence[Tensor]:
     """Return b sinh(2z)."""
+    there = isinstance(log_b[0], Tensor)  # where the host does not know it
     # Down to here sinh overflows only where x is beyond the square root of the largest number.
-    if min(log_b) > -0.5 * math.log(torch.finfo(z[0].dtype).max):
+    if not there and min(log_b) > -0.5 * math.log(torch.finfo(z[0].dtype).max):
         x = lists._foreach_mul(z, 2.0)
         lists._foreach_sinh_(x)
         lists._foreach_mul_(x, [math.exp(each) for each in log_b])
@@ -197,20 +208,26 @@ def _primal(z: Sequence[Tensor], log_b: Sequence[float]) -> Sequence[Tensor]:
     rest = lists._foreach_mul(x, -2.0)
     lists._foreach_expm1_(rest)
     lists._foreach_mul_(rest, lists._foreach_sign(z))
-    lists._foreach_add_(x, [each - math.log(2) for each in log_b])
+    lists._foreach_add_(x, lists._foreach_add(log_b, -math.log(2)) if there else [b - math.log(2) for b in log_b])
     lists._foreach_exp_(x)
     lists._foreach_mul_(x, rest)
     lists._foreach_neg_(x)
     return x
 
 
-def _dual(x: Tensor, log_b: float) -> Tensor:
+def _dual(x: Tensor, log_b: float | Tensor) -> Tensor:
     """Return arcsinh(x/b) / 2."""
     x = x.to(_wide(x))
-    size, b = x.abs(), math.exp(log_b)
+    size, tiny = x.abs(), torch.finfo(x.dtype).tiny
+    if isinstance(log_b, Tensor):
+        b: Any = log_b.exp()
+        least, wide = b.clamp_min(tiny), b.to(x.dtype)
+    else:
+        b = math.exp(log_b)
+        least, wide = max(b, tiny), torch.full_like(size, b)
     # Of what is below the smallest normal number, as b may be, only zero matters.
-    small = torch.asinh(size / max(b, torch.finfo(x.dtype).tiny))
-    large = torch.log(size + torch.hypot(size, torch.full_like(size, b))) - log_b
+    small = torch.asinh(size / least)
+    large = torch.log(size + torch.hypot(size, wide)) - log_b
     return 0.5 * x.sign() * torch.where(size <= b, small, large)
 
 
@@ -223,24 +240,11 @@ def _stamp(parameter: Tensor) -> tuple[int, int]:
     return parameter._version, parameter.data_ptr()
 
 
-def _together(parameters: list[Tensor]) -> Iterator[list[Tensor]]:
-    """Yield what to treat at once: on a CPU one after the other, which then stays in its cache; else all of a device.
-
-    Launching work costs an accelerator more than memory does.
-    """
-    devices: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
-    for parameter in parameters:
-        if parameter.device.type == "cpu":
-            yield [parameter]
-        else:
-            devices.setdefault((parameter.device, parameter.dtype), []).append(parameter)
-    yield from devices.values()
-
-
 def _check(group: dict[str, Any]) -> None:
     check_momentum(group["momentum"])
     for name in ("lr", "alpha", "weight_decay"):
-        check_nonnegative(name, group[name])
+        if name == "weight_decay" or not isinstance(group[name], Tensor):
+            check_nonnegative(name, group[name])
     beta = group["beta"]
     if beta is not None and not (isinstance(beta, int | float | np.number) and 0 < beta < math.inf):
         raise ValueError(

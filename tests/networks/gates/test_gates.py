@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from linreg_mirror.hard_concrete import HardConcrete
 from linreg_mirror.networks import gates, models
+from linreg_mirror.networks.gates import generator, penalty
 from linreg_mirror.networks.parametrizations.hadamard import apply_hadamard
 from sketching import prunable
 
@@ -570,6 +571,69 @@ def test_the_start_of_the_generator():
     assert w.std().item() == pytest.approx(1 / 20 / 3**0.5, rel=0.02)
     assert abs(c.mean() - 3) < 2e-3
     assert abs(c.std() - 0.01) < 2e-3
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize("widths", [[3], [3, 2, 4]])
+def test_derivatives_of_generated_logits(widths, direction):
+    """Against those of autograd, and of a function of all logits against finite differences."""
+    source = gates.Generator(widths, direction, torch.zeros(1, dtype=torch.float64), rng())
+    parameters, weights = list(source.parameters()), [normal(width, seed=width) for width in widths]
+
+    def function(*given):
+        last, found = torch.ones_like(given[0][0]), []
+        for weight, bias in zip(given[::2], given[1::2], strict=True):
+            last = LOG100 * torch.tanh(weight @ last + bias)
+            found.append(last)
+        found = found if direction == "forward" else found[::-1]
+        return sum((w * loga.square()).sum() for w, loga in zip(weights, found, strict=True))
+
+    expected = torch.autograd.grad(function(*parameters), parameters)
+    sum((w * loga.square()).sum() for w, loga in zip(weights, source(), strict=True)).backward()
+    pulled = source.pulled_back(lambda logits: [2 * w * loga for w, loga in zip(weights, logits, strict=True)])
+    for parameter, one, other in zip(parameters, expected, pulled, strict=True):
+        torch.testing.assert_close(parameter.grad, one, rtol=1e-12, atol=1e-14)
+        torch.testing.assert_close(other, one, rtol=1e-12, atol=1e-14)
+    assert torch.autograd.gradcheck(lambda *_: torch.cat(source()), parameters)
+
+
+def test_logits_of_a_pass_are_used_until_parameters_change(monkeypatch):
+    calls, whole = [], generator._generated
+    monkeypatch.setattr(generator, "_generated", lambda given: calls.append(1) or whole(given))
+    source = gates.Generator([3, 2], "forward", torch.zeros(1, dtype=torch.float64), rng())
+    seen = []
+
+    def slopes(logits):
+        seen.append(torch.cat(logits))
+        return logits
+
+    first = torch.cat(source()).detach()
+    source.pulled_back(slopes)
+    assert len(calls) == 1
+    source()
+    with torch.no_grad():
+        source.maps[0].bias.add_(1)
+    source.pulled_back(slopes)
+    assert len(calls) == 3
+    assert torch.equal(seen[0], first)
+    assert torch.equal(seen[1], torch.cat(source()))
+    assert not torch.equal(seen[0], seen[1])
+
+
+@pytest.mark.parametrize(
+    "model", [lambda: small_vgg().double(), lambda: nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1)).double()]
+)
+def test_derivatives_of_the_expected_weights(model):
+    model = gates.gate_channels(model(), rng())
+    logits = [gate.loga for gate in gates.gates_of(model).values()]
+    with torch.no_grad():
+        for place, loga in enumerate(logits):
+            loga.copy_(normal(len(loga), seed=place))
+    expected = torch.autograd.grad(gates.expected_weights(model), logits)
+    found = penalty.slopes_of_expected_weights([loga.detach() for loga in logits], penalty.sizes_of(model))
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=0)
+    assert expected[0].any()
 
 
 @pytest.mark.parametrize("fails", [False, True])

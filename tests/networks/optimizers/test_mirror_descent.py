@@ -100,19 +100,21 @@ def test_two_steps_by_hand():
     assert optimizer.state[p]["z"].item() == pytest.approx(-LN2, rel=1e-15)
 
 
+@pytest.mark.parametrize("there", [False, True])
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("alpha", [0.0, 0.3, 10.0])
 @pytest.mark.parametrize("beta", [1e-3, 1.0, 1e4])
-def test_is_the_mirror_map_of_the_core(momentum, alpha, beta):
+def test_is_the_mirror_map_of_the_core(momentum, alpha, beta, there):
     gradients = rng(1).standard_normal((20, 50))
     x0 = rng(0).standard_normal(50) * np.logspace(-8, 1, 50)
     p = parameter(x0)
-    optimizer = MirrorDescent([p], lr=0.05, momentum=momentum, alpha=alpha, beta=beta)
+    lr = torch.tensor(0.05, dtype=torch.float64) if there else 0.05
+    optimizer = MirrorDescent([p], lr=lr, momentum=momentum, alpha=alpha, beta=beta)
     for gradient in gradients:
         step(optimizer, p, gradient)
     expected = by_hyperbolic(x0, gradients, 0.05, momentum, alpha, beta)
     # Rounding of exponents, which are as large as log b, and of z where it has come back to 0.
-    log_b = optimizer.state[p]["log_scale"]
+    log_b = float(optimizer.state[p]["log_scale"])
     np.testing.assert_allclose(p.detach(), expected, rtol=2e-15 * (abs(log_b) + 10), atol=2e-14 * math.exp(log_b))
 
 
@@ -132,14 +134,15 @@ def test_weights_of_tiny_scales(dtype, log_b, rtol, sign):
     np.testing.assert_allclose(p.detach(), [sign * 0.3, 0.0], rtol=rtol)
 
 
+@pytest.mark.parametrize("there", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("log_b", [40.0, 0.0, -40.0, -44.0, -45.0, -80.0, -350.0, -360.0])
-def test_weights_of_all_scales_and_duals(dtype, log_b):
+def test_weights_of_all_scales_and_duals(dtype, log_b, there):
     """Against b sinh(2z) in decimal numbers of 40 digits, the exponents of which have no end."""
     z = torch.from_numpy(np.concatenate([[0.0], np.logspace(-6, 2.3, 300)])).to(dtype)
     z = torch.cat([z, -z])
     p = parameter(torch.zeros_like(z), dtype)
-    step(MirrorDescent([p], lr=1.0, beta=2 * math.exp(log_b)), p, -z)
+    step(MirrorDescent([p], lr=torch.tensor(1.0) if there else 1.0, beta=2 * math.exp(log_b)), p, -z)
     x, z = p.detach().double().numpy(), z.double().numpy()
     with localcontext(prec=40):
         twice = [Decimal(2 * each) for each in z.tolist()]
@@ -454,6 +457,42 @@ def test_weights_that_others_change_start_from_there(dtype, write):
     b = math.exp(optimizer.state[p]["log_scale"])
     expected = np.arcsinh(values[:3].double().numpy() / b) / 2
     np.testing.assert_allclose(optimizer.state[p]["z"][:3], expected, rtol=5e-7)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_numbers_of_the_device_stay_where_they_are(dtype):
+    """A graph that has captured a step finds z, log b and momentum again, whatever others do to the weights."""
+    ends = []
+    for lr, alpha in ((0.1, 0.4), (torch.tensor(0.1, dtype=torch.float64), torch.tensor(0.4, dtype=torch.float64))):
+        p = parameter(tensor(6).abs() + 0.1, dtype)
+        optimizer = MirrorDescent([p], lr=lr, momentum=0.5, alpha=alpha)
+        step(optimizer, p, -0.5)
+        state = dict(optimizer.state[p])
+        by_copy(p, torch.tensor([0.0, 0.3, -2.0, 1e-9, 1e3, 0.1]))
+        for _ in range(2):
+            step(optimizer, p, 0.25)
+        kept = {name: value for name, value in optimizer.state[p].items() if torch.is_tensor(value)}
+        assert all(value is state[name] for name, value in kept.items())
+        ends.append((p.detach(), float(optimizer.state[p]["log_scale"]), set(kept)))
+    assert ends[1][2] - ends[0][2] == {"log_scale"}
+    torch.testing.assert_close(ends[1][0], ends[0][0], rtol=20 * torch.finfo(dtype).eps, atol=0)
+    assert ends[1][1] == pytest.approx(ends[0][1], rel=1e-15)
+
+
+def test_a_state_goes_from_numbers_to_tensors_and_back():
+    ends = []
+    for kinds in ((float, float, float), (float, torch.tensor, float)):
+        p, state = parameter(tensor(6)), None
+        for kind in kinds:
+            optimizer = MirrorDescent([p], lr=kind(0.1), momentum=0.5, alpha=0.4)
+            if state is not None:
+                optimizer.load_state_dict({**optimizer.state_dict(), "state": state["state"]})
+            step(optimizer, p, 0.5)
+            state = copy.deepcopy(optimizer.state_dict())
+        ends.append((p.detach(), optimizer.state[p]["log_scale"]))
+    assert isinstance(ends[1][1], float)
+    assert ends[1][1] == pytest.approx(ends[0][1], rel=1e-8)  # lr in single precision
+    torch.testing.assert_close(ends[1][0], ends[0][0], rtol=1e-7, atol=0)
 
 
 def test_changes_of_data_in_place_are_undone():
