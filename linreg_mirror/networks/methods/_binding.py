@@ -51,26 +51,50 @@ def hooked(
 ) -> list[Any]:
     """Make both calls in every step of the optimiser, with its learning rate; return the handles of the hooks.
 
-    A step that GradScaler skips makes neither.
+    A step that GradScaler skips makes neither. In a step with a closure the first call comes after it, when there are
+    gradients.
     """
 
-    def before(optimizer: Any, args: Any, kwargs: Any) -> None:
-        if any(callable(one) for one in (*args, *kwargs.values())):
-            raise ValueError(
-                "the step has a closure, which would compute gradients after the penalty has been added: compute them "
-                "first, and call optimizer.step() without it"
+    def penalise() -> None:
+        before_step(rate(theta_groups(optimizer, theta)))
+
+    def before(optimizer: Any, args: Any, kwargs: Any) -> Any:
+        if any(map(callable, (*args, *kwargs.values()))):
+            return (
+                tuple(_followed(one, penalise) if callable(one) else one for one in args),
+                {name: _followed(one, penalise) if callable(one) else one for name, one in kwargs.items()},
             )
         if getattr(optimizer, "found_inf", None) is not None:
             raise RuntimeError(
                 "a fused optimiser unscales gradients, and skips steps, where nobody sees it: make it without "
                 "fused=True, and GradScaler does so before the step"
             )
-        before_step(rate(theta_groups(optimizer, theta)))
+        penalise()
+        return None
 
     def after(*_: Any) -> None:
         after_step(rate(theta_groups(optimizer, theta)))
 
     return [optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(after)]
+
+
+def _followed(closure: Callable[[], Any], penalise: Callable[[], None]) -> Callable[[], Any]:
+    """Return a closure of one step with the penalty's gradient added to those that it computes."""
+    calls = 0
+
+    def followed() -> Any:
+        nonlocal calls
+        if calls:
+            raise RuntimeError(
+                "the optimiser computes gradients more than once in a step, as L-BFGS does, and the clock of the "
+                "penalty counts one: take torch.optim.SGD or Adam"
+            )
+        calls += 1
+        loss = closure()
+        penalise()
+        return loss
+
+    return followed
 
 
 class _Replaced(torch.nn.Parameter):

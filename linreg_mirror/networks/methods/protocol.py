@@ -113,8 +113,8 @@ class Method(Protocol):
         The learning rate is that which its parameter group has in the step, whatever a schedule makes of it, and the
         momentum that of the group if it has one. One that is a tensor is not read by the host; alpha and A are then
         tensors beside it, until somebody asks for `decay`. A step that torch.amp.GradScaler skips does not count. The
-        penalty is added within the step, after clipping. Copies of an optimiser have no hooks: bind the one that is
-        used.
+        penalty is added within the step, after clipping, and after the step's closure if it has one, as Lightning's
+        have. Copies of an optimiser have no hooks: bind the one that is used.
 
         Parameters
         ----------
@@ -130,10 +130,10 @@ class Method(Protocol):
         ------
         ValueError
             If it lacks parameters behind the weights, as one made before `attach`, or has several learning rates for
-            them, or several tensors; in a step, if that has a closure.
+            them, or several tensors.
         RuntimeError
             If no model is attached or an optimiser is bound already; in a step, if a fused optimiser leaves the
-            unscaling of gradients to its kernel.
+            unscaling of gradients to its kernel, or a closure is called more than once.
         """
         ...
 

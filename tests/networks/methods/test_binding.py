@@ -114,12 +114,39 @@ def test_a_fused_optimiser_under_a_scaler_is_refused():
         scaler.step(optimizer)
 
 
-def test_closures_are_refused():
-    model = network()
-    optimizer = bound(Dense(), model)
-    model(examples()[0]).sum().backward()
-    with pytest.raises(ValueError, match="the step has a closure"):
-        optimizer.step(lambda: 0.0)
+@pytest.mark.parametrize("name", ["l1", "spred", "pilot", "pilot-mirror", "cs", "rigl"])
+@pytest.mark.filterwarnings("ignore:no weight has been pruned:UserWarning")
+def test_a_step_with_a_closure_is_the_same_step(name):
+    plain, closed = network(), network()
+    steps(plain, bound(make(name), plain), 4)
+    optimizer = bound(make(name), closed)
+    x, y = examples()
+
+    def closure():
+        optimizer.zero_grad()
+        loss = cross_entropy(closed(x), y)
+        loss.backward()
+        return loss
+
+    for _ in range(4):
+        optimizer.step(closure)
+    assert_same(plain, closed)
+
+
+def test_a_closure_that_is_called_twice_in_a_step_is_refused():
+    model, method = network(), Spred(alpha=0.5)
+    method.attach(model)
+    groups = method.groups(model, momentum=0, weight_decay=0)
+    optimizer = method.bind(torch.optim.LBFGS([p for group in groups for p in group["params"]], lr=0.1))
+
+    def closure():
+        optimizer.zero_grad()
+        loss = model(examples()[0]).square().sum()
+        loss.backward()
+        return loss
+
+    with pytest.raises(RuntimeError, match="more than once in a step, as L-BFGS does"):
+        optimizer.step(closure)
 
 
 def test_nobody_can_forget_the_proximal_step():
