@@ -1,7 +1,7 @@
 """One network, solved to the end: of all coefficients that fit best, those that its flow ends at."""
 
 import warnings
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -14,6 +14,7 @@ from linreg_mirror.parametrizations import Hadamard, Power
 from linreg_mirror.problems import Problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
 from linreg_mirror.solvers import Status
+from linreg_mirror.solvers.batches import limits
 from linreg_mirror.solvers.discrete import descent, largest_stable_step
 from linreg_mirror.solvers.limit import limit
 from linreg_mirror.solvers.saddles import saddles
@@ -82,10 +83,10 @@ class MirrorRegressor(LinearRegressor):
 
     Attributes
     ----------
-    coef_ : array, shape (n_features,)
+    coef_ : array, shape (n_features,) or (n_targets, n_features)
         Effective weights x. A feature that is constant keeps 0.
-    intercept_ : float
-        0.0 without `fit_intercept`.
+    intercept_ : float, or array of shape (n_targets,)
+        0.0 without `fit_intercept`. Of several targets, the following three are a list, a list and an array, too.
     certificate_ : Certificate
         Checks of the solution on the centred data, recomputed by code that the solver does not share.
     status_ : Status
@@ -94,7 +95,7 @@ class MirrorRegressor(LinearRegressor):
     error_ : float
         Upper bound of the error of coef_ in the L1 norm, for the data as centred in float64; inf where none is proved.
     n_iter_ : int
-        Newton steps of "limit", steps of "descent", jumps of "saddles".
+        Newton steps of "limit", steps of "descent", jumps of "saddles"; of one target.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : array of str, shape (n_features_in_,)
@@ -107,10 +108,9 @@ class MirrorRegressor(LinearRegressor):
     Notes
     -----
     Woodworth et al. (arXiv 2002.09277) for the scale; Mask in the Mirror (arXiv 2408.09966), Theorem 2.3, for "limit".
-    For several targets wrap it into `sklearn.multioutput.MultiOutputRegressor`. Sparse X stays sparse without
-    intercept. With one, X of up to 10^7 entries, zeros included, is made dense in `fit`, as it is for "saddles" and for
-    batches; larger ones stay sparse, but for those of up to 25 10^7 entries that have no fewer samples than features,
-    or dependent samples.
+    Sparse X stays sparse without intercept. With one, X of up to 10^7 entries, zeros included, is made dense in `fit`,
+    as it is for "saddles" and for batches; larger ones stay sparse, but for those of up to 25 10^7 entries that have no
+    fewer samples than features, or dependent samples.
 
     Examples
     --------
@@ -161,8 +161,8 @@ class MirrorRegressor(LinearRegressor):
         ----------
         X : array_like or sparse matrix, shape (n_samples, n_features)
             Samples in rows.
-        y : array_like, shape (n_samples,)
-            Targets.
+        y : array_like, shape (n_samples,) or (n_samples, n_targets)
+            Targets. Several are fitted side by side, with one and the same design: see `linreg_mirror.limits`.
         sample_weight : array_like, shape (n_samples,), optional
             Weights >= 0 of squared residuals. Where all samples can be fitted exactly, "limit" and "saddles" do so
             whatever the weights.
@@ -188,15 +188,57 @@ class MirrorRegressor(LinearRegressor):
         self._require_consistent_parameters()
         X, y, weights = checked(self, X, y, sample_weight)
         reads_entries = self.solver == "saddles" or self.batch_size is not None
-        form, *others = forms(X, weights, self.fit_intercept, self.solver, reads_entries)
-        solved = self._solve_as(form, X, y, weights)
-        if solved.status is Status.not_certified and others:
-            solved = self._solve_as(others[0], X, y, weights)
-        self.n_iter_, self.status_, self.certificate_ = solved.stats.steps, solved.status, solved.certificate
-        self.error_ = np.inf if self.solver == "descent" else float(solved.error)  # no limit of steps is known
-        if not (self.status_.solved or self.status_ is Status.until_reached):
-            warnings.warn(f"{self.status_}. {_advice(solved)}", ConvergenceWarning, stacklevel=2)
+        ways = forms(X, weights, self.fit_intercept, self.solver, reads_entries)
+        targets = y[:, None] if y.ndim == 1 else y
+        fits = self._fitted(ways, X, targets, weights)
+        self._keep(fits if y.ndim > 1 else fits[0])
+        for fit in fits:
+            if not (fit.solved.status.solved or fit.solved.status is Status.until_reached):
+                said = f"{fit.solved.status}. {_advice(fit.solved)}"
+                warnings.warn(said, ConvergenceWarning, stacklevel=2)
         return self
+
+    def _fitted(self, ways: list[Form], X: Any, targets: Array, weights: Array | None) -> list["_Fit"]:
+        """Return a fit for each target: together where the solver can, and in another form where the first fails."""
+        form, *others = ways
+        given = [form(X, y, weights) for y in targets.T]
+        A = given[0][0]
+        together = len(given) > 1 and self.solver == "limit" and self.depth == 2 and type(A) is np.ndarray
+        if together:
+            network, decay = self._network(A.shape[1]), self._total_decay()
+            targets_of_A = np.stack([b for _, b, *_ in given])
+            found = limits(A, targets_of_A, network.log_scale, network.tilt, decay, **self._tolerance())
+            solved = [(solution.x, solution) for solution in found]
+        else:
+            solved = [self._solve(Problem(A, b)) for A, b, *_ in given]
+        fits = [_Fit.of(*one, *means) for one, (_, _, *means) in zip(solved, given, strict=True)]
+        for k, fit in enumerate(fits):
+            if fit.solved.status is Status.not_certified and others:
+                A, b, *means = others[0](X, targets[:, k], weights)
+                fits[k] = _Fit.of(*self._solve(Problem(A, b)), *means)
+        return fits
+
+    def _keep(self, fits: "_Fit | list[_Fit]") -> None:
+        """Set the attributes, of one target or of several."""
+        if isinstance(fits, _Fit):
+            solved = fits.solved
+            self.coef_, self.intercept_, self.n_iter_ = fits.coef, fits.intercept, solved.stats.steps
+            self.status_, self.certificate_, self.error_ = solved.status, solved.certificate, self._error(solved)
+            return
+        self.coef_ = np.stack([fit.coef for fit in fits])
+        self.intercept_ = np.array([fit.intercept for fit in fits])
+        self.status_ = [fit.solved.status for fit in fits]
+        self.certificate_ = [fit.solved.certificate for fit in fits]
+        self.error_ = np.array([self._error(fit.solved) for fit in fits])
+
+    def _error(self, solved: Any) -> float:
+        return np.inf if self.solver == "descent" else float(solved.error)  # no limit of steps is known
+
+    def __sklearn_tags__(self) -> Any:
+        """Return what scikit-learn wants to know: there may be several targets."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
     def _require_consistent_parameters(self) -> None:
         if self.solver not in _SOLVERS:
@@ -217,29 +259,16 @@ class MirrorRegressor(LinearRegressor):
                     f'{name} out, or write solver="{solvers[0]}"'
                 )
 
-    def _solve_as(self, form: Form, X: Any, y: Array, weights: Array | None) -> Any:
-        """Set the coefficients, and return what the solver returned."""
-        A, b, mean_X, mean_y = form(X, y, weights)
-        self.coef_, solved = self._solve(Problem(A, b))
-        self.intercept_ = float(mean_y - mean_X @ self.coef_)
-        return solved
-
     def _solve(self, problem: Problem) -> tuple[Array, Any]:
         """Return the coefficients, and what the solver returned."""
         if self.solver == "saddles":
             path = saddles(problem)
             return path.solution.x, path
-        network, schedule = self._network(problem.d), as_schedule(self.schedule)
-        tolerance: dict[str, Any] = {} if self.tol is None else {"tolerance": self.tol}
+        network = self._network(problem.d)
         if self.solver == "limit":
-            require_clock(schedule, "time")
-            if not schedule.integrable:
-                raise ValueError(
-                    f'solver="limit" needs a penalty with a finite integral, got {schedule!r}: write '
-                    f'schedules.SwitchedOff({schedule!r}, at=10.0), or solver="descent"'
-                )
-            solution = limit(problem, network, float(schedule.integral(0, np.inf)), **tolerance)
+            solution = limit(problem, network, self._total_decay(), **self._tolerance())
             return solution.x, solution
+        schedule = as_schedule(self.schedule)
         budget: dict[str, Any] = {} if self.max_iter is None else {"steps": self.max_iter}
         step_size = self._stable_step(problem, network, schedule) if self.step_size is None else self.step_size
         rng = None
@@ -247,9 +276,23 @@ class MirrorRegressor(LinearRegressor):
             rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
         run = descent(
             problem, network, step_size, schedule, batch_size=self.batch_size, momentum=self.momentum, rng=rng,
-            **tolerance, **budget,
+            **self._tolerance(), **budget,
         )  # fmt: skip
         return run.x[-1], run
+
+    def _tolerance(self) -> dict[str, Any]:
+        return {} if self.tol is None else {"tolerance": self.tol}
+
+    def _total_decay(self) -> float:
+        """Return the integral of the penalty over the whole flow."""
+        schedule = as_schedule(self.schedule)
+        require_clock(schedule, "time")
+        if not schedule.integrable:
+            raise ValueError(
+                f'solver="limit" needs a penalty with a finite integral, got {schedule!r}: write '
+                f'schedules.SwitchedOff({schedule!r}, at=10.0), or solver="descent"'
+            )
+        return float(schedule.integral(0, np.inf))
 
     def _network(self, d: int) -> Hadamard | Power:
         check_integer("depth", self.depth, least=2)
@@ -277,6 +320,18 @@ class MirrorRegressor(LinearRegressor):
         if self.batch_size is None:  # on the way velocity piles up
             step *= (1 - self.momentum) / (1 + self.momentum)
         return step if np.isfinite(step) else 1.0
+
+
+class _Fit(NamedTuple):
+    """The coefficients for one target, and what the solver returned."""
+
+    coef: Array
+    intercept: float
+    solved: Any
+
+    @classmethod
+    def of(cls, coef: Array, solved: Any, mean_X: Array, mean_y: float) -> "_Fit":
+        return cls(coef, float(mean_y - mean_X @ coef), solved)
 
 
 def _advice(solved: Any) -> str:

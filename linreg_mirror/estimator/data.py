@@ -19,7 +19,7 @@ class LinearRegressor(RegressorMixin, BaseEstimator):
     """Predicts by `coef_` and `intercept_`."""
 
     coef_: Array
-    intercept_: float
+    intercept_: Any
 
     def predict(self, X: Any) -> Array:
         """Return Xx + intercept.
@@ -31,12 +31,12 @@ class LinearRegressor(RegressorMixin, BaseEstimator):
 
         Returns
         -------
-        array, shape (n_samples,)
+        array, shape (n_samples,) or (n_samples, n_targets)
             In the units of y.
         """
         sk.check_is_fitted(self)
         X = _validate_data(self, X, accept_sparse=("csr", "csc"), dtype=np.float64, reset=False)
-        return X @ self.coef_ + self.intercept_
+        return X @ self.coef_.T + self.intercept_
 
     def __sklearn_tags__(self) -> Any:
         """Return what scikit-learn wants to know: sparse X is accepted."""
@@ -63,7 +63,10 @@ def checked(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Ar
             f"X has shape {shape_X} and y {shape_y}, as if they were exchanged: write fit(X, y), X with a row for each "
             "sample. Expected 2D array for X"
         )
-    X, y = _validate_data(estimator, X, y, accept_sparse=("csr", "csc"), y_numeric=True, dtype=np.float64)
+    several = estimator.__sklearn_tags__().target_tags.multi_output
+    X, y = _validate_data(
+        estimator, X, y, accept_sparse=("csr", "csc"), y_numeric=True, dtype=np.float64, multi_output=several
+    )
     weights = None if sample_weight is None else sk._check_sample_weight(sample_weight, X, dtype=np.float64)
     if weights is not None and not (weights.min() >= 0 and weights.any()):
         raise ValueError(

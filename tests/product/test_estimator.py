@@ -323,6 +323,33 @@ def test_several_targets_are_several_problems():
 
 
 @pytest.mark.parametrize(
+    ("parameters", "weighted"),
+    [
+        ({}, False),
+        ({"scale": 10.0, "fit_intercept": False}, True),
+        ({"schedule": schedules.SwitchedOff(0.5, at=1.0)}, False),
+        ({"depth": 3}, False),
+        ({"solver": "saddles"}, False),
+        ({"solver": "descent", "scale": 0.1}, True),
+    ],
+)
+def test_targets_fitted_together_have_the_coefficients_of_each_alone(parameters, weighted):
+    X, y = data()
+    rng = np.random.default_rng(1)
+    Y = np.column_stack([y, rng.standard_normal((12, 3))])
+    weights = rng.uniform(0.5, 2, 12) if weighted else None
+    together = MirrorRegressor(**parameters).fit(X, Y, weights)
+    alone = [MirrorRegressor(**parameters).fit(X, column, weights) for column in Y.T]
+    assert together.coef_.shape == (4, 30)
+    for k, one in enumerate(alone):
+        assert together.coef_[k] == pytest.approx(one.coef_, rel=0, abs=1e-10 * np.abs(one.coef_).max())
+        assert together.status_[k] is one.status_
+        assert together.certificate_[k].valid == one.certificate_.valid
+    assert together.predict(X) == pytest.approx(np.column_stack([one.predict(X) for one in alone]), abs=1e-9)
+    assert together.error_.shape == (4,)
+
+
+@pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
         ({"solver": "newton"}, ValueError, "'limit', 'descent', 'saddles', got 'newton'"),
