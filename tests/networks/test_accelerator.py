@@ -13,9 +13,10 @@ from linreg_mirror.networks.gates.generator import Generator
 from linreg_mirror.networks.gates.penalty import expected_weights
 from linreg_mirror.networks.recipes import Recipe
 from linreg_mirror.networks.training import train
+from linreg_mirror.networks.training._train import _Loop
 from sketching import network_scores
 from tests.helpers.accelerator import DEVICE, Simulated, simulated
-from tests.helpers.methods import VARIANTS, make
+from tests.helpers.methods import VARIANTS, make, recipe_of
 from tests.helpers.operations import Operations
 from tests.helpers.training import examples, network, trained, without_times
 
@@ -43,13 +44,15 @@ def test_the_simulation_does_what_it_is_for(accelerator):
     assert ours.cpu().tolist() == [0, 2, 4, 3]
 
 
+@pytest.mark.parametrize("kind", ["number", "tensor"])
 @pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.filterwarnings("ignore:no weight has been pruned:UserWarning")
-def test_no_wait_within_a_step(accelerator, name):
+def test_no_wait_within_a_step(accelerator, name, kind):
     x, y = (one.to(DEVICE) for one in examples())
     model, method = network().to(DEVICE), make(name)
     method.attach(model)
-    optimizer = method.bind(method.optimizer(model, lr=0.05, momentum=0.9, weight_decay=0.01))
+    lr = 0.05 if kind == "number" else torch.full((), 0.05, device=DEVICE)
+    optimizer = method.bind(method.optimizer(model, lr=lr, momentum=0.9, weight_decay=0.01))
     for _ in range(2):
         accelerator.waits.clear()
         for _ in range(3):  # RigL moves in the third
@@ -109,26 +112,37 @@ def test_descents(accelerator):
     np.testing.assert_allclose(ends[1].x.cpu().numpy(), ends[0].x.numpy(), rtol=1e-12)
 
 
-def test_an_epoch_of_a_run(accelerator, tmp_path):
-    recipe = Recipe(
-        model={"name": "mlp", "widths": [64, 16, 10]},
-        method={"name": "pilot", "alpha": 1e-3, "delta": 1.5, "K": 10.0},
-        epochs=1,
-    )
+@pytest.mark.parametrize("compiled", [False, "graph"])
+@pytest.mark.parametrize("name", ["pilot", "pilot-mirror"])
+def test_a_run(accelerator, tmp_path, name, compiled):
+    method = {"name": name, "alpha": 1e-3, "delta": 1.5, "K": 10.0}
+    recipe = Recipe(model={"name": "mlp", "widths": [64, 16, 10]}, method=method, epochs=2, compile=compiled)
     there = train(recipe, folder=tmp_path / "there", device=DEVICE)
     here = train(recipe, folder=tmp_path / "here")
     for one, other in zip(without_times(there.history), without_times(here.history), strict=True):
         assert one == pytest.approx(other, rel=1e-4)
 
 
-def test_waits_of_a_run_do_not_grow_with_its_steps(accelerator, tmp_path):
-    waits = []
-    for batch in (100, 10):
-        accelerator.waits.clear()
-        recipe = Recipe(model={"name": "mlp", "widths": [64, 16, 10]}, epochs=1, batch=batch, recalibrate=0)
-        train(recipe, folder=tmp_path / str(batch), device=DEVICE)
-        waits.append(accelerator.waits["aten._local_scalar_dense"])
-    assert waits[0] == waits[1]
+@pytest.mark.parametrize("compiled", [False, "graph"])
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.filterwarnings("ignore:no weight has been pruned:UserWarning")
+def test_an_epoch_waits_three_times_and_no_step_does(accelerator, tmp_path, monkeypatch, name, compiled):
+    """For the sums and what the method looks at, for what is measured then, and for the checkpoint."""
+    take, waits, steps = _Loop._steps, [], []
+
+    def steps_of(loop, epoch):
+        before = accelerator.waits.total()
+        lr = take(loop, epoch)
+        steps.append(accelerator.waits.total() - before)
+        return lr
+
+    monkeypatch.setattr(_Loop, "_steps", steps_of)
+    recipe = Recipe(
+        model={"name": "mlp", "widths": [64, 16, 12, 10]}, method=recipe_of(name), epochs=3, batch=100, compile=compiled
+    )
+    train(recipe, folder=tmp_path, device=DEVICE, progress=lambda record: waits.append(accelerator.waits.total()))
+    assert np.diff(waits).tolist() == [3, 3]
+    assert steps == [0, 0, 0]
 
 
 # ---- what is done once

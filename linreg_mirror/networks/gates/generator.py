@@ -123,9 +123,9 @@ class _Generated(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, slopes: torch.Tensor) -> Any:
+    def backward(ctx: Any, *slopes: torch.Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         row, *parameters = ctx.saved_tensors
-        return tuple(_pulled_back(row, parameters, slopes.clone()))
+        return tuple(_pulled_back(row, parameters, slopes[0].clone()))
 
 
 def _generated(parameters: Sequence[torch.Tensor]) -> torch.Tensor:

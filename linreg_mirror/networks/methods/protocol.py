@@ -22,16 +22,17 @@ class Method(Protocol):
             method.after_epoch(accuracy)
         masks = method.finish(keep=0.05)
 
-    Attributes
-    ----------
-    alpha : float
-        Strength of the penalty now.
-    decay : float
-        A, the integral of alpha in the optimiser's own time: the sum of lr/(1 - momentum) alpha over the steps.
     """
 
-    alpha: float
-    decay: float
+    @property
+    def alpha(self) -> float:
+        """Strength of the penalty now."""
+        ...
+
+    @property
+    def decay(self) -> float:
+        """A, the integral of alpha in the optimiser's own time: the sum of lr/(1 - momentum) alpha over the steps."""
+        ...
 
     def attach(
         self, model: torch.nn.Module, masks: Mapping[str, Any] | None = None, *, weights: Weights | None = None

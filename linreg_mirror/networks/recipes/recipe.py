@@ -12,6 +12,7 @@ from linreg_mirror.networks.recipes.iterative import Iterative
 Part = Mapping[str, Any]
 _Schedule = Literal["constant", "cosine", "step"]
 _Precision = Literal["float32", "float64", "bfloat16"]
+_Compile = bool | Literal["graph"]
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,15 @@ class Recipe:
     augment : bool or mapping
         Crop at random after padding by 4, and flip; with other settings {padding = 2, flip = false}. Images that are
         read as they are needed are cropped at random and resized: {area = 0.08, flip = true}.
-    precision : {"float32", "float64", "bfloat16"}
-        bfloat16 is used within layers, by autocast; weights stay in single precision.
-    compile, channels_last : bool
-        Whether torch compiles the model, and stores images with channels last.
+    precision : {"float32", "float64", "bfloat16"}, optional
+        bfloat16 is used within layers, by autocast; weights stay in single precision. Default: bfloat16 on CUDA,
+        float32 elsewhere.
+    compile : bool or "graph"
+        Whether torch compiles the model; "graph" captures whole steps instead, from forward pass to optimiser, as one
+        CUDA graph. Elsewhere steps are recorded and replayed, which shows that they can be captured, and no more.
+    channels_last, cudnn_benchmark : bool, optional
+        Whether images are stored with channels last, and whether cuDNN tries its algorithms and takes the fastest.
+        Default: on CUDA.
     weights : sequence of str
         Names or patterns of the weights that are pruned, as in `sketching.prunable`. Default: those of layers.
     recalibrate : int
@@ -81,9 +87,10 @@ class Recipe:
     factor: float = 0.1
     warmup: int = 0
     augment: bool | Mapping[str, Any] = False
-    precision: _Precision = "float32"
-    compile: bool = False
-    channels_last: bool = False
+    precision: _Precision | None = None
+    compile: _Compile = False
+    channels_last: bool | None = None
+    cudnn_benchmark: bool | None = None
     weights: Sequence[str] = ()
     recalibrate: int = 10_000
     finetune: Finetune | None = None
@@ -108,8 +115,9 @@ class Recipe:
             check_range(name, getattr(self, name), 0, most, "0.1")
             if getattr(self, name) == 0:
                 raise ValueError(f"{name} must be positive, got 0: write {name}=0.1")
-        for name, allowed in (("schedule", get_args(_Schedule)), ("precision", get_args(_Precision))):
+        for name, allowed in (("schedule", get_args(_Schedule)), ("precision", (*get_args(_Precision), None))):
             if getattr(self, name) not in allowed:
+                allowed = filter(None, allowed)
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
         options = self.augment if isinstance(self.augment, Mapping) else {}
         if not (isinstance(self.augment, bool | Mapping) and options.keys() <= {"padding", "area", "flip"}):
@@ -117,9 +125,13 @@ class Recipe:
                 f"augment must be true, false, or a table of padding or area, and flip, got {self.augment!r}: write "
                 "augment = {padding = 2, flip = false}"
             )
-        for name in ("compile", "channels_last"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name} must be true or false, got {getattr(self, name)!r}")
+        if not (isinstance(self.compile, bool) or self.compile == "graph"):
+            raise ValueError(f'compile must be true, false or "graph", got {self.compile!r}')
+        for name in ("channels_last", "cudnn_benchmark"):
+            if not isinstance(getattr(self, name), bool | None):
+                raise ValueError(
+                    f"{name} must be true or false, got {getattr(self, name)!r}: leave it out for the device's default"
+                )
         if not isinstance(self.milestones, list | tuple):
             raise ValueError(
                 f"milestones must be a list of epochs, got {self.milestones!r}: write milestones=[80, 120]"

@@ -5,7 +5,7 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from linreg_mirror.networks import data, methods, models
+from linreg_mirror.networks._tools.norms import l1_norms, near_zero
+from linreg_mirror.networks._tools.reading import read
 from linreg_mirror.networks.data.checks import checked_device
 from linreg_mirror.networks.pruning.masking import Batch
 from linreg_mirror.networks.recipes import Recipe
@@ -24,9 +26,12 @@ from linreg_mirror.networks.training.augmenting import augmentation_of
 from linreg_mirror.networks.training.balanced import balanced
 from linreg_mirror.networks.training.checks import check_fit, check_settings, settings_of
 from linreg_mirror.networks.training.cycles import EARLY, FINAL, Start, train_cycles
+from linreg_mirror.networks.training.defaults import settled, tuned
 from linreg_mirror.networks.training.distributed import Team, team
-from linreg_mirror.networks.training.precision import autocast, dtype_of
-from linreg_mirror.networks.training.runs import Record, Run, accuracy, run_folder
+from linreg_mirror.networks.training.evaluation import right_answers
+from linreg_mirror.networks.training.graph import prepared
+from linreg_mirror.networks.training.precision import dtype_of
+from linreg_mirror.networks.training.runs import Record, Run, run_folder
 from linreg_mirror.networks.training.seeding import seeded
 from linreg_mirror.runtime.environment import environment
 from linreg_mirror.runtime.files import clear, write_text
@@ -88,7 +93,7 @@ def train(
 
         def run(folder: Path, start: Start, **note: int) -> Run:
             loop = _Loop(recipe, folder, data_directory, processes.own(device), processes, start)
-            with loop.opened():
+            with loop.opened(), tuned(loop.recipe):
                 for record in loop.epochs():
                     if processes.leads:
                         progress({**note, **record})
@@ -105,8 +110,9 @@ class _Loop:
     def __init__(
         self, recipe: Recipe, folder: Path, directory: Path | None, device: torch.device, processes: Team, start: Start
     ) -> None:
-        self.recipe, self.folder, self.device, self.team, self.start = recipe, folder, device, processes, start
+        self.folder, self.device, self.team, self.start = folder, device, processes, start
         whole = data.load(directory=directory, **recipe.data)
+        self.recipe = recipe = settled(recipe, device, folder, images=whole.train.inputs.dtype == torch.uint8)
         if recipe.validation:
             # The same examples for all seeds, so that runs can be compared.
             whole = data.hold_out(whole, recipe.validation, np.random.default_rng(0))
@@ -124,7 +130,7 @@ class _Loop:
             seed=recipe.seed,
             augment=augmentation_of(recipe, self.data.train),
             dtype=dtype_of(recipe),
-            channels_last=recipe.channels_last,
+            channels_last=bool(recipe.channels_last),
             part=(processes.rank, processes.size),
         )
         layout = torch.channels_last if recipe.channels_last else torch.preserve_format
@@ -132,7 +138,7 @@ class _Loop:
         model: Any = models.create(options.pop("name"), **options)
         model = model.to(device, dtype_of(recipe)).to(memory_format=layout)
         example = data.Batches(
-            self.data.test, 1, dtype=self.batches.dtype, channels_last=recipe.channels_last, workers=0
+            self.data.test, 1, dtype=self.batches.dtype, channels_last=bool(recipe.channels_last), workers=0
         )
         check_fit(model, next(iter(example))[0], self.data, recipe.model["name"])
         self.settings = settings_of(recipe, whole)
@@ -150,11 +156,8 @@ class _Loop:
         self.names = list(self.model.state_dict())
         self.method = methods.create(recipe.method["name"], **self._options())
         self.method.attach(self.model, start.masks, weights=recipe.weights or None)
-        self.optimizer = self.method.bind(
-            self.method.optimizer(self.model, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
-        )
-        forward = self.team.wrapped(self.model)
-        self.forward = torch.compile(forward) if recipe.compile else forward
+        self.step, self.take = prepared(recipe, self.method, self.model, self.team, self.device)
+        self.optimizer = self.step.optimizer
 
     def _options(self) -> dict[str, Any]:
         """Return the options of the method, and what it takes of the run, such as epochs or a function for a batch."""
@@ -219,24 +222,30 @@ class _Loop:
     def _epoch(self, epoch: int) -> Record:
         started = time.perf_counter()
         with seeded((self.recipe.seed, epoch, self.team.rank), self.device):
-            loss, answered, lr = self._steps(epoch)
+            lr = self._steps(epoch)
         # The last step can break weights whose loss nobody has seen, and m*w can overflow where m and w do not.
         numbers = (*self.model.parameters(), *self.method.weights().values())
-        finite = all(one.isfinite().all() for one in numbers)
+        readings = read(
+            {
+                "sums": self.team.total(self.step.sums),
+                "finite": torch.stack([one.isfinite().all() for one in numbers]),
+                **self.method.readings(),
+            }
+        )
+        loss, answered = (total / len(self.data.train) for total in readings.pop("sums"))
+        finite = all(readings.pop("finite"))
         if not (finite and math.isfinite(loss)):
             raise Diverged(
                 f"the loss of epoch {epoch + 1} is {loss:g}{'' if finite else ', and weights are not finite'}; the run "
                 f"is kept as it was before, in {self.folder}: take a smaller lr than {self.recipe.lr:g}, or a weaker "
                 "penalty"
             )
-        self.method.after_epoch(answered)
+        self.method.after_epoch(answered, readings)
         return {
             "epoch": epoch + 1,
             "loss": loss,
             "accuracy": answered,
-            "test_accuracy": accuracy(self.model, self.data.test, self.recipe),
-            "l1_norm": self.method.l1_norm(),
-            "near_zero": _near_zero(self.method.weights()),
+            **self._measured(),
             "alpha": self.method.alpha,
             "decay": self.method.decay,
             "log_scale": self.method.log_scale,
@@ -245,29 +254,28 @@ class _Loop:
             **self.method.report(),
         }
 
-    def _steps(self, epoch: int) -> tuple[float, float, float]:
-        """Go through the training examples; return loss and accuracy on the way, and the last learning rate."""
+    def _measured(self) -> Record:
+        """Return what the network and its weights are measured by, each process on its share of the test examples."""
+        right = right_answers(self.model, self.data.test, self.recipe, part=(self.team.rank, self.team.size))
+        weights = self.method.weights().values()
+        found = read({"right": self.team.total(right), "l1": l1_norms(weights), "small": near_zero(weights)})
+        return {
+            "test_accuracy": found["right"][0] / len(self.data.test),
+            "l1_norm": sum(found["l1"]),
+            "near_zero": sum(found["small"]) / sum(weight.numel() for weight in weights),
+        }
+
+    def _steps(self, epoch: int) -> float:
+        """Go through the training examples; return the last learning rate."""
         recipe = self.recipe
         self.model.train()
-        sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # of the loss, and of right answers
+        self.step.begin()
         lr = 0.0
         for step, (inputs, labels) in enumerate(self.batches.epoch(epoch)):
-            joint = min(recipe.batch, len(self.data.train) - step * recipe.batch)
             lr = recipe.learning_rate(epoch + step / len(self.batches))
-            for group in self.optimizer.param_groups:
-                group["lr"] = lr
-            with autocast(recipe, self.device):
-                outputs = self.forward(inputs)
-                # Gradients are averaged over the processes: so these become those of the mean over the joint batch.
-                loss = cross_entropy(outputs, labels, reduction="sum") / joint * self.team.size
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            with torch.no_grad():
-                sums[0] += loss.detach() * joint / self.team.size
-                sums[1] += (outputs.argmax(1) == labels).sum()
-        loss, answered = (self.team.total(sums) / len(self.data.train)).tolist()
-        return loss, answered, lr
+            self.step.set_rate(lr)
+            self.take(inputs, labels, min(recipe.batch, len(self.data.train) - step * recipe.batch))
+        return lr
 
     def _save(self) -> None:
         """Keep what the next epoch needs. A run that is killed meanwhile resumes from the epoch before."""
@@ -301,9 +309,3 @@ class _Loop:
         self.team.wait()
         self.model.eval()
         return Run(self.recipe, self.folder, self.model, self.data, self.history, self.team.leads)
-
-
-def _near_zero(weights: Mapping[str, torch.Tensor]) -> float:
-    """Return the share of the weights that are at most a thousandth of the largest one of their layer."""
-    small = sum(int((weight.abs() <= 1e-3 * weight.abs().max()).sum()) for weight in weights.values())
-    return small / sum(weight.numel() for weight in weights.values())

@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from linreg_mirror.networks._tools.reading import on_host
 from linreg_mirror.runtime.files import explained, replacing
 
 
@@ -31,8 +32,7 @@ def save(path: Path, tensors: Mapping[str, torch.Tensor], state: Mapping[str, An
     OSError
         If it cannot be written, as on a full disk; then the old one is still there.
     """
-    # Each tensor gets memory of its own: safetensors refuses those that share it.
-    own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    own = on_host(tensors)  # each in memory of its own: safetensors refuses those that share it
     with replacing(path) as partial:
         try:
             save_file(own, partial, metadata={"state": json.dumps(state)})
@@ -87,7 +87,10 @@ def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Return an optimiser's state, taken apart into tensors and JSON values."""
+    """Return an optimiser's state, taken apart into tensors and JSON values.
+
+    Settings of groups that are tensors are left out: whoever steps sets them before each step.
+    """
     whole = optimizer.state_dict()
     tensors, numbers = {}, {}
     for index, entries in whole["state"].items():
@@ -96,7 +99,11 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.T
                 tensors[f"{index}.{name}"] = value
             else:
                 numbers[f"{index}.{name}"] = value
-    return tensors, {"numbers": numbers, "groups": whole["param_groups"]}
+    groups = [
+        {name: value for name, value in group.items() if not isinstance(value, torch.Tensor)}
+        for group in whole["param_groups"]
+    ]
+    return tensors, {"numbers": numbers, "groups": groups}
 
 
 def restore_optimizer(
@@ -107,4 +114,9 @@ def restore_optimizer(
     for key, value in {**tensors, **state["numbers"]}.items():
         index, name = key.split(".", 1)
         entries.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({"state": entries, "param_groups": state["groups"]})
+    now = [dict(group) for group in optimizer.param_groups]
+    groups = [own | saved for own, saved in zip(optimizer.state_dict()["param_groups"], state["groups"], strict=True)]
+    optimizer.load_state_dict({"state": entries, "param_groups": groups})
+    for group, before in zip(optimizer.param_groups, now, strict=True):
+        # The same tensors, not the copies that torch has made.
+        group.update({name: value for name, value in before.items() if isinstance(value, torch.Tensor)})

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 
 from linreg_mirror.networks.data import Data
+from linreg_mirror.networks.methods import Method
 from linreg_mirror.networks.recipes import Recipe
+from linreg_mirror.networks.training.defaults import settled
 
 
 def settings_of(recipe: Recipe, whole: Data) -> dict[str, Any]:
@@ -34,7 +36,7 @@ def check_settings(folder: Path, settings: dict[str, Any]) -> None:
     if not path.exists():
         return
     try:
-        before = {**_as_json(Recipe()), **json.loads(path.read_text(encoding="utf-8"))}
+        before = {**_as_json(settled(Recipe(), torch.device("cpu"))), **json.loads(path.read_text(encoding="utf-8"))}
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path} is damaged ({error}): give the run another folder, or delete this one") from None
     differing = [
@@ -63,3 +65,17 @@ def check_fit(model: torch.nn.Module, inputs: torch.Tensor, whole: Data, name: s
         raise ValueError(f"{what}, of shape {tuple(inputs.shape[1:])}: {reason}; see its options") from None
     if len(found) != 2 or found[1] < whole.classes:
         raise ValueError(f"{what}: for an example it returns {found}, expected (1, {whole.classes}); see its options")
+
+
+def check_graph(method: Method, recipe: Recipe, processes: int) -> None:
+    """Raise ValueError unless steps of this method can be captured in a graph, in one process."""
+    name = recipe.method["name"]
+    if processes > 1:
+        raise ValueError(
+            f'compile = "graph" captures the steps of one process, and these are {processes}: write compile = true'
+        )
+    if not getattr(method, "takes_graph", False):
+        raise ValueError(
+            f'steps of the method {name} are not known to be the same for a graph, compile = "graph": write compile = '
+            "true, or takes_graph = True in its class if all that changes in them are tensors"
+        )

@@ -124,7 +124,7 @@ def train_cycles(recipe: Recipe, folder: Path, train: Callable[[Path, Start, int
     for cycle, share in enumerate(shares[1:], start=1):
         masks = _masks(run, share, masks)
         run = train(_folder(folder, cycle), Start(_rewound(plan, run, _folder(folder, 0)), masks), cycle)
-    done = Cycles(recipe, folder, run.model, run.data, run.history, run.leads)
+    done = Cycles(run.recipe, folder, run.model, run.data, run.history, run.leads)
     if done.leads:
         write_text(folder / "cycles.json", json.dumps(done.ends(), indent=1) + "\n")
     return done

@@ -44,7 +44,7 @@ def finetuned(
     batches = data.Batches(
         split, min(recipe.batch, len(split)), seed=recipe.seed,
         augment=augmentation_of(recipe, split), dtype=dtype_of(recipe),
-        channels_last=recipe.channels_last,
+        channels_last=bool(recipe.channels_last),
     )  # fmt: skip
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.SGD(parameters, plan.lr, recipe.momentum, weight_decay=recipe.weight_decay)

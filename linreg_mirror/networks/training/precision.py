@@ -12,7 +12,7 @@ _STORED = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch
 
 def dtype_of(recipe: Recipe) -> torch.dtype:
     """Return the type of weights and inputs."""
-    return _STORED[recipe.precision]
+    return _STORED[recipe.precision or "float32"]
 
 
 def autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[Any]:

@@ -15,6 +15,7 @@ from linreg_mirror.networks.pruning.magnitude import largest
 from linreg_mirror.networks.pruning.recalibration import recalibrate
 from linreg_mirror.networks.recipes import Recipe
 from linreg_mirror.networks.training.augmenting import augmentation_of
+from linreg_mirror.networks.training.evaluation import accuracy
 from linreg_mirror.networks.training.finetuning import finetuned
 from linreg_mirror.networks.training.precision import autocast, dtype_of
 from linreg_mirror.runtime.files import write_text
@@ -125,7 +126,7 @@ class Run:
         size = min(recipe.batch, count)
         batches = data.Batches(
             self.data.train, size, seed=recipe.seed, augment=augmentation_of(recipe, self.data.train), drop_last=True,
-            dtype=dtype_of(recipe), channels_last=recipe.channels_last,
+            dtype=dtype_of(recipe), channels_last=bool(recipe.channels_last),
         )  # fmt: skip
         return (inputs for inputs, _ in islice(batches, count // size))
 
@@ -172,18 +173,3 @@ def run_folder(recipe: Recipe, results: Path | None = None, *, name: str = "") -
     beginning = "-".join(parts).replace("/", "-").replace(":", "-")
     new = runs / f"{beginning}-{ending}"
     return new if new.exists() else next(iter(sorted(runs.glob(f"*-{ending}"))), new)
-
-
-@torch.no_grad()
-def accuracy(
-    model: torch.nn.Module, split: data.Split, recipe: Recipe, weights: Mapping[str, torch.Tensor] | None = None
-) -> float:
-    """Return the share of right answers, with other weights in place if they are given."""
-    model.eval()
-    right = torch.zeros((), dtype=torch.int64, device=split.labels.device)
-    size = min(4 * recipe.batch, 1000, len(split))
-    for inputs, labels in data.Batches(split, size, dtype=dtype_of(recipe), channels_last=recipe.channels_last):
-        with autocast(recipe, labels.device):
-            outputs = torch.func.functional_call(model, dict(weights or {}), inputs)
-        right += (outputs.argmax(1) == labels).sum()
-    return right.item() / len(split)

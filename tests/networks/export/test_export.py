@@ -11,6 +11,7 @@ from linreg_mirror.networks import export, models
 from linreg_mirror.networks.export.latency import with_rows
 from linreg_mirror.networks.recipes import Iterative, Recipe
 from linreg_mirror.networks.training import train
+from linreg_mirror.networks.training.defaults import settled
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -111,7 +112,7 @@ def test_the_command_writes_a_run(run, command):
 
 def test_a_run_as_it_has_ended(run):
     finished = export.read_run(run.folder)
-    assert finished.recipe == RECIPE
+    assert finished.recipe == run.recipe == settled(RECIPE, torch.device("cpu"))
     assert all(
         torch.equal(one, other) for one, other in zip(finished.model.parameters(), run.model.parameters(), strict=True)
     )

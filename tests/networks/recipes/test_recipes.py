@@ -115,7 +115,7 @@ def test_usual_settings_do_not_count_in_the_name():
         ("factor=5", "factor must be a finite number >= 0 and <= 1, got 5: write factor=0.1"),
         ("schedule=linear", "schedule must be one of constant, cosine, step"),
         ("method=dense", "method must be a table with a name"),
-        ("compile=1", "compile must be true or false"),
+        ("compile=1", 'compile must be true, false or "graph"'),
         ("augment=1", "augment must be true, false, or a table of padding or area, and flip, got 1"),
         ("augment.rotate=1", "augment must be true, false, or a table"),
         ("weights=head", r"weights must be a list of names or patterns, got 'head': write weights=\[\"!head"),
