@@ -28,7 +28,13 @@ _ROUNDS = {"prediction": 20}  # where they are not 5: splits of the data
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure this package beside its peers.")
+    if arguments[:1] == ["gpu"]:  # a visit to another machine, with options of its own
+        return import_module("benchmarks.gpu").main(arguments[1:])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure this package beside its peers.",
+        epilog="gpu, one visit to an accelerator, has options of its own: python -m benchmarks gpu --help",
+    )
     parser.add_argument("name", choices=[*_BENCHMARKS, "all"], help="which question")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it works, measures nothing")
     parser.add_argument(

@@ -116,7 +116,7 @@ class PILoT(Factorized):
         >>> from linreg_mirror.networks.methods import PILoT
         >>> method = PILoT.for_decay(2.0, epochs=15, steps=469, lr=0.1, momentum=0.9)
         >>> round(method.alpha, 6)
-        0.000263
+        0.000266
         """
         check_positive("decay", decay, "write decay=2.0")
         check_integer("epochs", epochs, 1)

@@ -19,7 +19,7 @@ def test_methods_by_name():
         methods.create("spread", alpha=0.1)
     with pytest.raises(TypeError, match=r"l1: .*'beta'; it takes alpha: float, proximal: bool = False"):
         methods.create("l1", alpha=0.1, beta=1)
-    with pytest.raises(TypeError, match=r"pilot: missing a required .*'K'; it takes"):
-        methods.create("pilot", epochs=4, alpha=0.1, delta=1.5)
+    with pytest.raises(TypeError, match=r"pilot: missing a required .*'epochs'; it takes"):
+        methods.create("pilot", alpha=0.1, delta=1.5)
     with pytest.raises(ValueError, match="alpha must be"):
         methods.create("spred", alpha=-0.1)
