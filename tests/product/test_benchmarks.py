@@ -131,3 +131,50 @@ def test_scale_counts_right_and_says_what_it_assumes(tmp_path):
     working = 1e6 * cost["mixture"] / 64 / tables["Efficiency"][0]["efficiency"]
     assert bound["hours"] * 3600 == pytest.approx(max(working, 1e6 * cost["parent"] / 16))
     assert any("the extrapolation assumes" in note for note in result["notes"])
+
+
+def test_a_visit_to_an_accelerator_runs_on_a_cpu_too_and_goes_on_where_it_was_cut_short(tmp_path):
+    pytest.importorskip("torch")
+    command = [sys.executable, "-m", "benchmarks", "gpu", "--tiny", "--output", str(tmp_path)]
+
+    def visit(*options):
+        return subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+
+    done = visit("--parts", "agreement", "scores")
+    assert done.returncode == 0, done.stdout + done.stderr
+    stored = json.loads((tmp_path / "gpu.json").read_text(encoding="utf-8"))["parts"]
+    assert all(part["complete"] and all(row["right"] for row in part["rows"]) for part in stored.values())
+    done = visit()
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "gpu.json").read_text(encoding="utf-8"))
+    assert list(found["parts"]) == ["agreement", "scores", "descents", "epochs", "limits", "pilot"]
+    assert {name: found["parts"][name] for name in stored} == stored
+    assert [row["compile"] for row in found["parts"]["epochs"]["rows"]] == ["false"] * 3 + ["graph"] * 3
+    assert all(row.get("right", True) for part in found["parts"].values() for row in part["rows"])
+
+
+def test_no_accelerator_is_said(tmp_path):
+    torch = pytest.importorskip("torch")
+    if torch.accelerator.is_available():
+        pytest.skip("there is one")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "gpu", "--output", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "there is no accelerator here: write --tiny" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["agreement", "descents", "epochs", "limits", "scores", "pilot"])
+@pytest.mark.filterwarnings("ignore:no weight has been pruned:UserWarning")
+def test_all_parts_of_a_visit_run_on_an_accelerator_that_is_simulated(name, monkeypatch):
+    torch = pytest.importorskip("torch")
+    from benchmarks.gpu import PARTS
+    from benchmarks.gpu.visit import Settings
+    from tests.helpers.accelerator import DEVICE, simulated
+
+    monkeypatch.setattr(torch.accelerator, "synchronize", lambda device=None: None)
+    with torch.random.fork_rng(devices=[]), simulated(monkeypatch):
+        rows = list(PARTS[name](Settings(DEVICE, True, None), 60.0))
+    assert rows
+    assert all(row.get("right", True) for row in rows)
