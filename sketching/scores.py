@@ -133,8 +133,8 @@ def grasp(X: Any, w: Any, y: Any) -> Any:
     [15.0, -10.0]
     """
     _, X, w, y = linear_model(X, w=w, y=y)
-    g = (X @ w - y) @ X
-    return in_range(w * ((X @ g) @ X))
+    g = X.T @ (X @ w - y)
+    return in_range(w * (X.T @ (X @ g)))
 
 
 @quiet
