@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 
 import linreg_mirror as lm
 import sketching
-from linreg_mirror.networks import models
+from linreg_mirror.networks import data, models
 from linreg_mirror.networks.gates import gate_channels
 from linreg_mirror.networks.gates.generator import Generator
 from linreg_mirror.networks.gates.penalty import expected_weights
@@ -94,6 +94,37 @@ def test_scores_and_masks(accelerator):
     assert found.effective is not None
     sketching.apply_masks(model, masks)
     assert int((model[0].weight != 0).sum() + (model[3].weight != 0).sum()) == 18
+
+
+@pytest.mark.parametrize("augment", [None, data.CropFlip(2), data.CropFlip(1, flip=False)])
+def test_batches_are_drawn_there_as_here(accelerator, augment):
+    rng = np.random.default_rng(0)
+    images = torch.tensor(rng.integers(0, 256, (50, 3, 6, 6), dtype=np.uint8))
+    split = data.Data.of("own", train=(images, torch.arange(50)), test=(images, torch.arange(50)), classes=50).train
+    split_there = split.to(DEVICE)
+    for epoch in (0, 3):
+        accelerator.waits.clear()
+        there = list(data.Batches(split_there, 16, seed=1, augment=augment).epoch(epoch))
+        assert not accelerator.waits
+        here = list(data.Batches(split, 16, seed=1, augment=augment).epoch(epoch))
+        for (inputs, labels), (images_here, labels_here) in zip(there, here, strict=True):
+            assert labels.cpu().tolist() == labels_here.tolist()
+            assert torch.equal(inputs.cpu(), images_here)
+
+
+def test_a_generator_draws_there_as_here(accelerator):
+    there, here = (data.DeviceGenerator((3, 1), 2, 5, torch.empty(0, device=at)) for at in (DEVICE, "cpu"))
+    for draw in (
+        lambda rng: rng.words((5, 3)),
+        lambda rng: rng.random(7),
+        lambda rng: rng.integers((2, 9), (4, 2)),
+        lambda rng: rng.permutation(100),
+    ):
+        accelerator.waits.clear()
+        drawn = draw(there)
+        assert isinstance(drawn, Simulated)
+        assert not accelerator.waits
+        assert torch.equal(drawn.cpu(), draw(here))
 
 
 def test_descents(accelerator):
