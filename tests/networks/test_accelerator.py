@@ -127,16 +127,44 @@ def test_a_generator_draws_there_as_here(accelerator):
         assert torch.equal(drawn.cpu(), draw(here))
 
 
-def test_descents(accelerator):
+RUNS = {
+    "constant": {},
+    "schedules": {
+        "step_size": lambda k: 0.02 / (1 + k / 50),
+        "penalty": lm.schedules.Geometric(0.3, 0.9, clock="step"),
+        "momentum": 0.5,
+    },
+    "batches": {"batch_size": 2},
+    "batches with replacement": {"batch_size": 2, "replacement": True},
+    "on the device": {"step_size": lambda k: torch.full((2,), 0.01, dtype=torch.float64, device=DEVICE)},
+}
+
+
+def runs_of(device, **settings):
     rng = np.random.default_rng(0)
     X, y = torch.tensor(rng.standard_normal((3, 5))), torch.tensor(rng.standard_normal(3))
     starts, tilt = torch.log(torch.tensor([[0.1], [0.01]], dtype=torch.float64)), torch.zeros(5, dtype=torch.float64)
-    ends = [
-        lm.descents(*(one.to(device) for one in (X, y, starts, tilt)), step_size=0.02, steps=200)
-        for device in (torch.device("cpu"), DEVICE)
-    ]
-    assert isinstance(ends[1].x, Simulated)
-    np.testing.assert_allclose(ends[1].x.cpu().numpy(), ends[0].x.numpy(), rtol=1e-12)
+    return lm.descents(*(one.to(device) for one in (X, y, starts, tilt)), **{"step_size": 0.02} | settings, rng=rng)
+
+
+@pytest.mark.parametrize("settings", [settings for name, settings in RUNS.items() if "device" not in name])
+def test_descents(accelerator, settings):
+    there, here = (runs_of(device, steps=200, **settings) for device in (DEVICE, torch.device("cpu")))
+    assert isinstance(there.x, Simulated)
+    np.testing.assert_allclose(there.x.cpu().numpy(), here.x.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_descents_wait_for_nothing_within_64_steps(accelerator, name):
+    waits = {}
+    for steps in (1, 64, 65, 128):
+        accelerator.waits.clear()
+        runs_of(DEVICE, steps=steps, tolerance=0, **RUNS[name])
+        waits[steps] = accelerator.waits.total()
+    functions = sum(map(callable, RUNS[name].values()))
+    assert waits[64] == waits[1]
+    # Whether any goes on, and whether what functions say is right.
+    assert waits[65] == waits[128] == waits[64] + 1 + functions
 
 
 def test_an_epoch_of_a_run(accelerator, tmp_path):
