@@ -32,8 +32,9 @@ class StepsOnTensors:
     def __init__(self, problems: ManyProblems, graph: int) -> None:
         X, self.y, log_u, log_v = problems
         xp, self.graph = namespace(X), graph
-        u, v = xp.exp(log_u), xp.exp(log_v)
-        self.blocks = [Block(X, u, v, u, v)]
+        # Each its own: a graph for which some are the same is another one.
+        u, v, *before = (xp.exp(log_factor) for log_factor in (log_u, log_v, log_u, log_v))
+        self.blocks = [Block(X, u, v, *before)]
         self.dual = xp.zeros_like(self.y)
         self.r = times(effective(u, v), xp.matrix_transpose(X)) - self.y
 
