@@ -4,11 +4,12 @@ One run: ours is `descent`, compiled. Its peers take the same steps in m and w: 
 loop that a user of torch writes, autograd with torch.optim.SGD. From below it is bounded by the bare products Xx - y
 and X'r, compiled in the same way. Many runs: ours is `descents`; its peer is the loop over tensors with autograd that
 holds all runs in one batch, on the CPU and, where there is one, on a CUDA device. From below it is bounded by the
-machine's rate of matrix products.
+machine's rate of matrix products. On tensors each kernel is a launch: a table counts them.
 """
 
 import importlib.util
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numba
@@ -51,6 +52,11 @@ def measure(settings: Settings, progress: Callable[[str], None]) -> dict[str, An
         batch = _Batch(n, d, B, steps, "cuda")
         case = {"n": n, "d": d, "runs": B, "steps": steps, "device": "cuda"}
         rows += compare(case, batch.competitors(), batch.judge, settings, progress)
+    tables = {"One run, against two bare compiled products": bounds, "Many runs, one thread": rates}
+    if _TORCH:
+        device = "cuda" if _has_cuda() else "cpu"
+        title = f"Many runs on tensors, kernels a step and waits for the device, {device}"
+        tables[title] = [_launches(device, name, settings.quick) for name in _SETTINGS]
     notes = ["right means: after the same steps x differs by at most 1e-10 of its largest entry from NumPy's"]
     if not _TORCH:
         notes.append("torch is not installed: its loops were not measured")
@@ -59,7 +65,7 @@ def measure(settings: Settings, progress: Callable[[str], None]) -> dict[str, An
     return {
         "question": "Time of gradient descent on x = m*w for a given number of steps",
         "rows": rows,
-        "tables": {"One run, against two bare compiled products": bounds, "Many runs, one thread": rates},
+        "tables": tables,
         "notes": notes,
     }
 
@@ -148,6 +154,45 @@ def _products(X: Array, y: Array, x: Array, steps: int) -> None:
     for _ in range(steps):
         residual_and_gradient(X, y, x, r, g)
         x[0] -= 1e-9 * g[0]  # so that no product can be left out
+
+
+_SETTINGS: dict[str, dict[str, Any]] = {
+    "all samples": {},
+    "momentum, a penalty that changes": {"momentum": 0.8, "penalty": lambda k: 0.3 * 0.9**k},
+    "batches": {"batch_size": 5},
+    "batches with replacement": {"batch_size": 5, "replacement": True},
+}
+
+
+def _launches(device: str, name: str, quick: bool) -> dict[str, Any]:
+    """Return what a step launches one by one and as a graph, and how often it waits."""
+    import torch
+    from torch._inductor import config
+
+    from benchmarks.kernels import kernels_a_step
+
+    n, d, B = (10, 30, 8) if quick else (40, 100, 1000)
+    rng = np.random.default_rng(0)
+    X, y = (torch.as_tensor(rng.standard_normal(shape), device=device) for shape in ((n, d), n))
+
+    def run(compiled: bool, steps: int) -> None:
+        settings = {"steps": steps, "tolerance": 0.0, "compiled": compiled, "rng": np.random.default_rng(0)}
+        descents(X, y, np.linspace(-4, 0, B)[:, None], 0.0, 1e-3, **{"penalty": 0.1} | _SETTINGS[name] | settings)
+
+    counts = {}
+    for compiled in (False, True):
+        torch.compiler.reset()  # what was compiled before does not say what it runs
+        with config.patch({"cpp.enable_kernel_profile": True}):
+            counts[compiled] = kernels_a_step(partial(run, compiled), device)
+    return {
+        "n": n,
+        "d": d,
+        "runs": B,
+        "setting": name,
+        "one by one": counts[False]["kernels"],
+        "as a graph": counts[True]["kernels"],
+        "waits": counts[True]["waits"],
+    }
 
 
 class _Batch:

@@ -43,7 +43,7 @@ from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Huber, Squared
 from linreg_mirror.solvers import certificates, discrete, error_bars, lasso
 from linreg_mirror.solvers.continuous import _flow, kernel
-from linreg_mirror.solvers.discrete import _descent, _descents, kernels
+from linreg_mirror.solvers.discrete import _descent, kernels, steps_on_tensors
 from linreg_mirror.solvers.discrete.implicit_bias import LogProducts
 from linreg_mirror.solvers.discrete.steppers import NumpySteps
 from linreg_mirror.solvers.error_bars import limits, pythagoras
@@ -414,10 +414,10 @@ MUTANTS = (
     ),
     edited(
         "many runs on tensors, half a gradient",
-        _descents,
-        "_update_tensors",
-        "stepped(u, v, eta * g",
-        "stepped(u, v, eta * g / 2",
+        steps_on_tensors,
+        "taken",
+        "stepped(u, v, move",
+        "stepped(u, v, move / 2",
         "twins",
     ),
     replaced("heavy ball with half its momentum", NumpySteps, "advance", momentum_halved, "steps"),

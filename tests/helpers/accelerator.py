@@ -104,7 +104,8 @@ class _Calls(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
-        if func is torch.tensor and kwargs.get("device") is not None and torch.device(kwargs["device"]) == DEVICE:
+        made = func in (torch.tensor, torch.asarray) and not isinstance(args[0], torch.Tensor)
+        if made and kwargs.get("device") is not None and torch.device(kwargs["device"]) == DEVICE:
             return func(*args, **{**kwargs, "device": "cpu"}).to(DEVICE)
         if func is torch.Tensor.tolist and isinstance(args[0], Simulated):
             return args[0].cpu().tolist()

@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 
 import linreg_mirror as lm
 import sketching
-from linreg_mirror.networks import models
+from linreg_mirror.networks import data, models
 from linreg_mirror.networks.gates import gate_channels
 from linreg_mirror.networks.gates.generator import Generator
 from linreg_mirror.networks.gates.penalty import expected_weights
@@ -100,16 +100,75 @@ def test_scores_and_masks(accelerator):
     assert int((model[0].weight != 0).sum() + (model[3].weight != 0).sum()) == 18
 
 
-def test_descents(accelerator):
+@pytest.mark.parametrize("augment", [None, data.CropFlip(2), data.CropFlip(1, flip=False)])
+def test_batches_are_drawn_there_as_here(accelerator, augment):
+    rng = np.random.default_rng(0)
+    images = torch.tensor(rng.integers(0, 256, (50, 3, 6, 6), dtype=np.uint8))
+    split = data.Data.of("own", train=(images, torch.arange(50)), test=(images, torch.arange(50)), classes=50).train
+    split_there = split.to(DEVICE)
+    for epoch in (0, 3):
+        accelerator.waits.clear()
+        there = list(data.Batches(split_there, 16, seed=1, augment=augment).epoch(epoch))
+        assert not accelerator.waits
+        here = list(data.Batches(split, 16, seed=1, augment=augment).epoch(epoch))
+        for (inputs, labels), (images_here, labels_here) in zip(there, here, strict=True):
+            assert labels.cpu().tolist() == labels_here.tolist()
+            assert torch.equal(inputs.cpu(), images_here)
+
+
+def test_a_generator_draws_there_as_here(accelerator):
+    there, here = (data.DeviceGenerator((3, 1), 2, 5, torch.empty(0, device=at)) for at in (DEVICE, "cpu"))
+    for draw in (
+        lambda rng: rng.words((5, 3)),
+        lambda rng: rng.random(7),
+        lambda rng: rng.integers((2, 9), (4, 2)),
+        lambda rng: rng.permutation(100),
+    ):
+        accelerator.waits.clear()
+        drawn = draw(there)
+        assert isinstance(drawn, Simulated)
+        assert not accelerator.waits
+        assert torch.equal(drawn.cpu(), draw(here))
+
+
+RUNS = {
+    "constant": {},
+    "schedules": {
+        "step_size": lambda k: 0.02 / (1 + k / 50),
+        "penalty": lm.schedules.Geometric(0.3, 0.9, clock="step"),
+        "momentum": 0.5,
+    },
+    "batches": {"batch_size": 2},
+    "batches with replacement": {"batch_size": 2, "replacement": True},
+    "on the device": {"step_size": lambda k: torch.full((2,), 0.01, dtype=torch.float64, device=DEVICE)},
+}
+
+
+def runs_of(device, **settings):
     rng = np.random.default_rng(0)
     X, y = torch.tensor(rng.standard_normal((3, 5))), torch.tensor(rng.standard_normal(3))
     starts, tilt = torch.log(torch.tensor([[0.1], [0.01]], dtype=torch.float64)), torch.zeros(5, dtype=torch.float64)
-    ends = [
-        lm.descents(*(one.to(device) for one in (X, y, starts, tilt)), step_size=0.02, steps=200)
-        for device in (torch.device("cpu"), DEVICE)
-    ]
-    assert isinstance(ends[1].x, Simulated)
-    np.testing.assert_allclose(ends[1].x.cpu().numpy(), ends[0].x.numpy(), rtol=1e-12)
+    return lm.descents(*(one.to(device) for one in (X, y, starts, tilt)), **{"step_size": 0.02} | settings, rng=rng)
+
+
+@pytest.mark.parametrize("settings", [settings for name, settings in RUNS.items() if "device" not in name])
+def test_descents(accelerator, settings):
+    there, here = (runs_of(device, steps=200, **settings) for device in (DEVICE, torch.device("cpu")))
+    assert isinstance(there.x, Simulated)
+    np.testing.assert_allclose(there.x.cpu().numpy(), here.x.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_descents_wait_for_nothing_within_64_steps(accelerator, name):
+    waits = {}
+    for steps in (1, 64, 65, 128):
+        accelerator.waits.clear()
+        runs_of(DEVICE, steps=steps, tolerance=0, **RUNS[name])
+        waits[steps] = accelerator.waits.total()
+    functions = sum(map(callable, RUNS[name].values()))
+    assert waits[64] == waits[1]
+    # Whether any goes on, and whether what functions say is right.
+    assert waits[65] == waits[128] == waits[64] + 1 + functions
 
 
 @pytest.mark.parametrize("compiled", [False, "graph"])

@@ -80,6 +80,10 @@ CASES: dict[str, Case] = {
     "SGDAndAdam": sgd_and_adam,
     "Data.of": examples,
     "Data.of labels": labelled,
+    "DeviceGenerator": lambda h: data.DeviceGenerator(
+        h.count("seed", 0), h.count("stream", 0), h.count("purpose", 0)
+    ).integers(h.count("high", 5), h.count("size", 3)),
+    "DeviceGenerator.permutation": lambda h: data.DeviceGenerator(0).permutation(h.count("size", 3)),
     "gates.open_probability": lambda h: gates.open_probability(logits(h)),
     "gates.deterministic": lambda h: gates.deterministic(logits(h)),
     "gates.sample": lambda h: gates.sample(logits(h)),

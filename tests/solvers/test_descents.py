@@ -7,8 +7,15 @@ from linreg_mirror import schedules
 from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers import Status
-from linreg_mirror.solvers.discrete import Descents, _descents, descent, descents, largest_stable_step
-from linreg_mirror.solvers.discrete._descents import _weights
+from linreg_mirror.solvers.discrete import (
+    Descents,
+    descent,
+    descents,
+    largest_stable_step,
+    steps_on_arrays,
+    steps_on_tensors,
+)
+from linreg_mirror.solvers.discrete.batch_weights import batch_weights
 from linreg_mirror.solvers.limit import limit
 from tests.helpers.zoo import gaussian
 
@@ -120,13 +127,13 @@ def test_one_start_for_many_targets():
 @pytest.mark.parametrize(("batch_size", "replacement"), [(3, False), (2, False), (3, True), (N, False)])
 def test_sgd_is_the_loop(batch_size, replacement, momentum):
     steps, eta, alpha = 90, 0.3 * ETA * (1 - momentum), ALPHA
-    weights = _weights(B, N, batch_size, replacement, rng())
+    weights = batch_weights(np.empty((B, N)), batch_size, replacement, rng(), False)(0, steps)
     u, v = np.exp(0.5 * (LOG_SCALE + TILT)), np.exp(0.5 * (LOG_SCALE - TILT))
     m, w = (u + v) / np.sqrt(2), (u - v) / np.sqrt(2)
     theta = before = np.stack([m, w])
     dual = np.zeros((B, N))
-    for _ in range(steps):
-        slope = next(weights) * ((theta[0] * theta[1]) @ X.T - Y)
+    for drawn in weights:
+        slope = drawn * ((theta[0] * theta[1]) @ X.T - Y)
         force = theta[::-1] * (slope @ X) + 2 * alpha[:, None] * theta
         theta, before = theta + momentum * (theta - before) - eta[:, None] * force, theta
         dual = dual + eta[:, None] * slope
@@ -136,27 +143,6 @@ def test_sgd_is_the_loop(batch_size, replacement, momentum):
     )  # fmt: skip
     np.testing.assert_allclose(runs.x, theta[0] * theta[1], atol=1e-11)
     np.testing.assert_allclose(runs.dual, dual / (1 - momentum), atol=1e-11)
-
-
-@pytest.mark.parametrize(("batch_size", "sizes"), [(1, [1] * 7), (3, [3, 3, 1]), (7, [7]), (4, [4, 3])])
-def test_weights_of_an_epoch(batch_size, sizes):
-    weights = _weights(B, 7, batch_size, False, rng())
-    for _ in range(3):
-        epoch = np.array([next(weights) for _ in sizes])  # (batches, B, 7)
-        assert ((epoch > 0).sum(axis=0) == 1).all()  # each sample once
-        for step, size in zip(epoch, sizes, strict=True):
-            np.testing.assert_allclose(np.sort(step, axis=1)[:, 7 - size :], 7 / size)
-        if batch_size < 7:
-            assert len({run.tobytes() for run in epoch[0]}) > 1  # runs draw batches of their own
-
-
-def test_weights_with_replacement():
-    weights = _weights(B, 7, 3, True, rng())
-    drawn = np.array([next(weights) for _ in range(4000)])
-    np.testing.assert_allclose(drawn.sum(axis=2), 7)
-    # Binomial(3, 1/7) times 7/3: mean 1 and variance 2, within six standard deviations.
-    assert np.abs(drawn.mean(axis=(0, 1)) - 1).max() < 6 * np.sqrt(2 / (4000 * B))
-    assert (drawn > 7 / 3 + 0.1).any()
 
 
 def test_the_generator_decides():
@@ -236,7 +222,7 @@ def test_blocks_of_columns_are_one_problem(monkeypatch):
     wide, start = gaussian(3, 700, 0), rng(1).uniform(-1, 0, (2, 700))
     ends = []
     for cache in (1 << 20, 1):  # one block, three of at most 256 columns
-        monkeypatch.setattr(_descents, "_CACHE", cache)
+        monkeypatch.setattr(steps_on_arrays, "_CACHE", cache)
         for design in (wide.X, np.stack([wide.X] * 2)):
             ends.append(descents(design, wide.y, start, -start, 1e-4, 0.1, steps=70, momentum=0.5))
     for runs in ends[1:]:
@@ -281,6 +267,63 @@ def test_torch_is_the_same(batch_size, momentum):
     runs = descents(*(a.float() for a in on_torch), **arguments, rng=rng())
     assert runs.x.dtype == torch.float32
     np.testing.assert_allclose(runs.x.numpy(), expected.x, atol=1e-4)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.8])
+@pytest.mark.parametrize("batch_size", [None, 2])
+@pytest.mark.parametrize("backend", ["eager", pytest.param("inductor", marks=pytest.mark.slow)])
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch calls it itself
+def test_graphs_of_steps_are_the_steps(monkeypatch, batch_size, momentum, backend):
+    torch = pytest.importorskip("torch")
+    graphs = []
+
+    def graph(mode):
+        compiled = torch.compile(steps_on_tensors.taken, dynamic=False, fullgraph=True, backend=backend)
+        return lambda *given: graphs.append(mode) or compiled(*given)
+
+    monkeypatch.setattr(steps_on_tensors, "_graph", graph)
+    arguments = [torch.tensor(a) for a in (X, Y, LOG_SCALE, TILT, ETA, ALPHA)]
+    settings = {"steps": 67, "momentum": momentum, "batch_size": batch_size}
+    runs = descents(*arguments, **settings, rng=rng(), compiled=True)
+    assert graphs == [None] * 8  # and three steps one by one
+    expected = descents(X, Y, LOG_SCALE, TILT, ETA, ALPHA, **settings, rng=rng())
+    for name in ("x", "log_scale", "tilt", "dual", "steps"):
+        np.testing.assert_allclose(getattr(runs, name).numpy(), getattr(expected, name), atol=1e-10)
+
+
+# Step sizes and penalties that change
+
+
+def test_functions_are_asked_for_each_step_once():
+    asked = []
+    descents(X, Y, LOG_SCALE, TILT, 0.01, lambda k: asked.append(k) or 0.1, steps=70)
+    assert asked == list(range(70))
+    asked.clear()
+    runs = descents(X, Y, LOG_SCALE, TILT, lambda k: asked.append(k) or 0.02, steps=10_000)
+    assert asked == list(range(max(runs.steps)))
+
+
+@pytest.mark.parametrize("kind", ["numbers", "arrays", "both", "tensors"])
+def test_functions_may_return_what_they_like(kind):
+    torch = pytest.importorskip("torch") if kind == "tensors" else None
+    expected = descents(X, Y, LOG_SCALE, TILT, ETA[2], steps=100, tolerance=0).x
+
+    def eta(k):
+        one = kind == "numbers" or (kind == "both" and k % 2)
+        value = ETA[2] if one else np.full(B, ETA[2])
+        return torch.tensor(value if k % 3 else ETA[2]) if torch else value
+
+    for start in (X, torch.tensor(X)) if torch else (X,):
+        found = descents(start, Y, LOG_SCALE, TILT, eta, steps=100, tolerance=0).x
+        np.testing.assert_allclose(np.asarray(found), expected, atol=1e-13)
+
+
+@pytest.mark.parametrize("bad", [-0.1, np.nan, np.inf, np.ones(2), np.full(B, -1.0), 1e300])
+@pytest.mark.parametrize("step", [0, 70])
+def test_a_bad_step_size_is_named_with_its_step(bad, step):
+    single = X.astype(np.float32)  # in which 1e300 is infinite
+    with pytest.raises(ValueError, match=f"step_size must be finite and >= 0, .* each of 5 runs at step {step}$"):
+        descents(single, Y, LOG_SCALE, TILT, lambda k: bad if k == step else 0.01, steps=100)
 
 
 # Bad input

@@ -3,6 +3,7 @@
 `data = load("cifar10", DIR).to(device)`, then `Batches(data.train, 128, seed=0, augment=CropFlip())`.
 """
 
+from linreg_mirror._tools.device_generator import DeviceGenerator
 from linreg_mirror.networks.data.augment import CropFlip
 from linreg_mirror.networks.data.batches import Augmentation, Batches
 from linreg_mirror.networks.data.crops import ResizedCrop
@@ -16,6 +17,7 @@ __all__ = [
     "Batches",
     "CropFlip",
     "Data",
+    "DeviceGenerator",
     "ImageFiles",
     "ResizedCrop",
     "Split",

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from linreg_mirror._tools.arguments import check_integer
+from linreg_mirror._tools.device_generator import DeviceGenerator
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,10 @@ class CropFlip:
     def __post_init__(self) -> None:
         check_integer("padding", self.padding, 0)
 
-    def draw(self, examples: int, rng: np.random.Generator) -> torch.Tensor:
-        """Return what is done to so many images, (examples, 3) of int64 on the CPU: top, left, mirrored (0 or 1)."""
+    def draw(self, examples: int, rng: DeviceGenerator) -> torch.Tensor:
+        """Return what is done to so many images, (examples, 3) of int64: top, left, mirrored (0 or 1)."""
         moves = 2 * self.padding + 1
-        drawn = rng.integers(0, (moves, moves, 2), (examples, 3))
-        drawn[:, 2] *= self.flip
-        return torch.as_tensor(drawn)
+        return rng.integers((moves, moves, 1 + self.flip), size=(examples, 3))
 
     def __call__(self, images: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
         """Return the images changed.

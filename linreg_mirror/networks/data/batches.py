@@ -6,12 +6,12 @@ from itertools import pairwise
 from multiprocessing import get_all_start_methods
 from typing import Protocol
 
-import numpy as np
 import torch
 from joblib import cpu_count
 from torch.utils.data import DataLoader
 
 from linreg_mirror._tools.arguments import check_integer, is_whole
+from linreg_mirror._tools.device_generator import DeviceGenerator
 from linreg_mirror.networks.data.crops import ResizedCrop
 from linreg_mirror.networks.data.dataset import Split
 from linreg_mirror.networks.data.images import ImageReader
@@ -20,17 +20,17 @@ _FEW = 1000  # images are read before processes for them have started
 
 
 class Augmentation(Protocol):
-    """A random change of images, in two parts: what is drawn for an epoch, on the CPU, and what is done to a batch."""
+    """A random change of images, in two parts: what is drawn for an epoch, and what is done to a batch."""
 
-    def draw(self, examples: int, rng: np.random.Generator) -> torch.Tensor:
-        """Return a tensor on the CPU with a row for each of so many images.
+    def draw(self, examples: int, rng: DeviceGenerator) -> torch.Tensor:
+        """Return a tensor with a row for each of so many images.
 
         Parameters
         ----------
         examples : int
             How many.
-        rng : numpy.random.Generator
-            Source of all randomness.
+        rng : DeviceGenerator
+            Source of all randomness; what it draws is on the device of the images.
         """
         ...
 
@@ -43,8 +43,8 @@ class Augmentation(Protocol):
 class Batches:
     """The batches of a split, epoch by epoch.
 
-    Order and augmentation depend on (seed, epoch) alone and are drawn on the CPU. So they are the same on every device,
-    and `epoch(k, start)` goes on after `start` batches of epoch k exactly as if it had never stopped.
+    Order and augmentation depend on (seed, epoch) alone. They are drawn on the device of the images, the same on every
+    one. `epoch(k, start)` goes on after `start` batches of epoch k exactly as if it had never stopped.
 
     Images in files are read ahead by worker processes, which end with the loop over an epoch.
 
@@ -142,7 +142,7 @@ class Batches:
         ValueError
             If epoch or start is out of range.
         """
-        check_integer("epoch", epoch, 0)
+        check_integer("epoch", epoch, 0, 2**63 - 1)
         check_integer("start", start, 0, len(self))
         return self._made(epoch, start)
 
@@ -183,13 +183,16 @@ class Batches:
 
     def _drawn(self, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the order of the examples, and what is drawn for the augmentation of each place in it."""
-        n = len(self.split)
+        n, inputs = len(self.split), self.split.inputs
+        # Files are read on the CPU.
+        here = inputs[:0] if isinstance(inputs, torch.Tensor) else torch.empty(0)
         if self.seed is None:
-            return torch.arange(n), torch.empty(0)
-        # The first number keeps these streams apart from others with the same seed, such as those of masks.
-        of_order, of_augmentation = np.random.default_rng([0x64617461, self.seed, epoch]).spawn(2)
-        drawn = torch.empty(0) if self.augment is None else self.augment.draw(n, of_augmentation)
-        return torch.as_tensor(of_order.permutation(n)), drawn
+            return torch.arange(n, device=here.device), torch.empty(0, device=here.device)
+        # The first number keeps these streams apart from others with the same seed.
+        seed = (0x64617461, self.seed)
+        of_order, of_augmentation = (DeviceGenerator(seed, epoch, purpose, here) for purpose in range(2))
+        drawn = torch.empty(0, device=here.device) if self.augment is None else self.augment.draw(n, of_augmentation)
+        return of_order.permutation(n), drawn
 
     def _finish(self) -> Callable[[torch.Tensor], torch.Tensor]:
         """Return what makes inputs of a batch."""

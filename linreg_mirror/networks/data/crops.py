@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from linreg_mirror._tools.device_generator import DeviceGenerator
+
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
 
 _RATIO = 4 / 3
@@ -42,9 +44,9 @@ class ResizedCrop:
                 f"area is the smallest share of an image, above 0 and at most 1, got {self.area!r}: write area=0.08"
             )
 
-    def draw(self, examples: int, rng: np.random.Generator) -> torch.Tensor:
-        """Return seeds, (examples,) of int64 on the CPU: what follows from them depends on the sizes of the images."""
-        return torch.as_tensor(rng.integers(2**63, size=examples))
+    def draw(self, examples: int, rng: DeviceGenerator) -> torch.Tensor:
+        """Return seeds, (examples,) of int64: what follows from them depends on the sizes of the images."""
+        return rng.integers(2**63, size=examples)
 
     def place(self, width: int, height: int, seed: int) -> tuple[Box, bool]:
         """Return the rectangle in an image of this size, of whole pixels, and whether it is mirrored.

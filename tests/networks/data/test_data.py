@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from linreg_mirror.networks.data import DATASETS, Batches, CropFlip, Data, Split, hold_out, load
+from linreg_mirror.networks.data import DATASETS, Batches, CropFlip, Data, DeviceGenerator, Split, hold_out, load
 from linreg_mirror.networks.models import create
 
 
@@ -167,6 +167,10 @@ def test_a_split_of_ones_own():
 # Augmentation
 
 
+def drawing():
+    return DeviceGenerator(0, like=torch.empty(0))
+
+
 def cropped_one_by_one(images, drawn, padding):
     out = np.empty_like(images)
     for i, (top, left, mirrored) in enumerate(drawn):
@@ -184,7 +188,7 @@ def test_crop_and_flip_against_a_loop(channels, height, width, padding, flip):
     rng = np.random.default_rng(2)
     images = rng.integers(0, 256, (60, channels, height, width), dtype=np.uint8)
     augment = CropFlip(padding, flip)
-    drawn = augment.draw(60, rng)
+    drawn = augment.draw(60, drawing())
     changed = augment(torch.as_tensor(images), drawn)
     assert changed.dtype == torch.uint8
     np.testing.assert_array_equal(changed, cropped_one_by_one(images, drawn.numpy(), padding))
@@ -208,12 +212,12 @@ def test_crop_and_flip_by_hand():
 def test_nothing_is_changed_without_padding_and_flip():
     images = torch.as_tensor(random_images(5, 3, 4))
     augment = CropFlip(padding=0, flip=False)
-    assert torch.equal(augment(images, augment.draw(5, np.random.default_rng(0))), images)
+    assert torch.equal(augment(images, augment.draw(5, drawing())), images)
 
 
 def test_draws_are_uniform_and_independent():
     n, padding = 40_500, 4
-    drawn = CropFlip(padding).draw(n, np.random.default_rng(0)).numpy()
+    drawn = CropFlip(padding).draw(n, drawing()).numpy()
     counts = np.zeros((9, 9, 2))
     np.add.at(counts, tuple(drawn.T), 1)
     assert counts.sum() == n
@@ -255,6 +259,13 @@ def test_order_depends_on_seed_and_epoch_alone():
     assert orders(Batches(split, 5, seed=0), 1) == one[1:2]
     assert orders(Batches(split, 8), 0, 5) == [list(range(50))] * 2
     assert [labels.tolist() for _, labels in Batches(split, 50, seed=0)] == one[:1]
+
+
+@pytest.mark.parametrize(("seed", "epoch"), [(0, 0), (2**100, 7)])
+def test_order_is_that_of_numpys_philox(seed, epoch):
+    bits = np.random.Philox([0x64617461, seed], counter=[0, epoch, 0, 0])
+    expected = np.argsort(bits.random_raw(50).view(np.int64)).tolist()
+    assert orders(Batches(numbered(50), 8, seed=seed), epoch) == [expected]
 
 
 def test_order_is_uniform():

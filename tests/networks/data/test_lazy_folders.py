@@ -14,7 +14,7 @@ import torch
 from joblib import Parallel, delayed
 from PIL import Image, ImageOps
 
-from linreg_mirror.networks.data import Batches, CropFlip, Data, ResizedCrop, hold_out, load
+from linreg_mirror.networks.data import Batches, CropFlip, Data, DeviceGenerator, ResizedCrop, hold_out, load
 from linreg_mirror.networks.data import batches as batches_module
 from linreg_mirror.networks.recipes import Recipe
 from linreg_mirror.networks.training import train
@@ -164,7 +164,7 @@ def near(values, expected):
 def test_crops_have_the_distribution_they_should(area):
     side, end = 1000, math.log(4 / 3)
     crop = ResizedCrop(area)
-    seeds = crop.draw(20_000, np.random.default_rng(0))
+    seeds = crop.draw(20_000, DeviceGenerator(0, like=torch.empty(0)))
     assert (seeds.shape, seeds.dtype) == ((20_000,), torch.int64)
     boxes, mirrored = zip(*(crop.place(side, side, int(seed)) for seed in seeds), strict=True)
     left, top, right, bottom = np.array(boxes).T
