@@ -60,7 +60,7 @@ def bars(stack: Stack, s: Pair) -> Bars:
     s : Pair of shape (B, n)
         Dual vectors.
     """
-    xp, (n, d) = stack.xp, stack.X.shape[-2:]
+    xp, d = stack.xp, stack.X.shape[-1]
     x, metric, rounding, vague = _point(stack, s)
     r, inexact = rounded(*residual(stack, exact(x)))
     found = factors(stack.hessian(metric), d)
@@ -78,8 +78,8 @@ def bars(stack: Stack, s: Pair) -> Bars:
     stretch = 1 + delta  # at least delta / (1 - exp(-delta))
     moved = kappa * (decrement * stretch)[:, None]
     entries = 1.01 * metric * xp.expm1(2 * moved) / 2 + rounding
-    # By Cauchy-Schwarz, from sum D_i kappa_i^2 = n; (exp(t) - 1) / t <= 1 + t for t <= log 2.
-    together = 1.02 * (1 + delta) * decrement * stretch * xp.sqrt(n * xp.sum(metric, axis=-1))
+    # By Cauchy's inequality, sum D_i |X_i'h| <= |h|_H sqrt(sum D_i); (exp(t) - 1) / t <= 1 + t for t <= log 2.
+    together = 1.02 * (1 + delta) * decrement * stretch * xp.sqrt(xp.sum(metric, axis=-1))
     error = 1.01 * xp.minimum(xp.sum(entries, axis=-1), together + xp.sum(rounding, axis=-1))
     error = xp.where(sound & xp.isfinite(error), error, math.inf)
     # The start x = 0 is exact, and the limit where y = 0.

@@ -156,9 +156,9 @@ def _self_concordant(
     grown = np.where(mu * moved > 1e-9, np.expm1(mu * moved) / np.where(mu > 0, mu, 1.0), moved * (1 + 1e-9))
     rounding = rounding + UNIT * np.abs(x)
     entries = 1.01 * metric * grown + rounding
-    # By Cauchy-Schwarz, from sum D_i kappa_i^2 = n.
+    # By Cauchy's inequality, sum D_i |X_i'h| <= |h|_H sqrt(sum D_i).
     largest = float(np.expm1(delta) / delta) if delta > 1e-9 else 1.0
     together = 1.02 * largest * decrement * max(delta / -np.expm1(-delta) if delta > 1e-12 else 1.0, 1.0) * float(
-        np.sqrt(n * metric.sum())
+        np.sqrt(metric.sum())
     ) + float(rounding.sum())
     return LimitBar(x, s, min(float(entries.sum()), together), entries)
