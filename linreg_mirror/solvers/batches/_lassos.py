@@ -4,12 +4,16 @@ from typing import Any
 
 from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror.mirrors import Hyperbolic
+from linreg_mirror.mirrors.protocol import namespace
 from linreg_mirror.problems import Problem
-from linreg_mirror.solvers.batches.arguments import broadcast, features, in_parts, per_problem
+from linreg_mirror.solvers.batches.active_sets import corrected
+from linreg_mirror.solvers.batches.answers import Answers
+from linreg_mirror.solvers.batches.arguments import alike, features, per_problem, targets
+from linreg_mirror.solvers.batches.parts import in_parts
 from linreg_mirror.solvers.batches.smoothing import smoothed
-from linreg_mirror.solvers.batches.solutions import Solutions, host, joined, singly
+from linreg_mirror.solvers.batches.solutions import Solutions, host, singly
 from linreg_mirror.solvers.batches.stack import Stack
-from linreg_mirror.solvers.batches.supports import corrected, proved
+from linreg_mirror.solvers.batches.supports import proved
 from linreg_mirror.solvers.certificates import lasso_certificate, outcome, with_error
 from linreg_mirror.solvers.lasso import lasso
 from linreg_mirror.solvers.results import Solution, Stats
@@ -57,17 +61,16 @@ def lassos(X: Any, y: Any, weight: Any, *, threads: int | None = None) -> Soluti
     [[0.0, 0.75], [0.0, 0.0]]
     """
     X = features(X)
-    y, weight = broadcast(X, y, ("weight", per_problem(weight), 1))
-    zero = 0 * weight
-    stack = Stack(X, y, Hyperbolic(zero + X[:1, 0, :] * 0, zero), zero)
-    xp = stack.xp
+    y, weight = alike(X, y=targets(X, y), weight=per_problem(X, "weight", weight))
+    xp = namespace(X)
     if not bool(xp.all(weight > 0)):
         raise ValueError(f"weight must be positive, got {float(xp.min(weight)):g}: for weight 0 ask minimum_l1s(X, y)")
+    flat = xp.zeros_like(weight)
+    stack = Stack(X, y, Hyperbolic(flat, flat), flat)
 
-    def solve(part: slice) -> tuple[Any, Any, Any, Any]:
+    def solve(part: slice) -> Answers:
         some, strength = stack.part(part), weight[part]
-        found = proved(some, strength, corrected(some, strength, smoothed(some, strength)))
-        return found.x, found.residual.hi, found.residual.lo, found.error
+        return proved(some, strength, corrected(some, strength, smoothed(some, strength)))
 
     def problem(k: int) -> Problem:
         return Problem(host(X[0 if stack.shared else k]), host(y[k]))
@@ -87,5 +90,5 @@ def lassos(X: Any, y: Any, weight: Any, *, threads: int | None = None) -> Soluti
             dual_rest=low,
         )
 
-    arrays = joined(xp, in_parts(X, len(y), solve, threads))
-    return singly(arrays, _FINE, lambda k: lasso(problem(k), float(weight[k, 0])), solution)
+    found = in_parts(X, len(y), solve, threads)
+    return singly(found, _FINE, lambda k: lasso(problem(k), float(weight[k, 0])), solution)

@@ -2,16 +2,20 @@
 
 from typing import Any
 
-from linreg_mirror._tools.arguments import check_number
+from linreg_mirror._tools.arguments import check_nonnegative
 from linreg_mirror._tools.cites import cited, cites
+from linreg_mirror._tools.double_double import Pair
 from linreg_mirror.mirrors import Hyperbolic
+from linreg_mirror.mirrors.protocol import namespace
 from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.problems import Problem
-from linreg_mirror.solvers.batches.arguments import broadcast, features, in_parts, per_problem
+from linreg_mirror.solvers.batches.answers import Answers
+from linreg_mirror.solvers.batches.arguments import alike, features, per_entry, per_problem, targets
 from linreg_mirror.solvers.batches.bars import bars
 from linreg_mirror.solvers.batches.newton import continued
 from linreg_mirror.solvers.batches.pairs import exact
-from linreg_mirror.solvers.batches.solutions import Solutions, host, joined, singly
+from linreg_mirror.solvers.batches.parts import in_parts
+from linreg_mirror.solvers.batches.solutions import Solutions, host, singly
 from linreg_mirror.solvers.batches.stack import Stack
 from linreg_mirror.solvers.certificates import certify_limit, outcome, with_error
 from linreg_mirror.solvers.limit import limit
@@ -78,20 +82,16 @@ def limits(
     >>> lm.limits(np.array([[1.0, 2.0]]), np.array([2.0]), [[10.0], [-10_000.0]]).x.round(6).tolist()
     [[0.4, 0.8], [0.0, 1.0]]
     """
-    check_number("tolerance", tolerance)
+    check_nonnegative("tolerance", tolerance)
     X = features(X)
-    d = X.shape[-1]
-    per_entry = ("log_scale", log_scale, d), ("tilt", tilt, d)
-    y, log_scale, tilt, decays = broadcast(X, y, *per_entry, ("decay", per_problem(decay), 1))
-    stack = Stack(X, y, Hyperbolic(log_scale, tilt), decays)
-    xp = stack.xp
+    starts = {"log_scale": per_entry(X, "log_scale", log_scale), "tilt": per_entry(X, "tilt", tilt)}
+    y, log_scale, tilt, decays = alike(X, y=targets(X, y), **starts, decay=per_problem(X, "decay", decay))
+    xp = namespace(X)
     if bool(xp.any(decays < 0)):
         raise ValueError(
             f"decay must not be negative, the integral of alpha, got {float(xp.min(decays)):g}: leave it out for 0"
         )
-
-    def solve(part: slice) -> tuple[Any, Any, Any, Any]:
-        return _solved(stack.part(part), tolerance)
+    stack = Stack(X, y, Hyperbolic(log_scale, tilt), decays)
 
     def solution(k: int, at: Any, dual: Any, low: Any, bar: float) -> Solution:
         problem, network, A = _one(stack, k)
@@ -109,28 +109,25 @@ def limits(
             dual_rest=low,
         )
 
-    arrays = joined(xp, in_parts(X, len(y), solve, threads))
-    return singly(arrays, tolerance, lambda k: limit(*_one(stack, k), tolerance=tolerance), solution)
+    found = in_parts(X, len(y), lambda part: _solved(stack.part(part), tolerance), threads)
+    return singly(found, tolerance, lambda k: limit(*_one(stack, k), tolerance=tolerance), solution)
 
 
-def _solved(stack: Stack, tolerance: float) -> tuple[Any, Any, Any, Any]:
-    """Return x, the two parts of s, and the error bars."""
-    xp = stack.xp
-    nu, _ = continued(stack, _START)
-    s = exact(-nu)
-    best = bars(stack, s)
-    x, hi, lo, error = best.x, s.hi, s.lo, best.error
-    found = best
+def _solved(stack: Stack, tolerance: float) -> Answers:
+    s = exact(-continued(stack, _START))
+    found = bars(stack, s)
+    best, at = Answers(found.x, s, found.error), stack.xp.arange(len(s.hi), device=s.hi.device)
+    last = best
     for _ in range(_POLISH):
-        wanting = ~(error <= tolerance * xp.sum(xp.abs(x), axis=-1))
-        if not bool(xp.any(wanting)):
+        left = last.wanting(tolerance)
+        if not len(left):
             break
-        s = s + exact(found.step)
+        at, stack = at[left], stack.part(left)
+        s = Pair(last.s.hi[left], last.s.lo[left]) + exact(found.step[left])
         found = bars(stack, s)
-        better = (found.error < error) & wanting
-        x, hi, lo = (xp.where(better[:, None], new, old) for new, old in ((found.x, x), (s.hi, hi), (s.lo, lo)))
-        error = xp.where(better, found.error, error)
-    return x, hi, lo, error
+        last = Answers(found.x, s, found.error)
+        best.improve(at, last)
+    return best
 
 
 def _one(stack: Stack, k: int) -> tuple[Problem, Hadamard, float]:

@@ -1,5 +1,6 @@
 """The interpolators of least L1 norm of many problems, found together."""
 
+import math
 from typing import Any
 
 from linreg_mirror._tools.cites import cited, cites
@@ -7,13 +8,17 @@ from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.mirrors.protocol import namespace
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers.batches import linear_algebra
-from linreg_mirror.solvers.batches.arguments import broadcast, features, in_parts
-from linreg_mirror.solvers.batches.factors import factors
+from linreg_mirror.solvers.batches.answers import Answers
+from linreg_mirror.solvers.batches.arguments import alike, features, targets
+from linreg_mirror.solvers.batches.factors import Factors, factors
 from linreg_mirror.solvers.batches.newton import continued
+from linreg_mirror.solvers.batches.norms import largest
 from linreg_mirror.solvers.batches.pairs import exact
-from linreg_mirror.solvers.batches.solutions import Solutions, host, joined, singly
+from linreg_mirror.solvers.batches.parts import in_parts
+from linreg_mirror.solvers.batches.pivots import pivoted
+from linreg_mirror.solvers.batches.solutions import Solutions, host, singly
 from linreg_mirror.solvers.batches.stack import Stack
-from linreg_mirror.solvers.batches.vertices import Vertices, pivoted, vertices
+from linreg_mirror.solvers.batches.vertices import vertices
 from linreg_mirror.solvers.certificates import l1_certificate, outcome, with_error
 from linreg_mirror.solvers.error_bars import central_duals
 from linreg_mirror.solvers.limit import minimum_l1
@@ -21,6 +26,7 @@ from linreg_mirror.solvers.results import Solution, Stats
 
 _LADDER = (20.0, 60.0, 200.0, 1000.0)  # log(size/b); weights off a support of fewer than n vanish at large ones
 _ACCURATE = 1e-3  # residual of limits that vertices are read off
+_PIVOTS = 20  # and a quarter of n
 _PROVED = 1e-9  # relative error of x that counts as the answer, as for `minimum_l1`
 
 
@@ -64,10 +70,9 @@ def minimum_l1s(X: Any, y: Any, *, threads: int | None = None) -> Solutions:
     [[0.0, 1.0], [0.0, -2.0]]
     """
     X = features(X)
-    (y,) = broadcast(X, y)
-    zero = y[:, :1] * 0
-    stack = Stack(X, y, Hyperbolic(zero, zero), zero)
-    x, s, rest, error = joined(stack.xp, in_parts(X, len(y), lambda part: _solved(stack.part(part)), threads))
+    (y,) = alike(X, y=targets(X, y))
+    flat = namespace(X).zeros_like(y[:, :1])
+    stack = Stack(X, y, Hyperbolic(flat, flat), flat)
 
     def problem(k: int) -> Problem:
         return Problem(host(X[0 if stack.shared else k]), host(y[k]))
@@ -86,60 +91,48 @@ def minimum_l1s(X: Any, y: Any, *, threads: int | None = None) -> Solutions:
             dual_rest=low,
         )
 
-    return singly((x, s, rest, error), _PROVED, lambda k: minimum_l1(problem(k)), solution)
+    found = in_parts(X, len(y), lambda part: _solved(stack.part(part)), threads)
+    return singly(found, _PROVED, lambda k: minimum_l1(problem(k)), solution)
 
 
-def _solved(stack: Stack) -> tuple[Any, Any, Any, Any]:
-    """Return x, the two parts of s, and the error bars."""
-    xp, (n, d) = stack.xp, stack.X.shape[-2:]
-    wide = xp.zeros_like(stack.X[:1, 0, :] + stack.y[:, :1])
-    whole = factors(stack.hessian(1 + wide), d)
-    size = xp.max(xp.abs(stack.pull(linear_algebra.solve(whole.L, stack.y))), axis=-1, keepdims=True)
-    log_size = xp.log(xp.where(size > 0, size, 1 + 0 * size))
-    unknown = xp.where(xp.any(stack.y != 0, axis=-1), float("inf") + wide[:, 0], wide[:, 0])
-    best = Vertices(0 * wide, exact(xp.zeros_like(stack.y)), unknown)
-    at = xp.nonzero(unknown > 0)[0]
-    nu = None
-    for i, L in enumerate(_LADDER):
+def _solved(stack: Stack) -> Answers:
+    xp = stack.xp
+    flat = xp.zeros_like(stack.X[:1, 0, :] + stack.y[:, :1])
+    whole = factors(stack.hessian(xp.ones_like(flat)), flat.shape[1])
+    size = largest(stack.pull(linear_algebra.solve(whole.L, stack.y)))
+    nothing = xp.where(xp.any(stack.y != 0, axis=-1), math.inf, xp.zeros_like(stack.y[:, 0]))
+    best = Answers(flat, exact(xp.zeros_like(stack.y)), nothing)
+    at, nu, before = xp.nonzero(whole.sound & (nothing > 0))[0], None, 0.0
+    for L in _LADDER:
         if not len(at):
             break
-        part = Stack(
-            stack.X if stack.shared else stack.X[at],
-            stack.y[at],
-            Hyperbolic(log_size[at] - L + wide[at], wide[at]),
-            0 * log_size[at],
-        )
-        nu, _ = continued(part, _ACCURATE, None if nu is None else (nu, L - _LADDER[i - 1]))
-        pull = 2 * part.pull(nu)
-        basis = xp.argsort(-xp.abs(part.mirror.primal(0.5 * pull, 0.0)), axis=-1)[:, :n]
-        exponents = xp.max(xp.abs(pull), axis=-1, keepdims=True)
-        guess = 2 * nu / xp.where(exponents > 0, exponents, 1 + 0 * exponents)
-        found = vertices(part, whole.part(at), basis, guess)
-        _improve(best, found, at)
-        # Where fewer than n columns have weight, dual vectors are many; else pivots find those that are to have it.
-        few = xp.nonzero(_wanting(best, at) & (xp.sum(xp.astype(found.x != 0, xp.int64), axis=-1) < n))[0]
-        if len(few):
-            chosen = part.part(few)
-            central = central_duals(chosen.X, xp.sign(found.x[few]))
-            _improve(best, vertices(chosen, whole.part(at[few]), basis[few], central), at[few])
-        left = xp.nonzero(_wanting(best, at))[0]
-        if len(left):
-            chosen = part.part(left)
-            pivots = pivoted(chosen, basis[left], 20 + n // 4)
-            _improve(best, vertices(chosen, whole.part(at[left]), pivots, guess[left]), at[left])
-        going = _wanting(best, at)
-        going = xp.nonzero(going)[0]
-        at, nu = at[going], nu[going]
-    return best.x, best.s.hi, best.s.lo, best.error
+        potentials = Hyperbolic(xp.log(size[at]) - L + flat[at], flat[at])
+        part = Stack(stack.X if stack.shared else stack.X[at], stack.y[at], potentials, flat[at, :1])
+        nu = continued(part, _ACCURATE, None if nu is None else (nu, L - before))
+        _read_off(part, whole.part(at), nu, best, at)
+        left = best.part(at).wanting(_PROVED)
+        at, nu, before = at[left], nu[left], L
+    return best
 
 
-def _wanting(best: Vertices, at: Any) -> Any:
-    """Return where the bar of some problems is still too wide."""
-    xp = namespace(best.error)
-    return ~(best.error[at] <= _PROVED * xp.sum(xp.abs(best.x[at]), axis=-1))
-
-
-def _improve(best: Vertices, found: Vertices, at: Any) -> None:
-    better = found.error < best.error[at]
-    best.x[at[better]], best.error[at[better]] = found.x[better], found.error[better]
-    best.s.hi[at[better]], best.s.lo[at[better]] = found.s.hi[better], found.s.lo[better]
+def _read_off(stack: Stack, whole: Factors, nu: Any, best: Answers, at: Any) -> None:
+    """Improve answers, in the places `at`, by vertices close to the limits with these duals."""
+    xp, n = stack.xp, stack.X.shape[-2]
+    pull = 2 * stack.pull(nu)
+    basis = xp.argsort(-xp.abs(stack.mirror.primal(0.5 * pull, 0.0)), axis=-1)[:, :n]
+    steepest = largest(pull)
+    guess = 2 * nu / xp.where(steepest > 0, steepest, 1.0)
+    found = vertices(stack, whole, basis, guess)
+    best.improve(at, found)
+    # Where fewer than n columns have weight, dual vectors are many; else pivots find those that are to have it.
+    left = best.part(at).wanting(_PROVED)
+    few = left[xp.sum(xp.abs(xp.sign(found.x[left])), axis=-1) < n]
+    if len(few):
+        some = stack.part(few)
+        central = central_duals(some.X, xp.sign(found.x[few]))
+        best.improve(at[few], vertices(some, whole.part(few), basis[few], central))
+        left = best.part(at).wanting(_PROVED)
+    if len(left):
+        some = stack.part(left)
+        better = pivoted(some, basis[left], _PIVOTS + n // 4)
+        best.improve(at[left], vertices(some, whole.part(left), better, guess[left]))

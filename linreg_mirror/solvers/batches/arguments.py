@@ -1,19 +1,12 @@
-"""Arguments of the solvers of many problems, checked, and the parts in which they are solved."""
+"""Arguments of the solvers of many problems: checked, and given a row for each problem."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from array_api_compat import is_torch_array
-from joblib import cpu_count
 
-from linreg_mirror._tools.arguments import check_integer, real_array
-from linreg_mirror._tools.blas import one_thread
+from linreg_mirror._tools.arguments import as_real_array
 from linreg_mirror.mirrors.protocol import namespace
-
-_CACHE = 1 << 18  # numbers in the features of a part that is to stay in a core's own cache
-_MEMORY = 1 << 27  # of a part on an accelerator
 
 
 def features(X: Any) -> Any:
@@ -21,7 +14,8 @@ def features(X: Any) -> Any:
     X = like(None, "X", X)
     if X.ndim not in (2, 3) or 0 in X.shape:
         raise ValueError(f"X must be one design (n, d) or one for each problem (B, n, d), got shape {tuple(X.shape)}")
-    return X[None] if X.ndim == 2 else X
+    X = X[None] if X.ndim == 2 else X
+    return np.ascontiguousarray(X) if type(X) is np.ndarray else X.contiguous()
 
 
 def like(of: Any, name: str, value: Any) -> Any:
@@ -36,21 +30,23 @@ def like(of: Any, name: str, value: Any) -> Any:
     value : array_like
         Real numbers.
     """
-    if is_torch_array(value):
-        if value.is_complex():
-            raise TypeError(f"{name} must hold real numbers, got {value.dtype}: write {name}.real")
-    else:
-        value = real_array(name, value)
-    of = value if of is None else of
-    xp = namespace(of)
-    array = xp.asarray(value, dtype=xp.float64, device=of.device)
+    if not is_torch_array(value):
+        value = as_real_array(name, value)
+        return value if of is None else namespace(of).asarray(value, device=of.device)
+    if value.is_complex():
+        raise TypeError(f"{name} must hold real numbers, got {value.dtype}: write {name}.real")
+    value = value.detach()
+    if type(of) is np.ndarray:
+        return like(of, name, value.cpu().numpy())
+    xp = namespace(value)
+    array = xp.asarray(value, dtype=xp.float64, device=value.device if of is None else of.device)
     if not bool(xp.all(xp.isfinite(array))):
-        raise ValueError(f"{name} must be finite: remove or impute what is not")
+        as_real_array(name, array.cpu().numpy())  # which says where it is not
     return array
 
 
-def broadcast(X: Any, y: Any, *others: tuple[str, Any, int]) -> list[Any]:
-    """Return y of shape (B, n), and others of shape (B, width), for a stack of features.
+def targets(X: Any, y: Any) -> Any:
+    """Return y with a row for each problem, shape (B, n) or (1, n).
 
     Parameters
     ----------
@@ -58,57 +54,69 @@ def broadcast(X: Any, y: Any, *others: tuple[str, Any, int]) -> list[Any]:
         Features.
     y : array_like, shape (n,) or (B, n)
         Targets.
-    *others : (name, value, width)
-        What else there is for each problem.
     """
-    xp, n = namespace(X), X.shape[-2]
-    named = [("y", like(X, "y", y), n), *((name, like(X, name, value), width) for name, value, width in others)]
-    try:
-        rows = np.broadcast_shapes((len(X),), *(array.shape[:-1] for _, array, _ in named if array.ndim))
-        if len(rows) != 1:
-            raise ValueError
-        return [xp.broadcast_to(array, (*rows, width)) for _, array, width in named]
-    except (ValueError, RuntimeError):
-        got = ", ".join(f"{name} {tuple(array.shape)}" for name, array, _ in named)
-        wanted = ", ".join(f"{name} (B, {width})" for name, _, width in named)
-        raise ValueError(
-            f"{wanted} are expected, or what broadcasts to them, got {got} beside X {tuple(X.shape)}"
-        ) from None
+    y, n = like(X, "y", y), X.shape[-2]
+    if y.ndim not in (1, 2) or y.shape[-1] != n:
+        raise ValueError(f"y must be (n,) or (B, n), and X has n = {n} rows, got shape {tuple(y.shape)}")
+    return y[None] if y.ndim == 1 else y
 
 
-def per_problem(value: Any) -> Any:
-    """Return one number, or one for each problem, as what broadcasts to (B, 1)."""
-    return value[:, None] if np.ndim(value) == 1 and hasattr(value, "shape") else value
-
-
-def in_parts(X: Any, B: int, solve: Callable[[slice], Any], threads: int | None) -> list[Any]:
-    """Return what `solve` returns of each part of B problems, several at a time on NumPy arrays.
+def per_entry(X: Any, name: str, value: Any) -> Any:
+    """Return numbers for each problem and column, shape (B, d) or (1, d).
 
     Parameters
     ----------
     X : array, shape (B, n, d) or (1, n, d)
         Features.
-    B : int
-        How many problems there are.
-    solve : callable
-        Of a slice of them.
-    threads : int or None
-        How many parts are solved at once; None for one a core.
+    name : str
+        Of the argument.
+    value : array_like, shape (), (d,), (B, 1) or (B, d)
+        What it is.
     """
-    if threads is not None:
-        check_integer("threads", threads, 1)
-    n, d = X.shape[-2:]
-    on_arrays = type(X) is np.ndarray
-    room = _CACHE if on_arrays or X.device.type == "cpu" else _MEMORY
-    size = max(1, min(room // (n * d), -(-B // (threads or cpu_count())) if on_arrays else B))
-    parts = [slice(first, min(first + size, B)) for first in range(0, B, size)]
+    array, d = like(X, name, value), X.shape[-1]
+    if array.ndim > 2 or (array.ndim and array.shape[-1] not in (1, d)):
+        raise ValueError(
+            f"{name} must be one number, (d,), (B, 1) or (B, d), and X has d = {d} columns, got shape "
+            f"{tuple(array.shape)}: for one number a problem write {name}[:, None]"
+        )
+    rows = array if array.ndim == 2 else array[None] if array.ndim else array[None, None]
+    return namespace(X).broadcast_to(rows, (len(rows), d))
 
-    def quietly(part: slice) -> Any:
-        with np.errstate(all="ignore"):  # what overflows has no error bar
-            return solve(part)
 
-    with one_thread():
-        if not on_arrays or len(parts) == 1 or threads == 1:
-            return [quietly(part) for part in parts]
-        with ThreadPoolExecutor(threads or cpu_count()) as pool:
-            return list(pool.map(quietly, parts))
+def per_problem(X: Any, name: str, value: Any) -> Any:
+    """Return a number for each problem, shape (B, 1) or (1, 1).
+
+    Parameters
+    ----------
+    X : array, shape (B, n, d) or (1, n, d)
+        Features.
+    name : str
+        Of the argument.
+    value : array_like, shape () or (B,)
+        What it is.
+    """
+    array = like(X, name, value)
+    if array.ndim > 1:
+        raise ValueError(f"{name} must be one number, or one for each problem (B,), got shape {tuple(array.shape)}")
+    return array[:, None] if array.ndim else array[None, None]
+
+
+def alike(X: Any, **arrays: Any) -> list[Any]:
+    """Return arrays with as many rows as there are problems.
+
+    Parameters
+    ----------
+    X : array, shape (B, n, d) or (1, n, d)
+        Features.
+    **arrays : array, shape (B, width) or (1, width)
+        What else there is, by name.
+    """
+    xp, rows = namespace(X), {name: len(array) for name, array in {"X": X, **arrays}.items()}
+    counts = {count for count in rows.values() if count != 1}
+    if len(counts) > 1 or 0 in counts:
+        told = ", ".join(f"{count} by {name}" for name, count in rows.items() if count != 1)
+        raise ValueError(
+            f"{', '.join(rows)} must be of one number of problems, got {told}: give as many, or one for all"
+        )
+    B = max(counts, default=1)
+    return [xp.broadcast_to(array, (B, array.shape[1])) for array in arrays.values()]

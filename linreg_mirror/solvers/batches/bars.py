@@ -3,17 +3,21 @@
 By self-concordance, in the rows as they are: what is too ill-conditioned for that has the bar inf here.
 """
 
+import math
 from typing import Any, NamedTuple
 
 from linreg_mirror._tools.double_double import Pair, two_sum
 from linreg_mirror.solvers.batches import linear_algebra
-from linreg_mirror.solvers.batches.factors import factors, norm, residual
+from linreg_mirror.solvers.batches.factors import factors
+from linreg_mirror.solvers.batches.norms import norm
 from linreg_mirror.solvers.batches.pairs import exact, transposed_products
+from linreg_mirror.solvers.batches.rounding import of_pull, residual, rounded
 from linreg_mirror.solvers.batches.stack import Stack
 from linreg_mirror.solvers.error_bars.rows import UNIT
 
-_LIBRARY = 12 * UNIT  # what exp, expm1 and the operations after them may lose, relative to x
-_UNDERFLOW = 1e-290
+_LIBRARY = 24 * UNIT  # relative to x: exp and expm1, right to 4 units in the last place, and the operations after them
+_LEAST = 1e-290  # weights below may be wrong altogether
+_VAGUE = 1e-3  # relative error of the metric with which bounds hold, of which each has a percent to spare
 
 
 class Bars(NamedTuple):
@@ -26,7 +30,7 @@ class Bars(NamedTuple):
     error : array, shape (B,)
         Upper bounds of |x - x*|_1; inf where nothing is proved.
     entries : array, shape (B, d)
-        Upper bounds of |x_i - x*_i|.
+        Upper bounds of |x_i - x*_i|, where there are any.
     step : array, shape (B, n)
         Newton's step of s.
     """
@@ -35,6 +39,15 @@ class Bars(NamedTuple):
     error: Any
     entries: Any
     step: Any
+
+
+class _Point(NamedTuple):
+    """Weights x, the metric there, bounds of |x - primal(z_0 - X's)|, and of the relative error of the metric."""
+
+    x: Any
+    metric: Any
+    rounding: Any
+    vague: Any
 
 
 def bars(stack: Stack, s: Pair) -> Bars:
@@ -47,49 +60,45 @@ def bars(stack: Stack, s: Pair) -> Bars:
     s : Pair of shape (B, n)
         Dual vectors.
     """
-    xp, (n, d) = stack.xp, stack.X.shape[-2:]
-    x, metric, rounding = _point(stack, s)
-    r, inexact = residual(stack, exact(x))
+    xp, d = stack.xp, stack.X.shape[-1]
+    x, metric, rounding, vague = _point(stack, s)
+    r, inexact = rounded(*residual(stack, exact(x)))
     found = factors(stack.hessian(metric), d)
-    # |v|_{H^-1} of the residual, and of what rounding has made of x: |Xv|_{H^-1} <= |v / sqrt D|_2.
-    seen = (metric > 0) & (stack.lengths > 0)
-    root = xp.sqrt(xp.where(seen, metric, xp.ones_like(metric)))
-    of_rounding = norm(xp.where(seen, rounding / root, 0 * root))
-    decrement = 1.01 * (found.norm(r, inexact) + of_rounding)
+    # |Xv|_{H^-1} <= |v / sqrt D|_2, for what rounding has made of x; weights too small to be seen are below D.
+    seen = metric > _LEAST
+    root = xp.sqrt(xp.where(seen, metric, _LEAST))
+    decrement = found.norm(r, inexact) + 1.01 * norm(xp.where(stack.lengths > 0, rounding / root, 0.0))
 
     # The metric's logarithm has slope 2 at the most; kappa_i = |X_i|_{H^-1}, and kappa_i^2 D_i <= 1.
-    reach = stack.lengths * (found.size / xp.sqrt(found.kept))[:, None]
+    reach = stack.lengths * found.reach[:, None]
     kappa = 1.01 * xp.where(seen, xp.minimum(reach, 1 / root), reach)
     steepest = 2 * xp.max(kappa, axis=-1) * decrement
-    sound = found.sound & (steepest < 0.5)
-    delta = -xp.log1p(-xp.where(sound, steepest, 0 * steepest))
+    sound = found.sound & (steepest < 0.5) & (xp.max(vague, axis=-1) < _VAGUE)
+    delta = -xp.log1p(-xp.where(sound, steepest, 0.0))
     stretch = 1 + delta  # at least delta / (1 - exp(-delta))
     moved = kappa * (decrement * stretch)[:, None]
-    rounding = rounding + UNIT * xp.abs(x)
     entries = 1.01 * metric * xp.expm1(2 * moved) / 2 + rounding
-    # By Cauchy-Schwarz, from sum D_i kappa_i^2 = n; (exp(t) - 1) / t <= 1 + t for t <= log 2.
-    together = 1.02 * (1 + delta) * decrement * stretch * xp.sqrt(n * xp.sum(metric, axis=-1))
-    error = xp.minimum(xp.sum(entries, axis=-1), together + xp.sum(rounding, axis=-1))
-    # A start that interpolates is its own limit, and exact.
-    still = ~(xp.any(r != 0, axis=-1) | (inexact > 0) | xp.any(rounding > 0, axis=-1))
-    error = xp.where(still, 0 * error, xp.where(sound & xp.isfinite(error), error, 0 * error + float("inf")))
-    return Bars(x, error, entries, -linear_algebra.solve(found.L, r))
+    # By Cauchy's inequality, sum D_i |X_i'h| <= |h|_H sqrt(sum D_i); (exp(t) - 1) / t <= 1 + t for t <= log 2.
+    together = 1.02 * (1 + delta) * decrement * stretch * xp.sqrt(xp.sum(metric, axis=-1))
+    error = 1.01 * xp.minimum(xp.sum(entries, axis=-1), together + xp.sum(rounding, axis=-1))
+    error = xp.where(sound & xp.isfinite(error), error, math.inf)
+    # The start x = 0 is exact, and the limit where y = 0.
+    still = ~xp.any(stack.y != 0, axis=-1) & ~xp.any(rounding > 0, axis=-1)
+    return Bars(x, xp.where(still, 0.0, error), entries, -linear_algebra.solve(found.L, r))
 
 
-def _point(stack: Stack, s: Pair) -> tuple[Any, Any, Any]:
-    """Return x, the metric there, and upper bounds of |x - primal(z_0 - X's)|: exponents have 106 bits, x has 53."""
-    xp, n = stack.xp, stack.X.shape[-2]
-    tilt = stack.mirror.tilt
+def _point(stack: Stack, s: Pair) -> _Point:
+    """Exponents have 106 bits, x has 53."""
+    xp, tilt = stack.xp, stack.mirror.tilt
     exponent = exact(tilt) + transposed_products(stack.X, s).times(-2.0)
-    sign = xp.where(exponent.hi < 0, -xp.ones_like(tilt), xp.ones_like(tilt))
+    sign = xp.copysign(xp.ones_like(tilt), exponent.hi)
     h = Pair(sign * exponent.hi, sign * exponent.lo)
     log_b = Pair(*two_sum(stack.mirror.log_scale, -4 * stack.decay))
     height = h + log_b
     up = 0.5 * xp.exp(height.hi) * (1 + height.lo)
     fall = -xp.expm1(-2 * h.hi)
     x, metric = up * fall, 2 * up * (2 - fall)
-    lost = 8 * (n + 2) ** 2 * UNIT**2 * stack.lengths * norm(s.hi)[:, None]
-    exponents = 8 * UNIT**2 * (xp.abs(tilt) + xp.abs(log_b.hi) + h.hi)
-    rounding = _LIBRARY * x + 1.01 * metric * (lost + exponents) + _UNDERFLOW
+    lost = of_pull(stack, s) + 8 * UNIT**2 * (xp.abs(tilt) + xp.abs(log_b.hi) + h.hi)
+    rounding = _LIBRARY * x + 1.01 * metric * lost + _LEAST
     still = (exponent.hi == 0) & ~xp.any(s.hi != 0, axis=-1, keepdims=True)
-    return sign * x, metric, xp.where(still, 0 * rounding, rounding)
+    return _Point(sign * x, metric, xp.where(still, 0.0, rounding), 2 * lost)

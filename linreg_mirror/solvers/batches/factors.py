@@ -2,12 +2,13 @@
 
 from typing import Any, NamedTuple
 
-from linreg_mirror._tools.double_double import Pair
 from linreg_mirror.mirrors.protocol import namespace
 from linreg_mirror.solvers.batches import linear_algebra
-from linreg_mirror.solvers.batches.pairs import exact, products
-from linreg_mirror.solvers.batches.stack import Stack
+from linreg_mirror.solvers.batches.columns import times
+from linreg_mirror.solvers.batches.norms import norm, size
 from linreg_mirror.solvers.error_bars.rows import UNIT
+
+_LEAST, _MOST = 1e-140, 1e140  # square roots of entries, whose products neither vanish nor overflow
 
 
 class Factors(NamedTuple):
@@ -33,9 +34,9 @@ class Factors(NamedTuple):
         return Factors(*(array[at] for array in self))
 
     @property
-    def size(self) -> Any:
-        """The Frobenius norm of L^-1, shape (B,)."""
-        return _size(self.inverse)
+    def reach(self) -> Any:
+        """Upper bounds of |v|_{H^-1} / |v|_2, shape (B,)."""
+        return 1.01 * size(self.inverse) / namespace(self.kept).sqrt(self.kept)
 
     def norm(self, v: Any, error: Any) -> Any:
         """Return upper bounds of sqrt(v'H^-1 v) for v known up to `error` in the 2-norm, shape (B,).
@@ -49,8 +50,10 @@ class Factors(NamedTuple):
         """
         xp, n = namespace(v), v.shape[-1]
         w = linear_algebra.forward(self.L, v)
-        rounding = norm(_times(xp.abs(self.inverse), _times(xp.abs(self.L), xp.abs(w))))
-        return 1.01 * (norm(w) + 2 * n * UNIT * rounding + self.size * error) / xp.sqrt(self.kept)
+        # What w leaves of v is measured, for libraries differ in how they substitute; rounding there is relative to w.
+        left = xp.abs(v - times(self.L, w)) + 2 * (n + 2) * UNIT * times(xp.abs(self.L), xp.abs(w))
+        wrong = norm(times(xp.abs(self.inverse), left))
+        return 1.01 * (norm(w) + wrong) / xp.sqrt(self.kept) + self.reach * error
 
 
 def factors(H: Any, d: int) -> Factors:
@@ -59,49 +62,25 @@ def factors(H: Any, d: int) -> Factors:
     Parameters
     ----------
     H : array, shape (B, n, n)
-        Positive definite but for rounding; may be overwritten.
+        Positive definite but for rounding.
     d : int
         Columns.
 
     Notes
     -----
-    Rounding in H and in Cholesky's method: Higham, Accuracy and Stability of Numerical Algorithms, Theorem 10.3.
+    What L leaves of H and its inverse of 1 is measured, for libraries differ in how they get there. Rounding in H and
+    in that measure is at most a multiple of sizes_i sizes_j, sizes^2 being the diagonal of H, as in Theorem 10.3 of
+    Higham, Accuracy and Stability of Numerical Algorithms.
     """
     xp, n = namespace(H), H.shape[-1]
-    sizes = xp.sqrt(xp.stack([H[:, i, i] for i in range(n)], axis=-1))
+    sizes = xp.sqrt(xp.linalg.diagonal(H))
     L, positive = linear_algebra.cholesky(H)
     inverse = linear_algebra.inverse(L)
-    kept = 1 - 1.2 * (d + n + 5) * UNIT * norm(_times(xp.abs(inverse), sizes)) ** 2
-    sound = positive & (kept > 0.1) & (n * UNIT * _size(inverse) * _size(L) < 1e-3)
-    return Factors(L, inverse, xp.where(sound, kept, xp.ones_like(kept)), sound)
-
-
-def residual(stack: Stack, x: Pair) -> tuple[Any, Any]:
-    """Return y - Xx, shape (B, n), and bounds of its error in the 2-norm, shape (B,).
-
-    Parameters
-    ----------
-    stack : Stack
-        Problems.
-    x : Pair of shape (B, d)
-        Weights.
-    """
-    xp, d = stack.xp, stack.X.shape[-1]
-    r = (exact(stack.y) - products(stack.X, x)).hi
-    sizes = xp.sum(stack.lengths * xp.abs(x.hi), axis=-1) + norm(stack.y)
-    return r, 2 * UNIT * norm(r) + (2 * d * UNIT) ** 2 * sizes
-
-
-def norm(v: Any) -> Any:
-    """Return 2-norms of the last axis."""
-    xp = namespace(v)
-    return xp.sqrt(xp.sum(v * v, axis=-1))
-
-
-def _size(L: Any) -> Any:
-    xp = namespace(L)
-    return xp.sqrt(xp.sum(L * L, axis=(-2, -1)))
-
-
-def _times(matrices: Any, v: Any) -> Any:
-    return (matrices @ v[..., None])[..., 0]
+    eye = xp.eye(n, dtype=L.dtype, device=L.device)
+    wrong = size(inverse @ L - eye) + 2 * n * UNIT * size(inverse) * size(L)
+    left = xp.abs(H - L @ xp.matrix_transpose(L)) / (sizes[:, :, None] * sizes[:, None, :])
+    gamma = xp.max(left, axis=(-2, -1)) + 1.2 * (d + n + 5) * UNIT
+    kept = 1 - 1.01 * gamma * norm(times(xp.abs(inverse), sizes)) ** 2
+    ordinary = xp.all((sizes > _LEAST) & (sizes < _MOST), axis=-1)
+    sound = positive & ordinary & (wrong < 1e-3) & (kept > 0.1)
+    return Factors(L, inverse, xp.where(sound, kept, 1.0), sound)

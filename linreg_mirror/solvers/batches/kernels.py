@@ -29,23 +29,22 @@ def _dot(a: Array, b: Array, n: int) -> float:  # pragma: no cover - compiled
 
 
 @compiled(**_OPTIONS)
-def cholesky(H: Array) -> NDArray[np.bool_]:  # pragma: no cover - compiled
-    """Put the lower triangle L of each H = LL' in its place; return which of them are positive definite."""
+def cholesky(H: Array) -> tuple[Array, NDArray[np.bool_]]:  # pragma: no cover - compiled
+    """Return the lower triangle L of each H = LL', and which of them are positive definite; of others L is NaN."""
     B, n, _ = H.shape
-    positive = np.ones(B, np.bool_)
+    triangles, positive = np.zeros_like(H), np.ones(B, np.bool_)
     for k in range(B):
-        L = H[k]
+        L = triangles[k]
         for i in range(n):
             for j in range(i):
-                L[i, j] = (L[i, j] - _dot(L[i], L[j], j)) / L[j, j]
-                L[j, i] = 0.0
-            pivot = L[i, i] - _dot(L[i], L[i], i)
+                L[i, j] = (H[k, i, j] - _dot(L[i], L[j], j)) / L[j, j]
+            pivot = H[k, i, i] - _dot(L[i], L[i], i)
             if not pivot > 0.0:
                 positive[k] = False
-                L[i, i] = np.nan
+                L[:] = np.nan
                 break
             L[i, i] = np.sqrt(pivot)
-    return positive
+    return triangles, positive
 
 
 @compiled(**_OPTIONS)

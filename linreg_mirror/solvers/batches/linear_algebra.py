@@ -7,7 +7,7 @@ import numpy as np
 
 
 def cholesky(H: Any) -> tuple[Any, Any]:
-    """Return the lower triangles of a stack, and which matrices are positive definite; H may be overwritten.
+    """Return lower triangles L with H = LL', and which matrices are positive definite; of others L is not finite.
 
     Parameters
     ----------
@@ -15,12 +15,12 @@ def cholesky(H: Any) -> tuple[Any, Any]:
         Symmetric matrices.
     """
     if type(H) is np.ndarray:
-        positive = _kernels().cholesky(H)
-        return H, positive
+        return _kernels().cholesky(H)
     import torch
 
     L, info = torch.linalg.cholesky_ex(H)
-    return L, info == 0
+    positive = info == 0
+    return torch.where(positive[:, None, None], L, torch.nan), positive
 
 
 def forward(L: Any, v: Any) -> Any:

@@ -1,12 +1,15 @@
 """What solvers of many problems return: weights, each with a bound of its error."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from linreg_mirror._tools.arguments import is_whole
 from linreg_mirror.mirrors.protocol import namespace
+from linreg_mirror.solvers.batches.answers import Answers
 from linreg_mirror.solvers.results import Solution, Status
 
 
@@ -50,10 +53,12 @@ class Solutions:
 
     @property
     def digits(self) -> Any:
-        """Decimal digits of x that are proved, shape (B,)."""
+        """Decimal digits of x that are proved, shape (B,), as `Solution.digits`."""
         xp = namespace(self.x)
         size = xp.sum(xp.abs(self.x), axis=-1)
-        return -xp.log10(self.error / xp.where(size > 0, size, xp.ones_like(size)))
+        with np.errstate(all="ignore"):
+            relative = xp.where(size > 0, self.error / size, math.inf)
+            return xp.clip(-xp.log10(xp.where(self.error > 0, relative, 0.0)), 0.0, None)
 
     def __len__(self) -> int:
         """Return the number of problems."""
@@ -61,7 +66,11 @@ class Solutions:
 
     def __getitem__(self, k: int) -> Solution:
         """Return one answer on NumPy arrays, with its certificate, which is computed now."""
-        return self._solution(range(len(self))[k])
+        if not is_whole(k):
+            raise TypeError(f"one answer is had by an integer, got {k!r}: for those of several slice .x and .error")
+        if not -len(self) <= k < len(self):
+            raise IndexError(f"there are {len(self)} answers, got the index {k}")
+        return self._solution(int(k) % len(self))
 
     def __repr__(self) -> str:
         counts = {name: sum(s.name == name for s in self.status) for name in sorted({s.name for s in self.status})}
@@ -70,7 +79,7 @@ class Solutions:
 
 
 def singly(
-    arrays: tuple[Any, ...],
+    found: Answers,
     tolerance: float,
     one: Callable[[int], Solution],
     certified: Callable[[int, Any, Any, Any, float], Solution],
@@ -79,8 +88,8 @@ def singly(
 
     Parameters
     ----------
-    arrays : (x, s, rest, error)
-        Weights, the two parts of the dual vectors, and the bars; changed in place.
+    found : Answers
+        Of the batch; its arrays are changed.
     tolerance : float
         Largest bar, relative to |x|_1.
     one : callable
@@ -88,16 +97,16 @@ def singly(
     certified : callable
         (k, x, s, rest, error), on NumPy arrays, -> the answer of the batch with its certificate.
     """
-    x, s, rest, error = arrays
+    x, (s, rest), error = found
     xp = namespace(x)
     status = [Status.converged] * len(x)
     alone: dict[int, Solution] = {}
-    for k in xp.nonzero(~(error <= tolerance * xp.sum(xp.abs(x), axis=-1)))[0].tolist():
-        found = alone[k] = one(k)
-        low = 0 * found.dual if found.dual_rest is None else found.dual_rest
-        for array, value in ((x, found.x), (s, found.dual), (rest, low), (error, found.error)):
+    for k in found.wanting(tolerance).tolist():
+        answer = alone[k] = one(k)
+        low = np.zeros_like(answer.dual) if answer.dual_rest is None else answer.dual_rest
+        for array, value in ((x, answer.x), (s, answer.dual), (rest, low), (error, answer.error)):
             array[k] = xp.asarray(value, dtype=array.dtype, device=array.device)
-        status[k] = found.status
+        status[k] = answer.status
 
     def solution(k: int) -> Solution:
         return alone[k] if k in alone else certified(k, host(x[k]), host(s[k]), host(rest[k]), float(error[k]))
@@ -108,8 +117,3 @@ def singly(
 def host(array: Any) -> Any:
     """Return an array as one of NumPy."""
     return array if type(array) is np.ndarray else array.cpu().numpy()
-
-
-def joined(xp: Any, parts: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
-    """Return the arrays of all parts, one after another along the first axis."""
-    return tuple(xp.concat(arrays, axis=0) for arrays in zip(*parts, strict=True))

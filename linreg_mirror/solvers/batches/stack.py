@@ -6,6 +6,7 @@ from typing import Any
 
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.mirrors.protocol import namespace
+from linreg_mirror.solvers.batches.norms import norm
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ class Stack:
     @cached_property
     def lengths(self) -> Any:
         """Norms of the columns of X, shape (B, d) or (1, d)."""
-        return self.xp.sqrt(self.xp.sum(self.X * self.X, axis=-2))
+        return norm(self.xp.matrix_transpose(self.X))
 
     @cached_property
     def log_b(self) -> Any:
@@ -64,6 +65,16 @@ class Stack:
     def hessian(self, metric: Any) -> Any:
         """Return X_k diag(metric_k) X_k', shape (B, n, n)."""
         return (self.X * metric[:, None, :]) @ self.xp.matrix_transpose(self.X)
+
+    def with_features(self, X: Any) -> "Stack":
+        """Return the problems with other features, whose number may differ from that of the potentials.
+
+        Parameters
+        ----------
+        X : array, shape (B, n, k)
+            Features.
+        """
+        return Stack(X, self.y, self.mirror, self.decay)
 
     def part(self, at: Any) -> "Stack":
         """Return some of the problems.

@@ -1,5 +1,6 @@
 """Dual vectors far from the thresholds of columns off a support, where fewer columns than samples have weight."""
 
+import math
 from typing import Any
 
 from linreg_mirror.mirrors.protocol import namespace
@@ -30,21 +31,19 @@ def central_duals(X: Any, signs: Any) -> Any:
         Not finite where that fails.
     """
     xp, n = namespace(X), X.shape[-2]
-    on = signs != 0
-    transposed = xp.matrix_transpose(X)
+    on, transposed = signs != 0, xp.matrix_transpose(X)
     ridge = _RIDGE * xp.eye(n, dtype=X.dtype, device=X.device)
-    held = xp.where(on, _HELD * xp.ones_like(signs), 0 * signs)
-    weight = xp.where(on, held, xp.ones_like(signs))
-    s, best, least = None, xp.zeros_like(signs[:, :1] * X[:1, :, 0]), float("inf") + 0 * signs[:, :1]
+    weight = xp.where(on, _HELD * xp.ones_like(signs), 1.0)
+    s, best, least = None, xp.zeros_like(signs[:, :1] * X[:1, :, 0]), xp.full_like(signs[:, :1], math.inf)
     for p in _POWERS:
         hessian = (X * weight[:, None, :]) @ transposed
         size = xp.max(xp.abs(hessian), axis=(-2, -1), keepdims=True)
+        size = xp.where(size > 0, size, 1.0)
         found = xp.linalg.solve(hessian + ridge * size, X @ (weight * signs)[:, :, None])[..., 0]
         # A whole step would overshoot: the weights change with the slopes.
         s = found if s is None else s + (found - s) / (p - 1)
-        slopes = xp.abs((transposed @ s[..., None])[..., 0])
-        slopes = xp.where(on, 0 * slopes, slopes)
+        slopes = xp.where(on, 0.0, xp.abs((transposed @ s[..., None])[..., 0]))
         height = xp.max(slopes, axis=-1, keepdims=True)
         best, least = xp.where(height < least, s, best), xp.minimum(height, least)
-        weight = xp.where(on, held, (slopes / xp.where(height > 0, height, 1 + 0 * height)) ** (_STEP * p - 2))
+        weight = xp.where(on, _HELD, (slopes / xp.where(height > 0, height, 1.0)) ** (_STEP * p - 2))
     return best

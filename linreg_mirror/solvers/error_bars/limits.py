@@ -23,6 +23,8 @@ from linreg_mirror.solvers.error_bars.pythagoras import interpolator_bar, moved_
 from linreg_mirror.solvers.error_bars.rows import UNIT, Rows
 
 _SMALL = 1e-10  # relative bar from which on no other is tried
+_VAGUE = 1e-3  # relative error of the metric with which bounds hold, of which each has a percent to spare
+_LEAST = 1e-280  # metrics below belong to weights that rounding may make anything of
 
 
 class LimitBar(NamedTuple):
@@ -139,7 +141,7 @@ def _self_concordant(
     reach = (np.linalg.norm(rows.M, axis=0) + rows.column_error) * found.size_of_inverse / found.kept**0.5
     kappa = 1.01 * np.minimum(reach, np.where(seen, 1 / weight, np.inf))
     mu = mirror.metric_slope(z, A, kappa * decrement * 2)
-    if mu is None:
+    if mu is None or not (mu * rounding < _VAGUE * np.maximum(metric, _LEAST)).all():
         return nothing
     steepest = float((mu * kappa).max()) * decrement
     if not steepest < 0.5:
@@ -154,9 +156,9 @@ def _self_concordant(
     grown = np.where(mu * moved > 1e-9, np.expm1(mu * moved) / np.where(mu > 0, mu, 1.0), moved * (1 + 1e-9))
     rounding = rounding + UNIT * np.abs(x)
     entries = 1.01 * metric * grown + rounding
-    # By Cauchy-Schwarz, from sum D_i kappa_i^2 = n.
+    # By Cauchy's inequality, sum D_i |X_i'h| <= |h|_H sqrt(sum D_i).
     largest = float(np.expm1(delta) / delta) if delta > 1e-9 else 1.0
     together = 1.02 * largest * decrement * max(delta / -np.expm1(-delta) if delta > 1e-12 else 1.0, 1.0) * float(
-        np.sqrt(n * metric.sum())
+        np.sqrt(metric.sum())
     ) + float(rounding.sum())
     return LimitBar(x, s, min(float(entries.sum()), together), entries)

@@ -91,7 +91,8 @@ def few_weights_bar(
     room = float((np.log(2 * tau) - entropy.log_scale_at(A)[off] - 2 * np.abs(point.z[off])).min()) - 1e-6
     if not (lost < 0.1 and room > 1):
         return np.inf
-    K = float(np.abs(inverse @ rows.M[:, off]).sum(axis=0).max()) + n**0.5 * norm * rows.column_error.max()
+    wrong = rows.column_error[off] + n * UNIT * np.linalg.norm(rows.M[:, off], axis=0)
+    K = float((np.abs(inverse @ rows.M[:, off]).sum(axis=0) + n**0.5 * norm * wrong).max())
     return 1.01 * ((1 + K / (1 - lost)) * (d * tau + 2 * G / room + eta_1) + eta_1)
 
 

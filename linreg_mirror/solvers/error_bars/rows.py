@@ -154,7 +154,7 @@ class Rows:
     def inexact_residual(self, x: Pair) -> tuple[Array, float]:
         """Return R'^-1 (y - Xx), and a bound on its error in the 2-norm."""
         r = (Pair.of(self.y) - product(self.X, x)).hi
-        inexact = 2 * UNIT * float(np.linalg.norm(r)) + (2 * self.X.shape[1] * UNIT) ** 2 * float(
+        inexact = 2 * UNIT * float(np.linalg.norm(r)) + (2 * (self.X.shape[1] + 2) * UNIT) ** 2 * float(
             self.lengths @ np.abs(x.hi) + np.linalg.norm(self.y)
         )
         left, relative = self.residual(r)

@@ -108,9 +108,11 @@ def vertex_bar(
     slack = (margins.hi * (1 - 4 * UNIT) - rounding)[off]
     if not slack.min() > 0:
         return VertexBar(x, s, np.inf)
-    gap = 2.02 * steepest * eta + inexact * size
-    K = np.abs(inverse @ rows.M[:, off]).sum(axis=0) / (1 - lost) + len(support) ** 0.5 * norm * rows.column_error[off]
-    worst = 1 + 1.01 * K
+    gap = 2.02 * (steepest * eta + inexact * size)
+    others = rows.M[:, off]
+    wrong = rows.column_error[off] + n * UNIT * np.linalg.norm(others, axis=0)
+    K = np.abs(inverse @ others).sum(axis=0) + len(support) ** 0.5 * norm * wrong
+    worst = 1 + 1.01 * K / (1 - lost)
     return VertexBar(x, s, 1.01 * (gap * float((worst / slack).max()) + float(worst.max()) * eta) + last)
 
 
