@@ -166,6 +166,7 @@ def test_no_accelerator_is_said(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["agreement", "descents", "epochs", "limits", "scores", "pilot"])
+@pytest.mark.filterwarnings("ignore:.*script_method. is deprecated:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:no weight has been pruned:UserWarning")
 def test_all_parts_of_a_visit_run_on_an_accelerator_that_is_simulated(name, monkeypatch):
     torch = pytest.importorskip("torch")
