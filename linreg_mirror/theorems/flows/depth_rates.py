@@ -26,15 +26,17 @@ def _slack(it: Instance) -> float:
 
 
 _strict = Hypothesis("x1 strictly complementary, by 0.025", lambda it: _slack(it) > 0.025)
+# Where X's vanishes off the support, so does the factor of alpha^D.
+_felt = Hypothesis("X's not below 0.1 all over off the support of x1", lambda it: _slack(it) < 0.9)
 
 
 @theorem(
     "depth.rate",
     source=Citation("MS25", "depth 3 and more; of the excess: ours"),
-    statement="x_0 = 0, a fixed problem whose x1 is strictly complementary, alpha -> 0: |x_alpha|_1 - |x1|_1 falls "
-    "like alpha^D from depth 3 on",
+    statement="x_0 = 0, a fixed problem whose x1 is strictly complementary, X's not 0 all over off its support, "
+    "alpha -> 0: |x_alpha|_1 - |x1|_1 falls like alpha^D from depth 3 on",
     kind="asymptotic",
-    hypotheses=(*PLAIN, h.underdetermined, _strict),
+    hypotheses=(*PLAIN, h.underdetermined, _strict, _felt),
     constants={"depths": DEPTHS},
     control=Control("depth 2 falls like alpha^2", "dense/plain/0", {"depths": (2,)}),
 )
