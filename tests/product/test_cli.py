@@ -1,6 +1,7 @@
 """The command line: exit codes, messages, files."""
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -477,6 +478,14 @@ def test_solve_refuses_a_folder_that_is_not_there(npz, tmp_path, ending):
 def test_solve_refuses_scales_that_are_none(npz, scale):
     line = refused("solve", npz, "--scale", scale)
     assert "positive" in line or "finite" in line
+
+
+def test_python_runs_the_package_as_a_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "linreg_mirror", "--help"], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Usage: linreg-mirror" in done.stdout
 
 
 # solve, of a table
