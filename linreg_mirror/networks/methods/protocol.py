@@ -21,7 +21,6 @@ class Method(Protocol):
                 optimizer.zero_grad(); loss.backward(); optimizer.step()
             method.after_epoch(accuracy)
         masks = method.finish(keep=0.05)
-
     """
 
     @property

@@ -43,7 +43,8 @@ def replays(monkeypatch):
 @pytest.fixture
 def normed(tmp_path, monkeypatch):
     """A network with batch norm and dropout."""
-    layers = "nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Dropout(), nn.Linear(288, 10)"
+    first = "nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 4, 3)"
+    layers = f"{first}, nn.ReLU(), nn.Flatten(), nn.Dropout(), nn.Linear(64, 10)"
     (tmp_path / "graph_models.py").write_text(f"from torch import nn\ndef normed(): return nn.Sequential({layers})\n")
     monkeypatch.syspath_prepend(tmp_path)
     return {"name": "graph_models:normed"}
@@ -92,6 +93,12 @@ def test_batch_norm_sees_the_batches_that_there_are(tmp_path, monkeypatch, norme
 @pytest.mark.parametrize("name", ["pilot", "pilot-mirror", "rigl", "l0 channels", "cs"])
 def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, name):
     whole_and_parts(recipe(name, epochs=4), tmp_path)
+
+
+def test_channels_last_is_laid_out_again(tmp_path, normed):
+    changes = {"model": normed, "channels_last": True, "precision": "bfloat16", "epochs": 3}
+    for name in ("pilot", "pilot-mirror"):
+        whole_and_parts(recipe(name, **changes), tmp_path / name)
 
 
 # ---- what a graph would get wrong
