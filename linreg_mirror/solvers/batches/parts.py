@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from joblib import cpu_count
 
 from linreg_mirror._tools.arguments import check_integer
 from linreg_mirror._tools.blas import one_thread
@@ -29,6 +28,8 @@ def in_parts(X: Any, B: int, solve: Callable[[slice], Answers], threads: int | N
     threads : int or None
         How many parts are solved at once; None for one a core.
     """
+    from joblib import cpu_count  # takes a while
+
     if threads is not None:
         check_integer("threads", threads, 1)
     threads = threads or cpu_count()
