@@ -117,11 +117,11 @@ def restore_optimizer(
     now = [dict(group) for group in optimizer.param_groups]
     groups = [own | saved for own, saved in zip(optimizer.state_dict()["param_groups"], state["groups"], strict=True)]
     optimizer.load_state_dict({"state": entries, "param_groups": groups})
-    for parameter, entries in optimizer.state.items():
-        for name, value in entries.items():
+    for parameter, found in optimizer.state.items():
+        for name, value in found.items():
             if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
                 # Laid out in memory as the parameter is, which fused steps take for granted.
-                entries[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+                found[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
     for group, before in zip(optimizer.param_groups, now, strict=True):
         # The same tensors, not the copies that torch has made.
         group.update({name: value for name, value in before.items() if isinstance(value, torch.Tensor)})
