@@ -11,6 +11,7 @@ import linreg_mirror as lm
 import sketching
 from benchmarks.gpu.visit import Row, Settings
 from linreg_mirror.networks import methods
+from linreg_mirror.networks.data import DeviceGenerator
 from sketching import network_scores
 
 _TOLERANCE = 1e-9  # relative, in float64
@@ -49,6 +50,9 @@ def _paths() -> dict[str, Callable[[torch.device], torch.Tensor]]:
         A, b = on(device, X / 10, y)
         return lm.descents(A, b, -4.0 * torch.ones(8, 1, device=device), 0.0, 0.05, steps=300, **options).x
 
+    def drawn(device: torch.device) -> DeviceGenerator:
+        return DeviceGenerator(0, like=torch.empty(0, device=device))
+
     def solved(device: torch.device, solve: Callable[..., lm.Solutions], **options: float) -> torch.Tensor:
         A, b = on(device, X, y)
         return solve(A, b, **options).x
@@ -62,6 +66,11 @@ def _paths() -> dict[str, Callable[[torch.device], torch.Tensor]]:
         "descents, momentum": lambda device: steps(device, momentum=0.5),
         "descents, penalty": lambda device: steps(device, penalty=lambda k: 0.1 / (k + 1)),
         "descents, batches": lambda device: steps(device, batch_size=5, rng=np.random.default_rng(0)),
+        "descents, batches with replacement": lambda device: steps(
+            device, batch_size=5, replacement=True, rng=np.random.default_rng(0)
+        ),
+        "random numbers": lambda device: drawn(device).random(100_000),
+        "random order": lambda device: drawn(device).permutation(100_000),
         "limits": lambda device: solved(device, lm.limits, log_scale=-12.0),
         "minimum_l1s": lambda device: solved(device, lm.minimum_l1s),
         "lassos": lambda device: solved(device, lm.lassos, weight=1.0),

@@ -13,7 +13,7 @@ import sketching
 from benchmarks.gpu.visit import Row, Settings
 
 _SHAPE = (40, 100)
-_RUNS, _STEPS = 10_000, 1_000
+_RUNS, _STEPS = 10_000, 1_024  # 16 graphs
 _LIMITS, _PART, _SECONDS = 1_000_000, 20_000, 120.0
 _SCORES = 25_000_000
 
