@@ -65,7 +65,7 @@ def exact_vertex(X, y):
 
 
 def exact_lasso(X, y, weight):
-    """Return the LASSO solution in rational arithmetic, on the support that `lasso` finds, or None if it is not that."""
+    """Return the LASSO solution by fractions, on the support that `lasso` finds, or None if it is not that."""
     found = lm.lasso(lm.Problem(X, y), float(weight)).x
     support = np.flatnonzero(found)
     if not len(support):

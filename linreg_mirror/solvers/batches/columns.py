@@ -7,10 +7,8 @@ from linreg_mirror.solvers.batches.stack import Stack
 
 def columns_of(stack: Stack, at: Any) -> Any:
     """Return columns of X, shape (B, n, k), for indices of shape (B, k)."""
-    xp, (B, k) = stack.xp, at.shape
-    if stack.shared:
-        return xp.matrix_transpose(xp.matrix_transpose(stack.X[0])[at])
-    return xp.take_along_axis(stack.X, xp.broadcast_to(at[:, None, :], (B, stack.X.shape[1], k)), axis=2)
+    xp, (B, k), (n, d) = stack.xp, at.shape, stack.X.shape[-2:]
+    return xp.take_along_axis(xp.broadcast_to(stack.X, (B, n, d)), xp.broadcast_to(at[:, None, :], (B, n, k)), axis=2)
 
 
 def placed(stack: Stack, at: Any, values: Any) -> Any:

@@ -36,7 +36,7 @@ class Solutions:
     >>> import linreg_mirror as lm
     >>> found = lm.limits(np.array([[1.0, 2.0]]), np.array([2.0]), np.log([[1e2], [1e-9]]))
     >>> found
-    Solutions(2 problems, d=2, {'converged': 2}, error bar at most 1.8e-15)
+    Solutions(2 problems, d=2, {'converged': 2}, error bar at most 1.1e-14)
     >>> found.x.round(6).tolist()
     [[0.400003, 0.799998], [0.0, 1.0]]
     >>> found[1].certificate.valid
@@ -98,20 +98,20 @@ def singly(
         (k, x, s, rest, error), on NumPy arrays, -> the answer of the batch with its certificate.
     """
     x, (s, rest), error = found
-    xp = namespace(x)
-    status = [Status.converged] * len(x)
-    alone: dict[int, Solution] = {}
-    for k in found.wanting(tolerance).tolist():
-        answer = alone[k] = one(k)
-        low = np.zeros_like(answer.dual) if answer.dual_rest is None else answer.dual_rest
-        for array, value in ((x, answer.x), (s, answer.dual), (rest, low), (error, answer.error)):
-            array[k] = xp.asarray(value, dtype=array.dtype, device=array.device)
-        status[k] = answer.status
+    at = found.wanting(tolerance)
+    alone = {k: one(k) for k in at.tolist()}
+    if alone:
+        answers = alone.values()
+        lows = [np.zeros_like(answer.dual) if answer.dual_rest is None else answer.dual_rest for answer in answers]
+        duals, errors = [answer.dual for answer in answers], [answer.error for answer in answers]
+        for array, values in ((x, [answer.x for answer in answers]), (s, duals), (rest, lows), (error, errors)):
+            array[at] = namespace(x).asarray(np.array(values), device=x.device)
+    status = tuple(alone[k].status if k in alone else Status.converged for k in range(len(x)))
 
     def solution(k: int) -> Solution:
         return alone[k] if k in alone else certified(k, host(x[k]), host(s[k]), host(rest[k]), float(error[k]))
 
-    return Solutions(x, s, rest, error, tuple(status), len(alone), solution)
+    return Solutions(x, s, rest, error, status, len(alone), solution)
 
 
 def host(array: Any) -> Any:

@@ -7,7 +7,7 @@ import linreg_mirror as lm
 from linreg_mirror import Status
 
 pytest.importorskip("flint")
-from tests.helpers.stacks import KINDS, limit_of, stack  # noqa: E402
+from tests.helpers.stacks import KINDS, limit_of, stack
 
 B, N, D = 6, 8, 24
 

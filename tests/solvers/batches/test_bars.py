@@ -13,8 +13,8 @@ from linreg_mirror.solvers.batches.pairs import exact
 from linreg_mirror.solvers.batches.stack import Stack
 
 pytest.importorskip("flint")
-from benchmarks.conditioning import exact_limit  # noqa: E402
-from tests.helpers.stacks import KINDS, distance, exact_lasso, exact_vertex, limit_of, stack  # noqa: E402
+from benchmarks.conditioning import exact_limit
+from tests.helpers.stacks import KINDS, distance, exact_lasso, exact_vertex, limit_of, stack
 
 pytestmark = pytest.mark.usefixtures("quiet")
 CUTS = [0.0, 1e-14, 1e-9, 1e-4, 1e-2, 0.1]  # relative errors of what bars are given

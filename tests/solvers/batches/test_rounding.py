@@ -14,7 +14,7 @@ from linreg_mirror.solvers.batches.rounding import of_pull, residual, rounded
 from linreg_mirror.solvers.batches.stack import Stack
 
 pytest.importorskip("flint")
-from tests.helpers.stacks import fractions, rational  # noqa: E402
+from tests.helpers.stacks import fractions, rational
 
 pytestmark = pytest.mark.usefixtures("quiet")
 SIZES = [1.0, 1e-140, 1e-300, 1e140]
