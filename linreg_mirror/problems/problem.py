@@ -82,12 +82,7 @@ class Problem:
                 f"loss must be one of linreg_mirror.problems.losses, got {got}: write loss=losses.Huber(1.0)"
             )
         for name, array in (("X", X), ("y", y)):
-            largest = matrices.largest_entry(array)
-            if largest and not _SMALLEST <= largest <= _LARGEST:
-                raise ValueError(
-                    f"the largest entry of {name} must lie between {_SMALLEST:g} and {_LARGEST:g}, so that squares are "
-                    f"numbers in float64, got {largest:.3g}: divide {name} by it"
-                )
+            check_largest(name, matrices.largest_entry(array))
         object.__setattr__(self, "X", X)
         object.__setattr__(self, "y", y)
         if self.truth is not None:
@@ -259,6 +254,15 @@ def _remedy(X: tuple[int, ...], y: tuple[int, ...]) -> str:
     if y == (X[1],):
         return "write Problem(X.T, y) if samples are its columns"
     return "X has samples in rows, features in columns"
+
+
+def check_largest(name: str, largest: float) -> None:
+    """Raise ValueError if the largest entry of an array is neither 0 nor of a size whose square is a number."""
+    if largest and not _SMALLEST <= largest <= _LARGEST:
+        raise ValueError(
+            f"the largest entry of {name} must lie between {_SMALLEST:g} and {_LARGEST:g}, so that squares are "
+            f"numbers in float64, got {largest:.3g}: divide {name} by it"
+        )
 
 
 def require_problem(problem: Any, call: str) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from linreg_mirror import Descents, Solution, Status, Trajectory
+from linreg_mirror import Descents, Solution, Solutions, Status, Trajectory
 from linreg_mirror.solvers.saddles import SaddlePath
 
 # `make torture` asks for more.
@@ -198,6 +198,11 @@ def assert_valid(answer: Any, infinite: bool = False) -> None:
             assert answer.certificate.valid
             x = answer.solution.x if isinstance(answer, SaddlePath) else answer.x
             assert np.isfinite(x).all()
+        return
+    if isinstance(answer, Solutions):
+        for one, status in zip(answer, answer.status, strict=True):
+            assert one.status is status
+            assert_valid(one)
         return
     if isinstance(answer, Descents):
         for x, status in zip(answer.x, answer.status, strict=True):

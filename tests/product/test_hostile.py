@@ -278,6 +278,14 @@ CASES: dict[str, Callable[[Plain], Any]] = {
         h.number("step_size", 1e-3), h.number("penalty", 0.0), steps=h.count("steps", 50),
         momentum=h.number("momentum", 0.0), tolerance=h.number("tolerance", 1e-3),
     ),
+    "limits": lambda h: lm.limits(
+        h.array("X", (2, N, D)), h.array("y", (N,)), h.array("log_scale", (D,)), h.array("tilt", (2, D)),
+        h.number("decay", 0.1), tolerance=h.number("tolerance", 1e-9), threads=h.count("threads", 1),
+    ),
+    "minimum_l1s": lambda h: lm.minimum_l1s(h.array("X", (N, D)), h.array("y", (2, N)), threads=h.count("threads", 1)),
+    "lassos": lambda h: lm.lassos(
+        h.array("X", (N, D)), h.array("y", (N,)), h.array("weight", (2,), low=0.1), threads=h.count("threads", 1)
+    ),
     "largest_stable_step": lambda h: lm.largest_stable_step(
         problem(h), network(h), momentum=h.number("momentum", 0.0), penalty=h.number("penalty", 0.0)
     ),
@@ -417,7 +425,7 @@ INFINITE = FORMULAS | {"largest_stable_step"} | {name for name in CASES if name.
 # What takes no numbers of the caller's, and what only holds what others computed.
 EXEMPT = {
     *("Certificate", "Check", "Descent", "Descents", "ImplicitBias", "SaddlePath", "Solution", "Stats", "Status"),
-    *("Ladder", "MarginPath"),
+    *("Ladder", "MarginPath", "Solutions"),
     # They show what is there.
     *(
         f"{kind}.{how}"

@@ -1,5 +1,6 @@
 """Where the flows of many problems end, solved together."""
 
+import math
 from typing import Any
 
 from linreg_mirror._tools.arguments import check_nonnegative
@@ -11,7 +12,7 @@ from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers.batches.answers import Answers
 from linreg_mirror.solvers.batches.arguments import alike, features, per_entry, per_problem, targets
-from linreg_mirror.solvers.batches.bars import bars
+from linreg_mirror.solvers.batches.bars import Bars, bars
 from linreg_mirror.solvers.batches.newton import continued
 from linreg_mirror.solvers.batches.pairs import exact
 from linreg_mirror.solvers.batches.parts import in_parts
@@ -115,19 +116,22 @@ def limits(
 
 def _solved(stack: Stack, tolerance: float) -> Answers:
     s = exact(-continued(stack, _START))
-    found = bars(stack, s)
-    best, at = Answers(found.x, s, found.error), stack.xp.arange(len(s.hi), device=s.hi.device)
-    last = best
+    found, answers = _judged(stack, s)
+    best, at = answers, stack.xp.arange(len(s.hi), device=s.hi.device)
     for _ in range(_POLISH):
-        left = last.wanting(tolerance)
+        left = answers.wanting(tolerance)
         if not len(left):
             break
         at, stack = at[left], stack.part(left)
-        s = Pair(last.s.hi[left], last.s.lo[left]) + exact(found.step[left])
-        found = bars(stack, s)
-        last = Answers(found.x, s, found.error)
-        best.improve(at, last)
+        found, answers = _judged(stack, answers.part(left).s + exact(found.step[left]))
+        best.improve(at, answers)
     return best
+
+
+def _judged(stack: Stack, s: Pair) -> tuple[Bars, Answers]:
+    """Return the bars of dual vectors, and the answers that they make: of weights that fit."""
+    found = bars(stack, s)
+    return found, Answers(found.x, s, stack.xp.where(found.fits, found.error, math.inf))
 
 
 def _one(stack: Stack, k: int) -> tuple[Problem, Hadamard, float]:

@@ -37,7 +37,8 @@ class Answers(NamedTuple):
             Largest bar, relative to |x|_1.
         """
         xp = namespace(self.x)
-        return xp.nonzero(~(self.error <= tolerance * xp.sum(xp.abs(self.x), axis=-1)))[0]
+        narrow = self.error <= tolerance * xp.sum(xp.abs(self.x), axis=-1)
+        return xp.nonzero(~(narrow & xp.isfinite(self.error)))[0]
 
     def improve(self, at: Any, found: "Answers") -> None:
         """Put answers with narrower bars in the places of these, of which the arrays are changed.

@@ -7,6 +7,8 @@ from array_api_compat import is_torch_array
 
 from linreg_mirror._tools.arguments import as_real_array
 from linreg_mirror.mirrors.protocol import namespace
+from linreg_mirror.problems.problem import check_largest
+from linreg_mirror.solvers.batches.norms import largest
 
 
 def features(X: Any) -> Any:
@@ -15,6 +17,7 @@ def features(X: Any) -> Any:
     if X.ndim not in (2, 3) or 0 in X.shape:
         raise ValueError(f"X must be one design (n, d) or one for each problem (B, n, d), got shape {tuple(X.shape)}")
     X = X[None] if X.ndim == 2 else X
+    _check_sizes("X", largest(X)[..., 0])
     return np.ascontiguousarray(X) if type(X) is np.ndarray else X.contiguous()
 
 
@@ -56,9 +59,18 @@ def targets(X: Any, y: Any) -> Any:
         Targets.
     """
     y, n = like(X, "y", y), X.shape[-2]
-    if y.ndim not in (1, 2) or y.shape[-1] != n:
+    if y.ndim not in (1, 2) or y.shape[-1] != n or not len(y):
         raise ValueError(f"y must be (n,) or (B, n), and X has n = {n} rows, got shape {tuple(y.shape)}")
-    return y[None] if y.ndim == 1 else y
+    y = y[None] if y.ndim == 1 else y
+    _check_sizes("y", y)
+    return y
+
+
+def _check_sizes(name: str, array: Any) -> None:
+    """Raise ValueError unless the largest entry of each row is one that `Problem` takes."""
+    xp, sizes = namespace(array), largest(array)[:, 0]
+    for extreme in (xp.max(sizes), xp.min(xp.where(sizes > 0, sizes, 1.0))):
+        check_largest(name, float(extreme))
 
 
 def per_entry(X: Any, name: str, value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from linreg_mirror._tools.double_double import Pair, two_sum
 from linreg_mirror.solvers.batches import linear_algebra
 from linreg_mirror.solvers.batches.factors import factors
-from linreg_mirror.solvers.batches.norms import norm
+from linreg_mirror.solvers.batches.norms import largest, norm
 from linreg_mirror.solvers.batches.pairs import exact, transposed_products
 from linreg_mirror.solvers.batches.rounding import of_pull, residual, rounded
 from linreg_mirror.solvers.batches.stack import Stack
@@ -17,6 +17,7 @@ from linreg_mirror.solvers.error_bars.rows import UNIT
 
 _LIBRARY = 24 * UNIT  # relative to x: exp and expm1, right to 4 units in the last place, and the operations after them
 _LEAST = 1e-290  # weights below may be wrong altogether
+_FITS = 1e-11  # a tenth of what certificates allow
 _VAGUE = 1e-3  # relative error of the metric with which bounds hold, of which each has a percent to spare
 
 
@@ -33,12 +34,15 @@ class Bars(NamedTuple):
         Upper bounds of |x_i - x*_i|, where there are any.
     step : array, shape (B, n)
         Newton's step of s.
+    fits : array of bool, shape (B,)
+        Where Xx = y to eleven digits.
     """
 
     x: Any
     error: Any
     entries: Any
     step: Any
+    fits: Any
 
 
 class _Point(NamedTuple):
@@ -60,7 +64,7 @@ def bars(stack: Stack, s: Pair) -> Bars:
     s : Pair of shape (B, n)
         Dual vectors.
     """
-    xp, d = stack.xp, stack.X.shape[-1]
+    xp, (n, d) = stack.xp, stack.X.shape[-2:]
     x, metric, rounding, vague = _point(stack, s)
     r, inexact = rounded(*residual(stack, exact(x)))
     found = factors(stack.hessian(metric), d)
@@ -78,13 +82,16 @@ def bars(stack: Stack, s: Pair) -> Bars:
     stretch = 1 + delta  # at least delta / (1 - exp(-delta))
     moved = kappa * (decrement * stretch)[:, None]
     entries = 1.01 * metric * xp.expm1(2 * moved) / 2 + rounding
-    # By Cauchy's inequality, sum D_i |X_i'h| <= |h|_H sqrt(sum D_i); (exp(t) - 1) / t <= 1 + t for t <= log 2.
-    together = 1.02 * (1 + delta) * decrement * stretch * xp.sqrt(xp.sum(metric, axis=-1))
+    # By Cauchy's inequality, sum D_i |X_i'h| <= |h|_H sqrt(sum D_i).
+    together = 1.02 * decrement / (1 - steepest) * xp.sqrt(xp.sum(metric, axis=-1))
     error = 1.01 * xp.minimum(xp.sum(entries, axis=-1), together + xp.sum(rounding, axis=-1))
     error = xp.where(sound & xp.isfinite(error), error, math.inf)
     # The start x = 0 is exact, and the limit where y = 0.
     still = ~xp.any(stack.y != 0, axis=-1) & ~xp.any(rounding > 0, axis=-1)
-    return Bars(x, xp.where(still, 0.0, error), entries, -linear_algebra.solve(found.L, r))
+    # At most the size that certificates take residuals to be relative to.
+    size = xp.maximum(largest(stack.y)[:, 0], xp.sum(stack.lengths * xp.abs(x), axis=-1) / n)
+    fits = largest(r)[:, 0] <= _FITS * size
+    return Bars(x, xp.where(still, 0.0, error), entries, -linear_algebra.solve(found.L, r), fits)
 
 
 def _point(stack: Stack, s: Pair) -> _Point:

@@ -34,10 +34,10 @@ def smoothed(stack: Stack, weight: Any) -> Any:
     # As large as the weight of a column that has all of y to itself.
     size = largest(xp.where(stack.lengths > 0, slopes / stack.lengths**2, 0.0))
     log_size = xp.log(xp.where(size > 0, size, 1.0))
-    for L in _SHARPNESS:
-        norm = _Norm(weight, L, log_size - L)
+    norms = [_Norm(weight, L, log_size - L) for L in _SHARPNESS]
+    for norm in norms:
         r = _solved(stack, norm, r)
-    return norm.weights(stack.pull(r))
+    return norms[-1].weights(stack.pull(r))
 
 
 class _Norm(NamedTuple):

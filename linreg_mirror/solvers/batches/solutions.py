@@ -78,6 +78,7 @@ class Solutions:
         return f"Solutions({len(self)} problems, d={self.x.shape[-1]}, {counts}, error bar at most {bar})"
 
 
+@np.errstate(all="ignore")  # what overflows is no answer, and not certified
 def singly(
     found: Answers,
     tolerance: float,
@@ -108,6 +109,7 @@ def singly(
             array[at] = namespace(x).asarray(np.array(values), device=x.device)
     status = tuple(alone[k].status if k in alone else Status.converged for k in range(len(x)))
 
+    @np.errstate(all="ignore")
     def solution(k: int) -> Solution:
         return alone[k] if k in alone else certified(k, host(x[k]), host(s[k]), host(rest[k]), float(error[k]))
 

@@ -5,7 +5,8 @@ metric D at q, and x* the limit:
 
 * *Self-concordance.* Let |d log metric / dz_i| <= mu_i (2 for the hyperbolic entropy), lambda^2 = g'H^-1 g,
   kappa_i^2 = X_i'H^-1 X_i, delta = -log(1 - lambda max_i mu_i kappa_i). Then
-  |q_i - x*_i| <= D_i (exp(mu_i Delta_i) - 1) / mu_i, Delta_i = kappa_i lambda delta / (1 - exp(-delta)).
+  |q_i - x*_i| <= D_i (exp(mu_i Delta_i) - 1) / mu_i, Delta_i = kappa_i lambda delta / (1 - exp(-delta)), and
+  |q - x*|_1 <= exp(delta) lambda sqrt(sum D_i).
 * *Pythagoras and Pinsker*, for an interpolator close to q: see `pythagoras`.
 """
 
@@ -157,8 +158,5 @@ def _self_concordant(
     rounding = rounding + UNIT * np.abs(x)
     entries = 1.01 * metric * grown + rounding
     # By Cauchy's inequality, sum D_i |X_i'h| <= |h|_H sqrt(sum D_i).
-    largest = float(np.expm1(delta) / delta) if delta > 1e-9 else 1.0
-    together = 1.02 * largest * decrement * max(delta / -np.expm1(-delta) if delta > 1e-12 else 1.0, 1.0) * float(
-        np.sqrt(metric.sum())
-    ) + float(rounding.sum())
+    together = 1.02 * decrement / (1 - steepest) * float(np.sqrt(metric.sum())) + float(rounding.sum())
     return LimitBar(x, s, min(float(entries.sum()), together), entries)

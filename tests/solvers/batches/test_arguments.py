@@ -45,7 +45,9 @@ def with_nan(a):
         (X, Y[None], ValueError, TARGETS),
         (X, 1.0, ValueError, TARGETS),
         (X, np.ones((3, N)), ValueError, COUNTS.format(".*", "2 by X, 3 by y")),
-        (X[0], Y[:0], ValueError, COUNTS.format(".*", "0 by y")),
+        (X[0], Y[:0], ValueError, TARGETS),
+        (X * [[[1]], [[1e200]]], Y, ValueError, r"the largest entry of X must lie between 1e-152 and 1e\+152, .* got"),
+        (X, Y * [[1], [1e-200]], ValueError, r"the largest entry of y must lie between 1e-152 and 1e\+152, .* got"),
     ],
 )
 def test_features_and_targets(solve, features, targets, error, message):

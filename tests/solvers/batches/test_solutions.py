@@ -79,14 +79,17 @@ def test_what_is_shown():
     assert repr(found) == f"Solutions(3 problems, d=12, {{'converged': 3}}, error bar at most {max(found.error):.1e})"
 
 
-def test_tolerance_is_kept():
-    """A rough answer is enough where that is asked for, and is within its bar."""
-    fine, rough = lm.limits(X, Y, -5.0), lm.limits(X, Y, -5.0, tolerance=1e-2)
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-6, 1e-9, 1e-11])
+def test_tolerance_is_kept(tolerance):
+    """A rough answer is enough where that is asked for, is within its bar, and is certified."""
+    fine, rough = lm.limits(X, Y, -5.0), lm.limits(X, Y, -5.0, tolerance=tolerance)
     size = np.abs(fine.x).sum(axis=1)
     assert (fine.error <= 1e-12 * size).all()
-    assert (rough.error <= 1e-2 * size).all()
+    assert (rough.error <= tolerance * size).all()
     assert (np.abs(rough.x - fine.x).sum(axis=1) <= rough.error + fine.error).all()
-    assert rough[0].certificate["error of x"].tolerance == 1e-2
+    for k, one in enumerate(rough):
+        assert one.status is rough.status[k] is Status.converged
+        assert one.certificate["error of x"].tolerance == tolerance
 
 
 def test_arguments_stay_as_they_are():
