@@ -14,6 +14,7 @@ from benchmarks import harness
 _BENCHMARKS = {
     "flow": 30.0,
     "minimum_l1": 120.0,
+    "batches": 120.0,
     "descent": 30.0,
     "saddles": 60.0,
     "masks": 60.0,

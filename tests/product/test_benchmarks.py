@@ -18,7 +18,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(
     scope="module",
-    params=["flow", "minimum_l1", "saddles", "masks", "mirror_optimizer", "epoch", "large", "proof", "prediction"],
+    params=[
+        "flow",
+        "minimum_l1",
+        "batches",
+        "saddles",
+        "masks",
+        "mirror_optimizer",
+        "epoch",
+        "large",
+        "proof",
+        "prediction",
+    ],
 )
 def result(request, tmp_path_factory):
     if request.param in ("masks", "mirror_optimizer", "epoch"):

@@ -28,11 +28,11 @@ def in_parts(X: Any, B: int, solve: Callable[[slice], Answers], threads: int | N
     threads : int or None
         How many parts are solved at once; None for one a core.
     """
-    from joblib import cpu_count  # takes a while
+    if threads is None:
+        from joblib import cpu_count
 
-    if threads is not None:
-        check_integer("threads", threads, 1)
-    threads = threads or cpu_count()
+        threads = cpu_count()
+    check_integer("threads", threads, 1)
     on_arrays = type(X) is np.ndarray
     room = _CACHE if on_arrays or X.device.type == "cpu" else _MEMORY
     size = max(1, min(room // (X.shape[-2] * X.shape[-1]), -(-B // threads) if on_arrays else B))

@@ -38,7 +38,7 @@ class Solutions:
     >>> found
     Solutions(2 problems, d=2, {'converged': 2}, error bar at most 1.1e-14)
     >>> found.x.round(6).tolist()
-    [[0.400003, 0.799998], [0.0, 1.0]]
+    [[0.399997, 0.800001], [2.2e-05, 0.999989]]
     >>> found[1].certificate.valid
     True
     """

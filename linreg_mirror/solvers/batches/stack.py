@@ -43,7 +43,7 @@ class Stack:
     @cached_property
     def lengths(self) -> Any:
         """Norms of the columns of X, shape (B, d) or (1, d)."""
-        return norm(self.xp.matrix_transpose(self.X))
+        return norm(self.X, axis=-2)
 
     @cached_property
     def log_b(self) -> Any:
