@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
-from linreg_mirror._tools.cites import cites
-
 Key = tuple[int, int]
 Words = tuple[Any, Any, Any, Any]
 
@@ -30,7 +28,6 @@ _M0, _M1 = signed(0xD2E7470EE14C6C93), signed(0xCA5A826395121157)
 _W0, _W1 = signed(0x9E3779B97F4A7C15), signed(0xBB67AE8584CAA73B)
 
 
-@cites("salmon2011parallel")
 def philox(counter: Words, key: tuple[Any, Any]) -> Words:
     """Return the 256 random bits of a counter.
 
