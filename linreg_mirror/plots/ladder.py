@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Hadamard, Parametrization, Power
 from linreg_mirror.plots.axes import picture
 from linreg_mirror.plots.labels import at_right_end
@@ -13,11 +14,13 @@ from linreg_mirror.plots.paths import lines
 from linreg_mirror.plots.scales import by_scale
 from linreg_mirror.plots.style import COLOURS, DASHES
 from linreg_mirror.problems import Problem
+from linreg_mirror.problems.problem import require_problem
+from linreg_mirror.solvers.independent import minimum_l2
 from linreg_mirror.solvers.limit import Ladder
 from linreg_mirror.solvers.limit import ladder as solve
 
 _SEEN = 0.03  # of the largest weight: below, a line cannot be told from those at 0, and has no name
-_LARGEST, _SMALLEST, _COUNT = 2.0, -12.0, 33  # log10 of the scales that are drawn by default
+_ABOVE, _BELOW, _COUNT = 2, 12, 33  # decades around the size of weights that are drawn by default
 
 
 @picture
@@ -42,7 +45,8 @@ def ladder(
     network : Hadamard or Power
         Whose start, and depth, all flows have.
     scales, log_scales : array_like, shape (K,), optional
-        As for `linreg_mirror.ladder`. By default they reach the scale that is marked.
+        As for `linreg_mirror.ladder`. Default: from a hundred times the size of weights to 1e-12 of it, and to the
+        scale that is marked.
     mark : bool
         Whether a vertical line marks the scale of `network`.
     names : sequence of str, optional
@@ -74,12 +78,12 @@ def ladder(
     >>> ax.get_xlabel()
     'scale b, falling to the right'
     """
+    require_problem(problem, "plots.ladder(Problem(X, y), network)")
     if names is not None and len(names) != problem.d:
         raise ValueError(f"names must be one for each of {problem.d} weights, got {len(names)}")
     own = _own_scale(network) if mark else None
     if scales is None and log_scales is None:
-        first, last = max(_LARGEST, own or _LARGEST), min(_SMALLEST, own or _SMALLEST)
-        log_scales = np.log(10) * np.linspace(first, last, _COUNT)
+        log_scales = _range(problem, network, own)
     found = solve(problem, network, scales, log_scales=log_scales)
     by_scale(ax, r"scale $\alpha$" if isinstance(network, Power) else "scale b")
     ax.set(ylabel="weights $x_i$")
@@ -107,7 +111,17 @@ def _named_lines(ax: Axes, found: Ladder, names: Sequence[str], most: int) -> No
         ax.plot(at, found.x[:, i], lw=1.4, **look)
     if len(at) > 1:
         ax.set_xlim(at[0], at[-1])  # lines reach the edge, where leaders begin
-        at_right_end(ax, end[largest], [names[i] for i in largest], looks)
+        at_right_end(ax, end[largest], [names[int(i)] for i in largest], looks)
+
+
+def _range(problem: Problem, network: Parametrization, own: float | None) -> Array:
+    """Return the logarithms of the scales, from where norms are least L2 to where they are least L1."""
+    largest = float(np.abs(minimum_l2(problem).x).max())
+    size = np.log10(largest or 1.0) / (network.depth if isinstance(network, Power) else 1)
+    first, last = np.ceil(size) + _ABOVE, np.floor(size) - _BELOW
+    if own is not None:
+        first, last = max(first, own), min(last, own)
+    return np.log(10) * np.linspace(first, last, _COUNT)
 
 
 def _own_scale(network: Parametrization) -> float | None:

@@ -134,6 +134,10 @@ def test_a_ladder_marks_the_scale_that_is_asked_and_says_what_it_is_for():
     assert "b = 0.001" in [text.get_text() for text in ax.texts]
     assert max(len(text.get_text()) for text in ax.texts) <= 24
     assert ax.figure.get_size_inches() * ax.figure.dpi == pytest.approx([640, 400])
+    large = plots.ladder(lm.Problem([[1, 2]], [1e6]), lm.Hadamard.at(0.0, d=2))
+    left = [y[0] for _, y in drawn(large)]
+    assert left == pytest.approx([2e5, 4e5], rel=1e-3)  # reaches from the least L2 norm
+    assert [y[-1] for _, y in drawn(large)] == pytest.approx([0, 5e5], abs=5)  # to the least L1 norm
     far = plots.ladder(problem, lm.Hadamard.from_scale(log_b=-1e3, d=2), mark=True)
     assert far.get_xlim()[1] <= -1e3 / np.log(10)
     assert "log b = -1000" in [text.get_text() for text in far.texts]
@@ -189,6 +193,7 @@ def test_what_masks_keep(ax):
         (lambda: plots.path(lm.saddles(PROBLEM), ax=Figure()), TypeError, "ax must be"),
         (lambda: plots.path(lm.saddles(PROBLEM), time="logarithmic"), ValueError, '"log" or "linear"'),
         (lambda: plots.path(lm.saddles(PROBLEM), unit=0.0), ValueError, "unit must be positive"),
+        (lambda: plots.ladder(np.eye(2), NETWORK, names=["a", "b"]), TypeError, "write plots.ladder.Problem"),
         (lambda: plots.excess(lm.limit(PROBLEM, NETWORK)), TypeError, "what lm.ladder"),
         (lambda: plots.coefficients(lm.MirrorRegressor()), TypeError, "has no coef_"),
         (lambda: plots.coefficients(SimpleNamespace(coef_=np.ones((2, 3)))), ValueError, "one target at a time"),
