@@ -153,6 +153,10 @@ def test_coefficients_by_name(ax):
     assert [text.get_text() for text in ax.get_yticklabels()] == ["b", "a"]
     assert [bar.get_width() for bar in ax.patches] == [-2.0, 0.5]
     assert ax.get_title(loc="left").startswith("2 of 4")
+    several = SimpleNamespace(coef_=np.array([[1.0, 0.0], [3.0, 2.0]]))
+    second = plots.coefficients(several, target=1, names=["$a", "b$"])
+    assert [text.get_text() for text in second.get_yticklabels()] == ["$a", "b$"]
+    assert [bar.get_width() for bar in second.patches] == [3.0, 2.0]
     many = plots.coefficients(SimpleNamespace(coef_=np.arange(1.0, 51)), most=3)
     assert [text.get_text() for text in many.get_yticklabels()] == ["feature 49", "feature 48", "feature 47"]
 
@@ -196,7 +200,13 @@ def test_what_masks_keep(ax):
         (lambda: plots.ladder(np.eye(2), NETWORK, names=["a", "b"]), TypeError, "write plots.ladder.Problem"),
         (lambda: plots.excess(lm.limit(PROBLEM, NETWORK)), TypeError, "what lm.ladder"),
         (lambda: plots.coefficients(lm.MirrorRegressor()), TypeError, "has no coef_"),
-        (lambda: plots.coefficients(SimpleNamespace(coef_=np.ones((2, 3)))), ValueError, "one target at a time"),
+        (
+            lambda: plots.coefficients(SimpleNamespace(coef_=np.ones((2, 3)))),
+            ValueError,
+            "of 2 targets.*write target=0",
+        ),
+        (lambda: plots.coefficients(SimpleNamespace(coef_=np.ones(3)), target=0), ValueError, "leave it out"),
+        (lambda: plots.coefficients(SimpleNamespace(coef_=np.ones(3)), names=["a"]), ValueError, "each of 3 features"),
         (lambda: plots.masks([1.0]), TypeError, "what sketching.diagnosis returns"),
     ],
 )
