@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.table import Column, Table
+from rich.text import Text
 
 _ENOUGH = 100_000  # columns: no table is wider
 
@@ -34,12 +35,14 @@ class FittingTable(Table):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield what fits."""
+        if self.title:  # Rich breaks it where the table is narrow, though there is room
+            yield Text(str(self.title), "table.title")
+        shown = copy.copy(self)
+        shown.title = None
         if not console.is_terminal:
-            plain = copy.copy(self)
-            plain.box, plain.padding = None, (0, 2, 0, 0)
-            yield from Table.__rich_console__(plain, console, options)
+            shown.box, shown.padding = None, (0, 2, 0, 0)
+            yield from Table.__rich_console__(shown, console, options)
             return
-        shown = self
         for name in self.dropped:
             if shown._room(console, options) >= 0:
                 break

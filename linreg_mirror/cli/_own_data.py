@@ -19,6 +19,7 @@ _OPTIONS = {
     "Ask for one-hot columns, or drop them": "Write --one-hot, or --drop for each of them",
     "drop fewer": "give fewer --drop",
 }
+_FAR = 2.0  # standard deviations from 0 to a mean
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Given:
     problem : Problem
         What is solved.
     features : tuple of str
-        Names of weights; none where data are arrays.
+        Names of weights; of arrays X[0], X[1] and so on.
     target : str
         Name of y.
     units : array, shape (d,)
@@ -45,6 +46,8 @@ class Given:
         What was made of the file.
     named : bool
         Whether features have names of their own.
+    standardized : bool
+        Whether features were divided by their standard deviations.
     """
 
     problem: "Problem"
@@ -56,6 +59,7 @@ class Given:
     samples: int
     notes: tuple[str, ...] = ()
     named: bool = False
+    standardized: bool = False
 
     def coefficients(self, x: Array) -> tuple[Array, float]:
         """Return coefficients in the units of the table, and the intercept."""
@@ -64,7 +68,7 @@ class Given:
 
 
 def read(
-    data: Path, targets: Path | None, target: str | None, drop: list[str], one_hot: bool, standardize: bool,
+    data: Path, targets: Path | None, named: list[str], drop: list[str], one_hot: bool, standardize: bool,
     intercept: bool,
 ) -> Given:  # fmt: skip
     """Return the data that the options name.
@@ -76,7 +80,10 @@ def read(
     """
     from linreg_mirror import problems
 
-    named = target is not None
+    if len(named) > 1:
+        instead = f"--target {named[0]} {' '.join(f'--drop {name}' for name in named[1:])}"
+        raise ValueError(f"--target names one column, got {', '.join(named)}: write {instead}")
+    target = named[0] if named else None
     if target is None:
         if drop or one_hot:
             raise ValueError("--drop and --one-hot are about the columns of a table: name its target too, --target y")
@@ -98,8 +105,25 @@ def read(
             raise ValueError(_as_options(str(error))) from None
         problem, names, notes = problems.Problem(table.X, table.y), table.features, table.notes
     ones, zeros = np.ones(problem.d), np.zeros(problem.d)
-    plain = Given(problem, names, target, ones, zeros, 0.0, problem.n, tuple(map(_as_options, notes)), named)
+    plain = Given(problem, names, target, ones, zeros, 0.0, problem.n, tuple(map(_as_options, notes)), bool(named))
+    if not intercept:
+        plain = replace(plain, notes=(*plain.notes, *_without_intercept(plain)))
     return _prepared(plain, standardize, intercept) if standardize or intercept else plain
+
+
+def _without_intercept(given: Given) -> list[str]:
+    """Return a note if columns are far from 0, and none of them is constant, so that it would be an intercept."""
+    X: Any = np.column_stack([given.problem.X, given.problem.y])
+    deviation, far = X.std(axis=0), np.abs(X.mean(axis=0))
+    if len(X) < 2 or (np.ptp(X[:, :-1], axis=0) == 0).any():
+        return []
+    found = [
+        repr(name) for name, one in zip((*given.features, given.target), far > _FAR * deviation, strict=True) if one
+    ]
+    if not found:
+        return []
+    shown = ", ".join(found[:3]) + ", ..." * (len(found) > 3)
+    return [f"no intercept is fitted, though means are far from 0, as of {shown}: --intercept fits one"]
 
 
 def _prepared(given: Given, standardize: bool, intercept: bool) -> Given:
@@ -122,8 +146,9 @@ def _prepared(given: Given, standardize: bool, intercept: bool) -> Given:
             raise ValueError("--intercept needs two samples or more: leave it out")
         X, y, means, mean = contracted(X, y, None)
     return replace(
-        given, problem=Problem(X, y), units=1 / deviation, means=means * deviation, mean=mean, notes=tuple(notes)
-    )
+        given, problem=Problem(X, y), units=1 / deviation, means=means * deviation, mean=mean, notes=tuple(notes),
+        standardized=standardize,
+    )  # fmt: skip
 
 
 def _as_options(text: str) -> str:

@@ -23,6 +23,9 @@ class Refused(typer.Exit):
     """Ends the command with a message and exit code 2."""
 
     def __init__(self, message: object) -> None:
+        if isinstance(message, OSError) and message.filename is not None:  # Python puts a number before it
+            missing = isinstance(message, FileNotFoundError)
+            message = f"there is no file {message.filename}" if missing else f"{message.filename}: {message.strerror}"
         Console(stderr=True).print(
             f"[bold red]error:[/] {escape(str(message))}", highlight=False, soft_wrap=True, emoji=False
         )

@@ -1,6 +1,5 @@
 """The command `solve`."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -16,27 +15,35 @@ if TYPE_CHECKING:
     from linreg_mirror.problems import Problem
     from linreg_mirror.solvers import Solution, Status
 
-_MOST = 12  # coefficients that are printed
-_KEYS = ("limit", "minimum_l1", "minimum_l2")
+_MOST = 12  # coefficients that are printed, unless all are asked for
+_FITS_NOISE = "exact fits fit the noise of y too: to predict, MirrorRegressorCV stops early"
 
 
 def solve(
     data: Annotated[Path, typer.Argument(help="npz with X and y, X as CSV, or a table: CSV or Parquet, see --target.")],
     targets: Annotated[Path | None, typer.Argument(help="y as CSV, if X is CSV.")] = None,
     target: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The column of y: DATA is a table whose columns have names.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="The column of y: DATA is a table whose columns have names."),
     ] = None,
     drop: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A column to leave out; may be repeated.")
     ] = None,
     one_hot: Annotated[bool, typer.Option("--one-hot", help="Make columns of 0 and 1 of columns of words.")] = False,
     standardize: Annotated[
-        bool, typer.Option("--standardize", help="Divide features by their standard deviations.")
+        bool,
+        typer.Option(
+            "--standardize",
+            help="Divide features by their standard deviations: x, its norms and the picture are then of these; "
+            "coefficients, printed and saved, are in the units of the data all the same.",
+        ),
     ] = False,
-    intercept: Annotated[bool, typer.Option("--intercept", help="Centre the data.")] = False,
+    intercept: Annotated[bool, typer.Option("--intercept", help="Fit an intercept too, by centring the data.")] = False,
     scale: Annotated[float | None, typer.Option(help="Scale b of the mirror limit. Default: 1e-6.")] = None,
     log_scale: Annotated[float | None, typer.Option(help="log b, for scales too small for float64.")] = None,
-    output: Annotated[Path | None, typer.Option(help="File for solutions and certificates: .npz or .json.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="File for solutions and certificates, .npz or .json; or .csv, for coefficients.")
+    ] = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw coefficients against the scale: .png, .pdf or .svg.")
     ] = None,
@@ -51,13 +58,13 @@ def solve(
 
     Of a table, coefficients are printed by name, and HiGHS solves for the minimum L1 norm, too.
     """
-    from linreg_mirror.cli import _own_data
+    from linreg_mirror.cli import _own_data, _saved
     from linreg_mirror.parametrizations import Hadamard
     from linreg_mirror.proofs._flint import require_flint
     from linreg_mirror.solvers import independent
     from linreg_mirror.solvers.limit import limit, minimum_l1
 
-    for option, path, endings in (("--output", output, (".npz", ".json")), ("--plot", plot, (".png", ".pdf", ".svg"))):
+    for option, path, endings in (("--output", output, _saved.ENDINGS), ("--plot", plot, (".png", ".pdf", ".svg"))):
         if path is not None and path.suffix not in endings:
             raise Refused(f"{option} must end in {', '.join(endings[:-1])} or {endings[-1]}, got {path}")
     if scale is not None and log_scale is not None:
@@ -75,13 +82,13 @@ def solve(
         try:
             if prove:
                 require_flint()
-            given = _own_data.read(data, targets, target, drop or [], one_hot, standardize, intercept)
+            given = _own_data.read(data, targets, target or [], drop or [], one_hot, standardize, intercept)
             problem = given.problem
             network = Hadamard.from_scale(log_b=log_scale, d=problem.d)
             solutions[f"limit, {name}"] = limit(problem, network)
             solutions["minimum L1"] = minimum_l1(problem)
             solutions["minimum L2"] = independent.minimum_l2(problem)
-            highs = _by_highs(problem) if target is not None and not as_json else None
+            highs = _by_highs(problem) if given.named and not as_json else None
             if plot is not None:
                 _draw(plot, given, network)
                 if not as_json:
@@ -92,12 +99,11 @@ def solve(
             raise Refused(error) from None
     if not as_json:
         _show(data, given, solutions, highs, intercept, verbose)
-    named = given if target is not None else None
     if output is not None:
         try:
-            _save(output, scale, log_scale, solutions, named)
+            _saved.save(output, scale, log_scale, solutions, given)
         except OSError as error:
-            raise Refused(f"{error}: name another --output") from None
+            raise Refused(f"{output} cannot be written ({error.strerror}): name another --output") from None
     proofs = {}
     if prove:
         by_limit, by_l1, _ = solutions.values()
@@ -106,7 +112,7 @@ def solve(
             if not as_json:
                 console.print(proofs[key].said, highlight=False, markup=False, soft_wrap=True)
     if as_json:
-        content = _content(scale, log_scale, solutions, named)
+        content = _saved.content(scale, log_scale, solutions, given)
         print_json(content | ({"proofs": {key: proof._asdict() for key, proof in proofs.items()}} if prove else {}))
     right = all(proof.written for proof in proofs.values()) and all(s.certificate.valid for s in solutions.values())
     raise typer.Exit(0 if right else 1)
@@ -126,6 +132,7 @@ def _show(
     problem = given.problem
     numbers = ("|x|_1", "|x|_2", "nonzero", "unique", "digits")
     title = f"X: {given.samples} samples x {problem.d} features{', centred' * centred}, rank {problem.rank}"
+    title += "; x per standard deviation" * given.standardized
     shown = table("solution", *numbers, "status", numbers=numbers, title=title)
     for name, solution in (solutions | ({"L1 by HiGHS": highs} if highs else {})).items():
         x = solution.x
@@ -146,13 +153,15 @@ def _show(
             f"the least L1 norms of HiGHS and of minimum L1 differ by {difference:.1g} of it", highlight=False
         )
     if given.named:
-        _print_coefficients(given, solutions)
+        _print_coefficients(given, solutions, verbose)
     _print_certificates(solutions, verbose)
     for status in dict.fromkeys(s.status for s in solutions.values() if s.status.name != "converged"):
         console.print(_said(status), highlight=False, soft_wrap=True)
     for note in dict.fromkeys(note for s in solutions.values() for note in s.stats.notes):
         names = ", ".join(name for name, s in solutions.items() if note in s.stats.notes)
         console.print(f"{names}: {note}", highlight=False, markup=False, soft_wrap=True)
+    if problem.rank == problem.n:
+        console.print(_FITS_NOISE, highlight=False)
 
 
 def _print_certificates(solutions: dict[str, "Solution"], verbose: bool) -> None:
@@ -196,12 +205,14 @@ def _by_highs(problem: "Problem") -> "Solution | None":
         return None
 
 
-def _print_coefficients(given: "Given", solutions: dict[str, "Solution"]) -> None:
-    """Print the coefficients of the solutions in the units of the table, the largest ones by name."""
+def _print_coefficients(given: "Given", solutions: dict[str, "Solution"], every: bool) -> None:
+    """Print the coefficients of the solutions in the units of the table, `every` one or the largest ones."""
     found = [given.coefficients(solution.x) for solution in solutions.values()]
     size = np.abs(solutions["minimum L1"].x)
-    order = [i for i in np.argsort(-size)[:_MOST] if size[i] > 1e-9 * size.max()]
-    title = f"coefficients of {given.target}"
+    order = np.argsort(-size, kind="stable")
+    if not every:
+        order = [i for i in order[:_MOST] if size[i] > 1e-9 * size.max()]
+    title = f"coefficients of {given.target}, in the units of the table"
     columns = ("limit", "minimum L1", "minimum L2")
     shown = table("feature", *columns, numbers=columns, title=title, folded=("feature",))
     for i in order:
@@ -209,6 +220,8 @@ def _print_coefficients(given: "Given", solutions: dict[str, "Solution"]) -> Non
     if given.mean or given.means.any():
         shown.add_row("(intercept)", *(f"{intercept:.6g}" for _, intercept in found))
     console.print(shown, highlight=False, markup=False)
+    if len(order) < len(size):
+        console.print(f"and {len(size) - len(order)} more: --verbose prints all of them", highlight=False)
 
 
 def _draw(path: Path, given: "Given", network: "Hadamard") -> None:
@@ -217,8 +230,12 @@ def _draw(path: Path, given: "Given", network: "Hadamard") -> None:
 
     mpl.use("Agg")
     from linreg_mirror.plots import ladder
+    from linreg_mirror.plots.style import RC
 
-    ladder(given.problem, network, names=given.features).figure.savefig(path)  # pyright: ignore[reportAttributeAccessIssue]
+    ax = ladder(given.problem, network, mark=True, names=given.features, target=given.target)
+    ax.set_ylabel("weights per standard deviation of a feature" if given.standardized else "coefficients")
+    with mpl.rc_context(RC):
+        ax.figure.savefig(path)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class _Proof(NamedTuple):
@@ -240,47 +257,3 @@ def _prove(path: Path, problem: "Problem", solution: "Solution", network: "Hadam
     except OSError as error:
         raise Refused(f"{error}: change to a folder that can be written") from None
     return _Proof(True, f"{path}: {proof}")
-
-
-def _save(output: Path, scale: float, log_scale: float, solutions: dict, given: "Given | None") -> None:
-    if output.suffix == ".json":
-        content = _content(scale, log_scale, solutions, given)
-        output.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        return
-    keys = dict(zip(_KEYS, solutions.values(), strict=True))
-    arrays = {f"{key}_{part}": getattr(s, part) for key, s in keys.items() for part in ("x", "dual")}
-    checks = {f"{key}_certified": s.certificate.valid for key, s in keys.items()}
-    errors = {f"{key}_error": s.error for key, s in keys.items()}
-    named = {}
-    if given is not None:
-        named = {"features": np.array(given.features), "target": np.array(given.target), "units": given.units}
-        named |= {f"{key}_intercept": given.coefficients(s.x)[1] for key, s in keys.items()}
-    np.savez(output, scale=scale, log_scale=log_scale, **arrays, **checks, **errors, **named)
-
-
-def _content(scale: float, log_scale: float, solutions: dict, given: "Given | None") -> dict[str, object]:
-    """Return what is saved and printed as JSON."""
-    keys = dict(zip(_KEYS, solutions.values(), strict=True))
-    content = {
-        key: {
-            "x": s.x.tolist(),
-            "dual": s.dual.tolist(),
-            "status": s.status.name,
-            "unique": s.unique,
-            "error": s.error if np.isfinite(s.error) else None,
-            "digits": s.digits if np.isfinite(s.digits) else None,
-            "notes": s.stats.notes,
-            "certificate": [vars(check) | {"passed": check.passed} for check in s.certificate.checks],
-        }
-        for key, s in keys.items()
-    }
-    head: dict[str, object] = {"scale": scale, "log_scale": log_scale}
-    if given is not None:
-        head |= {"target": given.target, "features": given.features, "notes": given.notes}
-        for key, s in keys.items():
-            coefficients, intercept = given.coefficients(s.x)
-            content[key] |= {
-                "coefficients": dict(zip(given.features, coefficients.tolist(), strict=True)),
-                "intercept": intercept,
-            }
-    return head | content

@@ -43,9 +43,9 @@ _SOLVERS = {
 class MirrorRegressor(LinearRegressor):
     """Least squares by gradient descent on x = m*w, or by the limit of its flow.
 
-    Of all coefficients that fit the data best, the one that the mirror flow from x = 0 ends at: of least L2 norm for a
-    large `scale`, of least L1 norm for a small one. Where samples contradict each other, as more samples than features
-    do, the best fit is that of least squares; where only one x attains it, all parameters but a penalty lead there.
+    Of all coefficients that fit the data best, it finds those that the mirror flow from x = 0 ends at: of least L2 norm
+    for a large `scale`, of least L1 norm for a small one. With more samples than features this is ordinary least
+    squares; `scale`, `depth` and `solver` then change nothing, unless features depend on each other.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class MirrorRegressor(LinearRegressor):
     coef_ : array, shape (n_features,) or (n_targets, n_features)
         Effective weights x. A feature that is constant keeps 0.
     intercept_ : float, or array of shape (n_targets,)
-        0.0 without `fit_intercept`. Of several targets, the following three are a list, a list and an array, too.
+        0.0 without `fit_intercept`. Of several targets, the following three are a list, a list and an array.
     certificate_ : Certificate
         Checks of the solution on the centred data, recomputed by code that the solver does not share.
     status_ : Status
@@ -94,8 +94,9 @@ class MirrorRegressor(LinearRegressor):
         none, `inconsistent` where the data were fitted by least squares, not interpolated.
     error_ : float
         Upper bound of the error of coef_ in the L1 norm, for the data as centred in float64; inf where none is proved.
-    n_iter_ : int
-        Newton steps of "limit", steps of "descent", jumps of "saddles"; of one target.
+    n_iter_ : int, or array of shape (n_targets,)
+        Newton steps of "limit", steps of "descent", jumps of "saddles"; of several targets an array. Not set where
+        "limit" solves for several targets together, at depth 2 and of dense X: it does not count the steps of each.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : array of str, shape (n_features_in_,)
@@ -108,9 +109,13 @@ class MirrorRegressor(LinearRegressor):
     Notes
     -----
     Woodworth et al. (arXiv 2002.09277) for the scale; Mask in the Mirror (arXiv 2408.09966), Theorem 2.3, for "limit".
-    Sparse X stays sparse without intercept. With one, X of up to 10^7 entries, zeros included, is made dense in `fit`,
-    as it is for "saddles" and for batches; larger ones stay sparse, but for those of up to 25 10^7 entries that have no
-    fewer samples than features, or dependent samples.
+
+    A sparse X stays sparse without `fit_intercept`. With it, and zeros counted as entries, it
+
+    * is made dense up to 10^7 entries, and for "saddles" and `batch_size` at any size;
+    * stays sparse beyond 25 10^7 entries;
+    * in between stays sparse if it has fewer samples than features, and is made dense after all if samples depend on
+      each other.
 
     Examples
     --------
@@ -211,7 +216,7 @@ class MirrorRegressor(LinearRegressor):
             solved = [(solution.x, solution) for solution in found]
         else:
             solved = [self._solve(Problem(A, b)) for A, b, *_ in given]
-        fits = [_Fit.of(*one, *means) for one, (_, _, *means) in zip(solved, given, strict=True)]
+        fits = [_Fit.of(*one, *means, counted=not together) for one, (_, _, *means) in zip(solved, given, strict=True)]
         for k, fit in enumerate(fits):
             if fit.solved.status is Status.not_certified and others:
                 A, b, *means = others[0](X, targets[:, k], weights)
@@ -230,6 +235,9 @@ class MirrorRegressor(LinearRegressor):
         self.status_ = [fit.solved.status for fit in fits]
         self.certificate_ = [fit.solved.certificate for fit in fits]
         self.error_ = np.array([self._error(fit.solved) for fit in fits])
+        vars(self).pop("n_iter_", None)  # of another fit
+        if all(fit.counted for fit in fits):
+            self.n_iter_ = np.array([fit.solved.stats.steps for fit in fits])
 
     def _error(self, solved: Any) -> float:
         return np.inf if self.solver == "descent" else float(solved.error)  # no limit of steps is known
@@ -323,15 +331,16 @@ class MirrorRegressor(LinearRegressor):
 
 
 class _Fit(NamedTuple):
-    """The coefficients for one target, and what the solver returned."""
+    """The coefficients for one target, what the solver returned, and whether it counted its steps."""
 
     coef: Array
     intercept: float
     solved: Any
+    counted: bool
 
     @classmethod
-    def of(cls, coef: Array, solved: Any, mean_X: Array, mean_y: float) -> "_Fit":
-        return cls(coef, float(mean_y - mean_X @ coef), solved)
+    def of(cls, coef: Array, solved: Any, mean_X: Array, mean_y: float, counted: bool = True) -> "_Fit":
+        return cls(coef, float(mean_y - mean_X @ coef), solved, counted)
 
 
 def _advice(solved: Any) -> str:

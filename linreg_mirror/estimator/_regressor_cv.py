@@ -25,7 +25,8 @@ class MirrorRegressorCV(LinearRegressor):
 
     Where y is noisy, an interpolator such as `MirrorRegressor` predicts badly. The flow from a large scale that is
     stopped early is about as good as ridge regression, from a small one as the LASSO. One flow has all stopping times,
-    so that a scale costs one path a fold.
+    so that a scale costs one path a fold. Coefficients of a stopped flow are small, but not zero; those of
+    `path="lasso"` are exactly zero where the LASSO's are.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ class MirrorRegressorCV(LinearRegressor):
     cv : int, splitter or iterable, optional
         As in scikit-learn: default 5 folds, not shuffled.
     one_standard_error : bool
-        Whether to stop as early, or to penalise as much, as leaves the error within a standard error of the least.
+        Whether to choose, of the path with the least error, the most regularised point within one standard error of it.
     standardize : bool
         Whether features count in units of their standard deviation. `coef_` is in the units of X all the same.
     fit_intercept : bool
@@ -59,17 +60,25 @@ class MirrorRegressorCV(LinearRegressor):
     grid_ : array, shape (n_points,)
         Its stopping times, or penalties; both count for the loss |Ax - c|^2/2, A with columns and c of length 1.
     scale_ : float
-        The scale that was chosen; 0.0 if it is the LASSO.
+        The scale that was chosen; 0.0 if it is the LASSO. It is of standardised features and y of length 1, and no
+        `scale` for `MirrorRegressor`, which takes X and y as they are.
     depth_ : int
         The depth that was chosen.
     time_ : float
         The stopping time; inf for the LASSO, which is the end of a flow.
     penalty_ : float
         The constant penalty alpha; 0.0 for a flow.
+    lasso_alpha_ : float
+        The `alpha` at which scikit-learn's Lasso has the same coefficients on features scaled by `StandardScaler`,
+        2 `penalty_` times the standard deviation of y. Without `standardize` it is that on X. 0.0 for a flow.
     cv_errors_ : array, shape (n_candidates, n_points, n_folds)
         Mean squared errors of prediction.
+    cv_mean_ : array, shape (n_candidates, n_points)
+        Their mean over folds, which count by the mean weight of their samples.
     candidates_ : tuple of Candidate
         Scale and depth of each path.
+    grids_ : array, shape (n_candidates, n_points)
+        Stopping times of each path, or penalties.
     best_ : tuple of int
         The chosen candidate, and its point.
     n_features_in_ : int
@@ -86,8 +95,8 @@ class MirrorRegressorCV(LinearRegressor):
     -----
     Ali, Kolter and Tibshirani (arXiv 1810.10082) for early stopping as ridge regression, which is the large scale;
     Vaskevicius, Kanade and Rebeschini (arXiv 1909.05122) for x = u^2 - v^2 stopped early as sparse regression, which is
-    the small one. A sparse X is made dense. For several targets wrap it into
-    `sklearn.multioutput.MultiOutputRegressor`.
+    the small one. A sparse X is made dense. For several targets write
+    `sklearn.multioutput.MultiOutputRegressor(MirrorRegressorCV())`.
 
     Examples
     --------
@@ -169,12 +178,16 @@ class MirrorRegressorCV(LinearRegressor):
         if not errors:
             raise ValueError("no fold has samples of positive weight to fit and to predict: give fewer folds, cv=2")
         self.cv_errors_ = np.moveaxis(np.array(errors), 0, -1)
-        self.candidates_ = candidates
-        which, point = self.best_ = self._choice(np.array(counts))
+        self.cv_mean_ = self.cv_errors_ @ (np.array(counts) / np.sum(counts))
+        self.candidates_, self.grids_ = candidates, np.array(grids)
+        which, point = self.best_ = self._choice()
         chosen = candidates[which]
         self.scale_, self.depth_, self.grid_ = chosen.scale, chosen.depth, grids[which]
         self.coef_path_, end = data.path(chosen, self.grid_, _FINAL)
-        self.time_, self.penalty_ = (float(self.grid_[point]), 0.0) if chosen.scale else (np.inf, self.grid_[point])
+        self.time_, self.penalty_ = (
+            (float(self.grid_[point]), 0.0) if chosen.scale else (np.inf, float(self.grid_[point]))
+        )
+        self.lasso_alpha_ = self.penalty_ * data.lasso_unit
         self.coef_ = self.coef_path_[point]
         if not chosen.scale and data.steepest:
             self.coef_ = lasso(Problem(data.A, data.c), 2 * self.penalty_).x * data.unit
@@ -221,12 +234,12 @@ class MirrorRegressorCV(LinearRegressor):
         share = None if weights is None else weights[rows]
         return Standardised.of(X[rows], y[rows], share, bool(self.fit_intercept), bool(self.standardize))
 
-    def _choice(self, counts: Array) -> tuple[int, int]:
+    def _choice(self) -> tuple[int, int]:
         """Return which candidate, and which of its points."""
-        mean = self.cv_errors_ @ (counts / counts.sum())
+        mean, folds = self.cv_mean_, self.cv_errors_.shape[-1]
         which, point = np.unravel_index(np.argmin(mean), mean.shape)
-        if self.one_standard_error and len(counts) > 1:
-            spread = float(np.std(self.cv_errors_[which, point], ddof=1) / np.sqrt(len(counts)))
+        if self.one_standard_error and folds > 1:
+            spread = float(np.std(self.cv_errors_[which, point], ddof=1) / np.sqrt(folds))
             point = np.argmax(mean[which] <= mean[which, point] + spread)  # the first
         return int(which), int(point)
 

@@ -10,6 +10,7 @@ from sklearn.utils import validation as sk
 
 from linreg_mirror._tools.centring import centred, contracted, reflected
 from linreg_mirror._types import Array
+from linreg_mirror.estimator import slips
 
 _SMALL, _LARGE = 10**7, 25 * 10**7  # entries of a sparse X up to which it is made dense at once, and at all
 Form = Callable[[Any, Array, Array | None], tuple[Any, Array, Array, float]]
@@ -35,7 +36,8 @@ class LinearRegressor(RegressorMixin, BaseEstimator):
             In the units of y.
         """
         sk.check_is_fitted(self)
-        X = _validate_data(self, X, accept_sparse=("csr", "csc"), dtype=np.float64, reset=False)
+        with slips.named(X):
+            X = _validate_data(self, X, accept_sparse=("csr", "csc"), dtype=np.float64, reset=False)
         return X @ self.coef_.T + self.intercept_
 
     def __sklearn_tags__(self) -> Any:
@@ -55,25 +57,27 @@ def checked(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Ar
     X, y, sample_weight
         As `fit` was given them.
     """
-    shape_X, shape_y = _shape(X), _shape(y)
-    if shape_X[:1] == shape_y[:1] and (
-        (len(shape_X) == 1 and len(shape_y) == 2) or (shape_X[1:] == (1,) and len(shape_y) == 2 and shape_y[1] > 1)
-    ):
-        raise ValueError(
-            f"X has shape {shape_X} and y {shape_y}, as if they were exchanged: write fit(X, y), X with a row for each "
-            "sample. Expected 2D array for X"
-        )
+    if said := slips.exchanged(X, y):
+        raise ValueError(said)
     several = estimator.__sklearn_tags__().target_tags.multi_output
-    X, y = _validate_data(
-        estimator, X, y, accept_sparse=("csr", "csc"), y_numeric=True, dtype=np.float64, multi_output=several
-    )
+    if not several and len(slips.shape(y)) == 2 and slips.shape(y)[1] > 1:
+        name = type(estimator).__name__
+        raise ValueError(
+            f"{name} fits one target, got y of shape {slips.shape(y)}: write MultiOutputRegressor({name}()).fit(X, y), "
+            "which is in sklearn.multioutput"
+        )
+    with slips.named(X, y):
+        X, y = _validate_data(
+            estimator, X, y, accept_sparse=("csr", "csc"), y_numeric=True, dtype=np.float64, multi_output=several
+        )
+        y = y.astype(np.float64)
     weights = None if sample_weight is None else sk._check_sample_weight(sample_weight, X, dtype=np.float64)
     if weights is not None and not (weights.min() >= 0 and weights.any()):
         raise ValueError(
             f"sample_weight must be >= 0 and not all zero, got {weights.min():g} to {weights.max():g}: drop the "
             "samples that do not count"
         )
-    return X, y.astype(np.float64), weights
+    return X, y, weights
 
 
 def forms(X: Any, weights: Array | None, fit_intercept: bool, solver: str, reads_entries: bool) -> list[Form]:
@@ -95,13 +99,6 @@ def weighted(X: Any, y: Array, weights: Array | None) -> tuple[Any, Array, Array
     root = np.ones(len(y)) if weights is None else np.sqrt(weights)
     X = X if weights is None else scipy.sparse.diags_array(root) @ X
     return X, root * y, np.zeros(X.shape[1]), 0.0
-
-
-def _shape(values: Any) -> tuple[int, ...]:
-    try:
-        return tuple(getattr(values, "shape", None) or np.asarray(values).shape)
-    except (ValueError, TypeError):
-        return ()  # scikit-learn says what is wrong
 
 
 def _validate_data(estimator: Any, *arguments: Any, **options: Any) -> Any:

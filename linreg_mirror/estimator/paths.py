@@ -86,6 +86,8 @@ class Standardised:
         Means of features.
     mean_y : float
         Mean of the target.
+    lasso_unit : float
+        What a penalty alpha is multiplied by to be the alpha of scikit-learn's Lasso.
     """
 
     A: Array
@@ -93,6 +95,7 @@ class Standardised:
     unit: Array
     mean_X: Array
     mean_y: float
+    lasso_unit: float
 
     @classmethod
     def of(cls, X: Any, y: Array, weights: Array | None, fit_intercept: bool, standardize: bool) -> "Standardised":
@@ -106,11 +109,13 @@ class Standardised:
         if not standardize:
             lengths = np.full(A.shape[1], float(lengths.max(initial=0.0)))
         size = float(np.linalg.norm(c))
+        samples = len(y) if weights is None else float(weights.sum())
+        lasso_unit = 2 * size * (1 / np.sqrt(samples) if standardize else float(lengths.max(initial=0.0)) / samples)
         A, c = A / np.where(lengths, lengths, 1.0), c / (size or 1.0)
         if A.shape[0] > A.shape[1]:
             Q, A = np.linalg.qr(A)
             c = Q.T @ c
-        return cls(A, c, size / np.where(lengths, lengths, np.inf), mean_X, mean_y)
+        return cls(A, c, size / np.where(lengths, lengths, np.inf), mean_X, mean_y, lasso_unit)
 
     @property
     def steepest(self) -> float:

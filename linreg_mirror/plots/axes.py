@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from linreg_mirror.plots.style import RC
 
-_SIZE = (4.0, 2.6)  # inches
+_SIZE = (6.4, 4.0)  # inches
 
 
 def picture(draw: Callable[..., None]) -> Callable[..., Axes]:

@@ -124,6 +124,11 @@ def from_table(path: str | Path, target: str, *, drop: Sequence[str] = (), one_h
             numbers[name] = np.array(values, float)
         elif len(wrong) == len(cells) and name != target and not any(map(_SEPARATED.fullmatch, cells)):
             worded[name] = cells
+        elif name == target and len(wrong) == len(cells) and not any(map(_SEPARATED.fullmatch, cells)):
+            raise ValueError(
+                f"{path}: the target {name!r} is text, such as {cells[0][:40]!r}: name a column of numbers, or make "
+                "numbers of its words"
+            )
         else:
             cell = cells[wrong[0]]
             raise ValueError(

@@ -1,6 +1,7 @@
 """Pictures show what they are given, on the axes that they are given, and refuse what they cannot draw."""
 
 import json
+from itertools import pairwise
 from types import SimpleNamespace
 
 import matplotlib as mpl
@@ -8,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 import linreg_mirror as lm
 from linreg_mirror import plots
@@ -77,12 +79,84 @@ def test_norms_and_weights_by_scale(ax):
     assert np.array_equal(np.sort([y[-1] for _, y in drawn(other)]), np.sort(found.x[-1]))
 
 
+def named_ladder(ends, **options):
+    """Draw a ladder whose weights are the same at all scales; return its axes, and of each name its leader."""
+    problem = lm.Problem(np.eye(len(ends)), ends)
+    names = [f"x{i}" for i in range(len(ends))]
+    ax = plots.ladder(problem, lm.Hadamard.from_scale(1e-6, d=len(ends)), [1.0, 1e-6], names=names, **options)
+    ax.figure.canvas.draw()
+    return ax, {text.get_text(): text for text in ax.texts if text.arrow_patch is not None}
+
+
+@pytest.mark.parametrize(
+    "ends", [[3.0, -2.0, 1.0], [1.0, 1.01, 1.02, 0.99, -0.98], [-1.0] * 6, np.linspace(0.9, 1, 40)]
+)
+def test_names_belong_to_lines(ends):
+    ax, names = named_ladder(ends)
+    assert len(names) == min(8, len(ends))
+    colours = {str(line.get_color()): line for line in ax.get_lines() if line.get_linestyle() == "-"}
+    for name, text in names.items():
+        end = ends[int(name[1:])]
+        assert text.xy == (1.0, pytest.approx(end))  # where the leader begins
+        if text.arrow_patch.get_linestyle() == "-":
+            assert colours[mpl.colors.to_hex(text.arrow_patch.get_edgecolor())].get_ydata()[-1] == pytest.approx(end)
+    boxes = sorted((Text.get_window_extent(text) for text in names.values()), key=lambda box: box.y0)
+    assert all(one.y1 <= other.y0 for one, other in pairwise(boxes))
+    order = sorted(names.values(), key=lambda text: text.xyann[1])
+    assert [text.xy[1] for text in order] == pytest.approx(np.sort([text.xy[1] for text in order]))
+    bottom, top = ax.get_ylim()
+    assert all(bottom <= text.xyann[1] <= top for text in order)
+    grey = [line for line in ax.get_lines() if line.get_color() == "0.8"]
+    assert len(grey) == len(ends) - len(names)
+    assert all(line.get_linewidth() < 1 for line in grey)
+
+
+def test_names_give_way_both_ways_and_those_of_small_weights_more():
+    _, names = named_ladder([1.0, 1.001, -1.0])
+    assert names["x0"].xyann[1] < 1.0 < 1.001 < names["x1"].xyann[1]
+    _, names = named_ladder([5.0, 0.3, 0.2, -5.0, 0.001])
+    assert "x4" not in names
+    _, names = named_ladder([5.0, 4.99, 0.2, 0.19])
+    moved = {name: abs(text.xyann[1] - text.xy[1]) for name, text in names.items()}
+    assert moved["x2"] + moved["x3"] == pytest.approx(moved["x0"] + moved["x1"], rel=1e-6)
+    _, names = named_ladder([1.0, 0.98, 0.2])
+    assert abs(names["x0"].xyann[1] - 1.0) < abs(names["x1"].xyann[1] - 0.98)
+
+
+def test_a_ladder_marks_the_scale_that_is_asked_and_says_what_it_is_for():
+    problem = lm.Problem(np.eye(2), [1.0, 2.0])
+    network = lm.Hadamard.from_scale(1e-3, d=2)
+    ax = plots.ladder(problem, network, names=["$a$ and $b$", "n" * 99], target="weight_$", mark=True)
+    ax.figure.canvas.draw()
+    assert ax.get_xlabel() == "scale b, falling to the right"
+    assert ax.get_title(loc="left").startswith("weight_$")
+    assert [line.get_xdata()[0] for line in ax.get_lines() if len(set(line.get_xdata())) == 1] == pytest.approx([-3.0])
+    assert "b = 0.001" in [text.get_text() for text in ax.texts]
+    assert max(len(text.get_text()) for text in ax.texts) <= 24
+    assert ax.figure.get_size_inches() * ax.figure.dpi == pytest.approx([640, 400])
+    large = plots.ladder(lm.Problem([[1, 2]], [1e6]), lm.Hadamard.at(0.0, d=2))
+    left = [y[0] for _, y in drawn(large)]
+    assert left == pytest.approx([2e5, 4e5], rel=1e-3)  # reaches from the least L2 norm
+    assert [y[-1] for _, y in drawn(large)] == pytest.approx([0, 5e5], abs=5)  # to the least L1 norm
+    far = plots.ladder(problem, lm.Hadamard.from_scale(log_b=-1e3, d=2), mark=True)
+    assert far.get_xlim()[1] <= -1e3 / np.log(10)
+    assert "log b = -1000" in [text.get_text() for text in far.texts]
+    deep = plots.ladder(problem, lm.Power.from_scale(1e-3, depth=3, d=2), [1.0, 1e-3], mark=True)
+    assert "alpha = 0.001" in [text.get_text() for text in deep.texts]
+    with pytest.raises(ValueError, match="leave mark out"):
+        plots.ladder(problem, lm.Hadamard.from_scale([1e-3, 1.0]), mark=True)
+
+
 def test_coefficients_by_name(ax):
     regressor = SimpleNamespace(coef_=np.array([0.5, -2.0, 0.0, 1e-9]), feature_names_in_=["a", "b", "c", "d"])
     plots.coefficients(regressor, ax=ax)
     assert [text.get_text() for text in ax.get_yticklabels()] == ["b", "a"]
     assert [bar.get_width() for bar in ax.patches] == [-2.0, 0.5]
     assert ax.get_title(loc="left").startswith("2 of 4")
+    several = SimpleNamespace(coef_=np.array([[1.0, 0.0], [3.0, 2.0]]))
+    second = plots.coefficients(several, target=1, names=["$a", "b$"])
+    assert [text.get_text() for text in second.get_yticklabels()] == ["$a", "b$"]
+    assert [bar.get_width() for bar in second.patches] == [3.0, 2.0]
     many = plots.coefficients(SimpleNamespace(coef_=np.arange(1.0, 51)), most=3)
     assert [text.get_text() for text in many.get_yticklabels()] == ["feature 49", "feature 48", "feature 47"]
 
@@ -123,9 +197,16 @@ def test_what_masks_keep(ax):
         (lambda: plots.path(lm.saddles(PROBLEM), ax=Figure()), TypeError, "ax must be"),
         (lambda: plots.path(lm.saddles(PROBLEM), time="logarithmic"), ValueError, '"log" or "linear"'),
         (lambda: plots.path(lm.saddles(PROBLEM), unit=0.0), ValueError, "unit must be positive"),
+        (lambda: plots.ladder(np.eye(2), NETWORK, names=["a", "b"]), TypeError, "write plots.ladder.Problem"),
         (lambda: plots.excess(lm.limit(PROBLEM, NETWORK)), TypeError, "what lm.ladder"),
         (lambda: plots.coefficients(lm.MirrorRegressor()), TypeError, "has no coef_"),
-        (lambda: plots.coefficients(SimpleNamespace(coef_=np.ones((2, 3)))), ValueError, "one target at a time"),
+        (
+            lambda: plots.coefficients(SimpleNamespace(coef_=np.ones((2, 3)))),
+            ValueError,
+            "of 2 targets.*write target=0",
+        ),
+        (lambda: plots.coefficients(SimpleNamespace(coef_=np.ones(3)), target=0), ValueError, "leave it out"),
+        (lambda: plots.coefficients(SimpleNamespace(coef_=np.ones(3)), names=["a"]), ValueError, "each of 3 features"),
         (lambda: plots.masks([1.0]), TypeError, "what sketching.diagnosis returns"),
     ],
 )

@@ -1,13 +1,16 @@
 """The command line: exit codes, messages, files."""
 
 import json
+import re
 import subprocess
 import sys
+from csv import DictReader
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.optimize import linprog
 from typer.testing import CliRunner
 
@@ -419,9 +422,7 @@ def test_solve_at_a_scale_that_no_float64_holds(tmp_path):
 
 def test_solve_refuses_files_that_are_not_there(tmp_path, csv):
     for paths in ((tmp_path / "no.npz",), (tmp_path / "no.csv", csv[1]), (csv[0], tmp_path / "no.csv")):
-        line = refused("solve", *paths)
-        assert "no." in line
-        assert "No such file" in line
+        assert refused("solve", *paths).startswith(f"error: there is no file {tmp_path / 'no.'}")
 
 
 def test_solve_refuses_one_csv_alone_and_npz_with_another(npz, csv):
@@ -459,19 +460,20 @@ def test_solve_refuses_arrays_that_are_no_problem(tmp_path, arrays, message):
     assert message in refused("solve", tmp_path / "data.npz")
 
 
-@pytest.mark.parametrize("name", ["solutions.txt", "solutions", "solutions.csv"])
+@pytest.mark.parametrize("name", ["solutions.txt", "solutions", "solutions.xlsx"])
 def test_solve_refuses_another_ending(npz, tmp_path, name):
     line = refused("solve", npz, "--output", tmp_path / name)
-    assert "must end in .npz or .json" in line
+    assert "must end in .npz, .json or .csv" in line
     assert name in line
     assert not (tmp_path / name).exists()
 
 
-@pytest.mark.parametrize("ending", ["npz", "json"])
+@pytest.mark.parametrize("ending", ["npz", "json", "csv"])
 def test_solve_refuses_a_folder_that_is_not_there(npz, tmp_path, ending):
     result = run("solve", npz, "--output", tmp_path / "no" / f"x.{ending}")
     assert result.exit_code == 2
     assert "name another --output" in result.output
+    assert "Errno" not in result.output
 
 
 @pytest.mark.parametrize("scale", ["0", "-1e-3", "nan", "inf"])
@@ -522,6 +524,7 @@ def test_solve_of_a_table_gives_coefficients_by_name_in_its_units(table, tmp_pat
         coefficients = np.array([saved[key]["coefficients"][f"x{j}"] for j in range(14)])
         np.testing.assert_allclose(features @ coefficients + saved[key]["intercept"], target, rtol=1e-9)
         np.testing.assert_allclose(coefficients * deviation, saved[key]["x"], rtol=1e-12)
+        np.testing.assert_allclose(np.multiply(saved["units"], saved[key]["x"]), coefficients, rtol=1e-12)
     centred = (features - features.mean(axis=0)) / deviation
     least = np.linalg.pinv(centred, rcond=1e-10) @ (target - target.mean())
     np.testing.assert_allclose(saved["minimum_l2"]["x"], least, rtol=1e-7)
@@ -551,6 +554,64 @@ def test_solve_saves_a_table_as_npz(table, tmp_path):
         assert saved["limit_intercept"] == 0
 
 
+def test_solve_saves_standardised_solutions_in_the_units_of_the_table_too(table, tmp_path):
+    path, features, target = table
+    command = "solve", path, "--target", "y", "--drop", "size", "--standardize", "--intercept", "--output"
+    result = run(*command, tmp_path / "out.npz")
+    assert "centred, rank 8; x per standard deviation\n" in result.output
+    assert "coefficients of y, in the units of the table" in result.output
+    run(*command, tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["feature"]: row for row in DictReader(file)}
+    assert list(rows) == [*(f"x{j}" for j in range(14)), "(intercept)"]
+    with np.load(tmp_path / "out.npz") as saved:
+        np.testing.assert_allclose(saved["units"], 1 / features.std(axis=0))
+        for key in ("limit", "minimum_l1", "minimum_l2"):
+            coefficients, intercept = saved[f"{key}_coefficients"], saved[f"{key}_intercept"]
+            np.testing.assert_allclose(features @ coefficients + intercept, target, rtol=1e-9)
+            np.testing.assert_allclose(coefficients, saved["units"] * saved[f"{key}_x"])
+            assert [float(row[key]) for row in rows.values()] == [*coefficients, intercept]
+
+
+def test_solve_saves_what_to_do_with_standardised_arrays(npz, tmp_path):
+    run("solve", npz, "--standardize", "--intercept", "--output", tmp_path / "out.npz")
+    run("solve", npz, "--standardize", "--intercept", "--output", tmp_path / "out.json")
+    saved = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    coefficients = list(saved["limit"]["coefficients"].values())
+    np.testing.assert_allclose(X @ coefficients + saved["limit"]["intercept"], Y, atol=1e-10)
+    np.testing.assert_allclose(np.multiply(saved["units"], X.std(axis=0)), 1)
+    with np.load(tmp_path / "out.npz") as arrays:
+        np.testing.assert_allclose(arrays["limit_coefficients"], coefficients)
+        assert arrays["features"].tolist() == [f"X[{j}]" for j in range(20)]
+
+
+def test_solve_says_how_many_coefficients_are_not_shown(table):
+    result = run("solve", table[0], "--target", "y", "--drop", "size", "--intercept")
+    shown = [line for line in result.output.splitlines() if re.match(r"x\d+ ", line)]
+    assert f"and {14 - len(shown)} more: --verbose prints all of them" in result.output
+    result = run("solve", table[0], "--target", "y", "--drop", "size", "--intercept", "--verbose")
+    assert len([line for line in result.output.splitlines() if re.match(r"x\d+ ", line)]) == 14
+    assert " more" not in result.output
+
+
+def test_solve_says_that_there_is_no_intercept(table, tmp_path):
+    path, rest = tmp_path / "far.csv", "\n".join(f"{100 + i};{(-1) ** i};{i % 3 - 1}" for i in range(6))
+    path.write_text(f"far;near;y\n{rest}", encoding="utf-8")
+    note = "no intercept is fitted, though means are far from 0, as of 'far': --intercept fits one"
+    assert note in " ".join(run("solve", path, "--target", "y").output.split())
+    assert "no intercept" not in run("solve", path, "--target", "y", "--intercept").output
+    path.write_text("one;" + path.read_text(encoding="utf-8").replace("\n", "\n1;"), encoding="utf-8")
+    assert "no intercept" not in run("solve", path, "--target", "y").output  # a column of ones is one
+
+
+def test_solve_says_once_that_exact_fits_fit_noise(table, tmp_path):
+    remedy = "MirrorRegressorCV"
+    assert run("solve", table[0], "--target", "y", "--drop", "size").output.count(remedy) == 1
+    path = tmp_path / "tall.csv"
+    path.write_text("x;y\n1;2\n2;-1\n3;0", encoding="utf-8")
+    assert remedy not in run("solve", path, "--target", "y").output  # more samples than features
+
+
 def test_solve_fits_80_columns(table, monkeypatch):
     monkeypatch.setattr(cli.console, "width", 80)
     monkeypatch.setattr(cli.console, "_force_terminal", True)
@@ -565,7 +626,18 @@ def test_solve_draws_a_table(table, tmp_path):
     picture = tmp_path / "ladder.svg"
     result = run("solve", table[0], "--target", "y", "--drop", "size", "--intercept", "--plot", picture)
     assert result.exit_code == 0, result.output
-    assert picture.read_text(encoding="utf-8").startswith("<?xml")
+    text = picture.read_text(encoding="utf-8")
+    assert text.startswith("<?xml")
+    assert all(f"<!-- {said} -->" in text for said in ("y: weights of the limit, by scale", "b = 1e-06"))
+    assert "standard deviation" not in text
+    command = "solve", table[0], "--target", "y", "--one-hot", "--standardize", "--scale", 0.1, "--plot"
+    assert run(*command, tmp_path / "ladder.png").exit_code == 0
+    with Image.open(tmp_path / "ladder.png") as drawn:
+        assert drawn.width >= 640
+        assert drawn.height >= 400
+    assert run(*command, picture).exit_code == 0
+    text = picture.read_text(encoding="utf-8")
+    assert all(f"<!-- {said} -->" in text for said in ("weights per standard deviation of a feature", "b = 0.1"))
     assert "must end in .png, .pdf or .svg" in refused("solve", table[0], "--target", "y", "--plot", "ladder.txt")
 
 
@@ -574,6 +646,8 @@ def test_solve_draws_a_table(table, tmp_path):
     [
         ((), "name the column of y if it is in this table, --target NAME"),
         (("--target", "Y"), "did you mean 'y'?"),
+        (("--target", "size"), "the target 'size' is text, such as 'large'"),
+        (("--target", "y", "--target", "x1", "--target", "x2"), "got y, x1, x2: write --target y --drop x1 --drop x2"),
         (("--target", "y"), "'size' (large, small). Write --one-hot, or --drop for each of them"),
         (("--target", "y", "--drop", "y"), "leave it out of --drop"),
         (("--drop", "size"), "name its target too, --target y"),

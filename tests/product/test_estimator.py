@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import linreg_mirror
-from linreg_mirror import Hadamard, MirrorRegressor, Problem, Status, limit, saddles, schedules
+from linreg_mirror import Hadamard, MirrorRegressor, MirrorRegressorCV, Problem, Status, limit, saddles, schedules
 from linreg_mirror.estimator import data as forms
 
 CHECKS = parametrize_with_checks(
@@ -347,6 +347,11 @@ def test_targets_fitted_together_have_the_coefficients_of_each_alone(parameters,
         assert together.certificate_[k].valid == one.certificate_.valid
     assert together.predict(X) == pytest.approx(np.column_stack([one.predict(X) for one in alone]), abs=1e-9)
     assert together.error_.shape == (4,)
+    if parameters.get("solver", "limit") != "limit" or "depth" in parameters:
+        assert together.n_iter_.tolist() == [one.n_iter_ for one in alone]
+    else:  # a batch counts no steps of each
+        assert not hasattr(together, "n_iter_")
+        assert not hasattr(alone[0].fit(X, Y), "n_iter_")
 
 
 @pytest.mark.parametrize(
@@ -393,6 +398,37 @@ def test_bad_data_are_refused():
         MirrorRegressor().predict(X)
     with pytest.raises(ValueError, match="29 features"):
         MirrorRegressor().fit(X, y).predict(X[:, 1:])
+
+
+@pytest.mark.parametrize("kind", [MirrorRegressor, MirrorRegressorCV])
+def test_entries_that_are_no_numbers_are_named(kind):
+    X, y = data()
+    holed, worded = X.copy(), X.astype(object)
+    holed[4, 2], worded[3, 1] = np.nan, "red"
+    with pytest.raises(ValueError, match=r"X must be finite, got NaN at row 4, column 2: remove or impute"):
+        kind().fit(holed, y)
+    with pytest.raises(ValueError, match=r"X must hold numbers, got 'red' at row 3, column 1: make columns of 0 and 1"):
+        kind().fit(worded, y)
+    with pytest.raises(ValueError, match=r"y must be finite, got inf at row 5: remove"):
+        kind().fit(X, np.where(np.arange(len(y)) == 5, np.inf, y))
+    with pytest.raises(ValueError, match=r"y must hold numbers, got 'low' at row 0: make numbers of the target"):
+        kind().fit(X, ["low", "high"] * (len(y) // 2))
+    with pytest.raises(ValueError, match=r"got NaN at row 4, column 2"):
+        kind().fit(X, y).predict(holed)
+
+
+def test_columns_with_names_are_named_where_they_hold_no_numbers():
+    class Frame(np.ndarray):
+        """Like those of pandas and polars, which may not be there."""
+
+        columns = ("age", "sex")
+
+    frame = np.array([[1.0, "f"], [2.0, "m"], [3.0, "f"]], object).view(Frame)
+    with pytest.raises(ValueError, match="got 'f' at row 0, column 'sex'"):
+        MirrorRegressor().fit(frame, [1.0, 2.0, 3.0])
+    frame[:, 1] = 1.0, None, 2.0
+    with pytest.raises(ValueError, match="got NaN at row 1, column 'sex'"):
+        MirrorRegressor().fit(frame, [1.0, 2.0, 3.0])
 
 
 def test_what_did_not_converge_says_what_to_do():

@@ -113,6 +113,8 @@ def test_errors_are_those_of_cross_validation_and_the_least_is_chosen():
     assert model.cv_errors_.shape == (2, 40, 4)
     mean = model.cv_errors_.mean(axis=-1)
     assert mean[model.best_] == mean.min()
+    np.testing.assert_allclose(model.cv_mean_, mean)
+    assert model.grids_[model.best_] == model.time_
     assert [candidate.scale for candidate in model.candidates_] == [1e-1, 1e-6]
     which, point = model.best_
     for k, (train, test) in enumerate(folds.split(X)):
@@ -154,6 +156,32 @@ def test_depths_and_paths_are_chosen_from():
         "b = 0.1", "b = 0.001", "b = 0.1, depth 3", "b = 0.001, depth 3", "LASSO",
     ]  # fmt: skip
     assert model.depth_ == model.candidates_[model.best_[0]].depth
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_penalties_are_those_of_scikit_learn_in_its_units(standardize, intercept, weighted):
+    X, y = data()
+    weights = np.random.default_rng(3).uniform(0.5, 2, len(y)) if weighted else None
+    model = MirrorRegressorCV(path="lasso", standardize=standardize, fit_intercept=intercept).fit(X, y, weights)
+    scaled = StandardScaler(with_mean=intercept) if intercept or not standardize else None
+    unit = np.ones(60)
+    if standardize:
+        unit = (
+            scaled.fit(X, sample_weight=weights).scale_
+            if scaled
+            else np.sqrt(np.average(X**2, axis=0, weights=weights))
+        )
+    theirs = Lasso(model.lasso_alpha_, fit_intercept=intercept, tol=1e-12, max_iter=100_000).fit(X / unit, y, weights)
+    np.testing.assert_allclose(theirs.coef_ / unit, model.coef_, atol=1e-6 * np.abs(model.coef_).max())
+    assert np.array_equal(model.coef_ == 0, theirs.coef_ == 0)
+    assert (model.coef_ == 0).any()
+    if standardize and intercept and not weighted:
+        assert model.lasso_alpha_ == pytest.approx(2 * model.penalty_ * y.std())
+    stopped = MirrorRegressorCV(n_points=10).fit(X, y)
+    assert stopped.lasso_alpha_ == 0
+    assert (stopped.coef_ != 0).all()
 
 
 @pytest.mark.usefixtures("exact")
@@ -201,17 +229,46 @@ def test_the_plot_has_a_line_for_each_path_and_marks_the_choice():
     X, y = data()
     model = MirrorRegressorCV(path="both").fit(X, y)
     ax = model.plot(ax=Figure().subplots())
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
-        "b = 0.1",
-        "b = 0.01",
-        "b = 0.0001",
-        "b = 1e-08",
-        "LASSO",
-    ]
-    *_, mark, _ = ax.get_lines()
-    assert mark.get_ydata()[0] == model.cv_errors_.mean(axis=-1).min()
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    chosen, number = model.candidates_[model.best_[0]], model.time_ if model.scale_ else model.penalty_
+    assert set(labels) == {
+        *("b = 0.1", "b = 0.01", "b = 0.0001", "b = 1e-08", "LASSO", f"± one standard error ({chosen})"),
+        f"chosen: {chosen}, {'time' if model.scale_ else 'penalty'} {number:.3g}",
+    }
+    panels = {panel.get_xlabel().split()[0]: panel for panel in ax.figure.axes}
+    assert [panel.get_xscale() for panel in panels.values()] == ["log", "log"]
+    assert panels["penalty"].xaxis_inverted()
+    assert not panels["stopping"].xaxis_inverted()
+    lines = {line.get_label(): line for panel in ax.figure.axes for line in panel.get_lines()}
+    for k, candidate in enumerate(model.candidates_):
+        np.testing.assert_allclose(lines[str(candidate)].get_xdata(), model.grids_[k])
+        np.testing.assert_allclose(lines[str(candidate)].get_ydata(), model.cv_errors_[k].mean(axis=-1))
+        assert lines[str(candidate)].axes is panels["stopping" if candidate.scale else "penalty"]
+    (dot,) = (line for label, line in lines.items() if label.startswith("chosen"))
+    np.testing.assert_allclose(dot.get_xydata(), [[number, model.cv_errors_.mean(axis=-1).min()]])
+    low, high = ax.get_ylim()
+    assert low < model.cv_mean_.min()
+    assert high > model.cv_mean_[:, 0].max()
     with pytest.raises(TypeError, match="has no cv_errors_"):
         lm.plots.validation(Ridge().fit(X, y))
+
+
+def test_the_plot_has_a_band_of_one_standard_error_and_shows_a_least_error_of_any_size():
+    mpl.use("Agg")
+    X, y = data(noise=0.0)
+    ax = MirrorRegressorCV(path="lasso", n_points=20).fit(X, y).plot(ax=Figure().subplots())
+    assert ax.get_yscale() == "log"
+    assert ax.get_xlabel() == r"penalty $\alpha$, falling to the right"
+    model = MirrorRegressorCV(scales=[1e-3], n_points=20).fit(*data(noise=3.0))
+    ax = model.plot(ax=Figure().subplots())
+    assert ax.get_yscale() == "linear"
+    mean, spread = model.cv_mean_[0], model.cv_errors_[0].std(axis=-1, ddof=1) / np.sqrt(5)
+    (band,) = ax.collections
+    around = band.get_paths()[0].vertices
+    for at, low, high in zip(model.grids_[0], mean - spread, mean + spread, strict=True):
+        heights = around[np.isclose(around[:, 0], at, rtol=1e-12), 1]
+        assert heights.min() == pytest.approx(low)
+        assert heights.max() == pytest.approx(high)
 
 
 @pytest.mark.parametrize(
@@ -242,6 +299,17 @@ def test_exchanged_arguments_are_noticed(kind):
 
 @pytest.mark.parametrize("kind", [MirrorRegressor, MirrorRegressorCV])
 @pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_columns_of_frames_are_named_where_they_hold_no_numbers(kind, library):
+    frames = pytest.importorskip(library)
+    columns = {"age": [1.0, 2.0, 3.0], "sex": ["f", "m", "f"]}
+    with pytest.raises(ValueError, match="got 'f' at row 0, column 'sex'"):
+        kind().fit(frames.DataFrame(columns), [1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="got NaN at row 1, column 'sex'"):
+        kind().fit(frames.DataFrame(columns | {"sex": [1.0, None, 3.0]}), [1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("kind", [MirrorRegressor, MirrorRegressorCV])
+@pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_frames_give_features_their_names(kind, library):
     frames = pytest.importorskip(library)
     X, y = data()
@@ -257,5 +325,7 @@ def test_frames_give_features_their_names(kind, library):
 
 def test_several_targets_are_fitted_by_what_scikit_learn_has_for_them():
     X, y = data()
+    with pytest.raises(ValueError, match=r"one target, got y of shape \(40, 2\): write MultiOutputRegressor\(Mirror"):
+        MirrorRegressorCV().fit(X, np.column_stack([y, y]))
     both = MultiOutputRegressor(MirrorRegressorCV(n_points=20)).fit(X, np.column_stack([y, -3 * y]))
     np.testing.assert_allclose(both.predict(X)[:, 1], -3 * both.predict(X)[:, 0], rtol=1e-6)

@@ -222,6 +222,13 @@ def test_a_shorter_table_takes_over_where_nothing_else_fits():
     assert shown(made, 30)[2] == "1"
 
 
+def test_a_title_may_be_longer_than_its_table():
+    made = table("a", title="a title of a few words")
+    made.add_row("1")
+    assert shown(made, 80)[0] == "a title of a few words"
+    assert shown(made, 12)[:2] == ["a title of a", "few words"]
+
+
 def test_counts():
     assert [counted(k, "theorem") for k in (0, 1, 2)] == ["0 theorems", "1 theorem", "2 theorems"]
     assert counted(2, "entry", "entries") == "2 entries"
