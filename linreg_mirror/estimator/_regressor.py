@@ -209,18 +209,20 @@ class MirrorRegressor(LinearRegressor):
         given = [form(X, y, weights) for y in targets.T]
         A = given[0][0]
         together = len(given) > 1 and self.solver == "limit" and self.depth == 2 and type(A) is np.ndarray
+        found: list[tuple[Array, Any]]
         if together:
-            network, decay = self._network(A.shape[1]), self._total_decay()
-            targets_of_A = np.stack([b for _, b, *_ in given])
-            found = limits(A, targets_of_A, network.log_scale, network.tilt, decay, **self._tolerance())
-            solved = [(solution.x, solution) for solution in found]
+            network = self._network(A.shape[1])
+            starts = network.log_scale, network.tilt, self._total_decay()
+            solutions = limits(A, np.stack([b for _, b, *_ in given]), *starts, **self._tolerance())
+            found = [(solution.x, solution) for solution in solutions]
         else:
-            solved = [self._solve(Problem(A, b)) for A, b, *_ in given]
-        fits = [_Fit.of(*one, *means, counted=not together) for one, (_, _, *means) in zip(solved, given, strict=True)]
-        for k, fit in enumerate(fits):
-            if fit.solved.status is Status.not_certified and others:
-                A, b, *means = others[0](X, targets[:, k], weights)
-                fits[k] = _Fit.of(*self._solve(Problem(A, b)), *means)
+            found = [self._solve(Problem(A, b)) for A, b, *_ in given]
+        fits = []
+        for k, ((*_, mean_X, mean_y), (coef, solved)) in enumerate(zip(given, found, strict=True)):
+            if solved.status is Status.not_certified and others:
+                A, b, mean_X, mean_y = others[0](X, targets[:, k], weights)
+                coef, solved = self._solve(Problem(A, b))
+            fits.append(_Fit(coef, float(mean_y - mean_X @ coef), solved, not together))
         return fits
 
     def _keep(self, fits: "_Fit | list[_Fit]") -> None:
@@ -337,10 +339,6 @@ class _Fit(NamedTuple):
     intercept: float
     solved: Any
     counted: bool
-
-    @classmethod
-    def of(cls, coef: Array, solved: Any, mean_X: Array, mean_y: float, counted: bool = True) -> "_Fit":
-        return cls(coef, float(mean_y - mean_X @ coef), solved, counted)
 
 
 def _advice(solved: Any) -> str:
