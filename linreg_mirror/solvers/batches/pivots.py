@@ -22,40 +22,52 @@ def pivoted(stack: Stack, basis: Any, pivots: int) -> Any:
     basis : array of int, shape (B, n)
         Columns; bases that are singular stay as they are.
     pivots : int
-        Budget; each costs an inverse.
+        Budget.
     """
     xp, basis = stack.xp, basis + 0
-    places = xp.arange(len(basis), device=basis.device)
+    inverse, going = linear_algebra.general_inverse(columns_of(stack, basis))
+    places = xp.nonzero(going)[0]
+    stack, inverse = stack.part(places), inverse[places]
     for _ in range(pivots):
-        moved, going = _pivot(stack, basis[places])
+        entering, leaving, direction, going = _exchange(stack, inverse)
         if not bool(xp.any(going)):
             break
-        places, moved = places[going], moved[going]
-        basis[places] = moved
-        stack = stack.part(xp.nonzero(going)[0])
+        left = xp.nonzero(going)[0]
+        places, stack = places[left], stack.part(left)
+        basis[places, leaving[left]] = entering[left]
+        inverse = _exchanged(inverse[left], direction[left], leaving[left])
     return basis
 
 
-def _pivot(stack: Stack, basis: Any) -> tuple[Any, Any]:
-    """Return the next bases, and where they are better."""
-    xp, n = stack.xp, basis.shape[1]
-    inverse, sound = linear_algebra.general_inverse(columns_of(stack, basis))
+def _exchange(stack: Stack, inverse: Any) -> tuple[Any, Any, Any, Any]:
+    """Return the columns that enter bases and the places they enter at, B^-1 times them, and where that is better."""
+    xp = stack.xp
     values = times(inverse, stack.y)
     signs = signs_of(values)
     slopes = stack.pull(times(xp.matrix_transpose(inverse), signs))
     entering = xp.argmax(xp.abs(slopes), axis=-1)[:, None]
     slope = xp.take_along_axis(slopes, entering, axis=1)
-    direction = signs * times(inverse, xp.sign(slope) * columns_of(stack, entering)[..., 0])
-    falling = direction > _STEEP
-    ratios = xp.where(falling, xp.clip(signs * values / direction, 0.0, None), math.inf)
+    direction = times(inverse, columns_of(stack, entering)[..., 0])
+    fall = signs * xp.sign(slope) * direction
+    falling = fall > _STEEP
+    ratios = xp.where(falling, xp.clip(signs * values / fall, 0.0, None), math.inf)
     least = xp.min(ratios, axis=-1, keepdims=True)
     # Of (nearly) equal ratios the largest pivot loses least to rounding.
     size = xp.max(xp.abs(values), axis=-1, keepdims=True)
     ties = falling & (ratios <= least + _TIED * size)
-    leaving = xp.argmax(xp.where(ties, direction, 0.0), axis=-1)[:, None]
-    leaves = xp.arange(n, device=basis.device)[None, :] == leaving
-    going = sound & (xp.abs(slope[:, 0]) > 1 + _STEEP) & xp.any(falling, axis=-1)
-    return xp.where(leaves, entering, basis), going
+    leaving = xp.argmax(xp.where(ties, fall, 0.0), axis=-1)
+    going = (xp.abs(slope[:, 0]) > 1 + _STEEP) & xp.any(falling, axis=-1)
+    return entering[:, 0], leaving, direction, going
+
+
+def _exchanged(inverse: Any, direction: Any, leaving: Any) -> Any:
+    """Return the inverses of bases in which other columns, of this direction, have taken these places."""
+    xp = namespace(inverse)
+    places = xp.arange(len(leaving), device=leaving.device)
+    row = inverse[places, leaving] / direction[places, leaving][:, None]
+    inverse = inverse - direction[:, :, None] * row[:, None, :]
+    inverse[places, leaving] = row
+    return inverse
 
 
 def signs_of(values: Any) -> Any:
