@@ -773,6 +773,22 @@ MUTANTS = (
             ("steps of the LASSO exact", supports, "proved", "whole.reach * eta", "0 * whole.reach * eta"),
         )
     ),
+    edited(
+        "dual vectors not away from thresholds",
+        error_bars,
+        "central_duals",
+        "best, least = xp.where(height < least, s, best)",
+        "best, least = xp.where(least < math.inf, best, s)",
+        "solvers/test_central_duals.py",
+    ),
+    edited(
+        "dual vectors that leave the support",
+        error_bars,
+        "central_duals",
+        "weight = xp.where(on, _HELD, (",
+        "weight = xp.where(on, 0.0, (",
+        "solvers/test_central_duals.py",
+    ),
     *(
         edited(f"rounding in batches: {name}", owner, attribute, was, now, ROUNDING)
         for name, owner, attribute, was, now in (
