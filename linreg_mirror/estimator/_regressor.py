@@ -216,11 +216,14 @@ class MirrorRegressor(LinearRegressor):
             solved = [(solution.x, solution) for solution in found]
         else:
             solved = [self._solve(Problem(A, b)) for A, b, *_ in given]
-        fits = [_Fit.of(*one, *means, counted=not together) for one, (_, _, *means) in zip(solved, given, strict=True)]
+        fits = [
+            _Fit.of(*one, mean_X, mean_y, counted=not together)
+            for one, (_, _, mean_X, mean_y) in zip(solved, given, strict=True)
+        ]
         for k, fit in enumerate(fits):
             if fit.solved.status is Status.not_certified and others:
-                A, b, *means = others[0](X, targets[:, k], weights)
-                fits[k] = _Fit.of(*self._solve(Problem(A, b)), *means)
+                A, b, mean_X, mean_y = others[0](X, targets[:, k], weights)
+                fits[k] = _Fit.of(*self._solve(Problem(A, b)), mean_X, mean_y)
         return fits
 
     def _keep(self, fits: "_Fit | list[_Fit]") -> None:
