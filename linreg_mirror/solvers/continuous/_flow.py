@@ -236,7 +236,7 @@ def begin(
     schedule = as_schedule(schedule)
     require_clock(schedule, "time")
     require_problem(problem, "flow(Problem(X, y), network)")
-    problem.require_width(network.d)
+    problem.require_network(network)
     check_positive("tolerance", tolerance, "write tolerance=1e-8")
     if accuracy is not None:
         check_positive("accuracy", accuracy, "write accuracy=1e-8")

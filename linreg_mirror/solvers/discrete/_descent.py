@@ -125,7 +125,7 @@ def descent(
     True
     """
     started = clock.perf_counter()
-    problem.require_width(network.d)
+    problem.require_network(network)
     require_motion(problem, network)
     plan.check_run(steps, until, momentum, tolerance)
     batches = None if batch_size is None else plan.minibatches(problem, batch_size, replacement, rng)

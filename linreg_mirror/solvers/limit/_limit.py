@@ -100,7 +100,7 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     [0.0, 1.0]
     """
     started = clock.perf_counter()
-    problem.require_width(network.d)
+    problem.require_network(network)
     if np.ndim(getattr(decay, "decay", decay)):  # of all times
         raise TypeError(
             f"decay must be a number, the penalty accumulated until the end, got {type(decay).__name__}: write "
