@@ -109,6 +109,11 @@ def descent(
     TypeError
         If `rng` is missing where it is needed, or batches are asked of an operator.
 
+    See Also
+    --------
+    linreg_mirror.descents : Many runs at once.
+    linreg_mirror.flow : The limit of small steps.
+
     Notes
     -----
     Even, Pesme, Gunasekar, Flammarion (arXiv 2302.08982) for the implicit bias of finite steps.
