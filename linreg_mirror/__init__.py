@@ -1,4 +1,27 @@
-"""The theory of x = m*w on linear regression, and its verification."""
+"""Linear models with more features than samples: minimum L1, minimum L2, all between, and where to stop early.
+
+Ten names to begin with. Where you have a table, and want to predict, or to see what an exact fit is:
+
+    MirrorRegressorCV   stops where cross-validation says; a scikit-learn estimator
+    MirrorRegressor     fits exactly, with the sparsity that its scale asks for
+    plots               coefficients by name, by scale, errors of prediction
+
+Where you have equations Xx = y, and want an answer whose error is bounded:
+
+    Problem             X and y, checked
+    minimum_l1          basis pursuit
+    lasso               the LASSO
+
+Where you study implicit bias, the flow of x = m*w and what it ends at:
+
+    Hadamard            the network and where it starts: Hadamard.from_scale(1e-6, d=problem.d)
+    flow                follows it
+    limit               its end, solved for
+    saddles             its path as the scale vanishes
+
+Pruning and sparse training are in `sketching` and `linreg_mirror.networks`, the theorems in `linreg_mirror.theorems`.
+The command `linreg-mirror` solves tables, checks theorems and trains networks.
+"""
 
 from typing import TYPE_CHECKING, Any
 

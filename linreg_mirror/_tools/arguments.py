@@ -1,10 +1,13 @@
 """What functions require of numbers, arrays and generators."""
 
 import math
+from collections.abc import Sized
 from numbers import Real
 from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
+
+from linreg_mirror._tools.counting import counted
 
 
 def is_number(value: Any) -> TypeGuard[float]:
@@ -33,7 +36,11 @@ def check_until(until: Any) -> None:
 
 def real_array(name: str, value: Any) -> np.ndarray:
     """Return `value` as a float64 array, infinities and NaN included; raise TypeError unless it holds real numbers."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        refuse_ragged(name, value)
+        raise
     if array.dtype.kind in "OSU":
         refuse_words(name, array)
     check_real(name, array.dtype)
@@ -121,6 +128,21 @@ def refuse_words(name: str, array: np.ndarray) -> None:
                     f"{name} must hold real numbers, got {str(entry)[:40]!r} at index {where}: make numbers of "
                     f"{column}, columns of 0 and 1 for example, or leave it out"
                 ) from None
+
+
+def refuse_ragged(name: str, value: Any) -> None:
+    """Raise ValueError if entries are sequences of different lengths, or some are none."""
+    lengths = (
+        [len(entry) if isinstance(entry, Sized) else None for entry in value] if isinstance(value, list | tuple) else []
+    )
+    for k, length in enumerate(lengths):
+        if length != lengths[0]:
+            first, other = (
+                "a number" if one is None else counted(one, "entry", "entries") for one in (lengths[0], length)
+            )
+            raise ValueError(
+                f"{name} must be an array, got {first} at index 0 and {other} at index {k}: give all rows as many"
+            )
 
 
 def refuse_entry(name: str, entry: Any, where: tuple[int, ...]) -> NoReturn:

@@ -16,6 +16,8 @@ def broadcast_start(x0: Any, log_scale: Array, d: int | None, instead: str) -> t
     x0 = as_real_array("x0", x0)
     if d is not None:
         check_integer("d", d, 1)
+    elif x0.shape == log_scale.shape == ():
+        raise ValueError(f"d, the number of entries, is missing where all else are numbers: write {instead}")
     shapes = {x0.shape, log_scale.shape, () if d is None else (d,)} - {()}
     shape = next(iter(shapes), ())
     if len(shapes) != 1 or len(shape) != 1 or shape == (0,):

@@ -113,7 +113,7 @@ class Hadamard(Parametrization):
             raise ValueError(
                 f"beta must be positive, got {beta.min():g}: write Hadamard.balanced(x0) for m0^2 = w0^2 (no mirror)"
             )
-        return cls._from_log_scale(x0, np.log(beta) - np.log(2), d)
+        return cls._from_log_scale(x0, np.log(beta) - np.log(2), d, "Hadamard.at(x0=0.0, beta=1.0, d=problem.d)")
 
     @classmethod
     def from_scale(cls, b: Any = None, *, log_b: Any = None, x0: Any = 0.0, d: int | None = None) -> "Hadamard":
@@ -146,7 +146,8 @@ class Hadamard(Parametrization):
             if not (b > 0).all():
                 raise ValueError(f"the scale b must be positive, got {b.min():g}: write log_b= for a very small one")
             log_b = np.log(b)
-        return cls._from_log_scale(x0, as_real_array("log_b", log_b), d)
+        given = "1e-6" if b is not None else "log_b=-14.0"
+        return cls._from_log_scale(x0, as_real_array("log_b", log_b), d, f"Hadamard.from_scale({given}, d=problem.d)")
 
     @classmethod
     def from_alpha(cls, alpha: Any, d: int | None = None) -> "Hadamard":
@@ -180,7 +181,7 @@ class Hadamard(Parametrization):
                 f"alpha, the initial size u0 = v0 of Woodworth et al., must be positive, got {alpha.min():g}: write "
                 "Hadamard.from_scale(log_b=...) for a very small one, and a penalty as schedule="
             )
-        return cls._from_log_scale(0.0, np.log(2) + 2 * np.log(alpha), d)
+        return cls._from_log_scale(0.0, np.log(2) + 2 * np.log(alpha), d, "Hadamard.from_alpha(1e-3, d=problem.d)")
 
     @classmethod
     def balanced(cls, x0: Any) -> "Hadamard":
@@ -208,8 +209,8 @@ class Hadamard(Parametrization):
         return cls(root, np.copysign(root, x0))
 
     @classmethod
-    def _from_log_scale(cls, x0: Any, log_b: Array, d: int | None) -> "Hadamard":
-        x0, log_b = broadcast_start(x0, log_b, d, "Hadamard.at(x0=0.0, beta=1.0, d=problem.d)")
+    def _from_log_scale(cls, x0: Any, log_b: Array, d: int | None, instead: str) -> "Hadamard":
+        x0, log_b = broadcast_start(x0, log_b, d, instead)
         return cls.from_tilt(log_b, 2 * Hyperbolic(log_b, 0.0).dual(x0, 0.0))
 
     @classmethod

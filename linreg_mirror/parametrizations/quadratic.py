@@ -234,7 +234,7 @@ class Quadratic(Parametrization):
         ValueError
             If the problem has another number of features, or X no entries.
         """
-        problem.require_width(self.d)
+        problem.require_network(self)
         rates, decays, sizes = self.eigenvalues
         X = matrices.dense(problem.X, "in_eigenvalues", "Problem(X.toarray(), y)")
         units = np.eye(len(sizes))[:, :, None] * np.eye(len(sizes))[:, None, :]

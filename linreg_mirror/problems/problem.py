@@ -114,25 +114,28 @@ class Problem:
         """Number of features, the columns of X."""
         return self.X.shape[1]
 
-    def require_width(self, d: int) -> None:
-        """Raise ValueError unless a network with d effective weights fits the d features of X.
+    def require_network(self, network: Any) -> None:
+        """Raise an error unless a network has an effective weight for each of the d features.
 
         Parameters
         ----------
-        d : int
-            Number of effective weights.
+        network : Parametrization
+            With `d` effective weights.
 
         Raises
         ------
         ValueError
             If X has another number of columns.
         TypeError
-            If d is no number, as that of a class of networks.
+            If it is no network, such as the scale alone of one, or a class of networks.
         """
+        d = getattr(network, "d", None)
         if not is_number(d):
+            scale = f"{network:g}" if is_number(network) else "1e-6"
+            got = f"the class {network.__name__}" if isinstance(network, type) else type(network).__name__
             raise TypeError(
-                f"the network has d = {d!r} effective weights for {self.d} features: give one with a start, such as "
-                "Hadamard.at(0.0, d=problem.d), not a class"
+                f"network must be a network with {self.d} effective weights and their start, got {got}: write "
+                f"Hadamard.from_scale({scale}, d=problem.d)"
             )
         if d != self.d:
             raise ValueError(

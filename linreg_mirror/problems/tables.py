@@ -122,9 +122,9 @@ def from_table(path: str | Path, target: str, *, drop: Sequence[str] = (), one_h
         wrong = [i for i, value in enumerate(values) if value is None]
         if not wrong:
             numbers[name] = np.array(values, float)
-        elif len(wrong) == len(cells) and name != target and not any(map(_SEPARATED.fullmatch, cells)):
+        elif all(map(_is_word, cells)) and name != target:
             worded[name] = cells
-        elif name == target and len(wrong) == len(cells) and not any(map(_SEPARATED.fullmatch, cells)):
+        elif all(map(_is_word, cells)):
             raise ValueError(
                 f"{path}: the target {name!r} is text, such as {cells[0][:40]!r}: name a column of numbers, or make "
                 "numbers of its words"
@@ -249,6 +249,15 @@ def _number(cell: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) and "_" not in cell else None
+
+
+def _is_word(cell: str) -> bool:
+    """Whether a cell is neither a number, an infinite one included, nor one that is written otherwise."""
+    try:
+        float(cell)
+    except ValueError:
+        return not _SEPARATED.fullmatch(cell)
+    return False
 
 
 def _counts(cells: Sequence[str]) -> bool:

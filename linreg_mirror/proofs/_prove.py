@@ -153,7 +153,7 @@ def _mirror(network: Parametrization | None, log_scale: Array | None, problem: P
     if network is None:
         assert log_scale is not None
         return Hyperbolic(log_scale, np.zeros(problem.d))
-    problem.require_width(network.d)
+    problem.require_network(network)
     mirror = network.mirror()
     if not isinstance(mirror, Hyperbolic):
         raise TypeError(

@@ -167,7 +167,7 @@ def test_certificates_are_of_the_limit_alone():
     ("build", "message"),
     [
         (lambda: lm.HAM(np.zeros((2, 2)), 1.0), r"x0 must have shape \(d,\) .* got \(2, 2\): write HAM.at"),
-        (lambda: lm.HAM.at(0.0, a=1.0), r"must agree on the number of entries.*write HAM.at"),
+        (lambda: lm.HAM.at(0.0, a=1.0), r"d, the number of entries, is missing.*write HAM.at"),
         (lambda: lm.HAM.at([1.0, 2.0], a=1.0, d=3), r"x0 of shape \(2,\).*d=3"),
         (lambda: lm.HAM.at(0.0, a=0.0, d=2), r"a must be positive and finite, got 0.0: .*write Direct"),
         (lambda: lm.HAM.at(0.0, a=np.inf, d=2), r"a must be"),

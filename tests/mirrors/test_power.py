@@ -367,7 +367,7 @@ def test_from_scale():
         (lambda: Power.from_scale(0.0, depth=3, d=2), r"alpha must be positive, got 0: write log_alpha="),
         (lambda: Power.from_scale(np.nan, depth=3, d=2), r"alpha must be finite"),
         (lambda: Power.from_scale(log_alpha=-np.inf, depth=3, d=2), r"log_alpha must be finite"),
-        (lambda: Power.from_scale(1.0, depth=3), r"must agree on the number of entries.*write Power.from_scale"),
+        (lambda: Power.from_scale(1.0, depth=3), r"d, the number of entries, is missing.*write Power.from_scale"),
         (lambda: Power.from_scale([1.0, 1.0], depth=3, d=3), r"scale of shape \(2,\) and d=3"),
         (lambda: Power.from_scale(1.0, depth=3, x0=np.zeros((2, 2))), r"must agree on the number of entries"),
     ],

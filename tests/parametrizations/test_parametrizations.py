@@ -212,7 +212,7 @@ def test_other_types_become_float64(dtype):
         (lambda: Hadamard.at(0.0, [1.0, -1.0]), r"beta must be positive, got -1"),
         (lambda: Hadamard.at(0.0, np.nan, d=2), r"beta must be finite"),
         (lambda: Hadamard.at(np.inf, 1.0, d=2), r"x0 must be finite"),
-        (lambda: Hadamard.at(0.0, 1.0), r"must agree on the number of entries, .*write Hadamard.at"),
+        (lambda: Hadamard.at(0.0, 1.0), r"d, the number of entries, is missing .*write Hadamard.at"),
         (lambda: Hadamard.at([0.0, 1.0], 1.0, d=3), r"x0 of shape \(2,\).*d=3"),
         (lambda: Hadamard.at([0.0, 1.0], [1.0, 1.0, 1.0]), r"x0 of shape \(2,\), scale of shape \(3,\)"),
         (lambda: Hadamard.at(np.zeros((2, 2)), 1.0), r"must agree on the number of entries, got x0 of shape \(2, 2\)"),

@@ -113,7 +113,7 @@ def test_a_loss_that_is_none(loss):
 def test_a_class_in_place_of_a_network():
     problem = Problem(np.ones((2, 3)), np.ones(2))
     for solve in (lm.limit, lm.flow):
-        with pytest.raises(TypeError, match=r"the network has d = <property .* give one with a start"):
+        with pytest.raises(TypeError, match=r"got the class Hadamard: write Hadamard\.from_scale"):
             solve(problem, lm.Hadamard)
 
 

@@ -96,6 +96,7 @@ def test_a_column_that_counts_rows_is_left_out_if_it_has_no_name_and_noticed_if_
         ("a,b,y\n1,2,3\n4,blue,6\n", {}, r"table\.csv, line 3, column 'b': 'blue' is not a finite number"),
         ("a,b,y\n1,red,low\n4,blue,high\n", {"one_hot": True}, r"the target 'y' is text, such as 'low': name a column"),
         ("a,y\n1,inf\n", {}, r"line 2, column 'y': 'inf' is not a finite number"),
+        ("a,y\ninf,1\n", {"one_hot": True}, r"line 2, column 'a': 'inf' is not a finite number"),
         ("a;y\n1.234,5;2\n", {}, r"column 'a': '1\.234,5' is not a finite number: .* without separators of thousands"),
         ("a;y\n1,5;2\n1.5;3\n", {}, r"with a decimal comma, '1,5', and with a point, '1\.5' in line 3"),
         ("1,2,3\n4,5,6\n", {}, r"line 1: names of columns are expected, got numbers: .* x1,x2,y before them"),

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -227,7 +228,7 @@ def path() -> lm.SaddlePath:
 # A call of each function, by its name. A case adds to `names` the words of messages that stand for its arguments.
 CASES: dict[str, Callable[[Plain], Any]] = {
     "Problem": problem,
-    "Problem.require_width": lambda h: tame().require_width(h.count("features", D)),
+    "Problem.require_network": lambda h: tame().require_network(SimpleNamespace(d=h.count("network", D))),
     "Problem.reduced": lambda h: problem(h).reduced()[0],
     "Problem.residual": lambda h: tame().residual(h.finite("x", (D,))),
     "Problem.value": lambda h: tame().value(h.finite("x", (D,))),

@@ -71,6 +71,19 @@ def test_modules_are_documented_and_list_each_name_once(module):
     assert module.__doc__
 
 
+def test_help_begins_with_ten_names():
+    names = re.findall(r"^    (\w+)  +\S", linreg_mirror.__doc__, re.MULTILINE)
+    assert len(names) == len(set(names) & set(linreg_mirror.__all__)) == 10
+
+
+ONE_AND_MANY = ("flow", "flows"), ("descent", "descents"), ("limit", "limits"), ("minimum_l1", "minimum_l1s")
+
+
+@pytest.mark.parametrize(("one", "many"), [*ONE_AND_MANY, ("lasso", "lassos")])
+def test_what_solves_one_problem_names_what_solves_many(one, many):
+    assert f"linreg_mirror.{many} : " in inspect.getdoc(getattr(linreg_mirror, one))
+
+
 def test_import_is_light():
     heavy = ["torch", "cvxpy", "sklearn", "matplotlib", "numba", "joblib", "flint", "scipy.optimize", "scipy.integrate"]
     done = python("-c", f"import sys, linreg_mirror, sketching; print([m for m in {heavy} if m in sys.modules])")

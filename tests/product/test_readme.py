@@ -4,13 +4,16 @@ import doctest
 import json
 import re
 
+import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from docs.extension import readme
 from docs.extension.rst import escape
 from figures import __main__ as figures_command
 from figures import stored
+from linreg_mirror import cli
 from linreg_mirror.theorems import REGISTRY
 
 TEXT = readme.README.read_text(encoding="utf-8")
@@ -32,6 +35,18 @@ def test_code_prints_what_it_is_said_to(capsys):
         printed = capsys.readouterr().out
         same = doctest.OutputChecker().check_output(expected, printed, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
         assert same, f"said: {expected}got: {printed}"
+
+
+def test_a_table_becomes_a_picture(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = np.random.default_rng(0).standard_normal((8, 13)).round(3)
+    np.savetxt("table.csv", rows, delimiter=",", header=",".join([*(f"x{j}" for j in range(12)), "y"]), comments="")
+    (command,) = re.findall(r"^linreg-mirror (solve .+?)(?:  #.*)?$", TEXT, re.MULTILINE)
+    result = CliRunner().invoke(cli.app, command.split())
+    assert result.exit_code == 0, result.output
+    with Image.open("ladder.png") as drawn:
+        assert drawn.width >= 640
+        assert drawn.height >= 400
 
 
 def test_rows_are_those_of_the_stored_check():

@@ -47,10 +47,47 @@ NETWORK = lm.Hadamard.from_scale(0.1, d=5)
         ),
         (lambda: lm.Problem(X, ["low", "high", "low"]), "y must hold real numbers, got 'low' at index (0,)"),
         (lambda: lm.Problem(X.astype(str), Y), "convert it first, X.astype(float)"),
+        *(
+            (call, "got float: write Hadamard.from_scale(1e-06, d=problem.d)")
+            for call in (
+                lambda: lm.limit(PROBLEM, 1e-6),
+                lambda: lm.flow(PROBLEM, 1e-6),
+                lambda: lm.descent(PROBLEM, 1e-6, 0.1),
+                lambda: lm.margin_flow(lm.Problem(X, np.sign(Y)), 1e-6),
+                lambda: lm.largest_stable_step(PROBLEM, 1e-6),
+            )
+        ),
+        (lambda: lm.limit(PROBLEM, np.ones(5)), "got ndarray: write Hadamard.from_scale(1e-6, d=problem.d)"),
+        (
+            lambda: lm.limit(PROBLEM, lm.Hadamard),
+            "got the class Hadamard: write Hadamard.from_scale(1e-6, d=problem.d)",
+        ),
     ],
 )
 def test_calls_that_are_nearly_right_say_what_was_meant(call, instead):
     with pytest.raises(TypeError, match=re.escape(instead)):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "instead"),
+    [
+        (lambda: lm.Hadamard.from_scale(1e-6), "d, the number of entries, is missing .* Hadamard.from_scale.1e-6, d="),
+        (lambda: lm.Hadamard.from_scale(log_b=-1e5), "write Hadamard.from_scale.log_b=-14.0, d=problem.d"),
+        (lambda: lm.Hadamard.from_alpha(0.1), "write Hadamard.from_alpha.1e-3, d=problem.d"),
+        (lambda: lm.Hadamard.at(0.0), "write Hadamard.at"),
+        (
+            lambda: lm.Problem([[1, 2], [3]], [1, 2]),
+            "X must be an array, got 2 entries at index 0 and 1 entry at index 1",
+        ),
+        (
+            lambda: lm.Problem([[1, 2], [3, 4]], [1, [2, 3]]),
+            "y must be an array, got a number at index 0 and 2 entries at",
+        ),
+    ],
+)
+def test_values_that_are_nearly_right_say_what_was_meant(call, instead):
+    with pytest.raises(ValueError, match=instead):
         call()
 
 

@@ -120,6 +120,12 @@ def flow(
         If shapes do not match, the schedule's clock is not "time", or it needs `until`; for networks of depth D >= 3
         also if alpha^(D-2) is below about 1e-8 (write method="parameters"), or if method="dual" and the penalty stays.
 
+    See Also
+    --------
+    linreg_mirror.flows : Many flows at once.
+    linreg_mirror.limit : Their end, without the way.
+    linreg_mirror.descent : Finite steps.
+
     Notes
     -----
     Mask in the Mirror (arXiv 2408.09966), Theorem 2.1; the reduction to n dimensions is the gradient flow of the
@@ -236,7 +242,7 @@ def begin(
     schedule = as_schedule(schedule)
     require_clock(schedule, "time")
     require_problem(problem, "flow(Problem(X, y), network)")
-    problem.require_width(network.d)
+    problem.require_network(network)
     check_positive("tolerance", tolerance, "write tolerance=1e-8")
     if accuracy is not None:
         check_positive("accuracy", accuracy, "write accuracy=1e-8")

@@ -57,6 +57,10 @@ def flows(
     ValueError
         If sequences have different lengths, or where `flow` would.
 
+    See Also
+    --------
+    linreg_mirror.flow : One flow.
+
     Examples
     --------
     >>> import linreg_mirror as lm

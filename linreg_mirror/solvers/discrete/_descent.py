@@ -109,6 +109,11 @@ def descent(
     TypeError
         If `rng` is missing where it is needed, or batches are asked of an operator.
 
+    See Also
+    --------
+    linreg_mirror.descents : Many runs at once.
+    linreg_mirror.flow : The limit of small steps.
+
     Notes
     -----
     Even, Pesme, Gunasekar, Flammarion (arXiv 2302.08982) for the implicit bias of finite steps.
@@ -125,7 +130,7 @@ def descent(
     True
     """
     started = clock.perf_counter()
-    problem.require_width(network.d)
+    problem.require_network(network)
     require_motion(problem, network)
     plan.check_run(steps, until, momentum, tolerance)
     batches = None if batch_size is None else plan.minibatches(problem, batch_size, replacement, rng)

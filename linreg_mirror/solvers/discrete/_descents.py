@@ -77,6 +77,10 @@ def descents(
     TypeError
         If X and y are not arrays, X holds no floats, or `rng` is missing where it is needed.
 
+    See Also
+    --------
+    linreg_mirror.descent : One run, with its error bar.
+
     Notes
     -----
     Even, Pesme, Gunasekar, Flammarion (arXiv 2302.08982) for the implicit bias of finite steps.

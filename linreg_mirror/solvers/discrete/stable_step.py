@@ -66,7 +66,7 @@ def largest_stable_step(
     0.4
     """
     n = problem.n
-    problem.require_width(network.d)
+    problem.require_network(network)
     check_momentum(momentum)
     check_number("penalty", penalty)
     if not penalty >= 0:

@@ -46,6 +46,11 @@ def lasso(problem: Problem, weight: float) -> Solution:
     ValueError
         If the weight is not positive.
 
+    See Also
+    --------
+    linreg_mirror.lassos : Of many problems of one size at once.
+    linreg_mirror.MirrorRegressorCV : Chooses the weight by cross-validation, with path="lasso".
+
     Examples
     --------
     >>> import linreg_mirror as lm

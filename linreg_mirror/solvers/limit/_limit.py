@@ -79,6 +79,12 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
         If shapes do not match, decay is negative or infinite, or the potential is one of depth D >= 3 at a scale alpha
         so small that float64 cannot tell duals from their bound: alpha^(D-2) below about 1e-10.
 
+    See Also
+    --------
+    linreg_mirror.limits : Of many problems of one size at once.
+    linreg_mirror.ladder : At many scales.
+    linreg_mirror.flow : The way there.
+
     Notes
     -----
     Of an operator, and of a sparse X with n d > 10^7, the Hessian is known by its products only, which conjugate
@@ -100,7 +106,7 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
     [0.0, 1.0]
     """
     started = clock.perf_counter()
-    problem.require_width(network.d)
+    problem.require_network(network)
     if np.ndim(getattr(decay, "decay", decay)):  # of all times
         raise TypeError(
             f"decay must be a number, the penalty accumulated until the end, got {type(decay).__name__}: write "

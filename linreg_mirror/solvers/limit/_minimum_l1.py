@@ -76,6 +76,12 @@ def minimum_l1(problem: Problem, method: Literal["mirror", "highs", "cvxpy"] = "
     ArithmeticError
         If HiGHS or Clarabel gives up on X and y.
 
+    See Also
+    --------
+    linreg_mirror.minimum_l1s : Of many problems of one size at once.
+    linreg_mirror.minimum_l2 : Of least L2 norm.
+    linreg_mirror.limit : All between the two.
+
     Notes
     -----
     The scale -> 0 limit of Woodworth et al. (2020) and Mask in the Mirror (arXiv 2408.09966).

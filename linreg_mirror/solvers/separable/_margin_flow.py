@@ -158,7 +158,7 @@ def margin_flow(
     """
     started = clock.perf_counter()
     require_problem(problem, "margin_flow(Problem(X, labels), network)")
-    problem.require_width(network.d)
+    problem.require_network(network)
     check_number("until", until)
     check_positive("accuracy", accuracy, "write accuracy=1e-9")
     if loss not in _LOSSES:
