@@ -3,6 +3,7 @@
 import torch
 
 from linreg_mirror._tools.arguments import check_nonnegative
+from linreg_mirror.networks._tools.capturing import check_made_before, check_rate
 
 Rate = float | torch.Tensor
 
@@ -50,6 +51,7 @@ class Clock:
 
     def strength(self, lr: Rate) -> Rate:
         """Return alpha as what lr is: a number, or a tensor of the same device."""
+        check_rate(lr)
         return self._alpha if not isinstance(lr, torch.Tensor) else self._on(lr.device)[0]
 
     def count(self, lr: Rate, momentum: float) -> Rate:
@@ -60,6 +62,7 @@ class Clock:
             decay.add_(step)
             self.moved()
             return step
+        check_rate(lr)
         check_nonnegative("lr", lr)
         step = lr / (1 - momentum) * self._alpha
         self.decay += step
@@ -79,6 +82,7 @@ class Clock:
 
     def _on(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
         if self._tensors is None or self._tensors[0].device != device:
+            check_made_before("the clock of the penalty")
             alpha, decay = (
                 torch.full((), value, dtype=torch.float64, device=device) for value in (self._alpha, self.decay)
             )

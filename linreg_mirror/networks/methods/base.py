@@ -13,6 +13,7 @@ from linreg_mirror.networks.methods._clock import Clock, Rate
 from linreg_mirror.networks.methods._ends import check_end
 from linreg_mirror.networks.methods._held import Chosen, behind, hold, layer_of, release, silence
 from linreg_mirror.networks.methods._processes import sharded, whole
+from linreg_mirror.networks.methods._use import Use
 from linreg_mirror.networks.optimizers._sgd import sgd
 from linreg_mirror.networks.pruning.magnitude import Keep, largest
 from linreg_mirror.networks.pruning.recalibration import recalibrate as measure_batch_norm
@@ -64,6 +65,7 @@ class BaseMethod:
         self._held: dict[str, list[torch.Tensor]] = {}
         self._hooks: list[Any] = []
         self._stepping = False
+        self._use = Use()
 
     @property
     def alpha(self) -> float:
@@ -112,6 +114,7 @@ class BaseMethod:
         self._names, self._model = tuple(chosen), model
         named: dict[torch.Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
         self._theta_names = [named[parameter] for parameter in self._theta]
+        self._use.begin(self._theta)
         alive = set(model.parameters())
         retire(
             (parameter for parameter in chosen.values() if parameter not in alive),
@@ -205,6 +208,7 @@ class BaseMethod:
 
     def replayed(self) -> None:
         """Take note that the clock has moved."""
+        self._use.stepped = True
         self._clock.moved()
 
     def readings(self) -> dict[str, torch.Tensor]:
@@ -214,6 +218,7 @@ class BaseMethod:
 
     def after_epoch(self, accuracy: float, readings: Readings | None = None) -> None:
         """Take note of A: alpha is constant."""
+        self._use.counted = True
         if readings and "decay" in readings:
             self._clock.read(readings["decay"][0])
 
@@ -236,6 +241,8 @@ class BaseMethod:
                 "get_model_state_dict(model, options=StateDictOptions(full_state_dict=True)), load it into one that is "
                 "not, with a method of the same kind attached, and finish that"
             )
+        if self._theta:
+            self._use.check(map(model.get_parameter, self._theta_names), self.alpha, bound=bool(self._hooks))
         weights = self._final()
         left = self._left(weights)
         masks = left if keep is None else largest(weights, keep)
@@ -285,6 +292,7 @@ class BaseMethod:
                 f"{', '.join(map(str, state)) or 'none'}: load the state that this method saved"
             )
         self.alpha, self.decay = state["alpha"], state["decay"]
+        self._use.resumed()
 
     def _attached(self) -> torch.nn.Module:
         if self._model is None:
@@ -313,6 +321,7 @@ class BaseMethod:
             If no model is attached, or no weight has a gradient.
         """
         silence(self._attached(), self._held)
+        self._use.stepped = True
         if self._hooks and not self._stepping:
             raise RuntimeError("the method is bound: the optimiser's own step makes this call, leave it out")
         theta = [parameter for parameter in self._theta if parameter.grad is not None]

@@ -65,6 +65,7 @@ class PILoT(Factorized):
     ) -> None:
         super().__init__(alpha, beta)
         self.rule = AlphaRule(epochs, K, delta)
+        self._use.moves = delta > 1 and epochs > 1
 
     @classmethod
     def for_decay(

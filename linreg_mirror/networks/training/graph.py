@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from linreg_mirror.networks._tools.capturing import capturing
 from linreg_mirror.networks.methods import Method
 from linreg_mirror.networks.recipes import Recipe
 from linreg_mirror.networks.training.checks import check_graph
@@ -98,19 +99,62 @@ def captured(step: Callable[[], None], device: torch.device) -> Callable[[], Non
     On CUDA this is a graph. Elsewhere, where nothing is gained by it, the operations are recorded and replayed, so that
     the same can be tested.
 
+    Parameters
+    ----------
+    step : callable
+        Takes a step, on tensors that stay where they are: copy every batch into them.
+    device : torch.device
+        Of the model.
+
+    Returns
+    -------
+    callable
+        The replay.
+
     Raises
     ------
     RuntimeError
         If the step cannot be captured, as one in which the host reads a number of the device.
+    ValueError
+        If it would go wrong when replayed: an optimiser makes its state in it, or a method's learning rate is a number.
+
+    Notes
+    -----
+    In a loop of your own: the learning rate is a tensor, the first three steps warm up, and the method is told of every
+    replay.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from linreg_mirror.networks.methods import PILoT
+    >>> from linreg_mirror.networks.training.graph import captured
+    >>> model, method = torch.nn.Linear(4, 2), PILoT(epochs=2, alpha=0.1, K=0.0)
+    >>> method.attach(model)
+    >>> lr, inputs = torch.tensor(0.1), torch.ones(3, 4)
+    >>> optimizer = method.bind(method.optimizer(model, lr=lr, momentum=0.9, weight_decay=0.0))
+    >>> def step():
+    ...     optimizer.zero_grad()
+    ...     model(inputs).square().sum().backward()
+    ...     optimizer.step()
+    >>> for _ in range(3):
+    ...     step()
+    >>> replay = captured(step, inputs.device)  # which takes the fourth step
+    >>> for epoch in range(2):
+    ...     _ = lr.fill_(0.1 / (1 + epoch))
+    ...     for _ in range(5):
+    ...         _ = inputs.copy_(torch.randn(3, 4))
+    ...         replay()
+    ...         method.replayed()
+    ...     method.after_epoch(accuracy=0.5)
     """
     try:
         if device.type != "cuda":
-            with Recording() as recording:
+            with capturing(), Recording() as recording:
                 step()
             return recording.replay
         graph = torch.cuda.CUDAGraph()
         # Threads that read images ahead may go on meanwhile.
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        with capturing(), torch.cuda.graph(graph, capture_error_mode="thread_local"):
             step()  # which does nothing yet
     except RuntimeError as error:
         raise RuntimeError(

@@ -211,7 +211,7 @@ def test_an_optimiser_made_before_attach_says_so_at_once(name):
 def test_an_optimiser_used_after_finish_says_so_at_once(name):
     model, method = network(), make(name)
     optimizer = bound(method, model)
-    steps(model, optimizer, 2)
+    method.after_epoch(steps(model, optimizer, 2))
     method.finish()
     model(examples()[0]).sum().backward()
     for late in (optimizer.step, optimizer.zero_grad):

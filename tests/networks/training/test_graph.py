@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
-from linreg_mirror.networks.methods import L1, METHODS, BaseMethod
+from linreg_mirror.networks.methods import L1, METHODS, BaseMethod, Dense, PILoT, Spred
 from linreg_mirror.networks.methods._clock import Clock
 from linreg_mirror.networks.recipes import Recipe
 from linreg_mirror.networks.training import checkpoints, train
@@ -13,7 +14,7 @@ from linreg_mirror.networks.training.checks import check_graph
 from linreg_mirror.networks.training.graph import Replayed, captured
 from linreg_mirror.networks.training.recording import Recording
 from tests.helpers.methods import VARIANTS, recipe_of
-from tests.helpers.training import end_of, same, whole_and_parts, without_times
+from tests.helpers.training import assert_same, end_of, examples, network, same, whole_and_parts, without_times
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
@@ -162,6 +163,53 @@ def test_a_recording_draws_anew():
 def test_steps_that_read_cannot_be_captured(read):
     with pytest.raises(RuntimeError, match=r"the step cannot be captured as a graph \(.* write compile = true"):
         captured(lambda: read(torch.ones(2)), CPU)
+
+
+# ---- captured steps of a loop of one's own
+
+
+def loop(method, lr, momentum=0.9):
+    model, (x, y) = network(), examples()
+    method.attach(model)
+    optimizer = method.bind(method.optimizer(model, lr=lr, momentum=momentum, weight_decay=0.0))
+
+    def step():
+        optimizer.zero_grad()
+        cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+    return model, step
+
+
+@pytest.mark.parametrize(("method", "momentum"), [(Dense(), 0.9), (Spred(alpha=0.1), 0.0)])
+def test_a_first_step_cannot_be_captured(method, momentum):
+    """Momentum, or the clock of the penalty, would begin anew in every replay."""
+    _, step = loop(method, torch.tensor(0.1), momentum)
+    with pytest.raises(ValueError, match="take three steps before the one that is captured"):
+        captured(step, CPU)
+
+
+def test_a_learning_rate_that_is_a_number_cannot_be_captured():
+    _, step = loop(Spred(alpha=0.1), 0.1)
+    step()
+    with pytest.raises(ValueError, match=r"write lr=torch\.tensor\(0\.1"):
+        captured(step, CPU)
+    step()  # which nothing keeps from going on
+
+
+def test_replays_of_a_loop_of_ones_own_are_its_steps():
+    methods = [PILoT(epochs=2, alpha=0.1, K=0.0) for _ in range(2)]
+    (model, step), (other, plain) = (loop(method, torch.tensor(0.1)) for method in methods)
+    for _ in range(3):
+        step()
+    replay = captured(step, CPU)
+    for _ in range(4):
+        replay()
+        methods[0].replayed()
+    for _ in range(8):
+        plain()
+    assert methods[0].decay == methods[1].decay
+    assert_same(model, other)
 
 
 # ---- what is refused
