@@ -1,15 +1,19 @@
 """Runs the notebooks and keeps what they show: `python -m tools.notebooks`."""
 
 import argparse
+import base64
+import io
 import os
 import sys
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from PIL import Image
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 _KEPT = ("text/html", "text/plain", "image/png")
+_COLOURS = 64  # of a picture: lines and their soft edges need no more
 
 
 def executed(path: Path, timeout: float = 600.0) -> nbformat.NotebookNode:
@@ -21,7 +25,7 @@ def executed(path: Path, timeout: float = 600.0) -> nbformat.NotebookNode:
 
 
 def lightened(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return it without what changes from run to run, and without warnings of the kernel's."""
+    """Return it without what changes from run to run, without warnings of the kernel's, and with small pictures."""
     for cell in notebook.cells:
         cell.metadata.clear()
         if cell.cell_type == "code":
@@ -33,7 +37,19 @@ def lightened(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
                     output.metadata.clear()
                 if "data" in output:
                     output.data = {kind: value for kind, value in output.data.items() if kind in _KEPT}
+                    if "image/png" in output.data:
+                        output.data["image/png"] = _with_few_colours(output.data["image/png"])
     return notebook
+
+
+def _with_few_colours(png: str) -> str:
+    """Return a picture, in base64, in a third of the bytes; one that has a palette as it is."""
+    with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
+        if picture.mode == "P":
+            return png
+        small, buffer = picture.convert("RGB").quantize(_COLOURS), io.BytesIO()
+    small.save(buffer, "png", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def main(arguments: list[str]) -> int:
