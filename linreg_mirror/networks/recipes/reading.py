@@ -70,6 +70,8 @@ def settings_in(name: str | Path, allow_code: bool = False, followed: tuple[str,
     """
     path = Path(name)
     file = path if path.suffix == ".toml" else folder() / f"{name}.toml"
+    if path.suffix == ".toml" and not file.is_file():
+        raise ValueError(f"there is no file {name}: write the path of a TOML file, or one of {', '.join(names())}")
     if not file.is_file():
         raise ValueError(f"there is no recipe {str(name)!r}: write a TOML file, or one of {', '.join(names())}")
     try:
