@@ -56,7 +56,7 @@ def train(
 
         settings = recipes.read(recipe, changes or (), allow_code=allow_code)
         for share in keep or ():
-            recipes.check_keep(share)
+            recipes.check_keep(share, "--keep")
         # Of the processes of torchrun, the first one speaks.
         silent = as_json or os.environ.get("RANK", "0") != "0"
         with Progress(*COLUMNS, console=console, transient=True, disable=silent or not console.is_terminal) as bar:
@@ -140,6 +140,14 @@ def compare(
     data_directory: _Data = None,
     device: _Device = "cpu",
     allow_code: _AllowCode = False,
+    methods: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LABEL", help="Method of the recipe to compare; may be repeated. Default: all."),
+    ] = None,
+    keep: Annotated[
+        list[float] | None, typer.Option(help="Share of weights to keep; may be repeated. Default: the recipe's.")
+    ] = None,
+    seeds: Annotated[list[int] | None, typer.Option(help="Seed; may be repeated. Default: the recipe's.")] = None,
     jobs: Jobs = 2,
     output: Annotated[Path | None, typer.Option(help="Folder of table and picture. Default: results/compare.")] = None,
     verbose: Verbose = False,
@@ -156,15 +164,21 @@ def compare(
         from linreg_mirror.networks.training import compare as run_all
         from linreg_mirror.runtime.store import key, results_directory
 
-        comparison = recipes.read_comparison(recipe, changes or (), allow_code=allow_code)
+        for share in keep or ():
+            recipes.check_keep(share, "--keep")
+        given = [f"compare.keep={keep}"] * bool(keep) + [f"compare.seeds={seeds}"] * bool(seeds)
+        changes = [*(changes or ()), *given]
+        comparison = recipes.read_comparison(recipe, changes, allow_code=allow_code, methods=methods or ())
         command = shlex.join(
             [
                 *("linreg-mirror", "compare", Path(recipe).name, *["--allow-code"] * allow_code),
-                *(f"--set={change}" for change in changes or ()),
+                *(f"--methods={label}" for label in methods or ()),
+                *(f"--set={change}" for change in changes),
             ]
         )
         # What is compared with other settings than the recipe's does not take the place of that.
-        name = "-".join([Path(recipe).stem, *([key({"changes": changes})[:8]] if changes else [])])
+        differing = {"changes": changes} | ({"methods": methods} if methods else {})
+        name = "-".join([Path(recipe).stem, *([key(differing)[:8]] if changes or methods else [])])
         folder = output or results_directory() / "compare"
         path = folder / f"{name}.json"
         with Progress(*COLUMNS, console=console, transient=True, disable=as_json or not console.is_terminal) as bar:

@@ -7,13 +7,15 @@ from typing import Any
 from linreg_mirror._tools.arguments import check_integer, is_number
 
 
-def check_keep(share: Any) -> None:
+def check_keep(share: Any, name: str = "keep") -> None:
     """Raise ValueError unless this is a share of the weights that can be kept.
 
     Parameters
     ----------
     share : object
         Above 0 and at most 1.
+    name : str
+        What the user calls it.
 
     Raises
     ------
@@ -22,7 +24,7 @@ def check_keep(share: Any) -> None:
     """
     if not (is_number(share) and 0 < share <= 1):
         raise ValueError(
-            f"keep is a share of the weights, above 0 and at most 1, got {share!r}: for a sparsity of 95 % write 0.05"
+            f"{name} is a share of the weights, above 0 and at most 1, got {share!r}: for a sparsity of 95 % write 0.05"
         )
 
 
@@ -33,8 +35,13 @@ def check_options(name: str, factory: Callable[..., Any], options: Mapping[str, 
         signature.bind_partial(**options)  # of an option that is misspelt, not of the one that is then missing
         signature.bind(**options)
     except TypeError as error:
-        takes = ", ".join(map(str, signature.parameters.values())) or "no options"
+        takes = ", ".join(map(_shown, signature.parameters.values())) or "no options"
         raise TypeError(f"{name}: {error}; it takes {takes}") from None
+
+
+def _shown(option: inspect.Parameter) -> str:
+    """Return an option with its default, not with its type, which is long and Python's."""
+    return str(option.replace(annotation=option.empty))
 
 
 def names_code(text: str) -> bool:

@@ -10,6 +10,7 @@ from linreg_mirror.networks._tools.lists import add_scaled
 from linreg_mirror.networks._tools.norms import l1_norms
 from linreg_mirror.networks.methods._binding import hooked, rate, retire, theta_groups
 from linreg_mirror.networks.methods._clock import Clock, Rate
+from linreg_mirror.networks.methods._docs import with_the_protocols_text
 from linreg_mirror.networks.methods._ends import check_end
 from linreg_mirror.networks.methods._held import Chosen, behind, hold, layer_of, release, silence
 from linreg_mirror.networks.methods._processes import sharded, whole
@@ -53,6 +54,10 @@ class BaseMethod:
     takes_masks = True
     takes_shards = False
     takes_graph = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        with_the_protocols_text(cls)
 
     def __init__(self, alpha: float) -> None:
         check_nonnegative("alpha", alpha)
@@ -137,13 +142,7 @@ class BaseMethod:
         return sgd(self.groups(model, momentum=momentum, weight_decay=weight_decay), lr, momentum)
 
     def groups(self, model: torch.nn.Module, *, momentum: float, weight_decay: float) -> list[dict[str, Any]]:
-        """Return the parameters behind the weights without weight decay, and the others with it.
-
-        Raises
-        ------
-        ValueError
-            If a number is out of range, or this is another model than the one that the method is attached to.
-        """
+        """Return the parameters behind the weights without weight decay, and the others with it."""
         check_momentum(momentum)
         check_nonnegative("weight_decay", weight_decay)
         self._look_up_theta()
@@ -366,3 +365,6 @@ class BaseMethod:
             If lr is a number that is negative or not finite.
         """
         return self._clock.count(lr, self._momentum)
+
+
+with_the_protocols_text(BaseMethod)

@@ -19,6 +19,7 @@ from linreg_mirror.networks.pruning.masking import (
     SELECTIONS,
     Batch,
     masks_at_initialization,
+    named,
     random_batch,
 )
 from sketching import diagnosis
@@ -52,7 +53,7 @@ class Masked(Dense):
     Raises
     ------
     ValueError
-        If an option is out of range. By `attach`, if a name is unknown, scores refuse what they get, or there is no
+        If an option is out of range, or a name unknown. By `attach`, if scores refuse what they get, or there is no
         batch for a score that is to see data.
 
     Warns
@@ -98,7 +99,8 @@ class Masked(Dense):
             "signed": signed, "softmax_temperature": softmax_temperature, "parts": parts,
         }  # fmt: skip
         self.data, self.examples, self.balanced, self.seed, self.batch = data, examples, balanced, seed, batch
-        chosen = SCORES.get(score), SELECTIONS.get(select), ALLOCATIONS.get(allocate)
+        known = {"score": SCORES, "select": SELECTIONS, "allocate": ALLOCATIONS}
+        chosen = [named(what, self.options[what], names) for what, names in known.items()]
         self.cites = tuple(key for part in chosen for key in cited(part))
 
     def _own_masks(self, model: torch.nn.Module, weights: Chosen) -> Mapping[str, Any]:

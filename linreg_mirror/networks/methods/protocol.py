@@ -242,6 +242,19 @@ class Method(Protocol):
             If keep is not in [0, 1], or a weight is NaN. Then nothing has been changed.
         RuntimeError
             If no model is attached.
+
+        Warns
+        -----
+        UserWarning
+            If weights were trained and no step had the penalty, or alpha moves and `after_epoch` was never called.
+
+        Notes
+        -----
+        To train on behind batch norm after a penalty on the weights, start at about 1/100 of the training rate. The
+        penalty has made the weights in front of batch norm small, so that the same rate is a far larger relative step.
+        On scikit-learn's digits, with three convolutions, trained at 0.05 by PILoT with A = 1.9 and pruned to 5 %,
+        these weights have a norm of 0.1, against 2 in dense training. An epoch more at 0.05 loses 9 to 14 points of
+        accuracy (three seeds), at 0.0005 at most 0.3. Dense training has no such penalty, and wants its own rate.
         """
         ...
 

@@ -1,5 +1,6 @@
 """Methods by name."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -66,7 +67,45 @@ def create(name: str, /, **options: Any) -> Method:
     >>> type(methods.create("spred", alpha=1e-4)).__name__
     'Spred'
     """
+    found = _found(name)
+    check_options(name, found, options)
+    return found(**options)
+
+
+def create_for(name: str, options: Mapping[str, Any], **run: Any) -> Method:
+    """Make a method for a run: of the run it gets what it takes, where options do not say otherwise.
+
+    Parameters
+    ----------
+    name : str
+        One of METHODS.
+    options : mapping
+        As of `create`. With "decay" in place of "alpha" the method is made by its `for_decay`.
+    **run
+        epochs, steps (in an epoch), lr (a function of the epochs done), momentum, seed, and batch, which returns the
+        examples that training begins with.
+
+    Returns
+    -------
+    Method
+        Not yet attached to a model.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As from `create`.
+    """
+    found: Any = _found(name)
+    make = found.for_decay if "decay" in options and hasattr(found, "for_decay") else found
+    if make is found:  # where steps are those of the whole run
+        run = {**run, "steps": run["epochs"] * run["steps"]}
+    taken = inspect.signature(make).parameters
+    options = {key: value for key, value in run.items() if key in taken} | dict(options)
+    check_options(name, make, options)
+    return make(**options)
+
+
+def _found(name: str) -> Callable[..., Method]:
     if name not in METHODS:
         raise ValueError(f"unknown method {name!r}: known are {', '.join(METHODS)}")
-    check_options(name, METHODS[name], options)
-    return METHODS[name](**options)
+    return METHODS[name]

@@ -126,8 +126,8 @@ def masks_at_initialization(
         there is none, or score or selection refuse what they get.
     """
     check_rng(rng)
-    scored, allocated = _named("score", score, SCORES), _named("allocate", allocate, ALLOCATIONS)
-    chosen, nonnegative = _named("select", select, SELECTIONS), _named("signed", signed, SIGNED)
+    scored, allocated = named("score", score, SCORES), named("allocate", allocate, ALLOCATIONS)
+    chosen, nonnegative = named("select", select, SELECTIONS), named("signed", signed, SIGNED)
     if rescale and select == "top-k":
         raise ValueError("top-k keeps the same weights always, so no factor makes it unbiased: select another way")
     if batch is None and score not in BLIND:
@@ -266,7 +266,8 @@ def _half_mean_square(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Ten
     return (outputs.reshape(targets.shape) - targets).square().mean() / 2
 
 
-def _named(what: str, name: str, known: Mapping[str, Any]) -> Any:
+def named(what: str, name: str, known: Mapping[str, Any]) -> Any:
+    """Return what has this name, or raise ValueError that says what it names and which names there are."""
     if name not in known:
         raise ValueError(f"{what} must be one of {', '.join(known)}, got {name!r}")
     return known[name]

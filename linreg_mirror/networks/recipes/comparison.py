@@ -54,7 +54,9 @@ class Comparison:
         return list(dict.fromkeys(entry.label for entry in self.entries))
 
 
-def read_comparison(name: str | Path, changes: Sequence[str] = (), *, allow_code: bool = False) -> Comparison:
+def read_comparison(
+    name: str | Path, changes: Sequence[str] = (), *, allow_code: bool = False, methods: Sequence[str] = ()
+) -> Comparison:
     """Read the runs that a recipe compares.
 
     Its table `compare` holds `keep`, `seeds`, and in `methods` a table for each label with the settings in which it
@@ -75,6 +77,8 @@ def read_comparison(name: str | Path, changes: Sequence[str] = (), *, allow_code
         As `read` takes them.
     allow_code : bool
         As in `read`.
+    methods : sequence of str
+        Labels of those that are compared. Default: all of the table.
 
     Returns
     -------
@@ -92,8 +96,8 @@ def read_comparison(name: str | Path, changes: Sequence[str] = (), *, allow_code
     of_runs = [change for change in changes if change not in of_comparison]
     settings = changed(settings, of_comparison)
     compare = {**_USUAL, **_table(settings.pop("compare", {}))}
-    unknown, methods = compare.keys() - {"keep", "seeds", "methods"}, _table(compare.get("methods"))
-    if unknown or not methods or not all(isinstance(table, Mapping) for table in methods.values()):
+    unknown, tables = compare.keys() - {"keep", "seeds", "methods"}, _table(compare.get("methods"))
+    if unknown or not tables or not all(isinstance(table, Mapping) for table in tables.values()):
         what = f"has {', '.join(sorted(unknown))}" if unknown else "has no methods"
         raise ValueError(
             f"{name}: the table compare {what}; it takes keep, seeds, and in methods a table for each label"
@@ -103,11 +107,21 @@ def read_comparison(name: str | Path, changes: Sequence[str] = (), *, allow_code
         if not isinstance(value, list) or not value or len(set(map(repr, value))) < len(value):
             raise ValueError(f"{name}: {entry} must be a list of different numbers that is not empty, got {value!r}")
     for share in compare["keep"]:
-        check_keep(share)
-    _check_free(name, [change.partition("=")[0] for change in of_runs], methods)
+        check_keep(share, "compare.keep")
+    lacking = [label for label in methods if label not in tables]
+    if lacking:
+        raise ValueError(f"{name} compares no {', '.join(lacking)}: there are {', '.join(tables)}")
+    tables = {label: table for label, table in tables.items() if not methods or label in methods}
+    keys = [change.partition("=")[0] for change in of_runs]
+    for key in ("keep", "seeds"):
+        if key in keys:
+            raise ValueError(
+                f"{key} is no setting of a run (did you mean compare.{key}?): write --set compare.{key}=[0.1]"
+            )
+    _check_free(name, keys, tables)
     entries = tuple(
-        Entry(method, label, made(changed(merged(one, {"seed": seed}), of_runs)), keep)
-        for method, table in methods.items()
+        Entry(method, label, _made(method, table, changed(merged(one, {"seed": seed}), of_runs)), keep)
+        for method, table in tables.items()
         for label, one, keep in _runs(method, settings, table, tuple(dict.fromkeys((1.0, *compare["keep"]))))
         for seed in compare["seeds"]
     )
@@ -118,6 +132,14 @@ def read_comparison(name: str | Path, changes: Sequence[str] = (), *, allow_code
     if twice:
         raise ValueError(f"{name}: {twice[0]} is there twice: let the grid name each combination once")
     return Comparison(entries)
+
+
+def _made(method: str, table: Mapping[str, Any], settings: Mapping[str, Any]) -> Recipe:
+    """Return the recipe of a run, or raise ValueError that names its table, if that has settings of its own."""
+    try:
+        return made(settings)
+    except ValueError as error:
+        raise ValueError(f"[compare.methods.{method}]: {error}" if table else str(error)) from None
 
 
 def _check_free(name: str | Path, changed_keys: Sequence[str], methods: Mapping[str, Any]) -> None:

@@ -38,6 +38,10 @@ def check_keys(settings: Mapping[str, Any]) -> None:
                 f"{', '.join(_meant(f'{part}.{key}', everything) for key in wrong)}; there are "
                 f"{', '.join(options) or 'none'}"
             )
+        if part == "method" and {"alpha", "decay"} <= table.keys():
+            raise ValueError(
+                "method.alpha and method.decay say the same in two ways: leave out alpha for that which makes this A"
+            )
 
 
 def _options_of(settings: Mapping[str, Any]) -> list[str]:
@@ -67,7 +71,8 @@ def _options(part: str, table: Any) -> list[str] | None:
     if any(one.kind is one.VAR_KEYWORD for one in taken.values()):
         return None
     of_run = (*_OF_THE_RUN, "directory") if part == "method" else ("directory",)
-    return [*(name for name in taken if name not in of_run), *(["limit"] if part == "data" else [])]
+    besides = [*(["limit"] * (part == "data")), *(["decay"] * hasattr(registry[name], "for_decay"))]
+    return [*(name for name in taken if name not in of_run), *besides]
 
 
 def _meant(key: str, known: Sequence[str]) -> str:

@@ -34,9 +34,12 @@ def with_origin(error: Exception, recipe: str | Path, changes: Sequence[str], *,
         settings = changed(settings_in(recipe, allow_code), changes)
     except (ValueError, OSError):
         return error
-    word, mine = found[1].rpartition(".")[2], {change.partition("=")[0] for change in changes}
+    word, mine = found[1], {change.partition("=")[0] for change in changes}
+    if any(word in (key, key.rpartition(".")[2]) for key in mine):
+        return error
     for key, value in _flat(settings):
-        if key.rpartition(".")[2] == word and key not in mine:
+        # What is compared has keys of its own, which their errors name in full.
+        if word == key or (word == key.rpartition(".")[2] and not key.startswith("compare.")):
             return ValueError(f"{error}; {key} = {value!r} comes from the recipe {recipe}: --set {key}=... changes it")
     return error
 

@@ -70,6 +70,8 @@ def settings_in(name: str | Path, allow_code: bool = False, followed: tuple[str,
     """
     path = Path(name)
     file = path if path.suffix == ".toml" else folder() / f"{name}.toml"
+    if path.suffix == ".toml" and not file.is_file():
+        raise ValueError(f"there is no file {name}: write the path of a TOML file, or one of {', '.join(names())}")
     if not file.is_file():
         raise ValueError(f"there is no recipe {str(name)!r}: write a TOML file, or one of {', '.join(names())}")
     try:
@@ -156,12 +158,16 @@ def put(settings: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
 
 
 def merged(settings: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with those of `own` in place; a part of another name brings its own options alone."""
+    """Return settings with those of `own` in place; a part of another name brings its own options alone.
+
+    Of method.alpha and method.decay, which say the same in two ways, one takes the place of the other.
+    """
     result = dict(settings)
     for name, value in own.items():
         before = result.get(name)
         if isinstance(value, Mapping) and isinstance(before, Mapping):
             same = value.get("name", before.get("name")) == before.get("name")
-            value = {**before, **value} if same else value
+            ways = {"alpha", "decay"} if name == "method" and len({"alpha", "decay"} & value.keys()) == 1 else set()
+            value = {**{key: one for key, one in before.items() if key not in ways}, **value} if same else value
         result[name] = value
     return result

@@ -22,7 +22,8 @@ class Recipe:
     Attributes
     ----------
     data, model, method : mapping
-        A name, under "name", and the options of that dataset, model or method.
+        A name, under "name", and the options of that dataset, model or method. Methods that have `for_decay`, pilot and
+        pilot-mirror, take decay = 1.9 in place of alpha: the alpha that makes this A, whatever epochs and lr are.
     epochs : int
         How many times all training examples are seen.
     batch : int

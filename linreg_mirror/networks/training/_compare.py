@@ -11,6 +11,7 @@ from joblib import Parallel, delayed
 from linreg_mirror.networks._tools.arguments import names_code
 from linreg_mirror.networks.recipes import Comparison, Entry, Recipe
 from linreg_mirror.networks.training._train import Diverged, train
+from linreg_mirror.networks.training.entries import check_entries
 from linreg_mirror.networks.training.runs import Record, Run, run_folder
 from linreg_mirror.networks.training.summaries import Row
 
@@ -59,7 +60,13 @@ def compare(
         weights that are not zero), operations (share of those of the dense network), loss, l1_norm, alpha, decay (A at
         the end) and log_scale (log b, or None). Where training diverged accuracy is None, and the reason is under
         "error".
+
+    Raises
+    ------
+    ValueError, TypeError
+        If data, model or method of a run cannot be made: before the first is trained.
     """
+    check_entries(comparison)
     order = {label: number for number, label in enumerate(comparison.labels)}
     known = {(row.get("run"), row["label"], row["keep"]): row for row in stored}
     rows: list[Row] = []

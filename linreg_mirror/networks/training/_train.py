@@ -1,6 +1,5 @@
 """The training loop: a run from a recipe, which can be killed at any moment and resumes after its last epoch."""
 
-import inspect
 import json
 import math
 import time
@@ -15,10 +14,11 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from linreg_mirror.networks import data, methods, models
+from linreg_mirror.networks import data, models
 from linreg_mirror.networks._tools.norms import l1_norms, near_zero
 from linreg_mirror.networks._tools.reading import read
 from linreg_mirror.networks.data.checks import checked_device
+from linreg_mirror.networks.methods.registry import create_for
 from linreg_mirror.networks.pruning.masking import Batch
 from linreg_mirror.networks.recipes import Recipe
 from linreg_mirror.networks.training import checkpoints
@@ -154,20 +154,19 @@ class _Loop:
         if start.state is not None:
             self.model.load_state_dict(start.state)
         self.names = list(self.model.state_dict())
-        self.method = methods.create(recipe.method["name"], **self._options())
+        self.method = create_for(
+            recipe.method["name"],
+            {name: value for name, value in recipe.method.items() if name != "name"},
+            epochs=recipe.epochs,
+            steps=len(self.batches),
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            seed=recipe.seed,
+            batch=self._first,
+        )
         self.method.attach(self.model, start.masks, weights=recipe.weights or None)
         self.step, self.take = prepared(recipe, self.method, self.model, self.team, self.device)
         self.optimizer = self.step.optimizer
-
-    def _options(self) -> dict[str, Any]:
-        """Return the options of the method, and what it takes of the run, such as epochs or a function for a batch."""
-        recipe = self.recipe
-        options = {name: value for name, value in recipe.method.items() if name != "name"}
-        method = methods.METHODS.get(recipe.method["name"])
-        taken = {} if method is None else inspect.signature(method).parameters
-        steps = recipe.epochs * len(self.batches)
-        own = {"epochs": recipe.epochs, "steps": steps, "seed": recipe.seed, "batch": self._first}
-        return {name: value for name, value in own.items() if name in taken} | options
 
     def _first(self, examples: int, evenly: bool = False) -> Batch:
         """Return the examples that training begins with, not augmented; evenly the first of each class."""

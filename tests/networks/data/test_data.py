@@ -470,7 +470,7 @@ def test_bad_teachers(options, error, message):
 def test_unknown_names_and_options():
     with pytest.raises(ValueError, match=f"unknown data set 'cifar': known are {', '.join(DATASETS)}"):
         load("cifar")
-    with pytest.raises(TypeError, match=r"digits: .*'size'; it takes seed: int = 0"):
+    with pytest.raises(TypeError, match=r"digits: .*'size'; it takes seed=0"):
         load("digits", size=3)
     with pytest.raises(TypeError, match=r"mnist: .*'size'; it takes directory"):
         load("mnist", "nowhere", size=3)

@@ -1,6 +1,7 @@
 """What every method keeps to, whatever its weights are made of."""
 
 import copy
+import inspect
 import json
 import math
 import warnings
@@ -346,3 +347,12 @@ def test_a_share_that_makes_no_sense_changes_nothing(name):
             method.finish(keep)
     assert model.state_dict().keys() == before.keys()
     assert all(torch.equal(before[n], tensor) for n, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", [methods.BaseMethod, *methods.METHODS.values()])
+@pytest.mark.parametrize("call", ["attach", "bind", "finish", "groups", "optimizer", "before_step", "after_epoch"])
+def test_help_shows_the_parameters_and_a_line_of_its_own(kind, call):
+    text = inspect.getdoc(getattr(kind, call))
+    assert "Parameters" in text.splitlines()
+    of_all = inspect.getdoc(getattr(methods.Method, call))
+    assert of_all.partition("\n\n")[2] in text or call == "before_step"  # which raises errors of its own in some

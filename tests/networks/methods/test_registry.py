@@ -17,7 +17,7 @@ def test_methods_by_name():
         ValueError, match="unknown method 'spread': known are dense, masked, l1, spred, pilot, pilot-mirror"
     ):
         methods.create("spread", alpha=0.1)
-    with pytest.raises(TypeError, match=r"l1: .*'beta'; it takes alpha: float, proximal: bool = False"):
+    with pytest.raises(TypeError, match=r"l1: .*'beta'; it takes alpha, proximal=False"):
         methods.create("l1", alpha=0.1, beta=1)
     with pytest.raises(TypeError, match=r"pilot: missing a required .*'epochs'; it takes"):
         methods.create("pilot", alpha=0.1, delta=1.5)

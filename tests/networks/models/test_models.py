@@ -510,7 +510,7 @@ def test_input_shape_that_is_none(shape):
         ("own_models:required", {}, TypeError, r"required argument: 'outputs'; it takes outputs, bias=True"),
         ("own_models:confused", {}, TypeError, r"object of type 'int' has no len\(\)"),
         ("own_models:breaks", {}, ZeroDivisionError, "division by zero"),
-        ("resnet20", {"width": 3}, TypeError, "resnet20: .*'width'; it takes classes: int = 10, channels: int = 3"),
+        ("resnet20", {"width": 3}, TypeError, "resnet20: .*'width'; it takes classes=10, channels=3"),
         ("resnet20", {"blocks": 3}, TypeError, "'blocks'; it takes classes"),
         ("mlp", {"classes": 3}, TypeError, "'classes'; it takes widths"),
         ("resnet20", {"classes": 0}, ValueError, "classes must be an integer >= 1, got 0"),

@@ -8,6 +8,7 @@ import pytest
 
 from linreg_mirror.networks import data, methods, models, recipes
 from linreg_mirror.networks.recipes import Iterative, Recipe
+from linreg_mirror.networks.training import train
 from linreg_mirror.networks.training.runs import run_folder
 
 
@@ -281,3 +282,22 @@ def test_a_run_is_found_by_its_settings_whatever_its_folder_is_called(tmp_path):
     plain.mkdir()
     assert run_folder(recipe, tmp_path) == plain
     assert run_folder(Recipe(lr=0.4), tmp_path) not in (named, plain)
+
+
+def test_decay_takes_the_place_of_alpha():
+    recipe = recipes.read("pilot-digits", ["method.decay=1.9"])
+    assert recipe.method == {"name": "pilot", "decay": 1.9, "delta": 1.02, "K": 100.0}
+    recipe = recipes.read("pilot-digits", ["method.decay=1.9", "method.alpha=0.1"])
+    assert recipe.method == {"name": "pilot", "alpha": 0.1, "delta": 1.02, "K": 100.0}
+    with pytest.raises(ValueError, match=r"method\.alpha and method\.decay say the same"):
+        recipes.read("pilot-digits", ['method={"name": "pilot", "alpha": 0.1, "decay": 1.9}'])
+    with pytest.raises(ValueError, match=r"unknown options of method spred: method\.decay"):
+        recipes.read("dense-digits", ["method.name=spred", "method.decay=1.9"])
+
+
+@pytest.mark.parametrize("name", ["pilot", "pilot-mirror"])
+@pytest.mark.parametrize("epochs", [2, 4])
+def test_runs_of_any_length_have_the_decay_of_the_recipe(tmp_path, name, epochs):
+    method = {"name": name, "decay": 1.9, "delta": 1.0, "K": 0.0}
+    recipe = Recipe(epochs=epochs, warmup=1, batch=200, momentum=0.8, method=method)
+    assert train(recipe, folder=tmp_path / "run").history[-1]["decay"] == pytest.approx(1.9, rel=1e-9)

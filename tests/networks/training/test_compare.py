@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 from dataclasses import replace
 
@@ -195,3 +196,73 @@ def test_a_run_that_another_process_has_under_way_is_waited_for(compared, tmp_pa
     found = compare(one, results=tmp_path)
     assert found == [row for row in rows if (row["label"], row["seed"]) == (found[0]["label"], found[0]["seed"])]
     assert len(waited) == 3
+
+
+WRONG = """
+epochs = 1
+model = {{ name = "mlp", widths = [64, 16, 10] }}
+[compare]
+keep = [0.1]
+[compare.methods.dense]
+[compare.methods.SNIP]
+{}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            'method = { name = "masked", keep = 0.1 }',
+            r"\[compare\.methods\.SNIP\]: masked: missing .*'score'; it takes score, ",
+        ),
+        (
+            'method = { name = "masked", score = "snpi", keep = 0.1 }',
+            r"\[compare\.methods\.SNIP\]: score must be one of",
+        ),
+        ('method = { name = "l1", alpha = -1.0 }', r"\[compare\.methods\.SNIP\]: alpha must"),
+        ('model = { name = "mlp", widths = [0] }', r"\[compare\.methods\.SNIP\]: .*widths"),
+        ('data = { name = "mnits" }', r"\[compare\.methods\.SNIP\]: unknown data set 'mnits'"),
+        ("epoch = 3", r"\[compare\.methods\.SNIP\]: unknown settings: epoch \(did you mean epochs\?\)"),
+    ],
+)
+def test_nothing_is_trained_if_one_run_cannot_be(command, tmp_path, monkeypatch, line, message):
+    monkeypatch.setattr(module, "train", lambda *_, **__: pytest.fail("it trains"))
+    (tmp_path / "wrong.toml").write_text(WRONG.format(line))
+    result = command("compare", tmp_path / "wrong.toml", "--jobs", 1, "--output", tmp_path)
+    assert result.exit_code == 2
+    assert re.search(message, result.output), result.output
+    assert "collections.abc" not in result.output
+
+
+def test_the_command_restricts_what_is_compared(command, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "linreg_mirror.networks.training.compare",
+        lambda comparison, **_: seen.extend(comparison.entries) or [row("L1", 0.2, 0.5, run="")],
+    )
+    options = ("--methods", "L1", "--methods", "PILoT", "--keep", 0.2, "--seeds", 4, "--seeds", 5)
+    result = command("compare", "pilot-digits", *options, "--output", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert [(one.label, one.recipe.seed, one.keep) for one in seen] == [
+        (label, seed, (1.0, 0.2)) for label in ("L1", "PILoT") for seed in (4, 5)
+    ]
+    result = command("compare", "pilot-digits", "--methods", "SNIP")
+    assert "pilot-digits compares no SNIP: there are dense, L1, spred, PILoT" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("train", "pilot-digits", "--keep", 5), "error: --keep is a share of the weights"),
+        (("train", "masked-digits", "--set", "method.keep=5"), "error: keep is a share of the weights"),
+        (("compare", "pilot-digits", "--keep", 5), "error: --keep is a share of the weights"),
+        (("compare", "pilot-digits", "--set", "keep=[0.1]"), "did you mean compare.keep?"),
+        (("train", "nosuch.toml"), "there is no file nosuch.toml"),
+    ],
+)
+def test_what_the_user_wrote_is_named_and_not_the_recipe(command, arguments, said):
+    result = command(*arguments)
+    assert result.exit_code == 2
+    assert said in result.output
+    assert "comes from the recipe" not in result.output
