@@ -35,22 +35,30 @@ class FittingTable(Table):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield what fits."""
-        if self.title:  # Rich breaks it where the table is narrow, though there is room
-            yield Text(str(self.title), "table.title")
-        shown = copy.copy(self)
-        shown.title = None
         if not console.is_terminal:
+            shown = copy.copy(self)
             shown.box, shown.padding = None, (0, 2, 0, 0)
-            yield from Table.__rich_console__(shown, console, options)
-            return
+        else:
+            shown = self._without_some(console, options)
+            if self.shorter is not None and shown._room(console, options) < 0:
+                yield from self.shorter.__rich_console__(console, options)
+                return
+            shown = shown._sized(console, options)
+        # Rich breaks title and caption where the table is narrow, though there is room.
+        shown.title = shown.caption = None
+        if self.title:
+            yield Text(str(self.title), "table.title")
+        yield from Table.__rich_console__(shown, console, options)
+        if self.caption:
+            yield Text(str(self.caption), "table.caption")
+
+    def _without_some(self, console: Console, options: ConsoleOptions) -> "FittingTable":
+        shown = self
         for name in self.dropped:
             if shown._room(console, options) >= 0:
                 break
             shown = shown.without(name)
-        if self.shorter is not None and shown._room(console, options) < 0:
-            yield from self.shorter.__rich_console__(console, options)
-        else:
-            yield from Table.__rich_console__(shown._sized(console, options), console, options)
+        return shown
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         """Return that it takes what it gets."""

@@ -115,7 +115,7 @@ def _finish(run: "Run", shares: list[float], as_json: bool) -> None:
 
 
 def _show(run: "Run", records: list[dict[str, Any]]) -> None:
-    columns = ["kept", "weights", "not 0", "of", "layers lost", "operations", "test accuracy"]
+    columns = ["kept", "allowed", "not zero", "of", "layers lost", "operations", "test accuracy"]
     if any(pruned["recalibrated"] is not None for pruned in records):
         columns.append("recalibrated")
     shown = table(*columns, numbers=columns, dropped=("of", "layers lost", "operations"))
@@ -198,7 +198,7 @@ def compare(
                 stored=read_rows(path),
                 save=lambda rows: write_rows(rows, comparison, path, command),
             )
-        paths = write(rows, comparison, folder, name, command)
+        paths = write(rows, comparison, folder, name, command, Path(recipe).stem)
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise Refused(_explained(error, recipe, changes, allow_code)) from None
     except KeyboardInterrupt:

@@ -5,7 +5,8 @@ from linreg_mirror.networks.training._compare import compare
 from linreg_mirror.networks.training._train import Diverged, train
 from linreg_mirror.networks.training.curve import save_curve
 from linreg_mirror.networks.training.cycles import Cycles, train_cycles
-from linreg_mirror.networks.training.display import as_lines, as_table, draw, read_rows, write, write_rows
+from linreg_mirror.networks.training.display import as_lines, as_table, read_rows, write, write_rows
+from linreg_mirror.networks.training.picture import draw
 from linreg_mirror.networks.training.runs import Run, run_folder
 from linreg_mirror.networks.training.summaries import best, intervals
 

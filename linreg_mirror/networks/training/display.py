@@ -6,33 +6,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
 from rich.table import Table
 
 from linreg_mirror._tools.counting import counted
 from linreg_mirror._tools.tables import FittingTable, table
 from linreg_mirror.networks.recipes import Comparison
+from linreg_mirror.networks.training.picture import draw
 from linreg_mirror.networks.training.summaries import Row, best, mean_accuracy
 from linreg_mirror.networks.training.summaries import intervals as averages
-from linreg_mirror.plots import sparsity
-from linreg_mirror.plots.style import RC
 from linreg_mirror.runtime.environment import environment
 from linreg_mirror.runtime.files import explained, write_text
-
-
-def draw(rows: Sequence[Row], title: str = "") -> Figure:
-    """Draw accuracy against the share of weights that are kept: of every method with the best of its settings."""
-    with mpl.rc_context(RC):
-        figure = Figure(figsize=(5, 3.5), layout="constrained")
-        sparsity(rows, ax=figure.subplots()).set_title(title)
-    return figure
 
 
 def as_table(rows: Sequence[Row]) -> Table:
     """Return means and intervals for the terminal: a row for each label, a column for each share.
 
-    More columns hold the mean over all shares but 1, by which the best row of a method is bold; A at the end, and
+    More columns hold the mean over all shares but 1, by which the best row of a method has a star; A at the end, and
     log b where there is a scale; and how many runs have diverged, which do not count, if any have. Where the terminal
     is too narrow A and log b are left out, and then intervals.
     """
@@ -58,7 +47,11 @@ def _table(rows: Sequence[Row], *, intervals: bool) -> FittingTable:
         dropped=("log b", "A", *(() if intervals else (*columns[1::2], *columns[2::4]))),
         title="test accuracy in %, by share of weights kept" + (said if intervals or math.isfinite(widest) else ""),
     )
-    shown.caption = f"{averaged}: over shares and seeds; bold: the settings of a method for which it is largest"
+    several = len(chosen) < len({row["label"] for row in rows})
+    shown.caption = f"{averaged}: over shares and seeds" + "; *: the best settings of a method by it" * several
+    shown.caption += (
+        "\nA: the sum of lr/(1 - momentum) alpha over the steps; b: beta/2 exp(-4A), weights large against it stay"
+    )
     shown.caption_justify = "left"
     for label in dict.fromkeys(row["label"] for row in means):
         line = {row["keep"]: row for row in means if row["label"] == label}
@@ -67,9 +60,9 @@ def _table(rows: Sequence[Row], *, intervals: bool) -> FittingTable:
         ends = [_mean_of(own, name) for name in ("decay", "log_scale")]
         cells = [_cell(line[share], intervals) if share in line else "" for share in shares]
         shown.add_row(
-            label, *cells, f"{100 * mean:.1f}" if math.isfinite(mean) else "",
+            label + " *" * (several and label in chosen), *cells, f"{100 * mean:.1f}" if math.isfinite(mean) else "",
             *("" if end is None else f"{end:.2f}" for end in ends),
-            *([str(lost.get(label, ""))] if lost else []), style="bold" if label in chosen else "",
+            *([str(lost.get(label, ""))] if lost else []), style="bold" if several and label in chosen else "",
         )  # fmt: skip
     return shown
 
@@ -116,11 +109,16 @@ def write_rows(rows: Sequence[Row], comparison: Comparison, path: Path, command:
         raise explained(error, "write a table", path) from error
 
 
-def write(rows: Sequence[Row], comparison: Comparison, folder: Path, name: str, command: str = "") -> list[Path]:
-    """Write NAME.json, with all rows and settings and the command that made them, .png and .pdf; return all."""
+def write(
+    rows: Sequence[Row], comparison: Comparison, folder: Path, name: str, command: str = "", title: str | None = None
+) -> list[Path]:
+    """Write NAME.json, with all rows and settings and the command that made them, .png and .pdf; return all.
+
+    The title of the picture is NAME unless there is another.
+    """
     paths = [folder / f"{name}.{kind}" for kind in ("json", "png", "pdf")]
     write_rows(rows, comparison, paths[0], command)
-    figure = draw(rows, name)
+    figure = draw(rows, name if title is None else title)
     for path in paths[1:]:
         figure.savefig(path, dpi=200)
     return paths

@@ -266,3 +266,48 @@ def test_what_the_user_wrote_is_named_and_not_the_recipe(command, arguments, sai
     assert result.exit_code == 2
     assert said in result.output
     assert "comes from the recipe" not in result.output
+
+
+def seeded(label, *accuracies, keep=0.1):
+    return [row(label, keep, accuracy, seed=seed) for seed, accuracy in enumerate(accuracies)]
+
+
+def test_the_axis_shows_the_methods_that_work():
+    rows = seeded("a", 0.91, 0.93) + seeded("b", 0.9, 0.9) + seeded("dense", 0.1, 0.1)
+    ax = draw(rows).axes[0]
+    low, high = ax.get_ylim()
+    assert 85 < low < 90
+    assert 93 < high < 95
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b", "dense (goes below)"]
+    low, _ = draw(seeded("a", 0.9, 0.9) + seeded("b", 0.8, 0.8) + seeded("c", 0.7, 0.7)).axes[0].get_ylim()
+    assert low < 70
+
+
+def test_few_seeds_are_points_and_many_an_interval():
+    ax = draw(seeded("a", 0.5, 0.7, 0.6) + seeded("b", 0.5, 0.7, 0.6)).axes[0]
+    assert not ax.containers
+    points = [line for line in ax.lines if line.get_linestyle() == "None"]
+    assert [sorted(line.get_ydata()) for line in points] == [[50, 60, 70]] * 2
+    assert points[0].get_xdata()[0] < 0.1 < points[1].get_xdata()[0]  # aside
+    ax = draw(seeded("a", 0.5, 0.7, 0.6, 0.6)).axes[0]
+    assert len(ax.containers) == 1
+
+
+def test_many_curves_have_a_colour_for_each_method():
+    labels = [f"{family}{variant}" for family in ("SNIP", "GraSP", "HC") for variant in ("", ", drawn", " on channels")]
+    rows = [one for label in labels for one in seeded(label, 0.5)]
+    looks = [(line.get_color(), line.get_linestyle(), line.get_marker()) for line in draw(rows).axes[0].lines]
+    assert len(set(looks)) == 9
+    assert len({color for color, *_ in looks}) == 3
+
+
+def test_the_picture_is_named_after_the_recipe(command, tmp_path, monkeypatch):
+    monkeypatch.setattr("linreg_mirror.networks.training.compare", lambda *_, **__: [row("L1", 0.2, 0.5, run="")])
+    titles = []
+    monkeypatch.setattr(
+        "linreg_mirror.networks.training.display.draw", lambda rows, title: titles.append(title) or draw(rows)
+    )
+    result = command("compare", "pilot-digits", "--seeds", 3, "--output", tmp_path)
+    assert titles == ["pilot-digits"]
+    assert "bold" not in result.output
+    assert "A: the sum of lr/(1 - momentum) alpha" in result.output
