@@ -1,6 +1,6 @@
 """Whole runs: training, cycles of pruning, comparisons, checkpoints, several processes."""
 
-from linreg_mirror.networks.training import writers
+from linreg_mirror.networks.training import lightning, writers
 from linreg_mirror.networks.training._compare import compare
 from linreg_mirror.networks.training._train import Diverged, train
 from linreg_mirror.networks.training.curve import save_curve
@@ -20,6 +20,7 @@ __all__ = [
     "compare",
     "draw",
     "intervals",
+    "lightning",
     "read_rows",
     "run_folder",
     "save_curve",
