@@ -3,10 +3,10 @@
 White: always, black: never, over random problems with d features, n samples, k nonzeros. Lines: where the minimum-L1
 interpolator finds a tenth, half and nine tenths of them, by the theory of `transition`; points: half of this panel.
 Expected: from x0 = 0 recovery needs a small scale b, and as b -> 0 fills all that L1 can do; depth needs less of it.
-Steps of nine tenths of what is stable end near the flow of their scale if 20,000 suffice, which with many nonzeros they do
-not. From a random start with b = 1/2 a decaying penalty does the same as a small scale, through its integral A alone,
-which makes the scale exp(-4A)/2: Theorem 2.3 of Mask in the Mirror (arXiv 2408.09966). Below: what L1 finds is a normal
-distribution function of n, and how wide transitions are.
+Steps of nine tenths of what is stable end near the flow of their scale if 20,000 suffice, which they do not with many
+nonzeros. From a random start with b = 1/2 a decaying penalty does the same as a small scale, through its integral A
+alone, which makes the scale exp(-4A)/2: Theorem 2.3 of Mask in the Mirror (arXiv 2408.09966). Below: what L1 finds is a
+normal distribution function of n, and how wide transitions are.
 """
 
 from collections.abc import Callable
