@@ -7,6 +7,7 @@ import numpy as np
 
 from sketching._arguments import check_count, check_share
 from sketching._arrays import flattened, real
+from sketching._warnings import warn as warn_user
 from sketching.allocation import Allocate, globally
 from sketching.selection import top_k
 
@@ -29,6 +30,7 @@ def select_masks(
     allocate: Allocate = globally,
     rng: np.random.Generator | None = None,
     within: Mapping[str, Any] | None = None,
+    warn: bool = True,
 ) -> Masks:
     """Choose which weights are kept.
 
@@ -48,6 +50,8 @@ def select_masks(
     within : mapping of str to array, optional
         Masks that were found before: only what these keep can be kept, all of it if it is no more than asked for, and
         factors are multiplied.
+    warn : bool
+        Whether to warn if nothing is left of a layer, though keep is above 0.
 
     Returns
     -------
@@ -61,6 +65,11 @@ def select_masks(
         `within` has other layers or shapes.
     TypeError
         If the selection needs a generator and gets none.
+
+    Warns
+    -----
+    UserWarning
+        If nothing is left of a layer: what comes after it sees no input. The blind network still trains.
 
     Examples
     --------
@@ -91,7 +100,18 @@ def select_masks(
             raise ValueError(f"{_listed(broken or names)}: {error}") from None
         chosen = np.split(chosen, np.cumsum([part.size for part in parts])[:-1])
         masks |= {name: like(part) for name, like, part in zip(names, likes, chosen, strict=True)}
+    if warn:
+        _warn_of_empty(masks, keep)
     return {name: masks[name] for name in scores}
+
+
+def _warn_of_empty(masks: Masks, keep: float) -> None:
+    empty = [name for name, mask in masks.items() if not mask.any()]
+    if keep > 0 and empty:
+        warn_user(
+            f"keep={keep} leaves nothing of {', '.join(empty)}: write allocate=sketching.erk, keep more, or leave "
+            "it out of what is pruned"
+        )
 
 
 def _check_function(name: str, value: Any, example: str) -> None:
@@ -122,6 +142,7 @@ def iterative_masks(
     select: Select = top_k,
     allocate: Allocate = globally,
     rng: np.random.Generator | None = None,
+    warn: bool = True,
 ) -> Masks:
     """Prune in rounds, with new scores in each: what is left after round r of R is the share keep^(r/R).
 
@@ -141,6 +162,8 @@ def iterative_masks(
     select, allocate, rng
         As in `select_masks`. What is pruned once stays pruned; so `with_replacement`, which keeps fewer than it draws,
         ends with far fewer than asked for, if with any; and `given` densities leave nothing to prune after round 1.
+    warn : bool
+        As in `select_masks`, of the masks in the end.
 
     Returns
     -------
@@ -150,6 +173,11 @@ def iterative_masks(
     Raises
     ------
     ValueError, TypeError
+        As `select_masks`.
+
+    Warns
+    -----
+    UserWarning
         As `select_masks`.
 
     Examples
@@ -171,6 +199,14 @@ def iterative_masks(
     if not any(allocate(shapes, keep).values()):
         rounds = 1  # a round before the end might leave nothing to score, or nothing that scores above 0
     for number in range(1, rounds):
-        masks = select_masks(scores, keep ** (number / rounds), select=select, allocate=allocate, rng=rng, within=masks)
+        masks = select_masks(
+            scores,
+            keep ** (number / rounds),
+            select=select,
+            allocate=allocate,
+            rng=rng,
+            within=masks,
+            warn=False,
+        )
         scores = score(masks)
-    return select_masks(scores, keep, select=select, allocate=allocate, rng=rng, within=masks)
+    return select_masks(scores, keep, select=select, allocate=allocate, rng=rng, within=masks, warn=warn)

@@ -1,6 +1,5 @@
 """Which weights of a torch module can be masked."""
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
@@ -9,6 +8,8 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
+
+from sketching._warnings import warn
 
 Weights = Callable[[str, torch.nn.Parameter], bool] | str | Sequence[str]
 
@@ -69,10 +70,9 @@ def prunable(model: torch.nn.Module, weights: Weights | None = None) -> dict[str
         chosen = {name: parameter for name, parameter in found.items() if name in layers}
         left = [name for name in found if name not in layers]
         if left and chosen:
-            warnings.warn(
-                f"no layer's weights, and left as they are: {', '.join(left)}; to prune them too write weights='*', to "
-                f"confirm it weights={[f'!{name}' for name in left]}",
-                stacklevel=2,
+            warn(
+                f"no layer's weights, and left as they are: {', '.join(left)}; silence this with "
+                f"weights={[f'!{name}' for name in left]}, or prune them too with weights='*'"
             )
         if not chosen:
             why = f"no layer owns {', '.join(left)}; to prune these write weights={left}" if left else ""

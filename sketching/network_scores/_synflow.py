@@ -26,7 +26,7 @@ def synflow(
     double precision. All parameters and buffers are replaced by their absolute values, as in their code, but running
     means of batch norm by 0, as they are at initialisation: what is subtracted is nothing positive. One without running
     statistics gets mean 0 and variance 1. The rest is left as it is: ReLU is then the identity, but tanh is not made
-    linear, and layer norm undoes the flow.
+    linear. With layer norm SynFlow's scores mean little; whole layers can be pruned.
 
     Parameters
     ----------

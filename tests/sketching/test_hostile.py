@@ -169,12 +169,12 @@ ARRAYS: dict[str, Case] = {
     },
     "absolute": lambda h: sketching.absolute(h.array("scores", (D,))),
     "positive_part": lambda h: sketching.positive_part(h.array("scores", (D,))),
-    "select_masks": lambda h: sketching.select_masks(weights(h, "scores", low=0.1), h.number("keep", 0.5)),
+    "select_masks": lambda h: sketching.select_masks(weights(h, "scores", low=0.1), h.number("keep", 0.5), warn=False),
     "select_masks at random": lambda h: sketching.select_masks(
-        weights(h, "scores", low=0.1), h.number("keep", 0.5), select=sketching.gumbel_top_k, rng=rng()
+        weights(h, "scores", low=0.1), h.number("keep", 0.5), select=sketching.gumbel_top_k, rng=rng(), warn=False
     ),
     "iterative_masks": lambda h: sketching.iterative_masks(
-        lambda masks: weights(h, "scores", low=0.1), h.number("keep", 0.5), rounds=h.count("rounds", 2)
+        lambda masks: weights(h, "scores", low=0.1), h.number("keep", 0.5), rounds=h.count("rounds", 2), warn=False
     ),
 }  # fmt: skip
 OTHERS: dict[str, Case] = {

@@ -18,6 +18,8 @@ from sketching import (
     uniform,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore:keep=.* leaves nothing of:UserWarning")  # most layers here are tiny
+
 SCORES = {"a": np.array([[4.0, 1.0], [3.0, 2.0]]), "b": np.array([[10.0, 0.5, 0.25, 5.0]], np.float32)}
 
 
@@ -161,3 +163,18 @@ def test_bad_input():
         select_masks(SCORES, 0.5, allocate="erk")
     with pytest.raises(TypeError, match=r"score must be a function such as lambda masks: .*, got dict"):
         iterative_masks(SCORES, 0.5)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_layer_of_which_nothing_is_left_is_told_of():
+    scores = {"embedding": np.array([0.1, 0.2]), "rest": np.arange(1.0, 9.0)}
+    for choose in (
+        lambda **more: select_masks(scores, 0.2, **more),
+        lambda **more: iterative_masks(lambda _: scores, 0.2, rounds=3, **more),
+    ):
+        with pytest.warns(UserWarning, match=r"^keep=0\.2 leaves nothing of embedding: write allocate=") as seen:
+            choose()
+        assert [one.filename for one in seen] == [__file__]
+        choose(warn=False)  # pytest turns warnings into errors
+    select_masks(scores, 0.0)
+    select_masks(scores, 0.2, allocate=uniform)

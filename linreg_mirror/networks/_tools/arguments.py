@@ -28,9 +28,9 @@ def check_keep(share: Any, name: str = "keep") -> None:
         )
 
 
-def check_options(name: str, factory: Callable[..., Any], options: Mapping[str, Any]) -> None:
+def check_options(name: str, factory: Callable[..., Any] | inspect.Signature, options: Mapping[str, Any]) -> None:
     """Raise TypeError unless the factory of that name takes these options, and has all that it needs."""
-    signature = inspect.signature(factory)
+    signature = factory if isinstance(factory, inspect.Signature) else inspect.signature(factory)
     try:
         signature.bind_partial(**options)  # of an option that is misspelt, not of the one that is then missing
         signature.bind(**options)

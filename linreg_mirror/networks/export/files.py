@@ -1,5 +1,6 @@
 """Files of sparse networks: dense, with compressed sparse rows, or as ONNX; and how large they are."""
 
+import copy
 import json
 import zlib
 from collections.abc import Callable, Mapping
@@ -11,10 +12,11 @@ from typing import Any, NamedTuple
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch.nn.utils import parametrize
 
 from linreg_mirror.networks.models import input_shape
 from linreg_mirror.runtime.files import replacing
-from sketching import prunable
+from sketching import masks_of, prunable, remove_masks
 
 _PARTS = ("crow_indices", "col_indices", "values")  # as torch and SciPy call them
 
@@ -35,14 +37,14 @@ class Sizes(NamedTuple):
     compressed: int
 
 
-def export(model: torch.nn.Module, path: Path, form: str) -> Path:
+def export(model: torch.nn.Module, path: str | Path, form: str) -> Path:
     """Write a model.
 
     Parameters
     ----------
     model : torch.nn.Module
-        With plain weights; zeros are what is pruned.
-    path : Path
+        Zeros are what is pruned. Masks of `sketching.apply_masks` are folded into the weights of what is written.
+    path : str or Path
         The file.
     form : {"safetensors", "csr", "onnx"}
         All numbers, which any safetensors reader reads; compressed sparse rows, for `read_csr`; or ONNX, by torch's
@@ -56,7 +58,8 @@ def export(model: torch.nn.Module, path: Path, form: str) -> Path:
     Raises
     ------
     ValueError
-        If there is no such form; for ONNX, if the model does not say its `input_shape`.
+        If there is no such form, weights are parametrized by more than masks, or, for ONNX, the model does not say its
+        `input_shape`.
     ModuleNotFoundError
         If a package is missing.
     OSError
@@ -64,9 +67,22 @@ def export(model: torch.nn.Module, path: Path, form: str) -> Path:
     """
     if form not in FORMATS:
         raise ValueError(f"the format must be one of {', '.join(FORMATS)}, got {form!r}")
+    path, plain = Path(path), _plain(model)
     with replacing(path) as partial:
-        FORMATS[form](model, partial)
+        FORMATS[form](plain, partial)
     return path
+
+
+def _plain(model: torch.nn.Module) -> torch.nn.Module:
+    """Return the model, or a copy without its masks whose pruned weights are 0; raise ValueError if it has factors."""
+    if masks_of(model):
+        model = remove_masks(copy.deepcopy(model))
+    left = [name for name, layer in model.named_modules() if parametrize.is_parametrized(layer)]
+    if left:
+        raise ValueError(
+            f"the weights of {', '.join(left)} are made of other parameters: call method.finish() before you export"
+        )
+    return model
 
 
 def read_csr(path: Path) -> dict[str, torch.Tensor]:

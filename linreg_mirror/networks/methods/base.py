@@ -13,6 +13,7 @@ from linreg_mirror.networks.methods._clock import Clock, Rate
 from linreg_mirror.networks.methods._docs import with_the_protocols_text
 from linreg_mirror.networks.methods._ends import check_end
 from linreg_mirror.networks.methods._held import Chosen, behind, hold, layer_of, release, silence
+from linreg_mirror.networks.methods._options import naming_options
 from linreg_mirror.networks.methods._processes import sharded, whole
 from linreg_mirror.networks.methods._use import Use
 from linreg_mirror.networks.optimizers._sgd import sgd
@@ -58,6 +59,7 @@ class BaseMethod:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         with_the_protocols_text(cls)
+        naming_options(cls)
 
     def __init__(self, alpha: float) -> None:
         check_nonnegative("alpha", alpha)
@@ -71,6 +73,9 @@ class BaseMethod:
         self._hooks: list[Any] = []
         self._stepping = False
         self._use = Use()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(alpha={self.alpha:.4g}, A={self.decay:.4g})"
 
     @property
     def alpha(self) -> float:

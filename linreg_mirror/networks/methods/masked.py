@@ -117,6 +117,12 @@ class Masked(Dense):
         """Return what the scores see."""
         if self.data:
             if self.batch is None:
+                if self.options["score"] not in BLIND:
+                    raise ValueError(
+                        f"{self.options['score']} needs a batch, and there is none: give batch=lambda examples: "
+                        "masking.Batch(inputs, labels, loss), or data=False and set model.input_shape, for normal "
+                        "inputs in its place (in a recipe method.data=false)"
+                    )
                 return None
             return self.batch(self.examples, evenly=True) if self.balanced else self.batch(self.examples)
         return None if self.options["score"] in BLIND else random_batch(model, self.examples, rng)

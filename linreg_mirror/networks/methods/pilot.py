@@ -21,8 +21,8 @@ class PILoT(Factorized):
     epochs : int
         T, of the whole run: alpha grows in the first half at the most.
     alpha : float
-        Penalty of the first epoch; 0 stays 0. What counts is the decay A that it sums up to: `for_decay` finds the
-        alpha for one.
+        Initial alpha; with 0 there is never a penalty. What counts is the decay A that it sums up to: `for_decay` finds
+        the alpha for one.
     K : float
         L1 norm of the weights below which alpha falls.
     delta : float

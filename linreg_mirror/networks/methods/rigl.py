@@ -108,7 +108,9 @@ class RigL(Dense):
 
     def _parameters_of(self, model: torch.nn.Module, weights: Chosen) -> list[torch.Tensor]:
         rng = np.random.default_rng(self.seed)
-        masks = select_masks({name: rng.random(w.shape) for name, w in weights.items()}, self.keep, allocate=erk)
+        masks = select_masks(
+            {name: rng.random(w.shape) for name, w in weights.items()}, self.keep, allocate=erk, warn=False
+        )
         empty = [name for name, mask in masks.items() if not mask.any()]
         if empty:
             raise ValueError(f"keep={self.keep} leaves no weight in {', '.join(empty)}: take a larger one")

@@ -63,7 +63,7 @@ def _kept(weights: Mapping[str, torch.Tensor], keep: Any, within: Mapping[str, t
         return _patterned(scores, keep, within)
     if not any(score.any() for score in scores.values()):
         scores = {name: torch.ones_like(score) for name, score in scores.items()}
-    return select_masks(scores, keep, within=within)
+    return select_masks(scores, keep, within=within, warn=False)
 
 
 def _patterned(scores: Masks, pattern: str, within: Mapping[str, torch.Tensor] | None) -> Masks:

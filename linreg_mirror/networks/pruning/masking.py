@@ -165,6 +165,7 @@ def masks_at_initialization(
         select=partial(chosen, rescale=True) if rescale else chosen,
         allocate=allocated,
         rng=of_selection,
+        warn=False,
     )
 
 

@@ -30,7 +30,10 @@ def callback(method: Method, *, accuracy: str, keep: Any = None) -> Any:
     ModuleNotFoundError
         Without the package lightning.
     """
-    from lightning.pytorch import Callback  # pyright: ignore[reportMissingImports]
+    try:
+        from lightning.pytorch import Callback  # pyright: ignore[reportMissingImports]
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"callbacks need the package lightning ({error}): pip install lightning") from None
 
     class AfterEpochs(Callback):
         masks: dict[str, Any] | None = None

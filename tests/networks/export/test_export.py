@@ -7,8 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import sketching
 from linreg_mirror.networks import export, models
 from linreg_mirror.networks.export.latency import with_rows
+from linreg_mirror.networks.methods import PILoT
 from linreg_mirror.networks.recipes import Iterative, Recipe
 from linreg_mirror.networks.training import train
 from linreg_mirror.networks.training.defaults import settled
@@ -38,6 +40,20 @@ def test_files_come_back_to_the_bit(tmp_path, name, keep):
         assert state.keys() == model.state_dict().keys()
         assert all(torch.equal(state[key], tensor) for key, tensor in model.state_dict().items())
     models.create(name, seed=1).load_state_dict(state)
+
+
+@pytest.mark.parametrize("form", ["safetensors", "csr"])
+def test_masks_are_folded_into_what_is_written(tmp_path, form):
+    model, masked = sparse("mlp", 0.1), models.create("mlp", seed=0).eval()
+    sketching.apply_masks(masked, {name: weight != 0 for name, weight in sketching.prunable(model).items()})
+    path = export.export(masked, str(tmp_path / "model"), form)
+    state = {"safetensors": load_file, "csr": export.read_csr}[form](path)
+    assert state.keys() == model.state_dict().keys()
+    assert all(torch.equal(state[key], tensor) for key, tensor in model.state_dict().items())
+    assert sketching.masks_of(masked)  # it keeps its own
+    PILoT(epochs=1).attach(model)
+    with pytest.raises(ValueError, match=r"are made of other parameters: call method\.finish\(\)"):
+        export.export(model, tmp_path / "other", form)
 
 
 def test_sizes_are_those_of_the_files(tmp_path):

@@ -207,3 +207,11 @@ def test_too_many_examples_are_refused_before_anything_is_written(tmp_path):
     with pytest.raises(ValueError, match=r"1\.\.1437 examples"):
         train(replace(SMALL, method=SNIP | {"examples": 5000}), folder=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_score_without_data_says_how_it_goes_without():
+    model = network()
+    with pytest.raises(ValueError, match=r"synflow needs a batch.*data=False and set model\.input_shape"):
+        Masked("synflow", keep=0.5).attach(model)
+    model.input_shape = (6,)
+    Masked("synflow", keep=0.5, data=False).attach(model)

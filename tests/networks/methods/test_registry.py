@@ -1,5 +1,7 @@
 """Methods by name."""
 
+import inspect
+
 import pytest
 
 from linreg_mirror.networks import methods
@@ -23,3 +25,17 @@ def test_methods_by_name():
         methods.create("pilot", alpha=0.1, delta=1.5)
     with pytest.raises(ValueError, match="alpha must be"):
         methods.create("spred", alpha=-0.1)
+
+
+def test_a_misspelt_option_is_answered_with_those_that_there_are():
+    with pytest.raises(
+        TypeError, match=r"PILoT: got an unexpected .*'alfa'; it takes epochs, alpha=0\.001, K=100\.0, "
+    ):
+        PILoT(epochs=1, alfa=1)
+    with pytest.raises(TypeError, match=r"L1: missing a required argument: 'alpha'; it takes alpha, proximal=False"):
+        methods.L1()
+    assert "epochs" in inspect.signature(PILoT).parameters
+
+
+def test_a_method_shows_its_numbers():
+    assert repr(PILoT(epochs=1, alpha=0.25)) == "PILoT(alpha=0.25, A=0)"

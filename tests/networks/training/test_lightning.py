@@ -96,3 +96,9 @@ def test_lightning_trains_as_a_loop_does():
     by_hand.finish(0.25)
     assert pilot.decay == by_hand.decay
     assert_same(module.network, alone["network"])
+
+
+def test_without_lightning_the_command_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lightning.pytorch", None)
+    with pytest.raises(ModuleNotFoundError, match="pip install lightning"):
+        lightning.callback(PILoT(epochs=1), accuracy="accuracy")

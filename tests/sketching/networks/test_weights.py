@@ -31,7 +31,7 @@ class Block(nn.Module):
 
 LAYERS = ["attention.in_proj_weight", "attention.out_proj.weight", "head.weight"]
 OTHERS = ["cls_token", "pos_embed", "layer_scale"]
-SAYS = "no layer's weights, and left as they are: cls_token, pos_embed, layer_scale; to prune them too write"
+SAYS = "no layer's weights, and left as they are: cls_token, pos_embed, layer_scale; silence this with"
 
 
 def block():
