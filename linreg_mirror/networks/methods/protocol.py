@@ -103,7 +103,14 @@ class Method(Protocol):
         momentum : float
             That of your optimiser, 0 if it has none: here it is for the account of time alone.
         weight_decay : float
-            As in `optimizer`, and errors too.
+            As in `optimizer`.
+
+        Raises
+        ------
+        ValueError
+            If a number is out of range, or another model is attached.
+        RuntimeError
+            If none is.
         """
         ...
 
