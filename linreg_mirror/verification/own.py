@@ -82,6 +82,11 @@ class TheoremFile:
         except Exception as error:
             del sys.modules[self.module]
             raise ValueError(f"{self.path} failed: {type(error).__name__}: {error}") from error
+        if not self.theorems:
+            raise ValueError(
+                f"{self.path} enters no theorem: decorate a function with linreg_mirror.ledger.theorem, as in "
+                "docs/howto/add_theorem.rst"
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -276,3 +276,13 @@ def test_other_data_have_other_results(tmp_path):
         )
         found.append(finding.records[0].evidence.margin)
     assert found[0] != found[1]
+
+
+def test_a_file_without_a_theorem_is_no_success(tmp_path, command):
+    empty = tmp_path / "empty.py"
+    empty.write_text("from linreg_mirror.ledger import theorem\n", encoding="utf-8")
+    refused = command("check", "--module", empty, "--allow-code")
+    assert refused.exit_code == 2
+    assert "enters no theorem: decorate a function with linreg_mirror.ledger.theorem" in " ".join(
+        refused.output.split()
+    )

@@ -68,3 +68,12 @@ def test_frames(monkeypatch):
     assert np.array_equal(frame["l1_norm"], np.abs(found.x).sum(axis=1))
     assert list(run.to_dataframe()) == ["t", "decay", *(f"x{i}" for i in range(12))]
     assert np.array_equal(path.to_dataframe()["x3"], path.points[:, 3])
+
+
+@pytest.mark.parametrize("depth", [3, 4])
+def test_default_scales_of_deep_networks_are_those_that_float64_can_tell_apart(depth):
+    rng = np.random.default_rng(0)
+    problem = lm.Problem(rng.standard_normal((10, 30)), rng.standard_normal(10))
+    found = lm.ladder(problem, lm.Power.from_scale(0.1, depth=depth, d=30))
+    assert all(one.status is lm.Status.converged for one in found)
+    assert found.l1_excess[-1] < 1e-6

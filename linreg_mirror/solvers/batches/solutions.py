@@ -75,7 +75,8 @@ class Solutions:
     def __repr__(self) -> str:
         counts = {name: sum(s.name == name for s in self.status) for name in sorted({s.name for s in self.status})}
         bar = f"{float(namespace(self.error).max(self.error)):.1e}"
-        return f"Solutions({len(self)} problems, d={self.x.shape[-1]}, {counts}, error bar at most {bar})"
+        alone = f", {self.singly} solved one by one" if self.singly else ""
+        return f"Solutions({len(self)} problems, d={self.x.shape[-1]}, {counts}, error bar at most {bar}{alone})"
 
 
 @np.errstate(all="ignore")  # what overflows is no answer, and not certified

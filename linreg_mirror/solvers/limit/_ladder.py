@@ -144,7 +144,8 @@ def ladder(
     network : Hadamard or Power
         Whose start x_0, and depth, all flows have; its scale counts for nothing.
     scales : array_like, shape (K,), optional
-        Scales b = (m^2 - w^2)/2, at depth D alpha; positive. Default: 33 of them from 1e2 to 1e-12.
+        Scales, positive: b = (m^2 - w^2)/2 of Hadamard, alpha of Power, at depth 2 b = 2 alpha^2. Default: 33 of them
+        from 1e2 to 1e-12, at depth D >= 3 to 10^(-8/(D-2)), below which float64 does not tell duals apart.
     log_scales : array_like, shape (K,), optional
         Their logarithms, in place of `scales`, for those that no float64 holds.
     decay : float
@@ -177,7 +178,7 @@ def ladder(
     if scales is not None and log_scales is not None:
         raise ValueError("scales and log_scales are two ways to say the same: give one of them")
     if log_scales is None:
-        scales = as_real_array("scales", np.logspace(2, -12, 33) if scales is None else scales)
+        scales = as_real_array("scales", _usual(network) if scales is None else scales)
         if not (scales > 0).all():
             raise ValueError(f"scales must be positive, got {scales.min():g}: write log_scales= for very small ones")
         log_scales = np.log(scales)
@@ -186,6 +187,11 @@ def ladder(
         raise ValueError("a ladder needs a scale: write scales=[1.0, 1e-3]")
     x0 = network.effective(network.theta0)
     return Ladder(problem, found, tuple(limit(problem, network_at(network, x0, at), decay) for at in found))
+
+
+def _usual(network: Parametrization) -> Array:
+    steep = isinstance(network, Power) and network.depth > 2
+    return np.logspace(2, -8 / (network.depth - 2) if steep else -12, 33)
 
 
 def network_at(network: Parametrization, x0: Array, log_scale: float) -> Parametrization:
