@@ -44,7 +44,7 @@ def standardised(axis: Any, rows: tables.Table) -> None:
             axis.plot(place, row["recovered"], "o", ms=2.5, color=style.COLOURS[0], alpha=0.6, mec="none")
     z = np.linspace(-4, 4, 200)
     axis.plot(z, norm.cdf(z), **style.REFERENCE)
-    axis.set(xlabel="samples from the centre, in widths, both of theory", ylabel="share recovered")
+    axis.set(xlabel="samples from the centre, in widths", ylabel="share recovered", yticks=(0, 0.5, 1))
 
 
 def widths(axis: Any, cases: Mapping[str, tables.Table]) -> None:
