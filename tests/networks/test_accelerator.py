@@ -90,7 +90,7 @@ def test_scores_and_masks(accelerator):
         network_scores.grasp(model, cross_entropy, x, y),
         network_scores.synflow(model, (6,)),
     ):
-        masks = sketching.select_masks(scores, keep=0.25)
+        masks = sketching.select_masks(scores, keep=0.25, warn=False)
         assert sum(int(mask.sum()) for mask in masks.values()) == 18
         assert all(isinstance(one, Simulated) for one in (*scores.values(), *masks.values()))
     found = sketching.diagnosis(model, masks, inputs=x)
