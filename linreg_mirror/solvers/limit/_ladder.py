@@ -190,8 +190,9 @@ def ladder(
 
 
 def _usual(network: Parametrization) -> Array:
-    steep = isinstance(network, Power) and network.depth > 2
-    return np.logspace(2, -8 / (network.depth - 2) if steep else -12, 33)
+    if isinstance(network, Power) and network.depth > 2:
+        return np.logspace(2, -8 / (network.depth - 2), 33)
+    return np.logspace(2, -12, 33)
 
 
 def network_at(network: Parametrization, x0: Array, log_scale: float) -> Parametrization:

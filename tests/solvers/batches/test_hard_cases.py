@@ -151,7 +151,5 @@ def test_a_batch_of_all_kinds():
         assert [status.name for status in found.status] == ["converged", "converged", "inconsistent", "converged"]
         assert found.singly == 2
         assert np.isinf(found.error).tolist() == [False, False, True, False]
-        assert (
-            repr(found)
-            == "Solutions(4 problems, d=15, {'converged': 3, 'inconsistent': 1}, error bar at most inf, 2 solved one by one)"
-        )
+        counts = "{'converged': 3, 'inconsistent': 1}"
+        assert repr(found) == f"Solutions(4 problems, d=15, {counts}, error bar at most inf, 2 solved one by one)"
