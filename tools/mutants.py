@@ -28,6 +28,7 @@ from linreg_mirror.mirrors import HAM, Euclidean, Hyperbolic
 from linreg_mirror.mirrors import Power as DeepPotential
 from linreg_mirror.mirrors import Quadratic as QuadraticPotential
 from linreg_mirror.networks import gates as networks_gates
+from linreg_mirror.networks.gates import generator as gates_generator
 from linreg_mirror.parametrizations import HAM as HAMNetwork
 from linreg_mirror.parametrizations import (
     DeepLinear,
@@ -587,14 +588,19 @@ MUTANTS = (
         "gates of tests twice as decided", HardConcrete, "_clipped", lambda r: lambda self, a: r(self, 2 * a), "gates"
     ),
     edited(
-        "logits generated up to log 10", networks_gates.Generator, "forward", "math.log(100)", "math.log(10)", "gates"
+        "logits generated up to log 10",
+        gates_generator,
+        "_generated",
+        "row.mul_(_LARGEST)",
+        "row.mul_(math.log(10))",
+        "gates",
     ),
     edited(
         "logits generated with tanh twice",
-        networks_gates.Generator,
-        "forward",
-        "torch.tanh(",
-        "torch.tanh(2 *",
+        gates_generator,
+        "_generated",
+        ").tanh_()",
+        ").mul_(2).tanh_()",
         "gates",
     ),
     replaced(
