@@ -2,4 +2,5 @@
 
 from linreg_mirror.cli import app
 
-app(prog_name="linreg-mirror")
+if __name__ == "__main__":
+    app(prog_name="linreg-mirror")

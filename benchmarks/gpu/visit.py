@@ -105,11 +105,14 @@ class Visit:
         found: Row = {"rows": [], "seconds": 0.0, "complete": False}
         self.result["parts"][name] = found
         began = time.perf_counter()
-        for row in part(self.settings, left):
-            found["rows"].append(row)
-            found["seconds"] = time.perf_counter() - began
-            self.write()
-        found["complete"] = True
+        try:
+            for row in part(self.settings, left):
+                found["rows"].append(row)
+                found["seconds"] = time.perf_counter() - began
+                self.write()
+            found["complete"] = True
+        except Exception as error:  # the others are worth the visit, too
+            found["rows"].append({"error": f"{type(error).__name__}: {error}", "right": False})
         self.write()
 
     def write(self) -> None:

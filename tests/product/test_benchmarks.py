@@ -164,6 +164,22 @@ def test_a_visit_to_an_accelerator_runs_on_a_cpu_too_and_goes_on_where_it_was_cu
     assert all(row.get("right", True) for part in found["parts"].values() for row in part["rows"])
 
 
+def test_a_part_of_a_visit_that_fails_leaves_the_others(tmp_path):
+    torch = pytest.importorskip("torch")
+    from benchmarks.gpu.visit import Settings, Visit
+
+    def broken(settings, left):
+        yield {"right": True}
+        raise RuntimeError("out of memory")
+
+    parts = {"broken": broken, "whole": lambda settings, left: iter([{"seconds": 1.0}])}
+    visit = Visit(parts, Settings(torch.device("cpu"), True, None), tmp_path / "gpu.json", 60.0, "")
+    assert not visit.run()
+    stored = json.loads((tmp_path / "gpu.json").read_text(encoding="utf-8"))["parts"]
+    assert [part["complete"] for part in stored.values()] == [False, True]
+    assert stored["broken"]["rows"][-1]["error"] == "RuntimeError: out of memory"
+
+
 def test_no_accelerator_is_said(tmp_path):
     torch = pytest.importorskip("torch")
     if torch.accelerator.is_available():

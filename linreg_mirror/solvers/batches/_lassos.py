@@ -5,16 +5,15 @@ from typing import Any
 from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.mirrors.protocol import namespace
-from linreg_mirror.problems import Problem
 from linreg_mirror.solvers.batches.active_sets import corrected
 from linreg_mirror.solvers.batches.answers import Answers
 from linreg_mirror.solvers.batches.arguments import alike, features, per_problem, targets
 from linreg_mirror.solvers.batches.parts import in_parts
 from linreg_mirror.solvers.batches.smoothing import smoothed
-from linreg_mirror.solvers.batches.solutions import Solutions, host, singly
+from linreg_mirror.solvers.batches.solutions import Solutions, singly, solution_of
 from linreg_mirror.solvers.batches.stack import Stack
 from linreg_mirror.solvers.batches.supports import proved
-from linreg_mirror.solvers.certificates import lasso_certificate, outcome, with_error
+from linreg_mirror.solvers.certificates import lasso_certificate
 from linreg_mirror.solvers.lasso import lasso
 from linreg_mirror.solvers.results import Solution, Stats
 
@@ -72,23 +71,12 @@ def lassos(X: Any, y: Any, weight: Any, *, threads: int | None = None) -> Soluti
         some, strength = stack.part(part), weight[part]
         return proved(some, strength, corrected(some, strength, smoothed(some, strength)))
 
-    def problem(k: int) -> Problem:
-        return Problem(host(X[0 if stack.shared else k]), host(y[k]))
+    stats = Stats(method="smoothed norms of a batch, then active sets", cites=cited(lassos))
 
-    def solution(k: int, at: Any, dual: Any, low: Any, bar: float) -> Solution:
-        certificate = lasso_certificate(problem(k), at, float(weight[k, 0]), dual)
-        certificate = with_error(certificate, bar, at, _FINE)
-        return Solution(
-            x=at,
-            dual=dual,
-            log_scale=None,
-            status=outcome(certificate, problem(k), at, bar),
-            stats=Stats(method="smoothed norms of a batch, then active sets", cites=cited(lassos)),
-            certificate=certificate,
-            unique=True,
-            error=bar,
-            dual_rest=low,
-        )
+    def solution(k: int, found: tuple[Any, Any, Any, float]) -> Solution:
+        problem = stack.problem(k)
+        certificate = lasso_certificate(problem, found[0], float(weight[k, 0]), found[1])
+        return solution_of(problem, certificate, found, _FINE, stats)
 
     found = in_parts(X, len(y), solve, threads)
-    return singly(found, _FINE, lambda k: lasso(problem(k), float(weight[k, 0])), solution)
+    return singly(found, _FINE, lambda k: lasso(stack.problem(k), float(weight[k, 0])), solution)

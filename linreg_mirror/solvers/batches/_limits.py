@@ -16,9 +16,9 @@ from linreg_mirror.solvers.batches.bars import Bars, bars
 from linreg_mirror.solvers.batches.newton import continued
 from linreg_mirror.solvers.batches.pairs import exact
 from linreg_mirror.solvers.batches.parts import in_parts
-from linreg_mirror.solvers.batches.solutions import Solutions, host, singly
-from linreg_mirror.solvers.batches.stack import Stack
-from linreg_mirror.solvers.certificates import certify_limit, outcome, with_error
+from linreg_mirror.solvers.batches.solutions import Solutions, singly, solution_of
+from linreg_mirror.solvers.batches.stack import Stack, host
+from linreg_mirror.solvers.certificates import certify_limit
 from linreg_mirror.solvers.limit import limit
 from linreg_mirror.solvers.results import Solution, Stats
 
@@ -94,21 +94,13 @@ def limits(
         )
     stack = Stack(X, y, Hyperbolic(log_scale, tilt), decays)
 
-    def solution(k: int, at: Any, dual: Any, low: Any, bar: float) -> Solution:
+    stats = Stats(method="Newton on the duals of a batch, continued in the scale", cites=cited(limits))
+
+    def solution(k: int, found: tuple[Any, Any, Any, float]) -> Solution:
         problem, network, A = _one(stack, k)
         mirror = network.mirror()
-        certificate = with_error(certify_limit(problem, mirror, A, at, dual, low), bar, at, tolerance)
-        return Solution(
-            x=at,
-            dual=dual,
-            log_scale=mirror.log_scale_at(A),
-            status=outcome(certificate, problem, at, bar),
-            stats=Stats(method="Newton on the duals of a batch, continued in the scale", cites=cited(limits)),
-            certificate=certificate,
-            unique=True,
-            error=bar,
-            dual_rest=low,
-        )
+        certificate = certify_limit(problem, mirror, A, *found[:3])
+        return solution_of(problem, certificate, found, tolerance, stats, mirror.log_scale_at(A))
 
     found = in_parts(X, len(y), lambda part: _solved(stack.part(part), tolerance), threads)
     return singly(found, tolerance, lambda k: limit(*_one(stack, k), tolerance=tolerance), solution)
@@ -135,6 +127,5 @@ def _judged(stack: Stack, s: Pair) -> tuple[Bars, Answers]:
 
 
 def _one(stack: Stack, k: int) -> tuple[Problem, Hadamard, float]:
-    X = host(stack.X[0 if stack.shared else k])
     network = Hadamard.from_tilt(host(stack.mirror.log_scale[k]), host(stack.mirror.tilt[k]))
-    return Problem(X, host(stack.y[k])), network, float(stack.decay[k, 0])
+    return stack.problem(k), network, float(stack.decay[k, 0])

@@ -6,7 +6,6 @@ from typing import Any
 from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.mirrors.protocol import namespace
-from linreg_mirror.problems import Problem
 from linreg_mirror.solvers.batches import linear_algebra
 from linreg_mirror.solvers.batches.answers import Answers
 from linreg_mirror.solvers.batches.arguments import alike, features, targets
@@ -16,10 +15,10 @@ from linreg_mirror.solvers.batches.norms import largest
 from linreg_mirror.solvers.batches.pairs import exact
 from linreg_mirror.solvers.batches.parts import in_parts
 from linreg_mirror.solvers.batches.pivots import pivoted
-from linreg_mirror.solvers.batches.solutions import Solutions, host, singly
+from linreg_mirror.solvers.batches.solutions import Solutions, singly, solution_of
 from linreg_mirror.solvers.batches.stack import Stack
 from linreg_mirror.solvers.batches.vertices import vertices
-from linreg_mirror.solvers.certificates import l1_certificate, outcome, with_error
+from linreg_mirror.solvers.certificates import l1_certificate
 from linreg_mirror.solvers.error_bars import central_duals
 from linreg_mirror.solvers.limit import minimum_l1
 from linreg_mirror.solvers.results import Solution, Stats
@@ -74,25 +73,15 @@ def minimum_l1s(X: Any, y: Any, *, threads: int | None = None) -> Solutions:
     flat = namespace(X).zeros_like(y[:, :1])
     stack = Stack(X, y, Hyperbolic(flat, flat), flat)
 
-    def problem(k: int) -> Problem:
-        return Problem(host(X[0 if stack.shared else k]), host(y[k]))
+    stats = Stats(method="mirror limits of a batch, then vertices", cites=cited(minimum_l1s))
 
-    def solution(k: int, at: Any, dual: Any, low: Any, bar: float) -> Solution:
-        certificate = with_error(l1_certificate(problem(k), at, dual, rest=low), bar, at, _PROVED)
-        return Solution(
-            x=at,
-            dual=dual,
-            log_scale=None,
-            status=outcome(certificate, problem(k), at, bar),
-            stats=Stats(method="mirror limits of a batch, then vertices", cites=cited(minimum_l1s)),
-            certificate=certificate,
-            unique=True,
-            error=bar,
-            dual_rest=low,
-        )
+    def solution(k: int, found: tuple[Any, Any, Any, float]) -> Solution:
+        x, dual, rest, _ = found
+        problem = stack.problem(k)
+        return solution_of(problem, l1_certificate(problem, x, dual, rest=rest), found, _PROVED, stats)
 
     found = in_parts(X, len(y), lambda part: _solved(stack.part(part)), threads)
-    return singly(found, _PROVED, lambda k: minimum_l1(problem(k)), solution)
+    return singly(found, _PROVED, lambda k: minimum_l1(stack.problem(k)), solution)
 
 
 def _solved(stack: Stack) -> Answers:

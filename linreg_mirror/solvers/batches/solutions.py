@@ -9,8 +9,11 @@ import numpy as np
 
 from linreg_mirror._tools.arguments import is_whole
 from linreg_mirror.mirrors.protocol import namespace
+from linreg_mirror.problems import Problem
 from linreg_mirror.solvers.batches.answers import Answers
-from linreg_mirror.solvers.results import Solution, Status
+from linreg_mirror.solvers.batches.stack import host
+from linreg_mirror.solvers.certificates import outcome, with_error
+from linreg_mirror.solvers.results import Certificate, Solution, Stats, Status
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -84,7 +87,7 @@ def singly(
     found: Answers,
     tolerance: float,
     one: Callable[[int], Solution],
-    certified: Callable[[int, Any, Any, Any, float], Solution],
+    certified: Callable[[int, tuple[Any, Any, Any, float]], Solution],
 ) -> Solutions:
     """Return answers of a batch, with those whose bar is too wide solved one by one.
 
@@ -97,7 +100,7 @@ def singly(
     one : callable
         k -> what solves problem k by itself.
     certified : callable
-        (k, x, s, rest, error), on NumPy arrays, -> the answer of the batch with its certificate.
+        (k, (x, s, rest, error)), on NumPy arrays, -> the answer of the batch with its certificate.
     """
     x, (s, rest), error = found
     at = found.wanting(tolerance)
@@ -112,11 +115,42 @@ def singly(
 
     @np.errstate(all="ignore")
     def solution(k: int) -> Solution:
-        return alone[k] if k in alone else certified(k, host(x[k]), host(s[k]), host(rest[k]), float(error[k]))
+        if k in alone:
+            return alone[k]
+        return certified(k, (host(x[k]), host(s[k]), host(rest[k]), float(error[k])))
 
     return Solutions(x, s, rest, error, status, len(alone), solution)
 
 
-def host(array: Any) -> Any:
-    """Return an array as one of NumPy."""
-    return array if type(array) is np.ndarray else array.cpu().numpy()
+def solution_of(
+    problem: Problem,
+    certificate: Certificate,
+    found: tuple[Any, Any, Any, float],
+    tolerance: float,
+    stats: Stats,
+    log_scale: Any = None,
+) -> Solution:
+    """Return one answer of a batch, which is the only one.
+
+    Parameters
+    ----------
+    problem : Problem
+        What it solves.
+    certificate : Certificate
+        Checks of it, to which that of its bar is added.
+    found : (x, s, rest, error)
+        Weights, the two parts of the dual vector, and the bar.
+    tolerance : float
+        Largest bar, relative to |x|_1.
+    stats : Stats
+        How it was found.
+    log_scale : array, shape (d,), optional
+        Of a limit.
+    """
+    x, dual, rest, error = found
+    certificate = with_error(certificate, error, x, tolerance)
+    status = outcome(certificate, problem, x, error)
+    return Solution(
+        x=x, dual=dual, log_scale=log_scale, status=status, stats=stats, certificate=certificate, unique=True,
+        error=error, dual_rest=rest,
+    )  # fmt: skip

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.mirrors.protocol import namespace
+from linreg_mirror.problems import Problem
 from linreg_mirror.solvers.batches.norms import norm
 
 
@@ -66,6 +69,10 @@ class Stack:
         """Return X_k diag(metric_k) X_k', shape (B, n, n)."""
         return (self.X * metric[:, None, :]) @ self.xp.matrix_transpose(self.X)
 
+    def problem(self, k: int) -> Problem:
+        """Return one of the problems, on NumPy arrays."""
+        return Problem(host(self.X[0 if self.shared else k]), host(self.y[k]))
+
     def with_features(self, X: Any) -> "Stack":
         """Return the problems with other features, whose number may differ from that of the potentials.
 
@@ -90,3 +97,8 @@ class Stack:
             Hyperbolic(self.mirror.log_scale[at], self.mirror.tilt[at]),
             self.decay[at],
         )
+
+
+def host(array: Any) -> Any:
+    """Return an array as one of NumPy."""
+    return array if type(array) is np.ndarray else array.cpu().numpy()

@@ -5,8 +5,8 @@ from typing import Any
 
 from linreg_mirror.mirrors.protocol import namespace
 
-_STEP = 1.3
-_POWERS = tuple(2 * _STEP**k for k in range(27))  # from 2 to 2048
+_STEP = 1.3  # from power to power
+_POWERS = tuple(2 * _STEP**k for k in range(27))  # up to 1800
 _RIDGE = 1e-13  # of the Hessian's size: columns far from their thresholds may have next to no weight
 _HELD = 1e4  # weight of columns of the support, relative to the heaviest other
 
@@ -28,7 +28,7 @@ def central_duals(X: Any, signs: Any) -> Any:
     Returns
     -------
     array, shape (B, n)
-        Not finite where that fails.
+        The best on the way; zero where there is none.
     """
     xp, n = namespace(X), X.shape[-2]
     on, transposed = signs != 0, xp.matrix_transpose(X)
