@@ -210,12 +210,12 @@ def scaled(factor: Callable) -> Callable[[Callable], Callable]:
 
 
 def bars_lost(right: Callable) -> Callable:
-    """Bounds of a path's error a hundred-thousandth of what they are."""
+    """Bounds of a path's error a thirtieth of what they are."""
 
     def advance(*arguments):
         answer = right(*arguments)
-        arguments[-1][:] *= 1e-5
-        arguments[9][2] *= 1e-5
+        arguments[-1][:] /= 30
+        arguments[9][2] /= 30
         return answer
 
     return advance
@@ -756,7 +756,7 @@ MUTANTS = (
             ("a tenth more of y", lambda right: lambda flow, *a: right((flow[0], 1.1 * flow[1], *flow[2:]), *a)),
         )
     ),
-    replaced("a path's bar a hundred-thousandth", kernel, "advance", bars_lost, "bars.defect"),
+    replaced("a path's bar a thirtieth", kernel, "advance", bars_lost, "bars.defect"),
     edited("a path's bar without its duals", _flow, "error_of_point", "(A), error)", "(A), 0 * error)", "bars.defect"),
     *(
         edited(f"bars of batches: {name}", owner, attribute, was, now, BATCHES)

@@ -194,8 +194,8 @@ class Trajectory(Drawn):
         The parameters themselves, where they were integrated.
     error : float
         Upper bound of |x - x_T|_1 for the last x and the exact flow x_T at the same time; inf where nothing is known,
-        which `stats.notes` gives the reason for. It rests on the integral of the numerical path's defect, which counts
-        in each step as the largest of four points.
+        which `stats.notes` gives the reason for. It rests on integrals of the numerical path's defect, which are
+        quadratures, with an estimate of what they miss.
     to_limit : float
         Upper bound of |x - x*|_1 for the last x and the limit x* of the flow with all of its penalty, proved in spite
         of rounding; inf where nothing is proved, which `stats.notes` gives the reason for.

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from benchmarks.exact_paths import exact_path
 from linreg_mirror import schedules
 from linreg_mirror.parametrizations import DeepLinear, Direct, Hadamard, Power, SharedHadamard
 from linreg_mirror.problems import Problem
@@ -68,6 +69,21 @@ def test_the_error_of_the_path_is_an_upper_bound(seed):
     assert true <= run.error + finer.error
     assert finer.error < 1e-5 * l1(finer.x[-1])
     assert run.digits == pytest.approx(max(0, -np.log10(run.error / l1(run.x[-1]))))
+
+
+def test_the_error_of_the_path_beside_exact_ones():
+    """The bar is used up where one sample has just begun to move, and is of the error's size elsewhere."""
+    used = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        n, d, b = int(rng.integers(1, 6)), int(rng.integers(6, 16)), 10 ** rng.uniform(-8, 0)
+        problem = gaussian(n, d, seed)
+        until = 10 ** rng.uniform(-2, 1) / problem.gradient_scale * np.log1p(1 / b)
+        run = flow(problem, Hadamard.from_scale(b, d=d), until=until, accuracy=10 ** rng.uniform(-10, -3))
+        (x,) = exact_path(problem, b, np.array([until]))
+        used.append(l1(run.x[-1] - x) / run.error)
+    assert 0.8 < max(used) <= 1
+    assert np.median(used) > 0.01
 
 
 @pytest.mark.parametrize("tolerance", [1e-4, 1e-6, 1e-8, 1e-10])

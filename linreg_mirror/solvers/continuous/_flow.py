@@ -132,8 +132,8 @@ def flow(
     convex dual of the Bregman projection that `limit` solves.
 
     The limit is proved by Newton's method from s_t, once Xx is as close to y as a flow's that is over must be; x stays
-    the flow's own. Flows of the dual never move apart, so that the integral of a numerical path's defect bounds its
-    error. The largest of four points counts for a whole step: no proof, but it was above the true error in every test.
+    the flow's own. Flows of the dual never move apart, so that integrals of a numerical path's defect bound its error.
+    These are quadratures, with an estimate of what they miss: no proof, but above the true error in every test.
 
     Examples
     --------

@@ -1,18 +1,6 @@
 """The dual flow of x = m*w with squared loss, s' = F(t, s) = rate (X b sinh(2z) - y) with z = z_0 - X's, compiled.
 
-Steps are those of Rodas5P, and each brings the bound on its share of the path's error with it. With the defect
-delta = u' - F(t, u) of the numerical path u, its error e obeys e' = -K e + delta, where K is an average of
-H = rate X diag(metric) X' between the two paths, symmetric and positive semidefinite. Hence (|e|)' <= |delta|; and for
-any split delta = a + c,
-
-    (|e|^2)' = 2 <e, delta> - 2 |e|_K^2 <= 2 |e||a| + |c|^2_(K^-1) / 2,  so that after a step from |e_0|
-    |e| <= int |a| + sqrt(|e_0|^2 + int |c|^2_(K^-1) / 2).
-
-The second is what a stiff direction needs: there a defect is as large as the error times a large eigenvalue of K, and
-forgotten at once. The step's own matrix M = I/(gamma h) + H gives the split: with v = M^-1 delta, a = v/(gamma h),
-c = H v and |c|^2_(H^-1) = <v, delta> - |v|^2/(gamma h). K is at least H times the least ratio by which an entry of the
-metric falls along the step. Each step takes the smaller of the two bounds. The one thing that is not enclosed is the
-integral over the step: the defect, and the metric, are sampled at four points, and the largest counts for all of it.
+Steps are those of Rodas5P, and each brings the bound on its share of the path's error with it (see `step_error`).
 
 Importing this module takes as long as importing numba does; `flow` does so when it first needs to.
 """
@@ -25,7 +13,7 @@ from numpy.typing import NDArray
 
 from linreg_mirror._tools.compilation import compiled
 from linreg_mirror._types import Array
-from linreg_mirror.solvers.continuous import dual_field, penalties, rodas5p
+from linreg_mirror.solvers.continuous import dual_field, penalties, quadrature, rodas5p, step_error
 from linreg_mirror.solvers.continuous.dual_field import (
     FAST,
     evaluate,
@@ -36,13 +24,14 @@ from linreg_mirror.solvers.continuous.dual_field import (
     solve,
     write_matrix,
 )
+from linreg_mirror.solvers.continuous.quadrature import POINTS
 from linreg_mirror.solvers.continuous.rodas5p import COUPLING, DENSE, GAMMA, NODES, RATES, SIZE, STAGES
+from linreg_mirror.solvers.continuous.step_error import SAMPLES, error_after, split, write_defect
 
 _alpha_at: Any = inlined(penalties.alpha_at)
 _decay_at: Any = inlined(penalties.decay_at)
 
 FULL, AT_END, NEAR, AT_REST, STUCK = range(5)  # why `advance` returns
-_SAMPLES = (0.125, 0.375, 0.625, 0.875)  # where in a step the defect is taken; the largest counts for all of it
 _SHORTEST, _LONGEST, _SAFETY = 0.2, 5.0, 0.9  # of one step to the next
 _ROWS = 32  # of H at a time: of its upper triangle little is computed
 _NEVER = 1e100  # what takes steps as long as that is at rest, in all but the rounding of its residual
@@ -92,31 +81,7 @@ def _write_dense_output(U: Array, dense: Array) -> None:  # pragma: no cover - c
                 dense[k, i] += weight * U[l, i]
 
 
-@inlined
-def _defect(
-    flow: Any, shift: float, h: float, theta: float, s: Array, after: Array, dense: Array, L: Array, u: Array,
-    f: Array, metric: Array, room: Any,
-) -> tuple[float, float, float]:  # fmt: skip  # pragma: no cover - compiled
-    """Return h |delta|, h |a| and h |c|^2 / 2 at t + theta h, with the metric there; c in the norm of H^-1."""
-    rest, n = 1 - theta, s.size
-    for i in range(n):
-        bend = dense[0, i] + theta * (dense[1, i] + theta * dense[2, i])
-        u[i] = rest * s[i] + theta * (after[i] + rest * bend)
-    evaluate(flow, shift, u, f, metric, room)
-    for i in range(n):
-        bend = dense[0, i] + theta * (dense[1, i] + theta * dense[2, i])
-        slope = after[i] - s[i] + (rest - theta) * bend + theta * rest * (dense[1, i] + 2 * theta * dense[2, i])
-        f[i] = slope / h - f[i]
-        u[i] = f[i]
-    solve(L, u)
-    product = 0.0
-    for i in range(n):
-        product += u[i] * f[i]
-    soft = size_of(u) / GAMMA
-    return h * size_of(f), soft, 0.5 * h * max(product - soft * soft * GAMMA / h, 0.0)
-
-
-@compiled(dual_field, penalties, rodas5p, fastmath=FAST, error_model="numpy", nogil=True)
+@compiled(dual_field, penalties, quadrature, rodas5p, step_error, fastmath=FAST, error_model="numpy", nogil=True)
 def advance(
     flow: Any, lengths: Array, tallest: Array, piece: Array, atol: float, rtol: float, target: float, end: float,
     s: Array, progress: Array, counts: NDArray[np.int64], times: Array, states: Array, errors: Array,
@@ -138,15 +103,16 @@ def advance(
     U, dense, M, H = np.empty((SIZE, n)), np.empty((3, n)), np.empty((n, n)), np.empty((n, n))
     some_rows = np.empty((min(n, _ROWS), d))
     f, f_before, u, after = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    defects, soft, stiff = np.empty((SAMPLES, n)), np.empty((SAMPLES, n)), np.empty(SAMPLES)
     t, h, error = progress[0], progress[1], progress[2]
     steps, fresh, cap = 0, True, np.inf
-    longest, least, noise = 0.0, atol, 0.0
+    longest, small, noise = 0.0, atol, 0.0
     for j in range(d):
         longest = max(longest, lengths[j])
+    evaluate(flow, 4 * _decay_at(piece, t), s, f_before, metric_before, room)
+    counts[0] += 1
     while True:
         if fresh:
-            evaluate(flow, 4 * _decay_at(piece, t), s, f_before, metric_before, room)
-            counts[0] += 1
             progress[0], progress[1], progress[2] = t, h, error
             if steps > 0 and target >= 0 and explaining_error(f_before, tallest, x) <= flow[4] * target:
                 return NEAR, steps
@@ -157,7 +123,7 @@ def advance(
             write_matrix(flow, metric_before, some_rows, H)
             counts[1] += 1
             size = size_of(s)
-            least = math.sqrt(n) * atol + rtol * size
+            small = math.sqrt(n) * atol + rtol * size
             # What rounding makes of f. A step of length h collects as much as h times, in directions that are not
             # stiff; of what comes by way of the exponents these see little.
             noise = 0.0
@@ -181,26 +147,38 @@ def advance(
             continue
         _write_stages(flow, piece, t, step, s, f_before, M, U, after, f, metric, room)
         _write_dense_output(U, dense)
-        counts[0] += SIZE - 1 + len(_SAMPLES)
-        worst, plain, soft, stiff, ratio = 0.0, 0.0, 0.0, 0.0, 1.0
-        for theta in _SAMPLES:
-            shift = 4 * _decay_at(piece, t + theta * step)
-            all_of_it, a, c = _defect(flow, shift, step, theta, s, after, dense, M, u, f, metric, room)
-            worst = max(worst, math.sqrt(a * a + c))
-            plain, soft, stiff = max(plain, all_of_it), max(soft, a), max(stiff, c)
+        counts[0] += SIZE + SAMPLES - 3
+        least, most, worst = 1.0, 1.0, 0.0
+        for k in range(1, SAMPLES - 1):
+            theta = POINTS[k]
+            for i in range(n):
+                bend = dense[0, i] + theta * (dense[1, i] + theta * dense[2, i])
+                u[i] = (1 - theta) * s[i] + theta * (after[i] + (1 - theta) * bend)
+            evaluate(flow, 4 * _decay_at(piece, t + theta * step), u, f, metric, room)
+            write_defect(step, theta, s, after, dense, f, defects[k])
+            stiff[k] = split(step, M, defects[k], soft[k])
+            worst = max(worst, (step * size_of(soft[k])) ** 2 + 0.5 * step * stiff[k])
             for j in range(d):
-                ratio = min(ratio, metric[j] / metric_before[j])
-        worst /= max(least, noise * step)
+                ratio = metric[j] / metric_before[j]
+                least, most = min(least, ratio), max(most, ratio)
+        worst = math.sqrt(worst) / max(small, noise * step)
         if not worst <= 1.0:
             h = step * (max(_SHORTEST, _SAFETY * worst**-0.2) if worst < 1e30 else 0.1)
             continue
-        # While e stays below a guess, K keeps this share of H; if the bound then is below the guess, e does.
-        guess = 2 * (soft + math.sqrt(error * error + stiff / ratio))
-        bound = soft + math.sqrt(error * error + stiff / (ratio * math.exp(-2 * longest * guess)))
-        error = min(error + plain, bound) if bound <= guess else error + plain
         t = end if whole else t + step
+        evaluate(flow, 4 * _decay_at(piece, t), after, f, metric, room)
+        counts[0] += 1
+        for j in range(d):
+            ratio = metric[j] / metric_before[j]
+            least, most = min(least, ratio), max(most, ratio)
+            metric_before[j] = metric[j]
+        write_defect(step, 0.0, s, after, dense, f_before, defects[0])
+        write_defect(step, 1.0, s, after, dense, f, defects[SAMPLES - 1])
+        stiff[0] = split(step, M, defects[0], soft[0])
+        stiff[SAMPLES - 1] = split(step, M, defects[SAMPLES - 1], soft[SAMPLES - 1])
+        error = error_after(step, error, longest, least, most, defects, soft, stiff, u, f_before)
         for i in range(n):
-            s[i] = after[i]
+            f_before[i], s[i] = f[i], after[i]
             states[steps, i] = s[i]
         times[steps], errors[steps] = t, error
         steps += 1

@@ -52,12 +52,12 @@ def _side_by_side(it: Instance, s0: Array, push: Array, fade: float, end: float)
     return _Pair(t, (answer.y[-n:] - answer.y[-2 * n : -n]).T)
 
 
-def _duration(it: Instance) -> float:
+def duration(it: Instance) -> float:
     """Return a time in which weights of scale b become of order 1, and then some."""
     return float(4 + np.log1p(1 / it.scale0.min())) / it.problem.gradient_scale
 
 
-def _directions(it: Instance, count: int) -> list[Array]:
+def directions(it: Instance, count: int) -> list[Array]:
     """Return random dual vectors that change no exponent by more than 1."""
     drawn = np.random.default_rng(list(it.name.encode())).standard_normal((count, it.problem.n))
     return [v / (2 * float(np.abs(it.problem.X.T @ v).max())) for v in drawn]
@@ -79,8 +79,8 @@ def contraction(it: Instance) -> Evidence:
     derivative of |s - s~|^2 is <s - s~, X(x - x~)> = -<z - z~, x - x~> <= 0.
     """
     left, right = [], []
-    for s0 in _directions(it, 3):
-        apart = np.linalg.norm(_side_by_side(it, s0, 0 * s0, 1.0, _duration(it)).apart, axis=1) / np.linalg.norm(s0)
+    for s0 in directions(it, 3):
+        apart = np.linalg.norm(_side_by_side(it, s0, 0 * s0, 1.0, duration(it)).apart, axis=1) / np.linalg.norm(s0)
         left.append(apart[1:])
         right.append(apart[:-1])
     return inequality(left, right, rounding=_ALLOWED)
@@ -125,9 +125,9 @@ def defect(it: Instance, weight: float) -> Evidence:
     Proof. As for bars.contraction the derivative of |s - s~| is at most |delta|. It is attained as long as x has not
     answered.
     """
-    end = _duration(it)
+    end = duration(it)
     fade = end / 3
-    push = 2 * _directions(it, 1)[0] / fade
+    push = 2 * directions(it, 1)[0] / fade
     run = _side_by_side(it, 0 * push, push, fade, end)
     integral = -float(np.linalg.norm(push)) * fade * np.expm1(-run.t / fade)
     distance = np.linalg.norm(run.apart, axis=1) / integral[-1]

@@ -1,0 +1,74 @@
+"""A defect that changes its sign does less than its size says: the bound that compiled flows use in each step."""
+
+from typing import Any
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from linreg_mirror._types import Array
+from linreg_mirror.ledger import Citation, Control, Evidence, Instance, algebra, inequality, theorem
+from linreg_mirror.ledger import hypotheses as h
+from linreg_mirror.theorems.flows.contraction import directions, duration
+
+_ACCURACY = 1e-9
+_ALLOWED = 1e-7  # what the integrator's errors add up to, relative to the largest error of the path
+_TURNS = 3  # of the defect
+_NODES, _WEIGHTS = (part[:, None] / 2 for part in np.polynomial.legendre.leggauss(8))
+
+
+@theorem(
+    "bars.split_defect",
+    source=Citation("ours", "N5"),
+    statement="squared loss, s~' = Xx(s~) - y + a_t + c_t from s~_0 = s_0, A = int a, K the mean of X diag(metric) X' "
+    "between s and s~: |s_T - s~_T|_2 <= |A_T|_2 + [int_0^T (|c|_(K^-1) + |A|_K)^2 / 2 dt]^(1/2)",
+    kind="inequality",
+    hypotheses=(h.hadamard, h.unbalanced, h.squared),
+    constants={"root": 1.0},
+    control=Control("without the root", "planted/plain/0", {"root": 0.0}),
+)
+def split_defect(it: Instance, root: float) -> Evidence:
+    """Compare the distance at all times with the bound, for a that turns and c = K v that stays.
+
+    The flow of m and w, the dual flow with the defect, and the integral are one system of SciPy's.
+
+    Proof. r = s~ - s - A obeys r' = -K r + c - K A, as X(x(s~) - x(s)) = -K(s~ - s). Therefore (|r|^2)'
+    = -2 |r|_K^2 + 2 <r, c - K A> is at most -2 |r|_K^2 + 2 |r|_K (|c|_(K^-1) + |A|_K), of which the largest value over
+    all |r|_K is (|c|_(K^-1) + |A|_K)^2 / 2. It is attained while x has not answered, where s~ - s is A.
+    """
+    problem, network, n, end = it.problem, it.network, it.problem.n, duration(it)
+    X, mirror, p = problem.X, network.mirror(), len(network.theta0)
+    speed = 2 * np.pi * _TURNS / end
+    push, v = (size * u for size, u in zip((speed, 0.1), directions(it, 2), strict=True))
+
+    def velocity(t: float, state: Array) -> Array:
+        theta, s, other = state[:p], state[p : p + n], state[p + n : p + 2 * n]
+        alpha, A = it.schedule(t), it.schedule.integral(0.0, t)
+        residual = problem.residual(network.effective(theta))
+        z, z_other = (mirror.initial_dual - X.T @ dual for dual in (s, other))
+        metric = (_WEIGHTS * mirror.metric((0.5 + _NODES) * z + (0.5 - _NODES) * z_other, A)).sum(axis=0)
+        K = X @ (metric[:, None] * X.T)
+        moved = np.sin(speed * t) / speed * push  # A of the statement
+        norms = np.sqrt(v @ K @ v) + np.sqrt(moved @ K @ moved)
+        slope = problem.residual(mirror.primal(z_other, A)) + np.cos(speed * t) * push + K @ v
+        pull = -network.pullback(theta, X.T @ residual) - alpha * network.penalty_gradient(theta)
+        return np.concatenate([pull, residual, slope, [norms**2 / 2]])
+
+    t = np.concatenate([[0.0], np.geomspace(1e-3, 1, 60)]) * end
+    start = np.concatenate([network.theta0, np.zeros(2 * n + 1)])
+    answer = solve_ivp(velocity, (0.0, end), start, "LSODA", t, rtol=_ACCURACY, atol=1e-2 * _ACCURACY)
+    if not answer.success:
+        raise ArithmeticError(f"SciPy gave up on the two flows: {answer.message}")
+    s, other, integral = np.split(answer.y[p:], [n, 2 * n])
+    apart = np.linalg.norm(other - s, axis=0)
+    bound = np.abs(np.sin(speed * t)) / speed * np.linalg.norm(push) + root * np.sqrt(integral[0])
+    return inequality(apart / apart.max(), bound / apart.max(), rounding=_ALLOWED)
+
+
+@algebra("bars.split_defect", half=0.25)
+def split_defect_derived(sp: Any, half: float = 0.5) -> Any:
+    """One sample, where K > 0: what (c - K A - K r) r leaves of the square is a square."""
+    r, c, A = sp.symbols("r c A", real=True)
+    K = sp.Symbol("K", positive=True)
+    rise = 2 * r * (-K * r + c - K * A)  # (r^2)', for e' = -K e + a + c and A' = a
+    most = sp.nsimplify(half) * (c / sp.sqrt(K) - sp.sqrt(K) * A) ** 2
+    return (most - rise, (c / sp.sqrt(K) - sp.sqrt(K) * A - 2 * sp.sqrt(K) * r) ** 2 / 2)
