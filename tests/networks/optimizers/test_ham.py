@@ -72,3 +72,38 @@ def test_exponents_are_clipped():
     assert layer.weight.tolist()[0] == pytest.approx([2 * math.exp(-5), 2 * math.exp(5)])
     with pytest.raises(ValueError, match="clip must be a finite number >= 0"):
         add_hyperbolic_steps(optimizer, clip=math.inf)
+
+
+def test_norms_are_limited():
+    """Of each parameter, also a bias; and of the gradients once used, which a loop that adds to them feels."""
+    x, y = examples()
+    models = [network(), network()]
+    found = add_hyperbolic_steps(
+        torch.optim.SGD(models[0].parameters(), 0.5), metric=2, shrink=0.1, largest_weights=1.5, largest_gradients=0.2
+    )
+    limited, used = set(), 0.0
+    for _ in range(3):
+        for model in models:
+            cross_entropy(model(x), y).backward()
+        found.step()
+        squares = 0.0
+        with torch.no_grad():
+            for name, p in models[1].named_parameters():
+                p -= 0.5 * p.grad
+                if p.ndim > 1:
+                    p *= torch.exp(-0.5 * (2 * p.sign() * p.grad + 0.1))
+                if float(p.norm()) > 1.5:
+                    limited.add(name)
+                    p *= 1.5 / p.norm()
+                squares += float(p.grad.square().sum())
+            for p in models[1].parameters():
+                p.grad *= min(1.0, 0.2 / squares**0.5)
+        used = max(used, squares**0.5)
+        for one, other in zip(models[0].parameters(), models[1].parameters(), strict=True):
+            torch.testing.assert_close(one, other, rtol=2e-5, atol=1e-6)
+            torch.testing.assert_close(one.grad, other.grad, rtol=2e-5, atol=1e-6)
+    assert 0 < len(limited) < len(list(models[0].parameters()))
+    assert used > 0.2
+    for wrong in ({"largest_weights": 0}, {"largest_gradients": -1}):
+        with pytest.raises(ValueError, match="must be a positive number"):
+            add_hyperbolic_steps(found, **wrong)
