@@ -1,14 +1,13 @@
 """Continuous time: the mirror flow as an ODE in n dimensions, and the gradient flow of the parameters."""
 
 import time as clock
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from linreg_mirror._tools import matrices
 from linreg_mirror._tools.arguments import check_positive, check_until, real_array
 from linreg_mirror._tools.blas import one_thread
 from linreg_mirror._tools.cites import cited, cites
@@ -18,7 +17,6 @@ from linreg_mirror.problems import Problem
 from linreg_mirror.problems.calls import takes_problem
 from linreg_mirror.problems.problem import require_problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
-from linreg_mirror.solvers.continuous.compiled import compiled_flow
 from linreg_mirror.solvers.continuous.destination import destination
 from linreg_mirror.solvers.continuous.ending import Ending, penalty_to_come
 from linreg_mirror.solvers.continuous.integration import (
@@ -31,16 +29,14 @@ from linreg_mirror.solvers.continuous.integration import (
     integrate,
 )
 from linreg_mirror.solvers.continuous.path_error import error_of_point
+from linreg_mirror.solvers.continuous.systems import decay_of, dual_system, parameter_system
 from linreg_mirror.solvers.results import Certificate, Check, Stats, Status, Trajectory
-from linreg_mirror.solvers.stationarity import require_motion, stationarity
 
 _EPS = float(np.finfo(float).eps)
-_SMALLEST_RTOL = 100 * _EPS  # SciPy's integrators accept no less
 _SCIPY = ("LSODA", "BDF", "Radau")
 _SMALL = 3e7  # n^2 d, up to which a matrix X diag(.) X' costs about as much as what SciPy's do instead
 _STATIONARY = 0.1  # relative stationarity for a tolerance of x, where the limit is not known
 _ACCURACY = 1e-8
-_FINEST = 1e-8  # below this relative change of dual variables, errors of that size stall them
 
 
 @cites("jacobs2025mask")
@@ -255,17 +251,17 @@ def begin(
         )
     goal = destination(problem, network, schedule)
     if method == "dual":
-        system = _dual_system(problem, network, schedule, accuracy or _ACCURACY, tolerance)
+        system = dual_system(problem, network, schedule, accuracy or _ACCURACY, tolerance)
     elif method == "parameters":
         if accuracy is None:
             # Errors on the way are errors of the end: x is no function of a dual vector here.
             to_limit = until is None and not isinstance(goal, str)
             accuracy = min(_ACCURACY, 1e-2 * tolerance) if to_limit else _ACCURACY
-        system = _parameter_system(problem, network, schedule, accuracy)
+        system = parameter_system(problem, network, schedule, accuracy)
     else:
         raise ValueError(f'method must be "dual" or "parameters", got {method!r}')
     names = _integrators(problem, system, integrators)
-    history, decay = History(system.start, wanted), _decay(schedule)
+    history, decay = History(system.start, wanted), decay_of(schedule)
 
     def point(t: float, state: Array) -> tuple[Array, Array]:
         x, s, _ = system.unpack(state[None], np.array([decay(t)]))
@@ -307,94 +303,3 @@ def _integrators(problem: Problem, system: System, names: Sequence[str] | None) 
             "package's alone: leave integrators= out"
         )
     return known
-
-
-def _dual_system(
-    problem: Problem, network: Parametrization, schedule: Schedule, accuracy: float, tolerance: float
-) -> System:
-    mirror = network.mirror()
-    instead = "limit(problem, network), descent(problem, network, step_size), or flow(..., method='parameters')"
-    matrices.require_entries(problem.X, "flow with its Jacobian", instead)
-    matrices.require_gram(problem.X, "flow with its Jacobian", instead)
-    X, Xt, y, loss, z0 = problem.X, problem.X.T, problem.y, problem.loss, mirror.initial_dual
-    basis = problem.range_basis if problem.inconsistency else None
-    gradient_scale = problem.gradient_scale or 1.0
-    decay = _decay(schedule)
-
-    def in_range(r: Array) -> Array:
-        # Outside the range of X, s has no effect on x but would grow for ever and drown the rest in rounding.
-        return r if basis is None else basis @ (basis.T @ r)
-
-    def field(t: float, s: Array) -> Array:
-        A = decay(t)
-        return mirror.dual_rate(A) * in_range(loss.gradient(X @ mirror.primal(z0 - Xt @ s, A) - y))
-
-    def jacobian(t: float, s: Array) -> Array:
-        A = decay(t)
-        z = z0 - Xt @ s
-        r = X @ mirror.primal(z, A) - y
-        return -mirror.dual_rate(A) * in_range(loss.hessian_product(r, matrices.gram(X, mirror.metric(z, A))))
-
-    def violation(t: float, s: Array) -> float:
-        x = mirror.primal(z0 - Xt @ s, decay(t))
-        if schedule.limit == 0:  # the common case of `stationarity`, which is asked after every step
-            return float(np.abs(Xt @ loss.gradient(X @ x - y)).max()) / gradient_scale
-        return stationarity(problem, network, x, schedule.limit)
-
-    def unpack(states: Array, decays: Array) -> tuple[Array, Array, None]:
-        return mirror.primal(z0 - states @ X, decays[:, None]), states, None
-
-    if mirror.linear:
-        # x is proportional to the dual, and so is its error: f's slope cannot be smaller than that.
-        accuracy = min(accuracy, 0.1 * tolerance)
-    longest = matrices.longest_column(X) or 1.0
-    size = float(np.abs(y).max()) / longest or 1.0  # of the weights that fit y, in order of magnitude
-    relative, absolute = mirror.resolution(size, schedule.integral(0.0, np.inf) if schedule.integrable else 0.0)
-    if relative < _FINEST:
-        raise ValueError(
-            f"duals of weights of about {size:.2g} are too close to their bound for an integrator in float64, by "
-            f"{relative:.1g} of what they are: write flow(..., method='parameters') or limit(problem, network)"
-        )
-    # An error of `accuracy` in units of what the mirror resolves is a relative one in x.
-    rtol, atol = max(accuracy * relative, _SMALLEST_RTOL), accuracy * absolute / max(1.0, longest)
-    return System(
-        np.zeros(problem.n), field, jacobian, violation, unpack,
-        rtol=rtol, atol=atol, exponent_size=1 / relative,
-        compiled=compiled_flow(problem, mirror, in_range(y), schedule, atol, rtol),
-    )  # fmt: skip
-
-
-def _parameter_system(problem: Problem, network: Parametrization, schedule: Schedule, accuracy: float) -> System:
-    theta0 = network.theta0
-    p = theta0.size
-    require_motion(problem, network)
-    penalised = not _is_zero(schedule)
-
-    def field(t: float, state: Array) -> Array:
-        theta = state[:p]
-        slope = problem.loss.gradient(problem.residual(network.effective(theta)))
-        force = network.pullback(theta, problem.X.T @ slope)
-        if penalised:
-            force = force + schedule(t) * network.penalty_gradient(theta)
-        return np.concatenate([-force, slope])
-
-    def violation(_: float, state: Array) -> float:
-        return stationarity(problem, network, network.effective(state[:p]), schedule.limit, theta=state[:p])
-
-    def unpack(states: Array, _: Array) -> tuple[Array, Array, Array]:
-        return np.stack([network.effective(state[:p]) for state in states]), states[:, p:], states[:, :p]
-
-    typical = float(np.abs(theta0).max())
-    return System(
-        np.concatenate([theta0, np.zeros(problem.n)]), field, None, violation, unpack,
-        rtol=max(accuracy, _SMALLEST_RTOL), atol=accuracy * min(typical, 1.0) * 1e-2, exponent_size=1.0,
-    )  # fmt: skip
-
-
-def _decay(schedule: Schedule) -> Callable[[float], float]:
-    """Return t -> A_t, which is asked several times a step and mostly for no penalty at all."""
-    return (lambda _: 0.0) if _is_zero(schedule) else lambda t: float(schedule.integral(0.0, t))
-
-
-def _is_zero(schedule: Schedule) -> bool:
-    return schedule.integrable and schedule.integral(0.0, np.inf) == 0
