@@ -5,6 +5,7 @@ import warnings
 from dataclasses import dataclass
 
 import torch
+from torch.nn.functional import pad, unfold
 from torch.utils.benchmark import Timer
 
 from linreg_mirror.networks.gates import extract
@@ -26,7 +27,7 @@ class Latency:
     extracted : float or None
         Without the channels that are zero; None if all are in use, or the model cannot be traced.
     csr : float or None
-        With linear layers of compressed sparse rows; None if there are none.
+        With compressed sparse rows in linear layers, and in convolutions that are not grouped; None if there are none.
     """
 
     batch: int
@@ -48,20 +49,55 @@ class Latency:
         return f"{name.capitalize()} a pass takes {ratio:.2f} of the time that it takes dense."
 
 
+def _compressed(weight: torch.Tensor) -> torch.Tensor:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
+        return weight.detach().flatten(1).to_sparse_csr()
+
+
 class _Rows(torch.nn.Module):
     """A linear layer whose weight is a matrix of compressed sparse rows."""
 
     def __init__(self, layer: torch.nn.Linear) -> None:
         super().__init__()
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
-            self.rows, self.bias = layer.weight.detach().to_sparse_csr(), layer.bias
+        self.rows, self.bias = _compressed(layer.weight), layer.bias
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return W x + b for the last axis of x."""
         flat = x.reshape(-1, x.shape[-1])
         outputs = (self.rows @ flat.T).T.reshape(*x.shape[:-1], -1)
         return outputs if self.bias is None else outputs + self.bias
+
+
+class _Patches(torch.nn.Module):
+    """A convolution as a matrix of compressed sparse rows, times all patches of its input."""
+
+    def __init__(self, layer: torch.nn.Conv2d) -> None:
+        super().__init__()
+        self.rows, self.bias = _compressed(layer.weight), layer.bias
+        # Padding that is a word has numbers too, for each side, the last axis first.
+        self.sides = layer._reversed_padding_repeated_twice
+        self.shape = {"kernel_size": layer.kernel_size, "dilation": layer.dilation, "stride": layer.stride}
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the convolution of a batch of images."""
+        x = pad(x, self.sides)
+        patches = unfold(x, **self.shape)  # (batch, inputs of a patch, patches)
+        flat = patches.transpose(0, 1).flatten(1)
+        size = [
+            (length - reach * (kernel - 1) - 1) // step + 1
+            for length, kernel, reach, step in zip(x.shape[2:], *self.shape.values(), strict=True)
+        ]
+        outputs = (self.rows @ flat).reshape(-1, len(x), *size).transpose(0, 1)
+        return outputs if self.bias is None else outputs + self.bias[:, None, None]
+
+
+def _with_rows(layer: torch.nn.Module) -> torch.nn.Module | None:
+    if type(layer) is torch.nn.Linear:
+        return _Rows(layer)
+    if type(layer) is torch.nn.Conv2d and layer.groups == 1 and layer.padding_mode == "zeros":
+        return _Patches(layer)
+    return None
 
 
 def latency_of(model: torch.nn.Module, *, batch: int = 1, seconds: float = 1.0) -> Latency:
@@ -103,15 +139,15 @@ def latency_of(model: torch.nn.Module, *, batch: int = 1, seconds: float = 1.0) 
 
 
 def with_rows(model: torch.nn.Module) -> torch.nn.Module | None:
-    """Return a copy whose linear layers have compressed sparse rows, None if it has no such layer."""
+    """Return a copy whose linear layers and convolutions have compressed sparse rows, None if it has no such layer."""
     copied = copy.deepcopy(model)
-    layers = [(name, layer) for name, layer in copied.named_modules() if type(layer) is torch.nn.Linear]
-    if not layers or layers[0][0] == "":
-        return _Rows(layers[0][1]) if layers else None
-    for name, layer in layers:
+    found = {name: rows for name, layer in copied.named_modules() if (rows := _with_rows(layer)) is not None}
+    if "" in found:
+        return found[""]
+    for name, rows in found.items():
         path, _, own = name.rpartition(".")
-        setattr(copied.get_submodule(path), own, _Rows(layer))
-    return copied
+        setattr(copied.get_submodule(path), own, rows)
+    return copied if found else None
 
 
 def _extracted(model: torch.nn.Module) -> torch.nn.Module | None:

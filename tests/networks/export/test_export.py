@@ -81,6 +81,33 @@ def test_sparse_rows_compute_the_same():
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 3, "padding": 1},
+        {"kernel_size": (2, 3), "stride": (2, 1), "dilation": (1, 2), "bias": False},
+        {"kernel_size": (2, 3), "padding": "same", "dilation": 2},
+        {"kernel_size": 1, "stride": 2},
+    ],
+)
+def test_sparse_rows_of_convolutions_compute_the_same(options):
+    layer = torch.nn.Conv2d(3, 5, **options)
+    with torch.no_grad():
+        layer.weight *= torch.rand_like(layer.weight) < 0.3
+    images = torch.randn(4, 3, 9, 11)
+    torch.testing.assert_close(with_rows(layer)(images), layer(images))
+
+
+def test_convolutions_without_sparse_rows_stay():
+    for options in ({"groups": 2}, {"padding": 1, "padding_mode": "circular"}):
+        assert with_rows(torch.nn.Conv2d(4, 4, 3, **options)) is None
+    model = sparse("resnet8")
+    images = torch.randn(2, *models.input_shape(model))
+    other = with_rows(model)
+    assert not any(isinstance(module, torch.nn.Conv2d) for module in other.modules())
+    torch.testing.assert_close(other(images), model(images))
+
+
+@pytest.mark.parametrize(
     ("times", "verdict"),
     [
         ((1.0, None, None), "No time is gained: no channel is empty, and torch has no sparse form of these layers."),
