@@ -47,7 +47,7 @@ from linreg_mirror.solvers.batches import bars as batch_bars
 from linreg_mirror.solvers.batches import factors as batch_factors
 from linreg_mirror.solvers.batches import rounding, supports, vertices
 from linreg_mirror.solvers.batches.factors import Factors
-from linreg_mirror.solvers.continuous import _flow, kernel
+from linreg_mirror.solvers.continuous import _flow, kernel, resting
 from linreg_mirror.solvers.discrete import _descent, kernels, steps_on_tensors
 from linreg_mirror.solvers.discrete.implicit_bias import LogProducts
 from linreg_mirror.solvers.discrete.steppers import NumpySteps
@@ -757,6 +757,15 @@ MUTANTS = (
         )
     ),
     replaced("a path's bar a thirtieth", kernel, "advance", bars_lost, "bars.defect"),
+    *(
+        edited(f"rest: {name}", resting, "error_at_rest", was, now, "solvers/test_resting.py")
+        for name, was, now in (
+            ("twice the rate", "-speed * (t[-1] - t)", "-2 * speed * (t[-1] - t)"),
+            ("errors before are forgotten", "apart = errors + ", "apart = 0 * errors + "),
+            ("the end is where it goes", ".min()) + away", ".min()) + 0 * away"),
+            ("the metric stays", "-2 * longest * (away + apart)", "-0 * longest * (away + apart)"),
+        )
+    ),
     edited("a path's bar without its duals", _flow, "error_of_point", "(A), error)", "(A), 0 * error)", "bars.defect"),
     *(
         edited(f"bars of batches: {name}", owner, attribute, was, now, BATCHES)

@@ -86,6 +86,21 @@ def test_the_error_of_the_path_beside_exact_ones():
     assert np.median(used) > 0.01
 
 
+@pytest.mark.parametrize("accuracy", [1e-3, 1e-5])
+def test_a_flow_that_comes_to_rest_forgets_errors_of_steps(accuracy):
+    for seed in range(6):
+        problem, b = gaussian(2 + seed % 3, 8, seed), 10.0 ** -(seed % 4)
+        network = Hadamard.from_scale(b, d=8)
+        fine = flow(problem, network, tolerance=1e-10)
+        rested = fine.t[np.abs(fine.x - fine.x[-1]).sum(axis=1) < 1e-9][0]
+        early, late = (flow(problem, network, until=r * rested, accuracy=accuracy) for r in (0.3, 1.0))
+        assert late.error < 1e-1 * early.error
+        (x,) = exact_path(problem, b, late.t[-1:])
+        assert l1(late.x[-1] - x) <= late.error < 1e-6 * l1(x)
+        # A penalty that goes on moves what there is to come to rest at.
+        assert flow(problem, network, 1e-3, until=float(late.t[-1]), accuracy=accuracy).error > 1e-1 * early.error
+
+
 @pytest.mark.parametrize("tolerance", [1e-4, 1e-6, 1e-8, 1e-10])
 @pytest.mark.parametrize("method", ["dual", "parameters"])
 def test_the_tolerance_is_one_of_x(tolerance, method):

@@ -29,6 +29,7 @@ from linreg_mirror.solvers.continuous.integration import (
     integrate,
 )
 from linreg_mirror.solvers.continuous.path_error import error_of_point
+from linreg_mirror.solvers.continuous.resting import error_at_rest
 from linreg_mirror.solvers.continuous.systems import decay_of, dual_system, parameter_system
 from linreg_mirror.solvers.results import Certificate, Check, Stats, Status, Trajectory
 
@@ -129,7 +130,8 @@ def flow(
 
     The limit is proved by Newton's method from s_t, once Xx is as close to y as a flow's that is over must be; x stays
     the flow's own. Flows of the dual never move apart, so that integrals of a numerical path's defect bound its error.
-    These are quadratures, with an estimate of what they miss: no proof, but above the true error in every test.
+    These are quadratures, with an estimate of what they miss: no proof, but above the true error in every test. A flow
+    that comes to rest forgets errors of its steps, and so does the bound.
 
     Examples
     --------
@@ -169,7 +171,7 @@ class Run:
         t, states, errors = self.history.arrays()
         decay = self.schedule.integral(0.0, t)
         x, dual, parameters = self.system.unpack(states, decay)
-        error, no_error = self._error(x[-1], dual[-1], float(decay[-1]), float(errors[-1]))
+        error, no_error = self._error(t, x[-1], dual, decay, errors)
         to_limit, no_limit = self._to_limit(x[-1], dual[-1])
         certificate = self._certificate(float(t[-1]), states[-1], x[-1], to_limit)
         if self.until is None and certificate.valid:
@@ -198,11 +200,14 @@ class Run:
             parameters=parameters,
         )
 
-    def _error(self, x: Array, s: Array, decay: float, error: float) -> tuple[float, tuple[str, ...]]:
+    def _error(self, t: Array, x: Array, dual: Array, decay: Array, errors: Array) -> tuple[float, tuple[str, ...]]:
         """Return the bound of the path's error at its end, or inf and why."""
-        if self.system.compiled is None or not np.isfinite(error):
+        if self.system.compiled is None or not np.isfinite(errors[-1]):
             return np.inf, (f"no bound of error: only {COMPILED} bounds the errors of its steps",)
-        bound = error_of_point(self.problem.X, self.network.mirror(), decay, x, s, error)
+        X, y, mirror, A = self.problem.X, self.problem.y, self.network.mirror(), float(decay[-1])
+        last = decay == A  # from there on no penalty moves what a flow comes to rest at
+        resting = error_at_rest(X, y, mirror, A, t[last], dual[last], errors[last])
+        bound = error_of_point(X, mirror, A, x, dual[-1], min(float(errors[-1]), resting))
         return bound, () if bound < np.inf else ("no bound of error: that of the dual is too large",)
 
     def _to_limit(self, x: Array, s: Array) -> tuple[float, tuple[str, ...]]:
