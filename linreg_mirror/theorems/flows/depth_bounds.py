@@ -36,9 +36,9 @@ def _ladder(it: Instance) -> list[tuple[int, float, Array]]:
     return found
 
 
-def solved_at(problem: Problem, depth: int, log_alpha: float, tolerance: float = 1e-12) -> Solution:
+def solved_at(problem: Problem, depth: int, log_alpha: float) -> Solution:
     """Return the limit from p_0 = q_0 = exp(log_alpha), certified."""
-    end = limit(problem, Power.from_scale(log_alpha=log_alpha, depth=depth, d=problem.d), tolerance=tolerance)
+    end = limit(problem, Power.from_scale(log_alpha=log_alpha, depth=depth, d=problem.d))
     certified(end)
     return end
 

@@ -1,6 +1,7 @@
 """Depth D networks x = p^D - q^D from p_0 = q_0 = alpha: how fast the least L1 norm is approached as alpha falls."""
 
 import numpy as np
+import scipy.linalg
 
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, certified, slope, theorem
@@ -11,9 +12,6 @@ from linreg_mirror.solvers import Solution
 from linreg_mirror.solvers.limit import limit, minimum_l1
 from linreg_mirror.theorems.flows.depth import PLAIN
 from linreg_mirror.theorems.flows.depth_bounds import DEPTHS, solved_at
-
-# With one sample all columns are parallel, and a rival is but a copy.
-_RIVALLED = (*PLAIN, Hypothesis("two samples or more", lambda it: it.problem.n > 1))
 
 
 def _slack(it: Instance) -> float:
@@ -26,6 +24,9 @@ def _slack(it: Instance) -> float:
 
 
 _strict = Hypothesis("x1 strictly complementary, by 0.025", lambda it: _slack(it) > 0.025)
+# With one sample all columns are parallel, and a rival is but a copy. A feature off the support of x1 that costs little
+# more than those on it takes its share at all scales down to that little: the ladder would have to begin below.
+_RIVALLED = (*PLAIN, Hypothesis("two samples or more", lambda it: it.problem.n > 1), _strict)
 # Where X's vanishes off the support, so does the factor of alpha^D.
 _felt = Hypothesis("X's not below 0.1 all over off the support of x1", lambda it: _slack(it) < 0.9)
 
@@ -112,7 +113,7 @@ def rate_worst(it: Instance, shrinking: float) -> Evidence:
     source=Citation("ours", "vanishing scale at depth 2"),
     statement="depth 2, x_0 = 0, problems whose margin shrinks like 1/log(1/b): the excess falls like 1/log(1/b) only",
     kind="asymptotic",
-    hypotheses=(*_RIVALLED, _strict),
+    hypotheses=_RIVALLED,
     constants={"shrinking": 1.0},
     control=Control("a margin that stays", "dense/plain/0", {"shrinking": 0.0}),
 )
@@ -134,11 +135,15 @@ def rate_logarithmic(it: Instance, shrinking: float) -> Evidence:
 class _Rival:
     """A problem to which a column is added that fits y alone, a factor 1 + margin more cheaply than x1.
 
-    X and x are rounded so that y = Xx and the column are floats: else rounding would decide about the last weights.
+    X and x are rounded so that y = Xx and the column are floats: else rounding would decide about the last weights. Of
+    rows of X that depend on others nothing could be proved, so that they are left out.
     """
 
     def __init__(self, it: Instance) -> None:
         X, x = (np.ldexp(np.rint(np.ldexp(v / np.abs(v).max(), 12)), -12) for v in (it.problem.X, it.least_l1.x))
+        _, R, order = scipy.linalg.qr(X.T, mode="economic", pivoting=True)
+        sizes = np.abs(np.diag(R))
+        X = X[np.sort(order[: len(sizes)][sizes > 1e-9 * sizes[0]])]
         self.X, self.y = X, X @ x
         # Rounding may have made another interpolator the one of least L1 norm.
         self.norm = float(np.abs(certified(minimum_l1(Problem(self.X, self.y)))).sum())
@@ -154,7 +159,9 @@ class _Rival:
             cheaper = np.ldexp(np.rint(np.ldexp((1 + margin) / self.norm, 25)), -25)
             # Excesses are of 1e-6 of the norm or more, but for a margin that stays.
             problem = Problem(np.column_stack([self.X, cheaper * self.y]), self.y)
-            end = solved_at(problem, depth, log_alpha, tolerance=1e-7)
+            end = limit(problem, Power.from_scale(log_alpha=log_alpha, depth=depth, d=problem.d), tolerance=1e-7)
+            if not end.error < np.inf:
+                certified(end)
             excess.append(float(np.abs(end.x).sum()) - 1 / cheaper)
             errors.append(_bar(end))
         return np.array(excess), np.array(errors)
