@@ -2,9 +2,12 @@
 
 import numpy as np
 
+from linreg_mirror._tools import matrices
+from linreg_mirror.ledger._instance import Instance
 from linreg_mirror.ledger.ledger import Hypothesis
 from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.problems.losses import Squared
+from linreg_mirror.solvers.stationarity import stationarity
 
 hadamard = Hypothesis("x = m*w", lambda it: isinstance(it.network, Hadamard) and it.network.decay_on == "both")
 unbalanced = Hypothesis(
@@ -33,3 +36,23 @@ constant_penalty = Hypothesis(
     "alpha constant and positive", lambda it: it.schedule.limit > 0 and not it.schedule.breakpoints
 )
 constant_or_none = Hypothesis("alpha constant", lambda it: constant_penalty.test(it) or no_penalty.test(it))
+
+
+def _felt(it: Instance) -> bool:
+    problem, network = it.problem, it.network
+    # The largest sqrt(x_0^2 + b^2): of weights that start large, smaller targets leave nothing but rounding.
+    start = 0.5 * float((network.m0**2 + network.w0**2).max()) if isinstance(network, Hadamard) else 0.0
+    return problem.gradient_scale > 1e-9 * matrices.largest_entry(problem.X) ** 2 * start
+
+
+# What solvers call the end, and what evidence calls small, is so relative to y. And no flow from x_0 = 0 moves.
+targets = Hypothesis("X'y not 0, nor but for rounding", _felt)
+
+
+def _leaves(it: Instance) -> bool:
+    theta = it.network.theta0
+    left = stationarity(it.problem, it.network, it.network.effective(theta), it.schedule.limit, theta=theta)
+    return left > 1e-9 or decaying.test(it)
+
+
+moves = Hypothesis("x_0 is not where the flow ends", _leaves)

@@ -118,7 +118,7 @@ def truncated(rows: Rows, metric: Array) -> Callable[[Array], Array]:
     """
     root = _root(rows.M, metric)
     _, sizes, right = scipy.linalg.svd(root, full_matrices=False, check_finite=False)
-    seen = sizes > 1e-11 * sizes[0]
+    seen = sizes > 1e-11 * sizes.max(initial=0.0)  # no column may be left
     sizes, right = sizes[seen], right[seen]
     return lambda v: right.T @ ((right @ v) / sizes / sizes)
 

@@ -28,7 +28,7 @@ from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.solvers import error_bars
 from linreg_mirror.theorems.flows._motion import divergence, potential
 
-_ONCE = (h.hadamard, h.unbalanced, h.integrable, h.solvable)
+_ONCE = (h.hadamard, h.unbalanced, h.integrable, h.solvable, h.targets)
 _EPS = float(np.finfo(float).eps)
 
 
@@ -244,7 +244,7 @@ def self_concordance(it: Instance, curved: bool) -> Evidence:
     "sum off S of |x_j| (1 - |X_j's|) <= gap and |p - x|_1 <= (1 + max off S of |X_S^+ X_j|_1) gap / delta, x an "
     "interpolator of least L1 norm",
     kind="inequality",
-    hypotheses=(h.solvable, h.underdetermined),
+    hypotheses=(h.solvable, h.underdetermined, h.targets),
     constants={"back": 1.0},
     extremal=("special/long-column",),
     control=Control("without |X_S^+ X_j|_1", "special/long-column", {"back": 0.0}),

@@ -69,7 +69,7 @@ def directions(it: Instance, count: int) -> list[Array]:
     statement="squared loss, two flows of one problem whose starts differ by X's_0 in the dual: |s - s~|_2 never "
     "increases, s' = Xx - y, also under a penalty",
     kind="inequality",
-    hypotheses=_ONCE,
+    hypotheses=(*_ONCE, h.targets),
     control=Control("Huber's loss in place of squares", "special/one-saturated"),
 )
 def contraction(it: Instance) -> Evidence:
@@ -113,7 +113,7 @@ def contraction_derived(sp: Any, squared: bool = True) -> Any:
     statement="squared loss, s~' = Xx(s~) - y + delta_t, as of a numerical path with this defect: "
     "|s_T - s~_T|_2 <= |s_0 - s~_0|_2 + int_0^T |delta_t|_2 dt",
     kind="inequality",
-    hypotheses=_ONCE,
+    hypotheses=(*_ONCE, h.targets),
     constants={"weight": 1.0},
     control=Control("half of the integral", "planted/plain/0", {"weight": 0.5}),
 )

@@ -36,7 +36,7 @@ def _is_geometric(it: Instance) -> bool:
     return isinstance(it.schedule, Geometric)
 
 
-_SOLVABLE = (h.hadamard, h.unbalanced, h.squared, h.solvable)
+_SOLVABLE = (h.hadamard, h.unbalanced, h.squared, h.solvable, h.targets)
 # Each problem once: the other settings differ in a scale that is not used here.
 PLAIN = (
     *_SOLVABLE,

@@ -47,7 +47,7 @@ def _flow(it: Instance, a: float) -> tuple[Array, float]:
     statement="x' = -(1 + a|x|) grad f from 0 ends in argmin{sum (|x| + 1/a) ln(1 + a|x|) - |x| : Xx = y}, from x_0 "
     "where the Bregman divergence from x_0 is least",
     kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced, h.squared, h.solvable, h.no_penalty, _once, _conditioned),
+    hypotheses=(h.hadamard, h.unbalanced, h.squared, h.solvable, h.no_penalty, _once, _conditioned, h.targets),
     constants={"metric": 1.0},
     control=Control("the potential of 1 + a|x|/2", "planted/plain/0", {"metric": 0.5}),
 )

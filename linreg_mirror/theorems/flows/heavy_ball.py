@@ -21,7 +21,7 @@ _ACCURACY = 1e-11
     statement="heavy ball with steps gamma and 1 - beta = sqrt(gamma/lambda), at step t/h, h = gamma/(1 - beta), tends "
     "to lambda theta'' + theta' + grad = 0 from rest as gamma -> 0, like sqrt(gamma): equal lambda, equal paths",
     kind="asymptotic",
-    hypotheses=(h.hadamard, h.unbalanced, h.no_penalty, h.squared),
+    hypotheses=(h.hadamard, h.unbalanced, h.no_penalty, h.squared, h.targets, h.moves),
     constants={"inertia": 1.0},
     control=Control("theta' + grad = 0, without inertia", "planted/plain/0", {"inertia": 0.0}),
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, algebra, certified, slope, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Instance, algebra, certified, slope, theorem
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.parametrizations import Hadamard, Power
 from linreg_mirror.solvers.continuous import flow
@@ -13,7 +13,7 @@ from linreg_mirror.theorems.flows._motion import Motion
 
 _ONCE = (
     *(h.hadamard, h.unbalanced, h.no_penalty, h.squared, h.solvable, h.starts_at_zero, h.equal_scales),
-    Hypothesis("y is not 0", lambda it: bool(it.problem.y.any())),
+    h.targets,
 )
 _LADDER = np.array([10.0, 20.0, 40.0, 80.0])  # scales, as multiples of the largest weight on the path
 _FAR = 1e3  # times the largest weight, to the power D: the next term of a series is a millionth

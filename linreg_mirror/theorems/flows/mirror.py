@@ -102,7 +102,7 @@ def _mirror_flow_residual(it: Instance, exponent: float, scale: float, reading: 
     statement="d grad R_b(x) = -grad f dt for x = m*w, R = 1/2 sum[x arcsinh(x/b) - sqrt(x^2+b^2) - x log(u0/v0)], "
     "b = u0 v0 exp(-4A)",
     kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced),
+    hypotheses=(h.hadamard, h.unbalanced, h.targets, h.moves),
     constants={"exponent": 4.0},
     control=Control("b = u0 v0 exp(-2A)", "planted/geometric/0", {"exponent": 2.0}, walk="planted/geometric/0"),
 )
@@ -123,7 +123,7 @@ def mirror_flow_derived(sp: Any, exponent: int = 4, scale: int = 1, reading: int
     source=Citation("MM v1", "Thm 3.1, read with x = m*w", printed=True),
     statement="d grad R_b(x) = -grad f dt for x = m*w with b = 2 u0 v0 exp(-2A)",
     kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced),
+    hypotheses=(h.hadamard, h.unbalanced, h.targets, h.moves),
     expected=Verdict.refuted,
     corrected=("mirror.flow",),
     control=Control("the printed statement itself", "planted/plain/0"),
@@ -151,7 +151,7 @@ def mirror_flow_printed_literal(it: Instance) -> Evidence:
     source=Citation("MM", "Thm 2.1, x = u^2 - v^2, exponent mended"),
     statement="d grad R_b(x) = -grad f dt for x = u^2 - v^2, R with weight 1/4, b = 2 u0 v0 exp(-4A)",
     kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced),
+    hypotheses=(h.hadamard, h.unbalanced, h.targets, h.moves),
     constants={"scale": 2.0},
     control=Control(
         "b = u0 v0 exp(-4A), right only for x = m*w", "planted/biased/0", {"scale": 1.0}, walk="planted/geometric/0"

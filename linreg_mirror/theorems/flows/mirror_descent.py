@@ -72,7 +72,7 @@ def _descend(it: Instance, size: int, geometry: str) -> _Run:
     statement="grad R_b(x_{k+1}) = grad R_b(x_k) - eta_k g_k with any steps eta_k and batches, if it reaches Xx = y, "
     "ends in argmin{D_R_b(x, x_0) : Xx = y}",
     kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced, h.squared, h.solvable, h.no_penalty, _moderate, _conditioned),
+    hypotheses=(h.hadamard, h.unbalanced, h.squared, h.solvable, h.no_penalty, _moderate, _conditioned, h.targets),
     constants={"geometry": "x"},
     control=Control("the same steps in m and w, which leave another b", "planted/plain/0", {"geometry": "factors"}),
 )

@@ -90,7 +90,7 @@ def _descend(it: Instance, lengths: Array, smoothness: float | None = None) -> l
     statement="grad R_k(x_{k+1}) = grad R_k(x_k) - eta g, l <= R_k'' <= u, f L-smooth and mu-PL: f_{k+1} - f* <= "
     "(1 - 2 mu eta (1 - eta L/(2l))/u) (f_k - f*), which is 1 - mu l/(L u) for eta = l/L",
     kind="inequality",
-    hypotheses=_SQUARES,
+    hypotheses=(*_SQUARES, h.moves),
     constants={"times": 1.0},
     extremal=("special/tight-rate",),
     control=Control("twice that rate", "special/tight-rate", {"times": 2.0}),
@@ -144,7 +144,7 @@ def _divergence(it: Instance, x: Array, z: Array) -> float:
     statement="eta <= 1/lambda at both ends of a step, lambda the largest eigenvalue of X diag(2 sqrt(x^2 + b^2)) X': "
     "f falls, and f_T - f* <= D_R_b(x*, x_0) / sum eta",
     kind="inequality",
-    hypotheses=_SQUARES,
+    hypotheses=(*_SQUARES, h.targets),
     constants={"longest": 1.0},
     extremal=("special/tight-rate",),
     control=Control("eta <= 2.5/lambda", "special/tight-rate", {"longest": 2.5}),

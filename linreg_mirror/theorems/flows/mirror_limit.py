@@ -76,7 +76,7 @@ def lyapunov_derived(sp: Any, follow_target: bool = False) -> Any:
     source=Citation("MM", "Thm 2.3"),
     statement="the flow ends where Xx = y and arcsinh(x/b_inf) - log(u0/v0) is in the row space of X",
     kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.solvable, h.quasi_convex),
+    hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.solvable, h.quasi_convex, h.targets),
     constants={"exponent": 4.0},
     control=Control("b_0 in place of b_inf", "planted/geometric/0", {"exponent": 0.0}, walk="planted/geometric/0"),
 )
@@ -104,7 +104,7 @@ def optimality_derived(sp: Any, exponent: int = 4) -> Any:
     source=Citation("MM", "Thm 2.3"),
     statement="the flow ends in argmin{R_b_inf(x) : Xx = y}, computed by Newton's method",
     kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.solvable, h.quasi_convex),
+    hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.solvable, h.quasi_convex, h.targets),
     constants={"tilted": True},
     control=Control("the same without log(u0/v0)", "planted/biased/0", {"tilted": False}, walk="planted/biased/0"),
 )

@@ -96,7 +96,7 @@ def tilt_derived(sp: Any, both_factors: int = 2) -> Any:
     "log(u0/v0) - sum[phi(rho+) - phi(rho-)]; rho+ = u_{k+1}/u_k, rho- = v_{k+1}/v_k, "
     "phi(rho) = [(rho - 1) - beta(1 - 1/rho)]/(1 - beta) - ln|rho|",
     kind="identity",
-    hypotheses=(*CONVERGENT, h.no_penalty, well_conditioned),
+    hypotheses=(*CONVERGENT, h.no_penalty, well_conditioned, h.moves),
     constants={"memory": 1.0},
     control=Control("phi without beta(1 - 1/rho)", "planted/plain/0", {"memory": 0.0}),
 )

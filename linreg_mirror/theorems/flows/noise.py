@@ -40,6 +40,7 @@ _ONCE = (
     h.no_penalty,
     h.starts_at_zero,
     h.solvable,
+    h.targets,
     Hypothesis("b >= 0.1", lambda it: bool(it.scale0.min() >= 0.1)),
     Hypothesis("two targets that are not 0", lambda it: it.problem.n > 1 and bool(it.problem.y[:2].all())),
 )

@@ -33,7 +33,7 @@ _POINTS = 100  # of a path
     source=Citation("ZW23", "equivalence to L1"),
     statement="constant alpha: the flow ends where f(mw) + alpha(|m|^2+|w|^2) = min[f + 2 alpha |.|_1]",
     kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced, h.constant_penalty, h.squared),
+    hypotheses=(h.hadamard, h.unbalanced, h.constant_penalty, h.squared, h.targets, h.moves),
     constants={"weight": 2.0},
     control=Control("LASSO weight alpha", "planted/constant/0", {"weight": 1.0}, walk="planted/constant/0"),
 )
@@ -122,7 +122,7 @@ def _force(it: Instance, alpha: float, theta: np.ndarray) -> np.ndarray:
     source=Citation("MM", "comparison with LASSO"),
     statement="x' = -2 sqrt(x^2 + b_t^2) [g + 2 alpha x / sqrt(x^2 + b_t^2)]",
     kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced),
+    hypotheses=(h.hadamard, h.unbalanced, h.targets, h.moves),
     constants={"weight": 2.0},
     control=Control("alpha in place of 2 alpha", "planted/constant/0", {"weight": 1.0}, walk="planted/constant/0"),
 )
@@ -177,7 +177,7 @@ def signs_derived(sp: Any, gap: int = 0) -> Any:
     source=Citation("MM", "sign flips"),
     statement="from m_0^2 - w_0^2 > 0 the flow reaches zero training error, through sign changes where it must",
     kind="inequality",
-    hypotheses=(h.hadamard, h.unbalanced, h.no_penalty, h.squared, h.solvable),
+    hypotheses=(h.hadamard, h.unbalanced, h.no_penalty, h.squared, h.solvable, h.targets),
     extremal=("special/crossing",),
     control=Control("|m_0| = |w_0|: stuck at zero", "special/crossing-balanced", walk="planted/plain/0"),
 )
@@ -211,8 +211,7 @@ def _exponent(it: Instance) -> float:
     "|x|_1 <= [(L - 1 + T)|x1|_1 + sum |x1_i| ln(|x1_i| + b_inf/2) + d/e + d b_inf] / (L - 1 - T)",
     kind="inequality",
     hypotheses=(
-        h.hadamard, h.unbalanced, h.biased, h.squared, h.solvable, h.decaying, h.equal_scales, _long_enough,
-    ),
+        h.hadamard, h.unbalanced, h.biased, h.squared, h.solvable, h.decaying, h.equal_scales, _long_enough, h.targets),
     constants={"any_decay": False},
     control=Control(
         "any decay ends at a lower L1 norm than none", "special/decay-hurts", {"any_decay": True},

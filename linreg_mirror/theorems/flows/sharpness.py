@@ -18,7 +18,7 @@ _APART = 1e-6  # of the parameters: how far from the point runs start
 
 # x_0 is not used: of settings that start elsewhere only those count whose scales differ.
 _once = Hypothesis("x_0 = 0 or unequal scales", lambda it: h.starts_at_zero.test(it) or not h.equal_scales.test(it))
-_ONCE = (h.hadamard, h.unbalanced, h.squared, h.solvable, h.no_penalty, _once)
+_ONCE = (h.hadamard, h.unbalanced, h.squared, h.solvable, h.no_penalty, h.targets, _once)
 
 
 def interpolators(it: Instance) -> Iterator[Hadamard]:

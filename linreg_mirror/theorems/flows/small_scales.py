@@ -70,7 +70,8 @@ _strict = Hypothesis(
     "x1 has n weights that are not zero, and rho < 0.98, so that it is unique", lambda it: _margin(it) > 0.02
 )
 _PLAIN = (
-    h.hadamard, h.unbalanced, h.no_penalty, h.squared, h.solvable, h.underdetermined, h.starts_at_zero, h.equal_scales,
+    h.hadamard, h.unbalanced, h.no_penalty, h.squared, h.solvable, h.targets, h.underdetermined,
+    h.starts_at_zero, h.equal_scales,
     # Each problem once: the other settings differ in a scale that is not used here.
     Hypothesis("b >= 0.1", lambda it: bool(it.scale0.min() >= 0.1)),
     _strict,
@@ -174,7 +175,8 @@ def constant(it: Instance, twice: float) -> Evidence:
     condition = float(np.linalg.cond(it.problem.X[:, vertex.on]))
     rounding = L * vertex.w_error + 4 * _EPS * (L + condition * np.abs(terms).sum(axis=0))
     # ln(b |sinh q|), whose slope in q is coth q; signs are known where q is.
-    log_size = np.abs(q) - L - np.log(2) + np.log(-np.expm1(-2 * np.abs(q)))
+    with np.errstate(divide="ignore"):  # a column of zeros has q = 0
+        log_size = np.abs(q) - L - np.log(2) + np.log(-np.expm1(-2 * np.abs(q)))
     seen = (log_size > -650) & (np.abs(q) > 2 * rounding)
     if not seen.any():
         return Evidence(0.0, "no weight that float64 can hold")

@@ -67,7 +67,7 @@ def _path(it: Instance, q: float, share: float) -> tuple[float, Array]:
     statement="L_p steepest flow of x = m*w with decoupled penalty alpha theta: |m|^q - |w|^q falls like "
     "exp(-q int alpha), 1/p + 1/q = 1",
     kind="identity",
-    hypotheses=_STARTED,
+    hypotheses=(*_STARTED, h.moves),
     constants={"exponent": None},
     control=Control("like exp(-2 int alpha), as for gradient descent", "planted/biased/0", {"exponent": 2.0}),
 )
@@ -108,7 +108,7 @@ def balance_derived(sp: Any, exponent: int | None = None) -> Any:
     statement="L_p steepest flow of x = m*w: d grad R(x) = -sign(g)|g|^(q-1) dt with R'' = 1/sqrt(4|x|^q + c^2), "
     "c = |m_0|^q - |w_0|^q",
     kind="identity",
-    hypotheses=_STARTED,
+    hypotheses=(*_STARTED, h.moves),
     constants={"squares": False},
     control=Control("1/sqrt(4 x^2 + c^2), right for q = 2", "planted/biased/0", {"squares": True}),
 )

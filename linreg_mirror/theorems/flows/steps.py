@@ -40,15 +40,12 @@ LONG = 40_000
 TOLERANCE = 1e-9
 _Method = Literal["numpy", "compiled"]
 METHODS: tuple[_Method, ...] = ("numpy", "compiled")
-_STEPS = (h.hadamard, h.unbalanced, h.squared, h.solvable, h.integrable)
+_STEPS = (h.hadamard, h.unbalanced, h.squared, h.solvable, h.integrable, h.targets)
 # Runs in m and w take about condition^2 steps, and log(1/b) times as many: these say where the budget suffices.
 _conditioned = Hypothesis("condition of X below 15", lambda it: bool(np.linalg.cond(it.problem.X) < 15))
 well_conditioned = Hypothesis("condition of X below 5", lambda it: bool(np.linalg.cond(it.problem.X) < 5))
 _moderate = Hypothesis("b >= 0.1", lambda it: bool(it.hadamard.log_scale.min() > np.log(0.1)))
 _ends_soon = Hypothesis("alpha falls geometrically or ends", lambda it: not isinstance(it.schedule, Quadratic))
-_begins_off = Hypothesis(
-    "X'(Xx_0 - y) is not 0", lambda it: bool(it.problem.gradient(it.network.effective(it.network.theta0)).any())
-)
 CONVERGENT = (*_STEPS, _moderate, _ends_soon)
 
 
@@ -271,7 +268,7 @@ def sgd_ends_in_limit(it: Instance, tilted: bool) -> Evidence:
     statement="GD, SGD, heavy ball, any start, any stopping time, L = X' sum eta r, not 0: "
     "min{|x|_1 : Xx = Xx_T} >= |<L, x_T>| / |L|_inf",
     kind="inequality",
-    hypotheses=(*_STEPS, h.no_penalty, _begins_off),
+    hypotheses=(*_STEPS, h.no_penalty, h.moves),
     constants={"norm": np.inf},
     control=Control("|L|_2 / sqrt d in place of |L|_inf", "planted/small/0", {"norm": 2.0}),
 )

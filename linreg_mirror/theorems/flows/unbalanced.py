@@ -44,7 +44,7 @@ _ONCE = (
     h.starts_at_zero,
     h.solvable,
     Hypothesis("b >= 0.1", lambda it: bool(it.scale0.min() >= 0.1)),
-    Hypothesis("targets other than 0", lambda it: bool(it.problem.y.any())),
+    h.targets,
 )
 
 

@@ -12,7 +12,18 @@ import numpy as np
 
 from linreg_mirror._types import Array
 from linreg_mirror.hard_concrete import HardConcrete
-from linreg_mirror.ledger import Citation, Control, Evidence, Instance, algebra, identity, inequality, relative, theorem
+from linreg_mirror.ledger import (
+    Citation,
+    Control,
+    Evidence,
+    Instance,
+    algebra,
+    hypotheses,
+    identity,
+    inequality,
+    relative,
+    theorem,
+)
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers.independent import minimum_l2
 from linreg_mirror.theorems.gates.as_trained import generated
@@ -283,7 +294,7 @@ def _couplings(q: Array) -> list[Ensemble]:
     statement="over w and all distributions of gates, E|X(z*w) - y|^2 + lambda E|z|_0 is least, and is L0-penalised "
     "least squares, for gates that are not random: independent gates reach it, dependence buys nothing",
     kind="inequality",
-    hypotheses=PAIRED,
+    hypotheses=(*PAIRED, hypotheses.targets),
     constants={"free": True},
     control=Control("where probabilities of single gates are given", _WITNESS, {"free": False}),
 )

@@ -11,7 +11,18 @@ import numpy as np
 
 from linreg_mirror._types import Array
 from linreg_mirror.hard_concrete import HardConcrete
-from linreg_mirror.ledger import Citation, Control, Evidence, Instance, algebra, identity, relative, slope, theorem
+from linreg_mirror.ledger import (
+    Citation,
+    Control,
+    Evidence,
+    Instance,
+    algebra,
+    hypotheses,
+    identity,
+    relative,
+    slope,
+    theorem,
+)
 from linreg_mirror.theorems.gates.as_trained import Gradient, by_adam, by_hand, optimised, penalty
 from linreg_mirror.theorems.gates.hard_concrete import log_alphas
 from linreg_mirror.theorems.masks.draws import PAIRED, linear_model
@@ -92,7 +103,7 @@ def adam_scale_derived(sp: Any, divided: int = 1) -> Any:
     source=Citation("ours", "eps is all that lambda is compared with"),
     statement="the penalty alone reaches the logits: the ways of Adam with lambda and with 1 differ by O(eps/lambda)",
     kind="asymptotic",
-    hypotheses=PAIRED,
+    hypotheses=(*PAIRED, hypotheses.targets),
     constants={"data": 0.0},
     control=Control("the data loss reaches the logits too", _WITNESS, {"data": 1.0}),
 )

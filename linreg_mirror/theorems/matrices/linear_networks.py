@@ -38,9 +38,14 @@ def _is_plain(network: Parametrization) -> bool:
 PLAIN = (
     h.squared,
     h.no_penalty,
+    h.targets,
     Hypothesis("m_0 = 1, w_0 = 0", lambda it: _is_plain(it.network)),
 )
-GEOMETRIC = (h.squared, Hypothesis("a geometric penalty", lambda it: isinstance(it.schedule, schedules.Geometric)))
+GEOMETRIC = (
+    h.squared,
+    h.targets,
+    Hypothesis("a geometric penalty", lambda it: isinstance(it.schedule, schedules.Geometric)),
+)
 
 
 class _WithTanh(DeepLinear):

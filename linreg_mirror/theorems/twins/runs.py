@@ -31,7 +31,7 @@ def _penalty_and_step(network: Hadamard, problem: Problem, momentum: float, shar
     """Return an alpha that counts, and a third of a step that is stable at the start, for batches of this share."""
     curvature = np.linalg.norm(problem.X * np.hypot(network.m0, network.w0), 2) ** 2
     alpha = 0.3 * float(np.abs(problem.gradient(network.effective(network.theta0))).max())
-    return alpha, (1 - momentum) * share * 2 / 3 / float(curvature + 2 * alpha)
+    return alpha, (1 - momentum) * share * 2 / 3 / (float(curvature + 2 * alpha) or 1.0)
 
 
 @theorem(
