@@ -149,6 +149,16 @@ PAPERS: Mapping[str, Paper] = {
         "berthier2025diagonal", "Berthier: Diagonal Linear Networks and the Lasso Regularization Path. arXiv 2509.18766"
     ),
     "SK": Paper("bar2023pruning", "Bar, Giryes: Pruning at Initialization - A Sketching Perspective. arXiv 2305.17559"),
+    "WZG20": Paper(
+        "wang2020picking",
+        "Wang, Zhang, Grosse: Picking Winning Tickets Before Training by Preserving Gradient Flow. ICLR 2020, "
+        "arXiv 2002.07376",
+    ),
+    "TKYG20": Paper(
+        "tanaka2020pruning",
+        "Tanaka, Kunin, Yamins, Ganguli: Pruning Neural Networks without any Data by Iteratively Conserving Synaptic "
+        "Flow. NeurIPS 2020, arXiv 2006.05467",
+    ),
     "DKM06": Paper(
         "drineas2006fast",
         "Drineas, Kannan, Mahoney: Fast Monte Carlo Algorithms for Matrices I. SIAM J. Comput. 36(1), 2006",

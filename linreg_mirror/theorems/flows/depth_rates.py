@@ -141,7 +141,7 @@ class _Rival:
 
     def __init__(self, it: Instance) -> None:
         X, x = (np.ldexp(np.rint(np.ldexp(v / np.abs(v).max(), 12)), -12) for v in (it.problem.X, it.least_l1.x))
-        _, R, order = scipy.linalg.qr(X.T, mode="economic", pivoting=True)
+        R, order = scipy.linalg.qr(X.T, mode="r", pivoting=True)  # pyright: ignore[reportAssignmentType]
         sizes = np.abs(np.diag(R))
         X = X[np.sort(order[: len(sizes)][sizes > 1e-9 * sizes[0]])]
         self.X, self.y = X, X @ x

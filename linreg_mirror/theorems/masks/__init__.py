@@ -1,5 +1,5 @@
 """Theorems about masks as sketches."""
 
-from linreg_mirror.theorems.masks import comparisons, moments, scores, selections, tails
+from linreg_mirror.theorems.masks import comparisons, moments, pruning_scores, scores, selections, tails
 
-__all__ = ["comparisons", "moments", "scores", "selections", "tails"]
+__all__ = ["comparisons", "moments", "pruning_scores", "scores", "selections", "tails"]
