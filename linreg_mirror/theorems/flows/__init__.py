@@ -28,6 +28,7 @@ from linreg_mirror.theorems.flows import (
     small_scales,
     split_defect,
     steepest,
+    step_sizes,
     steps,
     unbalanced,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "small_scales",
     "split_defect",
     "steepest",
+    "step_sizes",
     "steps",
     "unbalanced",
 ]
