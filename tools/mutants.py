@@ -61,7 +61,8 @@ from linreg_mirror.theorems.flows import margins, small_scales, unbalanced
 from linreg_mirror.theorems.gates import couplings
 from linreg_mirror.theorems.matrices import low_rank
 from linreg_mirror.verification import Finding, check
-from sketching import _race, mask_moments, moments, scores, selection, tails, temperature, training
+from sketching import _race, mask_moments, moments, network_scores, scores, selection, tails, temperature, training
+from sketching.network_scores import _synflow
 
 INSTANCES = (
     "planted/plain/0",
@@ -89,6 +90,7 @@ INSTANCES = (
     "special/opposite",
     "special/wide-pair",
     "special/see-saw",
+    "special/lopsided",
     "special/long-column",
 )
 
@@ -508,6 +510,17 @@ MUTANTS = (
     ),
     replaced("Kantorovich's cap halved", temperature, "data_free", changed(cap=lambda d: d.cap / 2), "masks"),
     replaced("SNIP without the weight", scores, "snip", scaled(lambda X, w, y: 1 / np.abs(w)), "masks"),
+    replaced("GraSP without its sign", scores, "grasp", lambda right: lambda *a: np.abs(right(*a)), "masks"),
+    replaced("SynFlow squared", scores, "synflow", lambda right: lambda w: right(w) ** 2, "masks"),
+    edited("SynFlow with signs", _synflow, "_positive", "tensor.abs().double()", "tensor.double()", "masks.synflow"),
+    edited(
+        "GraSP by the gradient, not the Hessian times it",
+        network_scores,
+        "grasp",
+        "wide(products[name])",
+        "wide(gradients[name].detach())",
+        "masks.grasp",
+    ),
     replaced("mean square SNIP for its root", scores, "rms_snip", lambda right: lambda *a: right(*a) ** 2, "masks"),
     replaced(
         "trained from 0",
@@ -892,6 +905,11 @@ MUTANTS = (
     stated("mirror descent: ergodic bound without squares of gradients", "steps.mirror_descent.ergodic", squares=0.0),
     stated("sharpness by sqrt(x^2 + b^2)", "steps.sharpness", factor=1.0),
     stated("stable up to 4/eta", "steps.stability", factor=1.0),
+    stated("the loss falls with steps of 2.5/lambda", "steps.descent", longest=2.5),
+    stated("the divergence falls with steps of 2.5/lambda", "steps.divergence", longest=2.5),
+    stated("SynFlow: mean scores of layers conserved", "masks.synflow", mean=True),
+    stated("GraSP: the slope without 2", "masks.grasp", slope=1.0),
+    stated("isotropic data: nothing to learn", "masks.data_free.isotropic", blind=0.0),
     replaced("gradient of w halved where loss is 0", Hadamard, "pullback", pullback_without_factor, "steps.sharpness"),
     stated("momentum: phi without beta(1 - 1/rho)", "steps.momentum", memory=0.0),
     stated("momentum: gamma/(1-beta)^2", "steps.momentum.scale", as_flow=True),
@@ -989,6 +1007,15 @@ MUTANTS = (
     stated("Pinsker with 2 for 4", "bars.interpolator", pinsker=2.0),
     stated("Pinsker without the root", "bars.interpolator", root=1.0),
     stated("self-concordance without delta / (1 - exp(-delta))", "bars.self_concordance", curved=False),
+    stated("the sum of errors as if H did not change", "bars.self_concordance.sum", curved=False),
+    edited(
+        "the sum of errors as if H did not change, enclosed",
+        limits,
+        "_self_concordant",
+        "1.02 * decrement / (1 - steepest) * float",
+        "1.02 * decrement * float",
+        "bars.self_concordance.sum",
+    ),
     stated("sharpness without the way back to the support", "bars.sharpness", back=0.0),
     stated("half of the defect", "bars.defect", weight=0.5),
 )

@@ -219,6 +219,11 @@ SPECIAL: Mapping[str, Callable[[], tuple[Problem, Parametrization, Schedule | fl
         Problem(np.array([[1.0, -1.0]]), np.array([0.99])),
         Hadamard.from_scale(log_b=math.log(1e-4), x0=np.array([2.0, 0.005])), None,
     ),
+    # Two weights of one size, of which the heavier column's falls by more than the other's rises: H falls on the way.
+    "lopsided": lambda: (
+        Problem(np.array([[1.0, -0.5]]), np.array([-0.5])),
+        Hadamard.from_scale(log_b=math.log(1e-4), x0=np.array([0.35, 1.7])), None,
+    ),
     # Two columns of nearly one length: all of the norm may be on the wrong one, at nearly no cost.
     "long-column": lambda: (Problem(np.array([[1.0, 0.9]]), np.ones(1)), Hadamard.at(0.0, d=2), None),
     # One residual on the slope of the loss, where it is felt by no change, one in its bowl.

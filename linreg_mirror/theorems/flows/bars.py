@@ -26,6 +26,7 @@ from linreg_mirror.ledger import (
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.solvers import error_bars
+from linreg_mirror.solvers.error_bars import LimitBar
 from linreg_mirror.theorems.flows._motion import divergence, potential
 
 _ONCE = (h.hadamard, h.unbalanced, h.integrable, h.solvable, h.targets)
@@ -215,26 +216,83 @@ def self_concordance(it: Instance, curved: bool) -> Evidence:
     u / (1 - exp(-u)) increases. Last, |X_i'v| <= k_i |v| and |q_i - x*_i| <= D_i int_0^1 |X_i'v| exp(2t |X_i'v|) dt.
     Where one coordinate of two carries H, and falls while the other rises, that other attains it.
     """
-    x, s, error, mirror, A, _ = _end(it)
-    X, rows = it.problem.X, error_bars.proving_rows(it.problem)
-    left, right = [], []
-    for v in _directions(it, (1e-3, -1e-3, 0.05, -0.05, 0.15, -0.15, 0.3, -0.3)):
-        z = mirror.initial_dual - X.T @ (s + v)
-        q, D = mirror.primal(z, A), mirror.metric(z, A)
-        back = np.linalg.pinv(np.sqrt(D)[:, None] * X.T)  # H^+ is this times its transpose
-        k, decrement = np.linalg.norm(back.T @ X, axis=0), float(np.linalg.norm(back.T @ it.problem.residual(q)))
-        if not 2 * decrement * k.max() < 1:
-            continue  # too far for this bar
+    (x, _, error, mirror, A, _), left, right = _end(it), [], []
+    for q, D, k, decrement, enclosed in _near(it, (1e-3, -1e-3, 0.05, -0.05, 0.15, -0.15, 0.3, -0.3)):
         delta = -np.log1p(-2 * decrement * k.max())
         moved = k * decrement * (-delta / np.expm1(-delta) if curved else 1.0)
         left.append(np.abs(q - x) / D)
         right.append(np.expm1(2 * moved) / 2)
-        if not isinstance(rows, str):
-            enclosed = error_bars.bar(rows, mirror, A, rows.scaled(Pair.of(s + v)))
+        if enclosed is not None:
             left.append(np.abs(enclosed.x - x) / D)
             right.append(enclosed.entries / D)
     # Relative to D, so that small weights count as well.
     return inequality(left, right, rounding=error / float(mirror.metric(mirror.dual(0 * x, A), A).min()) + 1e-12)
+
+
+class _Near(NamedTuple):
+    """Weights of a dual vector close to the limit's, D, k and lambda there, and the solver's bar, if it has one."""
+
+    q: Array
+    D: Array
+    k: Array
+    decrement: float
+    enclosed: LimitBar | None
+
+
+def _near(it: Instance, sizes: tuple[float, ...]) -> Iterator[_Near]:
+    """Yield those with 2 lambda max k < 1, for dual vectors this far from the limit's."""
+    _, s, _, mirror, A, _ = _end(it)
+    X, rows = it.problem.X, error_bars.proving_rows(it.problem)
+    for v in _directions(it, sizes):
+        z = mirror.initial_dual - X.T @ (s + v)
+        q, D = mirror.primal(z, A), mirror.metric(z, A)
+        back = np.linalg.pinv(np.sqrt(D)[:, None] * X.T)  # H^+ is this times its transpose
+        k, decrement = np.linalg.norm(back.T @ X, axis=0), float(np.linalg.norm(back.T @ it.problem.residual(q)))
+        if 2 * decrement * k.max() < 1:
+            proved = None if isinstance(rows, str) else error_bars.bar(rows, mirror, A, rows.scaled(Pair.of(s + v)))
+            yield _Near(q, D, k, decrement, proved)
+
+
+@theorem(
+    "bars.self_concordance.sum",
+    source=Citation("ours", "generalised self-concordance"),
+    statement="as there: |q - x*|_1 <= lambda sqrt(sum D) / (1 - 2 lambda max k), which may be far less than the sum "
+    "of all entries' bars",
+    kind="inequality",
+    hypotheses=_ONCE,
+    constants={"curved": True},
+    extremal=("special/see-saw", "special/lopsided"),
+    control=Control("lambda sqrt(sum D), as if H did not change", "special/lopsided", {"curved": False}),
+)
+def self_concordance_sum(it: Instance, curved: bool) -> Evidence:
+    """Compare, as stated and as the solver encloses it.
+
+    Proof. As there |q_i - x*_i| <= D_i |X_i'v| (exp(2w) - 1)/(2w), w = max |X_i'v|, 2w <= delta; by Cauchy's inequality
+    sum D_i |X_i'v| <= |v| sqrt(sum D); and |v| <= lambda delta / (1 - exp(-delta)): together lambda sqrt(sum D)
+    exp(delta). Where |X_i'v| is the same for all i, as for X = (1, -1), Cauchy's inequality is attained.
+    """
+    (x, _, error, mirror, A, _), left, right = _end(it), [], []
+    for q, D, k, decrement, enclosed in _near(it, (1e-3, -1e-3, 0.05, -0.05, 0.15, -0.15, 0.3, -0.3, 0.45, -0.45)):
+        size = float(D.sum())
+        left.append(float(np.abs(q - x).sum()) / size)
+        right.append(decrement / (1 - 2 * decrement * float(k.max()) * curved) / size**0.5)
+        if enclosed is not None:
+            left.append(float(np.abs(enclosed.x - x).sum()) / size)
+            right.append(enclosed.error / size)
+    return inequality(left, right, rounding=error / float(mirror.metric(mirror.dual(x, A), A).sum()) + 1e-12)
+
+
+@algebra("bars.self_concordance.sum", curved=False)
+def self_concordance_sum_derived(sp: Any, curved: bool = True) -> Any:
+    """Cauchy's inequality for two entries; and with delta = -log(1 - t), t = 2 lambda max k, the factors."""
+    D, v = sp.symbols("D1 D2", positive=True), sp.symbols("v1 v2", nonnegative=True)  # v_i: |X_i'v|
+    squares, mixed = sum(D[i] * v[i] ** 2 for i in (0, 1)), sum(D[i] * v[i] for i in (0, 1))
+    t, delta = sp.symbols("t delta", positive=True)
+    factors = delta / (1 - sp.exp(-delta)) * (sp.exp(delta) - 1) / delta
+    return [
+        (sp.expand(squares * sum(D) - mixed**2), D[0] * D[1] * (v[0] - v[1]) ** 2),
+        sp.simplify(factors.subs(delta, -sp.log(1 - t)) - 1 / (1 - (t if curved else 0))),
+    ]
 
 
 @theorem(
