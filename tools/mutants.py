@@ -907,6 +907,7 @@ MUTANTS = (
     stated("stable up to 4/eta", "steps.stability", factor=1.0),
     stated("the loss falls with steps of 2.5/lambda", "steps.descent", longest=2.5),
     stated("the divergence falls with steps of 2.5/lambda", "steps.divergence", longest=2.5),
+    stated("minima of deep networks flatter than they can be", "networks.sharpness", more=1.0),
     stated("SynFlow: mean scores of layers conserved", "masks.synflow", mean=True),
     stated("GraSP: the slope without 2", "masks.grasp", slope=1.0),
     stated("isotropic data: nothing to learn", "masks.data_free.isotropic", blind=0.0),

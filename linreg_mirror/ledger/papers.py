@@ -98,6 +98,11 @@ PAPERS: Mapping[str, Paper] = {
         "Saxe, McClelland, Ganguli: Exact Solutions to the Nonlinear Dynamics of Learning in Deep Linear Neural "
         "Networks. ICLR 2014, arXiv 1312.6120",
     ),
+    "MC24": Paper(
+        "marion2024deep",
+        "Marion, Chizat: Deep Linear Networks for Regression are Implicitly Regularized towards Flat Minima. "
+        "NeurIPS 2024, arXiv 2405.13456",
+    ),
     "G17": Paper(
         "gunasekar2017implicit",
         "Gunasekar et al.: Implicit Regularization in Matrix Factorization. NeurIPS 2017, arXiv 1705.09280",
