@@ -13,7 +13,7 @@ from linreg_mirror.ledger import Citation, Control, Evidence, Instance, algebra,
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.solvers.continuous import flow
 
-_ONCE = (h.hadamard, h.unbalanced, h.squared)
+_ONCE = (h.hadamard, h.unbalanced, h.squared, h.targets)
 _ACCURACY = 1e-9
 _COARSE = 1e-5  # of a path whose error is seen beside the other's
 _ALLOWED = 1e-7  # what the integrator's errors add up to, relative to the first distance
@@ -69,7 +69,7 @@ def directions(it: Instance, count: int) -> list[Array]:
     statement="squared loss, two flows of one problem whose starts differ by X's_0 in the dual: |s - s~|_2 never "
     "increases, s' = Xx - y, also under a penalty",
     kind="inequality",
-    hypotheses=(*_ONCE, h.targets),
+    hypotheses=_ONCE,
     control=Control("Huber's loss in place of squares", "special/one-saturated"),
 )
 def contraction(it: Instance) -> Evidence:
@@ -113,7 +113,7 @@ def contraction_derived(sp: Any, squared: bool = True) -> Any:
     statement="squared loss, s~' = Xx(s~) - y + delta_t, as of a numerical path with this defect: "
     "|s_T - s~_T|_2 <= |s_0 - s~_0|_2 + int_0^T |delta_t|_2 dt",
     kind="inequality",
-    hypotheses=(*_ONCE, h.targets),
+    hypotheses=_ONCE,
     constants={"weight": 1.0},
     control=Control("half of the integral", "planted/plain/0", {"weight": 0.5}),
 )

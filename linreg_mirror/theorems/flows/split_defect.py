@@ -22,7 +22,7 @@ _NODES, _WEIGHTS = (part[:, None] / 2 for part in np.polynomial.legendre.leggaus
     statement="squared loss, s~' = Xx(s~) - y + a_t + c_t from s~_0 = s_0, A = int a, K the mean of X diag(metric) X' "
     "between s and s~: |s_T - s~_T|_2 <= |A_T|_2 + [int_0^T (|c|_(K^-1) + |A|_K)^2 / 2 dt]^(1/2)",
     kind="inequality",
-    hypotheses=(h.hadamard, h.unbalanced, h.squared),
+    hypotheses=(h.hadamard, h.unbalanced, h.squared, h.targets),
     constants={"root": 1.0},
     control=Control("without the root", "planted/plain/0", {"root": 0.0}),
 )

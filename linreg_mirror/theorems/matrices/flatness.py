@@ -18,7 +18,7 @@ _STEP = 1e-4  # of a difference quotient, as a share of the parameters; good to 
 def _random(d: int, depth: int, rng: np.random.Generator) -> DeepLinear:
     """Return a network whose layers are of different sizes."""
     drawn = DeepLinear.gaussian([d, *[_HIDDEN] * (depth - 1), 1], 0.5, rng)
-    return DeepLinear([float(np.exp(rng.normal(0.0, 0.5))) * W for W in drawn.weights])
+    return DeepLinear(tuple(float(np.exp(rng.normal(0.0, 0.5))) * W for W in drawn.weights))
 
 
 def _aligned(x: Array, depth: int) -> DeepLinear:
@@ -26,7 +26,7 @@ def _aligned(x: Array, depth: int) -> DeepLinear:
     size = float(np.linalg.norm(x))
     one = np.eye(_HIDDEN)[0]
     ends = [np.outer(one, x / size), *[np.outer(one, one)] * (depth - 2), one[None]]
-    return DeepLinear([size ** (1 / depth) * W for W in ends])
+    return DeepLinear(tuple(size ** (1 / depth) * W for W in ends))
 
 
 def _curvature(problem: Problem, network: DeepLinear) -> float:
