@@ -3,7 +3,7 @@
 from linreg_mirror.claims.claim import Claim, Pair
 from linreg_mirror.ledger import Citation
 
-_ONE_SHOT = ("fashion-lenet", "fashion-resnet", "pilot-cifar10", "pilot-cifar100")
+_ONE_SHOT = ("fashion-lenet", "fashion-resnet", "cifar-resnet", "pilot-cifar10", "pilot-cifar100")
 _CIFAR = "ResNet-20 on CIFAR-10 and ResNet-18 on CIFAR-100, 150 epochs"
 _IMAGENET = "ResNet-50 on ImageNet, top-1 at 80, 90, 95 % sparsity: 75.62, 74.73, 71.30 against"
 _MASKS = "several networks and sets of images, 80 to 99.8 % sparsity; tables we could not read"
@@ -34,6 +34,7 @@ def _cycles(rewind: str, where: str) -> Claim:
         (
             Pair(f"{rewind.lower()}-digits", "PILoT", "dense"),
             Pair("fashion-lenet-cycles", f"{rewind}, PILoT", f"{rewind}, dense"),
+            Pair("fashion-resnet-cycles", f"{rewind}, PILoT", f"{rewind}, dense"),
         ),
         _NOT_RUN,
         most=0.8,
@@ -77,9 +78,11 @@ CLAIMS = (
         "STR",
         "PILoT keeps more accuracy than soft thresholds that are learnt (STR).",
         f"{_CIFAR}; {_IMAGENET} 75.49, 72.40, 64.94",
-        ("fashion-lenet", "pilot-imagenet"),
+        ("fashion-lenet", "cifar-resnet", "pilot-imagenet"),
     ),
-    _pilot("CS", "PILoT keeps more accuracy than Continuous Sparsification.", _CIFAR, ("fashion-lenet",)),
+    _pilot(
+        "CS", "PILoT keeps more accuracy than Continuous Sparsification.", _CIFAR, ("fashion-lenet", "cifar-resnet")
+    ),
     _cycles("IMP", "at the initial weights"),
     _cycles("WR", "at the weights of an early epoch"),
     _cycles("LRR", "where the last one ended, with the learning rate of the first"),
