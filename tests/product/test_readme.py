@@ -26,7 +26,6 @@ def test_it_is_short():
     assert len(TEXT.splitlines()) <= 130
 
 
-@pytest.mark.filterwarnings("ignore:keep=0.05 leaves nothing of layer3:UserWarning")  # SynFlow's, in one round
 def test_code_prints_what_it_is_said_to(capsys):
     pytest.importorskip("torch")
     names, pairs = {}, re.findall(r"^```python\n(.*?)^```$\n\n^```text\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
