@@ -187,7 +187,6 @@ def _descents(X: Any, y: Array, steps: int) -> list[Competitor]:
 
     def ours() -> Answer:
         run = descent(Problem(X, y), Hadamard.at(0.0, _BETA, d=d), step_size, steps=steps, tolerance=0.0, keep=())
-        assert run.implicit is not None
         bias = run.implicit
         represented = np.exp(bias.log_scale) * np.sinh(bias.tilt - 2 * (X.T @ bias.dual))
         difference = float(np.abs(represented - run.x[-1]).max() / np.abs(run.x[-1]).max())

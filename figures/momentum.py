@@ -59,7 +59,7 @@ def compute(cell: tables.Row) -> tables.Row:
         }
     keep = np.unique(np.geomspace(1, 4e6, 400).astype(int))
     run = lm.descent(problem, network, cell["step_size"], momentum=cell["momentum"], steps=4_000_000, keep=keep)
-    if run.implicit is None:
+    if run.bias is None:
         return {"status": run.status.name}
     result = {"status": run.status.name, "shrinkage": np.log(_SCALE) - run.implicit.log_scale.mean()}
     if cell["kind"] == "path":

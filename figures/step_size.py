@@ -47,7 +47,7 @@ def compute(cell: tables.Row) -> tables.Row:
         }
     rng = np.random.default_rng(cell["seed"])
     run = lm.descent(problem, network, cell["step_size"], steps=2_000_000, batch_size=batch, rng=rng, keep=[])
-    if run.implicit is None:
+    if run.bias is None:
         return {"status": run.status.name}
     shrinkage = np.log(_SCALE) - run.implicit.log_scale.mean()
     return {

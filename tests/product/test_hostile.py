@@ -36,7 +36,7 @@ def direct(h: Plain) -> lm.Direct:
 
 def represented(h: Plain) -> Any:
     run = lm.descent(tame(), network(h), 1e-3, steps=20)
-    return run.implicit and run.implicit.represented(tame())
+    return run.bias and run.bias.represented(tame())
 
 
 def regressor(h: Plain) -> Any:

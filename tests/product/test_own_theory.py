@@ -85,7 +85,7 @@ def test_descent_approaches_the_flow_as_steps_shrink(own):
     stable = lm.largest_stable_step(problem, network)
     runs = [lm.descent(problem, network, share * stable) for share in (0.1, 0.05)]
     assert [run.status for run in runs] == [Status.converged] * 2
-    assert runs[0].implicit is None
+    assert runs[0].bias is None
     far, near = (abs(run.x[-1] - end).max() for run in runs)
     assert far / near == pytest.approx(2, rel=0.1)
     assert far < 0.01

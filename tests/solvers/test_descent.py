@@ -76,7 +76,7 @@ def test_any_network_follows_its_gradient(name, momentum):
     np.testing.assert_allclose(run.x, [effective(theta) for theta in path[1:]], rtol=1e-10, atol=1e-12)
     assert run.source == "descent"
     assert run.stats.steps == run.step[-1] == steps
-    assert (run.implicit is not None) == (name == "m*w")
+    assert (run.bias is not None) == (name in ("m*w", "depth 2"))
     assert repr(run).startswith("Descent(61 points to t=")
 
 

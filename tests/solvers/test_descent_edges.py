@@ -46,7 +46,7 @@ def test_divergence_is_a_result(name, batch_size, momentum, method):
     assert run.status is Status.diverged
     assert run.step.tolist() == [0]  # after 64 steps it is out of bounds
     assert run.x.shape == (1, 12)
-    assert run.implicit is None
+    assert run.bias is None
     assert not run.certificate.valid
 
 
@@ -292,7 +292,7 @@ def test_a_balanced_start_may_have_zeros():
     run = descent(problem, Hadamard.balanced(x0), 0.01, steps=100, tolerance=0)
     assert (run.x[:, 0] == 0).all()
     assert (run.x[:, 1:] * x0[1:] > 0).all()
-    assert run.implicit is None
+    assert run.bias is None
 
 
 def test_short_steps_follow_the_flow():

@@ -153,7 +153,6 @@ def test_the_certificate_compares_with_where_the_run_is(method):
     "network",
     [
         Direct.at(0.0, d=3),
-        Power.from_scale(0.5, depth=2, d=3),
         Hadamard([1, 1, 1], [0, 0, 0], decay_on="m"),
         Hadamard.balanced([1.0, -1.0, 1.0]),
         SharedHadamard([1.0], [1.0, 2.0, 3.0], [0, 0, 0]),
@@ -161,7 +160,9 @@ def test_the_certificate_compares_with_where_the_run_is(method):
 )
 def test_other_networks_have_no_bookkeeping(network):
     run = descent(gaussian(2, 3, 0), network, 0.01, steps=5, tolerance=0)
-    assert run.implicit is None
+    assert run.bias is None
+    with pytest.raises(ValueError, match=r"no implicit bias: only a run of x = m\*w .* knows which problem"):
+        _ = run.implicit
     with pytest.raises(KeyError):
         run.certificate["implicit representation"]
 
@@ -184,7 +185,74 @@ def test_weights_that_the_penalty_has_killed(eta, steps, method):
     if eta < 1 and method == "numpy":  # compiled runs know the factors alone
         np.testing.assert_allclose(run.implicit.log_scale[1], np.log(0.5) + 2 * steps * np.log(1 - eta), rtol=1e-9)
     else:
-        assert run.implicit is None
+        assert run.bias is None
+
+
+# Depth D
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.8])
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_deep_steps_solve_the_problem_at_the_scale_they_leave(depth, momentum):
+    problem = gaussian(4, 9, 0)
+    x0 = np.linspace(-0.2, 0.3, 9)
+    network = Power.from_scale(np.linspace(0.3, 0.5, 9), depth=depth, x0=x0)
+    eta = 0.3 * largest_stable_step(problem, network) * (1 - momentum)
+    run = descent(problem, network, eta, momentum=momentum, tolerance=1e-11)
+    assert run.status is Status.converged
+    solved = limit(problem, run.implicit.network)
+    assert np.abs(solved.x - run.x[-1]).sum() <= run.to_limit + solved.error < 1e-8
+    np.testing.assert_allclose(run.implicit.represented(problem), run.x[-1], atol=1e-10)
+    assert np.abs(limit(problem, network).x - run.x[-1]).max() > 1e-4  # the flow ends elsewhere
+    p, q = np.split(run.parameters[-1], 2)
+    mean = np.log(p * q) / 2 if depth == 2 else -np.log((p ** (2 - depth) + q ** (2 - depth)) / 2) / (depth - 2)
+    np.testing.assert_allclose(run.implicit.log_scale, mean, rtol=1e-10, atol=1e-12)
+
+
+def test_depth_3_has_the_bias_of_its_flow_as_steps_shrink():
+    problem, network = gaussian(4, 9, 0), Power.from_scale(0.4, depth=3, x0=np.linspace(-0.2, 0.3, 9))
+    eta = 0.1 * largest_stable_step(problem, network)
+    found = [descent(problem, network, eta / k).implicit for k in (1, 2, 4)]
+    for value, start in (("log_scale", network.log_scale), ("tilt", network.tilt)):
+        off = [np.abs(getattr(bias, value) - start).max() for bias in found]
+        assert off[0] / off[1] == pytest.approx(2, rel=0.1)
+        assert off[1] / off[2] == pytest.approx(2, rel=0.1)
+
+
+def test_depth_2_is_m_times_w_at_twice_the_speed():
+    problem, x0 = gaussian(4, 9, 0), np.linspace(-0.2, 0.3, 9)
+    arguments = {"steps": 300, "tolerance": 0.0}
+    deep = descent(problem, Power.from_scale(0.4, depth=2, x0=x0), 0.01, 0.2, **arguments).implicit
+    usual = descent(problem, Hadamard.from_scale(2 * 0.4**2, x0=x0), 0.02, 0.1, **arguments).implicit
+    np.testing.assert_allclose(np.log(2) + 2 * deep.log_scale, usual.log_scale, rtol=1e-12)
+    np.testing.assert_allclose(deep.tilt, usual.tilt, atol=1e-12)
+    np.testing.assert_allclose(deep.dual, usual.dual, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("network", "arguments", "why"),
+    [
+        (Power.from_scale(0.5, depth=3, d=9), {"step_size": 0.01, "schedule": 0.1}, "a penalty at depth 3 and beyond"),
+        (Power([0.9] * 9, [0.1] * 9, 3), {"step_size": 0.2, "steps": 1}, "a factor of p.D - q.D to 0 or through it"),
+        (Hadamard.at(0.1, d=9), {"step_size": 9.0}, r"diverged between steps 1 and 50, .* start and end is 0\.\d+$"),
+        (Hadamard.at(0.1, d=9), {"step_size": 9.0, "momentum": 0.5}, "diverged between steps 1 and 50"),
+    ],
+)
+def test_a_run_without_a_bias_says_why(network, arguments, why):
+    run = descent(gaussian(4, 9, 0), network, **{"steps": 50, "tolerance": 0.0, **arguments})
+    assert run.bias is None
+    with pytest.raises(ValueError, match=f"this run has no implicit bias: .*{why}"):
+        _ = run.implicit
+    if run.status is not Status.diverged:
+        assert str(run.no_bias) in run.stats.notes[-1]
+
+
+def test_the_step_that_a_diverged_run_names_is_stable():
+    problem, network = gaussian(4, 9, 0), Hadamard.at(0.1, d=9)
+    run = descent(problem, network, 9.0)
+    stable = float(str(run.no_bias).rpartition(" ")[2])
+    assert stable == pytest.approx(largest_stable_step(problem, network), rel=1e-2)
+    assert descent(problem, network, 0.9 * stable).status is Status.converged
 
 
 # A bound on the least L1 norm

@@ -15,9 +15,11 @@ from linreg_mirror.problems.calls import takes_problem
 from linreg_mirror.schedules import Schedule, as_schedule
 from linreg_mirror.solvers.discrete import plan
 from linreg_mirror.solvers.discrete.destination import distance_to_limit
+from linreg_mirror.solvers.discrete.divergence import Divergence
 from linreg_mirror.solvers.discrete.implicit_bias import ImplicitBias
 from linreg_mirror.solvers.discrete.record import Descent
 from linreg_mirror.solvers.discrete.run_error import BoundedSteps, why_not
+from linreg_mirror.solvers.discrete.solved import bias_of
 from linreg_mirror.solvers.discrete.steppers import Chunk, CompiledSteps, NumpySteps, ProductSteps, Stepper
 from linreg_mirror.solvers.results import Certificate, Check, Stats, Status
 from linreg_mirror.solvers.stationarity import require_motion, stationarity
@@ -99,7 +101,7 @@ def descent(
         relative to |x|_1, without a tolerance: whether a run is over is a matter of stationarity. What is inf has its
         reason in `stats.notes`.
         A run that diverges is a result too: its status is `diverged`, and it ends with the last point that was looked
-        at and found in bounds. `linreg_mirror.largest_stable_step` says what step size to choose.
+        at and found in bounds. Its `implicit` says when, and how long steps may be.
 
     Raises
     ------
@@ -168,12 +170,17 @@ def descent(
     step, t, A, _, thetas, duals = (np.array(column) for column in zip(*points, strict=True))
     x = np.stack([network.effective(theta) for theta in thetas])
     diverged = status is Status.diverged
-    implicit = None if diverged else _implicit(problem, stepper, momentum)
-    to_limit, no_limit = (
-        (np.inf, ("no bound of to_limit: the run diverged",))
-        if diverged
-        else distance_to_limit(problem, implicit, penalty.schedule, x[-1], here.step, until is None)
-    )
+    bias, no_bias, no_limit, to_limit = None, "", ("no bound of to_limit: the run diverged",), np.inf
+    if diverged:
+        no_bias = Divergence(
+            problem, network, momentum, batch_size, replacement, here.step + 1, here.step + len(eta),
+            float(eta.max()), float(alpha.max()),
+        )  # fmt: skip
+    elif isinstance(found := bias_of(problem, network, stepper, momentum, here.A), str):
+        no_bias, no_limit = found, (f"no bound of to_limit: {found}",)
+    else:
+        bias = found
+        to_limit, no_limit = distance_to_limit(problem, bias, penalty.schedule, x[-1], here.step, until is None)
     error = np.inf
     if isinstance(stepper, BoundedSteps):
         error = np.inf if diverged else stepper.error
@@ -196,14 +203,22 @@ def descent(
             cites=cited(descent),
         ),
         certificate=_certificate(
-            problem, network, penalty, here, tolerance, implicit, isinstance(stepper, NumpySteps), to_limit
+            problem,
+            network,
+            penalty,
+            here,
+            tolerance,
+            bias,
+            isinstance(stepper, NumpySteps) and stepper.log_factors() is not None,
+            to_limit,
         ),
         error=error,
         to_limit=to_limit,
         parameters=thetas,
         step=step,
         l1_lower_bound=_lower_bound(problem, x[-1], duals[-1]),
-        implicit=implicit,
+        bias=bias,
+        no_bias=no_bias,
     )
 
 
@@ -236,32 +251,22 @@ def _ended(
 
 def _certificate(
     problem: Problem, network: Parametrization, penalty: plan.Penalty, here: _Point, tolerance: float,
-    implicit: ImplicitBias | None, independent: bool, to_limit: float,
+    bias: ImplicitBias | None, independent: bool, to_limit: float,
 ) -> Certificate:  # fmt: skip
-    # The compiled steps take the log-products from the factors, of which x is made: there is nothing to be compared.
+    # Only log-products from gradients are independent of the factors, of which x is made.
     x = network.effective(here.theta)
     violation = stationarity(problem, network, x, penalty.schedule.limit, here.theta)
     checks = [
         Check("relative stationarity", violation, tolerance),
         Check("penalty to come", penalty.to_come(here.step, here.t, here.eta), tolerance),
     ]
-    if implicit is not None and independent:
-        difference = np.abs(implicit.represented(problem) - x).max() / (np.abs(x).max() or 1.0)
+    if bias is not None and independent:
+        difference = np.abs(bias.represented(problem) - x).max() / (np.abs(x).max() or 1.0)
         checks.append(Check("implicit representation", float(difference), 1e-9))
     if to_limit < np.inf:
         # Shown, not judged: it is the tolerance of stationarity times a condition number that nobody has chosen.
         checks.append(Check("distance to the limit", to_limit / (float(np.abs(x).sum()) or 1.0), np.inf))
     return Certificate(tuple(checks))
-
-
-def _implicit(problem: Problem, stepper: Stepper, momentum: float) -> ImplicitBias | None:
-    with np.errstate(divide="ignore"):
-        factors = stepper.log_factors()
-    if factors is None or not np.isfinite(factors).all():
-        return None
-    log_u, log_v = factors
-    dual = stepper.dual / (1 - momentum)
-    return ImplicitBias(log_u + log_v, log_u - log_v + 2 * problem.X.T @ dual, dual)
 
 
 def _lower_bound(problem: Problem, x: Array, dual: Array) -> float:

@@ -11,11 +11,10 @@ from linreg_mirror.solvers.error_bars import proving_rows
 
 _SMALL = 3e7  # n^2 d up to which a proof takes milliseconds
 _SHARE = 20  # beyond: n is less than one in so many steps, for the proof to cost a fraction of the run
-UNKNOWN = "no bound of to_limit: only a run of x = m*w from an unbalanced start knows which problem it has solved"
 
 
 def distance_to_limit(
-    problem: Problem, implicit: ImplicitBias | None, schedule: Schedule, x: Array, steps: int, search: bool
+    problem: Problem, implicit: ImplicitBias, schedule: Schedule, x: Array, steps: int, search: bool
 ) -> tuple[float, tuple[str, ...]]:
     """Return an upper bound of |x - x*|_1, x* being the limit of `implicit.network`, and why there is none.
 
@@ -23,7 +22,7 @@ def distance_to_limit(
     ----------
     problem : Problem
         X of any kind.
-    implicit : ImplicitBias or None
+    implicit : ImplicitBias
         What the run has solved. Its floats are exact: their own rounding is no part of the distance.
     schedule : Schedule
         The penalty, which must not stay.
@@ -34,8 +33,6 @@ def distance_to_limit(
     search : bool
         Whether the limit is worth a search. Otherwise the bound is that of the dual vector's own weights.
     """
-    if implicit is None:
-        return np.inf, (UNKNOWN,)
     if schedule.limit > 0:
         return np.inf, (STAYS,)
     if problem.n**2 * problem.d > _SMALL and problem.n * _SHARE > steps:

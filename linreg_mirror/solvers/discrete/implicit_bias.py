@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from linreg_mirror._types import Array
-from linreg_mirror.parametrizations import Hadamard
+from linreg_mirror.parametrizations import Hadamard, Power
 from linreg_mirror.problems import Problem
 
 
@@ -53,19 +53,20 @@ class ImplicitBias:
     dual: Array
 
     @property
-    def network(self) -> Hadamard:
+    def network(self) -> Hadamard | Power:
         """x = m*w at this scale and tilt: `limit(problem, run.implicit.network)` solves the problem anew."""
         return Hadamard.from_tilt(self.log_scale, self.tilt)
 
     def represented(self, problem: Problem) -> Array:
-        """Return b sinh(tilt - 2X's), shape (d,), which is where the run ended.
+        """Return b sinh(tilt - 2X's), shape (d,), or what stands for it at depth D: where the run ended.
 
         Parameters
         ----------
         problem : Problem
             That of the run.
         """
-        return self.network.mirror().primal(0.5 * self.tilt - problem.X.T @ self.dual, 0.0)
+        mirror = self.network.mirror()
+        return mirror.primal(mirror.initial_dual - problem.X.T @ self.dual, 0.0)
 
 
 class LogProducts:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from linreg_mirror.solvers.discrete.divergence import Divergence
 from linreg_mirror.solvers.discrete.implicit_bias import ImplicitBias
 from linreg_mirror.solvers.discrete.minibatches import Rows
 from linreg_mirror.solvers.results import Trajectory
@@ -29,9 +30,10 @@ class Descent(Trajectory):
         u_0 and v_0 that the run starts from; inf where nothing is proved, or nothing was asked for (`bar=`).
     to_limit : float
         Upper bound of |x_T - x*|_1, x* being the limit of `implicit.network`, whose numbers count as exact.
-    implicit : ImplicitBias or None
-        For x = m*w from an unbalanced start, the Bregman problem that this run solved; None too where a penalty took a
-        factor below what float64 holds.
+    bias : ImplicitBias or None
+        As `implicit`, but None where that raises.
+    no_bias : str or Divergence
+        Why there is none, as text; empty where there is one.
 
     Examples
     --------
@@ -43,4 +45,19 @@ class Descent(Trajectory):
 
     step: Rows = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     l1_lower_bound: float = 0.0
-    implicit: ImplicitBias | None = None
+    bias: ImplicitBias | None = None
+    no_bias: str | Divergence = ""
+
+    @property
+    def implicit(self) -> ImplicitBias:
+        """The Bregman problem that this run solved: of x = m*w from an unbalanced start, and of p^D - q^D.
+
+        Raises
+        ------
+        ValueError
+            If there is none, which the text says the reason for: the run diverged, the network is another, or a factor
+            is 0. `bias` is None then.
+        """
+        if self.bias is None:
+            raise ValueError(f"this run has no implicit bias: {self.no_bias}")
+        return self.bias

@@ -65,7 +65,7 @@ def tilt(it: Instance, both_factors: float) -> Evidence:
         left = []
         for eta in ladder:
             run = descent(it.problem, it.network, eta, momentum=beta, steps=LONG, tolerance=1e-11, method="numpy")
-            if run.status is not Status.converged or run.implicit is None:
+            if run.status is not Status.converged or run.bias is None:
                 raise ArithmeticError(f"the run did not converge: {run.status}")
             Z = run.implicit.tilt - 2 * it.problem.X.T @ run.implicit.dual
             left.append(np.abs(Z + both_factors * it.problem.X.T @ run.implicit.dual - it.hadamard.tilt).max())

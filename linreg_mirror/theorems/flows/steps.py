@@ -208,7 +208,6 @@ def growth_derived(sp: Any, square: int = 2) -> Any:
 
 
 def _solves(it: Instance, run: Descent, tilted: bool = True) -> Evidence:
-    assert run.implicit is not None
     network = run.implicit.network
     if not tilted:
         network = Hadamard.from_tilt(network.log_scale, it.hadamard.tilt)

@@ -109,7 +109,6 @@ def many_runs(it: Instance, decay: float) -> Evidence:
         ):
             runs = descents(X, y, log_scale, tilt, sizes, penalties, steps=_STEPS, momentum=momentum, tolerance=0.0)
             for k, run in enumerate(alone):
-                assert run.implicit is not None
                 pairs = (
                     (runs.x, run.x[-1]),
                     (runs.dual, run.implicit.dual),
