@@ -51,7 +51,7 @@ def ladder(
         Whether a vertical line marks the scale of `network`.
     names : sequence of str, optional
         Of the weights. The largest at the smallest scale are drawn in colour with their names beside them, all others
-        light and thin. Default: no names; black are weights that are not zero at the smallest scale, grey all others.
+        light and thin. Default: the largest five in colour, and their numbers in the legend.
     target : str, optional
         What is predicted, for the title.
     most : int

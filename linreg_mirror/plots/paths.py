@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from linreg_mirror._types import Array
 from linreg_mirror.plots.axes import picture
+from linreg_mirror.plots.style import COLOURS, line
 from linreg_mirror.solvers import Trajectory
 from linreg_mirror.solvers.saddles import SaddlePath
 
@@ -17,7 +18,7 @@ _SMALL = 1e-3  # of the largest weight at the end: what counts as zero there
 def path(
     run: Trajectory | SaddlePath, *, ax: Axes, time: Literal["log", "linear"] | None = None, unit: float = 1.0
 ) -> None:
-    """Draw the weights of a run over time: black those that are not zero at the end, grey all others.
+    """Draw the weights of a run over time: the largest at the end in colour, light grey those that are zero there.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def lines(ax: Axes, t: Array, x: Array, end: Array) -> None:
     Parameters
     ----------
     ax : Axes
-        Where.
+        Where. The legend, at its right, names the weights that are largest at the end, one for each colour.
     t : array, shape (T,)
         Times or scales.
     x : array, shape (T, d)
@@ -83,10 +84,19 @@ def lines(ax: Axes, t: Array, x: Array, end: Array) -> None:
     end : array, shape (d,)
         What they end at.
     """
-    large = np.abs(end) > _SMALL * np.abs(end).max(initial=0.0)
-    for which, colour, width in ((~large, "0.7", 0.6), (large, "black", 1.2)):
-        if which.any():
+    sizes = np.abs(end)
+    order = np.argsort(-sizes, kind="stable")
+    large = order[sizes[order] > _SMALL * sizes.max(initial=0.0)]
+    for which, colour, width in ((np.setdiff1d(order, large), "0.8", 0.6), (large[len(COLOURS) :], "0.5", 0.8)):
+        if len(which):
             ax.plot(t, x[:, which], color=colour, lw=width)
+    named = large[: len(COLOURS)]
+    for k, i in reversed(list(enumerate(named))):  # the largest on top
+        ax.plot(t, x[:, i], label=f"$x_{{{i}}}$", **line(k))
+    if len(named):
+        handles = ax.get_lines()[-len(named) :][::-1]
+        title = "largest" if len(large) > len(named) else None
+        ax.legend(handles=handles, title=title, loc="center left", bbox_to_anchor=(1.0, 0.5), borderpad=0.0)
 
 
 def _moving(t: Array, x: Array) -> tuple[float, float] | None:

@@ -37,12 +37,19 @@ def drawn(ax):
 
 
 def test_a_flow_is_drawn_weight_by_weight_those_that_stay_last(ax):
-    run = lm.flow(PROBLEM, NETWORK)
+    run = lm.flow(PROBLEM, lm.Hadamard.from_scale(1e-14, d=12))
     assert plots.path(run, ax=ax) is ax
     assert len(drawn(ax)) == PROBLEM.d
-    large = np.abs(run.x[-1]) > 1e-3 * np.abs(run.x[-1]).max()
-    black = [line.get_ydata() for line in ax.get_lines() if line.get_color() == "black"]
-    assert np.array_equal(np.transpose(black), run.x[:, large])
+    end = np.abs(run.x[-1])
+    small, large = end <= 1e-3 * end.max(), np.argsort(-end)[:5]
+    assert 0 < small.sum() < PROBLEM.d - 5
+    grey = [line.get_ydata() for line in ax.get_lines() if line.get_color() == "0.8"]
+    assert np.array_equal(np.transpose(grey), run.x[:, small])
+    named = {line.get_label(): line for line in ax.get_lines()[-5:]}  # drawn last
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [f"$x_{{{i}}}$" for i in large]
+    for k, i in enumerate(large):
+        assert np.array_equal(named[f"$x_{{{i}}}$"].get_ydata(), run.x[:, i])
+        assert named[f"$x_{{{i}}}$"].get_color() == plots.style.COLOURS[k]
     assert ax.get_xscale() == "log"
     left, right = ax.get_xlim()
     inside = (run.t >= left) & (run.t <= right)
@@ -77,6 +84,42 @@ def test_norms_and_weights_by_scale(ax):
     assert ax.xaxis_inverted()
     other = plots.ladder(PROBLEM, NETWORK, [1.0, 1e-4, 1e-8])
     assert np.array_equal(np.sort([y[-1] for _, y in drawn(other)]), np.sort(found.x[-1]))
+
+
+def test_excess_below_what_can_be_drawn_is_marked(ax):
+    found = lm.ladder(PROBLEM, NETWORK, [1e9, 1.0, 1e-4])
+    assert 0 <= found.l2_excess[0] < 1e-10 < found.l2_excess[1]
+    plots.excess(found, ax=ax)
+    (triangles,) = [one for one in ax.get_lines() if one.get_marker() == "v" and len(one.get_xdata())]
+    np.testing.assert_allclose(triangles.get_xydata(), [[9.0, 1e-10]])
+    assert triangles.get_markerfacecolor() == "white"
+    assert "below 1e-10" in [text.get_text() for text in ax.get_legend().get_texts()]
+    assert ax.get_ylim()[0] == 1e-10
+    assert ax.get_ylim()[1] > found.l1_excess.max()
+    (curve,) = [one for one in ax.get_lines() if one.get_label() == "$|x|_2$"]
+    assert np.isnan(curve.get_ydata()).tolist() == [True, False, False]
+
+
+def test_depths_are_compared_at_one_size_of_weights(ax):
+    scales = np.array([1.0, 1e-1, 1e-2])
+    ladders = {
+        "m*w": lm.ladder(PROBLEM, lm.Hadamard.at(0.0, d=12), 2 * scales**2),
+        "depth 2": lm.ladder(PROBLEM, lm.Power.from_scale(1.0, depth=2, d=12), scales),
+        "depth 3": lm.ladder(PROBLEM, lm.Power.from_scale(1.0, depth=3, d=12), scales),
+    }
+    plots.excess(ladders, ax=ax)
+    curves = {one.get_label(): one.get_data() for one in ax.get_lines()}
+    np.testing.assert_allclose(curves["m*w, $|x|_1$"], curves["depth 2, $|x|_1$"], rtol=1e-9)
+    assert np.allclose(curves["depth 3, $|x|_1$"][0], np.log10(2 * scales**3))
+    assert "2" in ax.get_xlabel()
+    with pytest.raises(ValueError, match="1 to 5 ladders, got 0"):
+        plots.excess({}, ax=ax)
+
+
+def test_two_ladders_on_the_same_axes_fall_the_same_way(ax):
+    for depth in (2, 3):
+        plots.ladder(PROBLEM, lm.Power.from_scale(1.0, depth=depth, d=12), [1.0, 1e-1], ax=ax)
+    assert ax.xaxis_inverted()
 
 
 def named_ladder(ends, **options):

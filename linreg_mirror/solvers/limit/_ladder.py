@@ -34,6 +34,8 @@ class Ladder:
         log b, at depth D log alpha; largest first.
     limits : tuple of Solution
         One for each.
+    depth : int or None
+        D of p^D - q^D; None of m*w.
 
     Examples
     --------
@@ -46,6 +48,7 @@ class Ladder:
     problem: Problem
     log_scales: Array
     limits: tuple[Solution, ...]
+    depth: int | None = None
 
     @cached_property
     def x(self) -> Array:
@@ -61,6 +64,11 @@ class Ladder:
     def least_l2(self) -> Solution:
         """The interpolator of least L2 norm, which large equal scales approach."""
         return minimum_l2(self.problem)
+
+    @property
+    def log_weight_scales(self) -> Array:
+        """log b, at depth D log 2 alpha^D: scales in the unit of weights, which those of other depths compare with."""
+        return self.log_scales if self.depth is None else np.log(2) + self.depth * self.log_scales
 
     @property
     def l1_excess(self) -> Array:
@@ -186,7 +194,8 @@ def ladder(
     if not found.size:
         raise ValueError("a ladder needs a scale: write scales=[1.0, 1e-3]")
     x0 = network.effective(network.theta0)
-    return Ladder(problem, found, tuple(limit(problem, network_at(network, x0, at), decay) for at in found))
+    limits = tuple(limit(problem, network_at(network, x0, at), decay) for at in found)
+    return Ladder(problem, found, limits, network.depth if isinstance(network, Power) else None)
 
 
 def _usual(network: Parametrization) -> Array:
