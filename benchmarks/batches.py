@@ -47,7 +47,7 @@ def measure(settings: Settings, progress: Callable[[str], None]) -> dict[str, An
     B, n, d = (6, 8, 24) if settings.quick else (512, 40, 100)
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((B, n, d)), rng.standard_normal((B, n))
-    limits(X[:2], y[:2], 0.0), minimum_l1s(X[:2], y[:2]), lassos(X[:2], y[:2], 1.0)  # compiles
+    limits(X[:2], y[:2], log_scale=0.0), minimum_l1s(X[:2], y[:2]), lassos(X[:2], y[:2], 1.0)  # compiles
     rows = []
     for case in _cases(X, y, rng, settings):
         with pooled(case.loops, B) as loops:
@@ -117,7 +117,7 @@ def _alone(found: Solution, **counts: float) -> Answer:
 
 
 def _limits(X: Array, y: Array, log_b: float) -> Answer:
-    return _together(limits(X, y, log_b), log_b=log_b)
+    return _together(limits(X, y, log_scale=log_b), log_b=log_b)
 
 
 def _limit(X: Array, y: Array, log_b: float, k: int) -> Answer:

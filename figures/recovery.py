@@ -26,13 +26,13 @@ _PENALTY = lm.schedules.Geometric(1.0, 0.95)
 
 
 def _scale(b: float) -> Callable:
-    return lambda X, y, truth, rng: lm.limits(X, y, np.log(b), tolerance=1e-6).x
+    return lambda X, y, truth, rng: lm.limits(X, y, log_scale=np.log(b), tolerance=1e-6).x
 
 
 def _decayed(X, y, truth, rng):
     starts = [lm.Hadamard.at(one, beta=1.0) for one in rng.standard_normal(truth.shape)]
     log_scale, tilt = (np.array([getattr(start, name) for start in starts]) for name in ("log_scale", "tilt"))
-    return lm.limits(X, y, log_scale, tilt, decay=_total(), tolerance=1e-6).x
+    return lm.limits(X, y, log_scale=log_scale, tilt=tilt, decay=_total(), tolerance=1e-6).x
 
 
 def _deep(depth: int) -> Callable:

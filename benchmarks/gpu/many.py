@@ -69,7 +69,7 @@ def limits(settings: Settings, left: float) -> Iterator[Row]:
     torch.manual_seed(0)
     draw = partial(torch.randn, dtype=torch.float64, device=settings.device)
     solvers: dict[str, Any] = {
-        "limits at log b = -20": lambda X, y: lm.limits(X, y, -20.0),
+        "limits at log b = -20": lambda X, y: lm.limits(X, y, log_scale=-20.0),
         "minimum_l1s": lm.minimum_l1s,
         "lassos of weight 1": lambda X, y: lm.lassos(X, y, 1.0),
     }

@@ -212,8 +212,8 @@ class MirrorRegressor(LinearRegressor):
         found: list[tuple[Array, Any]]
         if together:
             network = self._network(A.shape[1])
-            starts = network.log_scale, network.tilt, self._total_decay()
-            solutions = limits(A, np.stack([b for _, b, *_ in given]), *starts, **self._tolerance())
+            y = np.stack([b for _, b, *_ in given])
+            solutions = limits(A, y, network, decay=self._total_decay(), **self._tolerance())
             found = [(solution.x, solution) for solution in solutions]
         else:
             found = [self._solve(Problem(A, b)) for A, b, *_ in given]

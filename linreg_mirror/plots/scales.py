@@ -62,7 +62,7 @@ def excess(limits: Ladder | Mapping[str, Ladder], *, ax: Axes) -> None:
     for k, (name, one) in enumerate(ladders.items()):
         at = one.log_weight_scales if common else one.log_scales
         for j, (values, norm) in enumerate(((one.l1_excess, "$|x|_1$"), (one.l2_excess, "$|x|_2$"))):
-            look = line(j) | ({"color": COLOURS[k]} if name else {})
+            look = line(j, color=COLOURS[k]) if name else line(j)
             label = f"{name}, {norm}" if name else norm
             low = values < _LEAST
             ax.plot(at / np.log(10), np.where(low, np.nan, values), label=label, **look)

@@ -280,8 +280,9 @@ CASES: dict[str, Callable[[Plain], Any]] = {
         momentum=h.number("momentum", 0.0), tolerance=h.number("tolerance", 1e-3),
     ),
     "limits": lambda h: lm.limits(
-        h.array("X", (2, N, D)), h.array("y", (N,)), h.array("log_scale", (D,)), h.array("tilt", (2, D)),
-        h.number("decay", 0.1), tolerance=h.number("tolerance", 1e-9), threads=h.count("threads", 1),
+        h.array("X", (2, N, D)), h.array("y", (N,)), log_scale=h.array("log_scale", (D,)),
+        tilt=h.array("tilt", (2, D)), decay=h.number("decay", 0.1), tolerance=h.number("tolerance", 1e-9),
+        threads=h.count("threads", 1),
     ),
     "minimum_l1s": lambda h: lm.minimum_l1s(h.array("X", (N, D)), h.array("y", (2, N)), threads=h.count("threads", 1)),
     "lassos": lambda h: lm.lassos(

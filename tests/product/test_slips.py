@@ -39,6 +39,20 @@ NETWORK = lm.Hadamard.from_scale(0.1, d=5)
         (lambda: lm.descent(PROBLEM, NETWORK, 0.1, T=100), "write steps="),
         (lambda: lm.flow(PROBLEM, NETWORK, T=10.0), "flow has no argument T=: write until="),
         (lambda: lm.lasso(PROBLEM, alpha=1.0), "write weight=, which is 2 alpha"),
+        (lambda: lm.limits(X, Y, 1e-6), "got float: write Hadamard.from_scale(1e-6, d=d), log_scale=np.log(1e-06) for"),
+        (
+            lambda: lm.limits(X, Y, np.zeros((2, 1))),
+            "got ndarray: write Hadamard.from_scale(1e-6, d=d), or log_scale= for",
+        ),
+        (lambda: lm.limits(X, Y), "limits needs a start: write log_scale=np.log(b)"),
+        (lambda: lm.limits(X, Y, NETWORK, tilt=0.0), "a network has a scale and a tilt of its own: leave tilt out"),
+        (lambda: lm.limits(X, Y, b=1e-6), "limits has no argument b=: write log_scale=np.log(b)"),
+        (
+            lambda: lm.limits(PROBLEM, NETWORK),
+            "takes arrays, got a Problem: write limits(problem.X, problem.y, network)",
+        ),
+        (lambda: lm.minimum_l1s(PROBLEM, Y), "got a Problem: write minimum_l1s(problem.X, problem.y)"),
+        (lambda: lm.lassos(X, Y, alpha=1.0), "write weight=, which is 2 alpha of the flow and n alpha of scikit-learn"),
         (lambda: lm.flow(PROBLEM, NETWORK, colour="red"), "unexpected keyword argument 'colour'"),
         (lambda: lm.Problem([["red", 1], ["blue", 2]], [1, 2]), "got 'red' at index (0, 0): make numbers of column 0"),
         (

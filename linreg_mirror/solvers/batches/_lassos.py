@@ -5,6 +5,7 @@ from typing import Any
 from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.mirrors.protocol import namespace
+from linreg_mirror.problems.calls import takes_arrays
 from linreg_mirror.solvers.batches.active_sets import corrected
 from linreg_mirror.solvers.batches.answers import Answers
 from linreg_mirror.solvers.batches.arguments import alike, features, per_problem, targets
@@ -21,6 +22,11 @@ _FINE = 1e-9  # relative error of x that counts as the answer, as for `lasso`
 
 
 @cites("tibshirani1996regression", "lee2006efficient")
+@takes_arrays(
+    "lassos(problem.X, problem.y, weight)",
+    alpha="weight=, which is 2 alpha of the flow and n alpha of scikit-learn",
+    weights="weight=",
+)
 def lassos(X: Any, y: Any, weight: Any, *, threads: int | None = None) -> Solutions:
     """Return argmin |Xx - y|^2/2 + weight |x|_1 of B problems, as `lasso` does of one.
 
@@ -49,6 +55,12 @@ def lassos(X: Any, y: Any, weight: Any, *, threads: int | None = None) -> Soluti
         If an argument is no array of real numbers.
     ValueError
         If shapes do not fit together, or a number is not finite or out of range.
+
+    See Also
+    --------
+    lasso : The same of one problem.
+    minimum_l1s : Without a penalty.
+    limits : Of flows whose penalty ends.
 
     Examples
     --------

@@ -10,6 +10,7 @@ from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.mirrors.protocol import namespace
 from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.problems import Problem
+from linreg_mirror.problems.calls import takes_arrays
 from linreg_mirror.solvers.batches.answers import Answers
 from linreg_mirror.solvers.batches.arguments import alike, features, per_entry, per_problem, targets
 from linreg_mirror.solvers.batches.bars import Bars, bars
@@ -27,13 +28,18 @@ _POLISH = 5  # its steps: two are usual
 
 
 @cites("jacobs2025mask")
+@takes_arrays(
+    "limits(problem.X, problem.y, network)", b="log_scale=np.log(b)", scale="log_scale=np.log(b)",
+    log_b="log_scale=", tol="tolerance=", alpha="decay=, the integral of alpha",
+)  # fmt: skip
 def limits(
     X: Any,
     y: Any,
-    log_scale: Any,
-    tilt: Any = 0.0,
-    decay: Any = 0.0,
+    network: Hadamard | None = None,
     *,
+    log_scale: Any = None,
+    tilt: Any = None,
+    decay: Any = 0.0,
     tolerance: float = 1e-12,
     threads: int | None = None,
 ) -> Solutions:
@@ -48,9 +54,12 @@ def limits(
         One design for all problems, or one for each; decides kind and device of everything.
     y : array, shape (n,) or (B, n)
         Targets.
-    log_scale, tilt : array, broadcast to (B, d)
-        Each start, as log b and log(u0/v0): Hadamard's attributes of these names. So log_scale of shape (B, 1) is a
-        scale for each problem.
+    network : Hadamard, optional
+        One start for all problems, as `limit` takes it.
+    log_scale, tilt : array, broadcast to (B, d), optional
+        In place of a network a start for each problem, as log b and log(u0/v0): Hadamard's attributes of these names.
+        So ``log_scale=np.log(b)[:, None]`` is a scale for each problem. Tilt is 0, and the start x = 0, where it is
+        left out.
     decay : number or array of shape (B,)
         Accumulated penalty A, finite and not negative.
     tolerance : float
@@ -66,9 +75,15 @@ def limits(
     Raises
     ------
     TypeError
-        If an argument is no array of real numbers.
+        If an argument is no array of real numbers, or there is neither a network nor a log_scale, or both.
     ValueError
         If shapes do not fit together, or a number is not finite or out of range.
+
+    See Also
+    --------
+    limit : The same of one problem, and of other networks.
+    linreg_mirror.ladder : One problem at many scales, of any depth.
+    minimum_l1s : Where limits go as the scale vanishes.
 
     Notes
     -----
@@ -80,11 +95,15 @@ def limits(
 
     >>> import numpy as np
     >>> import linreg_mirror as lm
-    >>> lm.limits(np.array([[1.0, 2.0]]), np.array([2.0]), [[10.0], [-10_000.0]]).x.round(6).tolist()
+    >>> X, y = np.array([[1.0, 2.0]]), np.array([2.0])
+    >>> lm.limits(X, y, log_scale=[[10.0], [-10_000.0]]).x.round(6).tolist()
     [[0.4, 0.8], [0.0, 1.0]]
+    >>> lm.limits(X, y, lm.Hadamard.from_scale(1e-9, d=2)).x.round(6).tolist()
+    [[0.0, 1.0]]
     """
     check_nonnegative("tolerance", tolerance)
     X = features(X)
+    log_scale, tilt = _start(network, log_scale, tilt)
     starts = {"log_scale": per_entry(X, "log_scale", log_scale), "tilt": per_entry(X, "tilt", tilt)}
     y, log_scale, tilt, decays = alike(X, y=targets(X, y), **starts, decay=per_problem(X, "decay", decay))
     xp = namespace(X)
@@ -104,6 +123,25 @@ def limits(
 
     found = in_parts(X, len(y), lambda part: _solved(stack.part(part), tolerance), threads)
     return singly(found, tolerance, lambda k: limit(*_one(stack, k), tolerance=tolerance), solution)
+
+
+def _start(network: Hadamard | None, log_scale: Any, tilt: Any) -> tuple[Any, Any]:
+    """Return log b and log(u0/v0), of a network or as they are given."""
+    given = " or ".join(name for name, value in (("log_scale", log_scale), ("tilt", tilt)) if value is not None)
+    if network is None:
+        if log_scale is None:
+            raise TypeError("limits needs a start: write log_scale=np.log(b), or network=Hadamard.from_scale(b, d=d)")
+        return log_scale, 0.0 if tilt is None else tilt
+    if type(network) is not Hadamard:
+        meant = f", log_scale=np.log({network}) for scale b = {network}" if isinstance(network, float | int) else ""
+        raise TypeError(
+            f"network must be Hadamard, got {type(network).__name__}: write Hadamard.from_scale(1e-6, d=d)"
+            f"{meant or ', or log_scale= for logarithms of scales'}"
+        )
+    if given:
+        raise TypeError(f"a network has a scale and a tilt of its own: leave {given} out")
+    network.mirror()  # which says why there is none
+    return network.log_scale, network.tilt
 
 
 def _solved(stack: Stack, tolerance: float) -> Answers:

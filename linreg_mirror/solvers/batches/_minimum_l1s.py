@@ -6,6 +6,7 @@ from typing import Any
 from linreg_mirror._tools.cites import cited, cites
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.mirrors.protocol import namespace
+from linreg_mirror.problems.calls import takes_arrays
 from linreg_mirror.solvers.batches import linear_algebra
 from linreg_mirror.solvers.batches.answers import Answers
 from linreg_mirror.solvers.batches.arguments import alike, features, targets
@@ -30,6 +31,7 @@ _PROVED = 1e-9  # relative error of x that counts as the answer, as for `minimum
 
 
 @cites("woodworth2020kernel", "jacobs2025mask")
+@takes_arrays("minimum_l1s(problem.X, problem.y)")
 def minimum_l1s(X: Any, y: Any, *, threads: int | None = None) -> Solutions:
     """Return argmin{|x|_1 : Xx = y} of B problems, as `minimum_l1` does of one, on NumPy arrays or torch tensors.
 
@@ -56,6 +58,12 @@ def minimum_l1s(X: Any, y: Any, *, threads: int | None = None) -> Solutions:
         If an argument is no array of real numbers.
     ValueError
         If shapes do not fit together, or a number is not finite.
+
+    See Also
+    --------
+    minimum_l1 : The same of one problem.
+    limits : At scales that do not vanish.
+    lassos : With a penalty, for targets with noise.
 
     Notes
     -----

@@ -37,7 +37,7 @@ class Solutions:
     --------
     >>> import numpy as np
     >>> import linreg_mirror as lm
-    >>> found = lm.limits(np.array([[1.0, 2.0]]), np.array([2.0]), np.log([[1e2], [1e-9]]))
+    >>> found = lm.limits(np.array([[1.0, 2.0]]), np.array([2.0]), log_scale=np.log([[1e2], [1e-9]]))
     >>> found
     Solutions(2 problems, d=2, {'converged': 2}, error bar at most 1.1e-14)
     >>> found.x.round(6).tolist()

@@ -24,8 +24,16 @@ def assert_same(found, singles, digits=9):
 @pytest.mark.parametrize("kind", KINDS)
 def test_limits_at_all_scales(kind, log_scale):
     X, y = stack(B, N, D, (1, 1e2), kind, np.random.default_rng(0))
-    found = lm.limits(X, y, log_scale)
+    found = lm.limits(X, y, log_scale=log_scale)
     assert_same(found, [limit_of(X[k], y[k], log_scale) for k in range(B)], 11.9)
+
+
+def test_limits_of_one_network():
+    rng = np.random.default_rng(3)
+    X, y = stack(B, N, D, 10, "random", rng)
+    network = lm.Hadamard.from_scale(rng.uniform(0.1, 1, D), x0=rng.standard_normal(D))
+    found = lm.limits(X, y, network, decay=0.5)
+    assert_same(found, [lm.limit(lm.Problem(X[k], y[k]), network, 0.5) for k in range(B)], 11.9)
 
 
 @pytest.mark.parametrize("own", ["X and y", "X", "y", "neither"])
@@ -34,7 +42,7 @@ def test_limits_of_starts_and_penalties(own):
     X, y = stack(B, N, D, 10, "random", rng)
     X, y = X if "X" in own else X[0], y if "y" in own else y[0]
     log_scale, tilt, decay = rng.uniform(-20, 1, (B, D)), 3 * rng.standard_normal((B, D)), rng.uniform(0, 2, B)
-    found = lm.limits(X, y, log_scale, tilt, decay)
+    found = lm.limits(X, y, log_scale=log_scale, tilt=tilt, decay=decay)
     Xs, ys = np.broadcast_to(X, (B, N, D)), np.broadcast_to(y, (B, N))
     assert_same(found, [limit_of(Xs[k], ys[k], log_scale[k], tilt[k], decay[k]) for k in range(B)], 11.9)
     np.testing.assert_array_equal(found[3].log_scale, log_scale[3] - 4 * decay[3])
@@ -45,7 +53,7 @@ def test_limits_broadcast(shapes):
     rng = np.random.default_rng(2)
     X, y = stack(1, N, D, 10, "random", rng)
     log_scale, tilt, decay = (rng.uniform(0, 1, shape) for shape in shapes)
-    found = lm.limits(X[0], y[0], log_scale, tilt, decay)
+    found = lm.limits(X[0], y[0], log_scale=log_scale, tilt=tilt, decay=decay)
     rows = max(len(np.atleast_2d(log_scale)), len(np.atleast_2d(tilt)), decay.size)
     assert len(found) == rows
     log_scale, tilt = np.broadcast_to(log_scale, (rows, D)), np.broadcast_to(tilt, (rows, D))
@@ -98,7 +106,7 @@ def test_units_do_not_matter(of, unit):
     scaled = (X * unit, y) if of == "X" else (X, y * unit)
     grown = 1 / unit if of == "X" else unit
     for found, expected in (
-        (lm.limits(*scaled, -5.0 + np.log(grown)), lm.limits(X, y, -5.0)),
+        (lm.limits(*scaled, log_scale=-5.0 + np.log(grown)), lm.limits(X, y, log_scale=-5.0)),
         (lm.minimum_l1s(*scaled), lm.minimum_l1s(X, y)),
         (lm.lassos(*scaled, 0.1 * size * unit), lm.lassos(X, y, 0.1 * size)),
     ):

@@ -21,7 +21,9 @@ def with_nan(a):
     return a
 
 
-@pytest.mark.parametrize("solve", [lm.minimum_l1s, lambda X, y: lm.limits(X, y, 0), lambda X, y: lm.lassos(X, y, 1)])
+@pytest.mark.parametrize(
+    "solve", [lm.minimum_l1s, lambda X, y: lm.limits(X, y, log_scale=0), lambda X, y: lm.lassos(X, y, 1)]
+)
 @pytest.mark.parametrize(
     ("features", "targets", "error", "message"),
     [

@@ -76,7 +76,7 @@ def test_of_the_limits_of_a_batch(kind, log_scale):
     X, y = stack(B, 3, 9, (1, 1e6), kind, rng)
     start = np.full((B, 9), log_scale), 0.5 * rng.standard_normal((B, 9)), 0.25 * rng.integers(0, 4, B)
     exactly, _ = exact_limits(X, y, *start)
-    found = lm.limits(X, y, *start)
+    found = lm.limits(X, y, log_scale=start[0], tilt=start[1], decay=start[2])
     assert all(distance(found.x[k], exactly[k]) <= found.error[k] for k in range(B))
 
 

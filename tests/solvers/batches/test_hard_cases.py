@@ -12,7 +12,7 @@ RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((B, N, D)), RNG.standard_normal((B, N))
 WEIGHT = 0.2 * np.abs(np.einsum("bnd,bn->bd", X, Y)).max(axis=1)
 SOLVERS = {
-    "limits": (lambda X, y: lm.limits(X, y, -8.0), lambda X, y, k: limit_of(X, y, -8.0)),
+    "limits": (lambda X, y: lm.limits(X, y, log_scale=-8.0), lambda X, y, k: limit_of(X, y, -8.0)),
     "minimum_l1s": (lm.minimum_l1s, lambda X, y, k: lm.minimum_l1(lm.Problem(X, y))),
     "lassos": (lambda X, y: lm.lassos(X, y, WEIGHT), lambda X, y, k: lm.lasso(lm.Problem(X, y), WEIGHT[k])),
 }
@@ -76,7 +76,7 @@ def test_shapes_at_the_edge(sizes):
     features, targets = rng.standard_normal((3, *sizes)), rng.standard_normal((3, sizes[0]))
     weight = 0.3 * np.abs(np.einsum("bnd,bn->bd", features, targets)).max(axis=1)
     for found, single in (
-        (lm.limits(features, targets, -3.0), lambda k: limit_of(features[k], targets[k], -3.0)),
+        (lm.limits(features, targets, log_scale=-3.0), lambda k: limit_of(features[k], targets[k], -3.0)),
         (lm.minimum_l1s(features, targets), lambda k: lm.minimum_l1(lm.Problem(features[k], targets[k]))),
         (lm.lassos(features, targets, weight), lambda k: lm.lasso(lm.Problem(features[k], targets[k]), weight[k])),
     ):
@@ -86,7 +86,7 @@ def test_shapes_at_the_edge(sizes):
 
 
 def test_zero_is_exact():
-    for found in (lm.limits(X, 0 * Y, -3.0), lm.minimum_l1s(X, 0 * Y), lm.lassos(X, 0 * Y, 1.0)):
+    for found in (lm.limits(X, 0 * Y, log_scale=-3.0), lm.minimum_l1s(X, 0 * Y), lm.lassos(X, 0 * Y, 1.0)):
         assert not found.x.any()
         assert not found.error.any()
         assert found.digits.tolist() == [np.inf] * B
@@ -95,7 +95,7 @@ def test_zero_is_exact():
 def test_a_start_that_interpolates_stays():
     start = 3 * RNG.standard_normal((B, D))
     x0 = 0.1 * np.sinh(start)
-    found = lm.limits(X, np.einsum("bnd,bd->bn", X, x0), np.log(0.1), start)
+    found = lm.limits(X, np.einsum("bnd,bd->bn", X, x0), log_scale=np.log(0.1), tilt=start)
     np.testing.assert_allclose(found.x, x0, atol=1e-13)
     assert (found.error > 0).all()  # X x0 is rounded
     assert (np.abs(found.x - x0).sum(axis=1) <= found.error + 1e-14).all()
@@ -112,22 +112,22 @@ def test_a_weight_above_all_slopes(times):
 
 
 def test_tiny_scales():
-    found = lm.limits(X, Y, -1e4)
+    found = lm.limits(X, Y, log_scale=-1e4)
     least = lm.minimum_l1s(X, Y)
     assert found.status == least.status == (Status.converged,) * B
     assert (np.abs(found.x - least.x).sum(axis=1) <= found.error + least.error + 1e-6).all()
-    assert lm.limits(X, Y, -1e6).status == (Status.converged,) * B
+    assert lm.limits(X, Y, log_scale=-1e6).status == (Status.converged,) * B
 
 
 @pytest.mark.parametrize(("log_scale", "decay"), [(1e300, 0.0), (-1e300, 0.0), (0.0, 1e20), (700.0, 0.0)])
 def test_scales_beyond_float64(log_scale, decay):
-    found = lm.limits(X[:1], Y[:1], log_scale, decay=decay)
+    found = lm.limits(X[:1], Y[:1], log_scale=log_scale, decay=decay)
     assert found.status[0] is found[0].status is limit_of(X[0], Y[0], log_scale, 0.0, decay).status
     assert np.isfinite(found.x).all() or not found.status[0].solved
 
 
 def test_what_no_solver_proves_says_so():
-    found = lm.limits(X, Y, -3.0, tolerance=1e-18)
+    found = lm.limits(X, Y, log_scale=-3.0, tolerance=1e-18)
     assert found.singly == B
     assert found.status == (Status.not_certified,) * B
     assert (found.digits > 14).all()
@@ -136,7 +136,7 @@ def test_what_no_solver_proves_says_so():
 @pytest.mark.parametrize("condition", [1e4, 1e8])
 def test_ill_conditioned_problems_are_proved_one_by_one(condition):
     features, targets = stack(B, N, D, condition, "random", np.random.default_rng(2))
-    for found in (lm.limits(features, targets, -3.0), lm.minimum_l1s(features, targets)):
+    for found in (lm.limits(features, targets, log_scale=-3.0), lm.minimum_l1s(features, targets)):
         assert found.status == (Status.converged,) * B
         assert all(found[k].certificate.valid for k in range(B))
         assert condition < 1e6 or found.singly == B
@@ -147,7 +147,7 @@ def test_a_batch_of_all_kinds():
     features, targets = np.array([X[0], X[1], X[2], X[3]]), Y.copy()
     features[1, 0], targets[1, 0] = features[1, 1], targets[1, 1]
     features[2, 0] = features[2, 1]
-    for found in (lm.limits(features, targets, -8.0), lm.minimum_l1s(features, targets)):
+    for found in (lm.limits(features, targets, log_scale=-8.0), lm.minimum_l1s(features, targets)):
         assert [status.name for status in found.status] == ["converged", "converged", "inconsistent", "converged"]
         assert found.singly == 2
         assert np.isinf(found.error).tolist() == [False, False, True, False]

@@ -16,10 +16,16 @@ SPARSE = np.einsum("bnd,bd->bn", X, np.where(np.arange(D) < 2, RNG.standard_norm
 DEPENDENT = np.concatenate([X[:, :-1], X[:, :1]], axis=1)  # the last row is the first
 REPEATED = np.concatenate([Y[:, :-1], Y[:, :1]], axis=1)
 WEIGHT = 0.1 * np.abs(np.einsum("bnd,bn->bd", X, Y)).max(axis=1)
+
+
+def limits(X, y, log_scale, tilt=0.0, decay=0.0, **more):
+    return lm.limits(X, y, log_scale=log_scale, tilt=tilt, decay=decay, **more)
+
+
 CALLS = {
-    "limits": (lm.limits, (X, Y, np.full((B, 1), -10.0), np.ones(D), np.linspace(0, 1, B))),
-    "limits of one design": (lm.limits, (X[0], Y, -200.0)),
-    "limits of dependent rows": (lm.limits, (DEPENDENT, REPEATED, -3.0)),
+    "limits": (limits, (X, Y, np.full((B, 1), -10.0), np.ones(D), np.linspace(0, 1, B))),
+    "limits of one design": (limits, (X[0], Y, -200.0)),
+    "limits of dependent rows": (limits, (DEPENDENT, REPEATED, -3.0)),
     "minimum_l1s": (lm.minimum_l1s, (X, Y)),
     "minimum_l1s of sparse ones": (lm.minimum_l1s, (X, SPARSE)),
     "minimum_l1s of one design": (lm.minimum_l1s, (X[0], Y)),
@@ -115,10 +121,10 @@ def test_arrays_of_other_types_are_converted(kind):
     }.get(kind, lambda a: (a > 0).astype(kind) if kind is bool else a.astype(kind))
     features, targets = map(make, whole)
     plain = [(a > 0).astype(float) if kind is bool else a for a in whole]
-    for solve, others in ((lm.limits, (-3,)), (lm.lassos, (0.37,))):
+    for solve, others in ((limits, (-3,)), (lm.lassos, (0.37,))):
         found, expected = solve(features, targets, *others), solve(*plain, *others)
         assert found.x.dtype == np.float64
         np.testing.assert_array_equal(found.x, expected.x)
     features = torch.as_tensor(plain[0]).to(torch.float32)
-    assert lm.limits(features, plain[1], -3).x.dtype == torch.float64
+    assert lm.limits(features, plain[1], log_scale=-3).x.dtype == torch.float64
     np.testing.assert_array_equal(lm.lassos(features.requires_grad_(), plain[1], 0.37).x, expected.x)

@@ -11,7 +11,7 @@ B, N, D = 3, 4, 12
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((B, N, D)), RNG.standard_normal((B, N))
 CALLS = {
-    "limits": lambda: lm.limits(X, Y, -5.0, decay=np.arange(B) / 4),
+    "limits": lambda: lm.limits(X, Y, log_scale=-5.0, decay=np.arange(B) / 4),
     "minimum_l1s": lambda: lm.minimum_l1s(X, Y),
     "lassos": lambda: lm.lassos(X, Y, np.array([0.1, 0.2, 0.3])),
 }
@@ -82,7 +82,7 @@ def test_what_is_shown():
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-6, 1e-9, 1e-11])
 def test_tolerance_is_kept(tolerance):
     """A rough answer is enough where that is asked for, is within its bar, and is certified."""
-    fine, rough = lm.limits(X, Y, -5.0), lm.limits(X, Y, -5.0, tolerance=tolerance)
+    fine, rough = lm.limits(X, Y, log_scale=-5.0), lm.limits(X, Y, log_scale=-5.0, tolerance=tolerance)
     size = np.abs(fine.x).sum(axis=1)
     assert (fine.error <= 1e-12 * size).all()
     assert (rough.error <= tolerance * size).all()
@@ -95,7 +95,7 @@ def test_tolerance_is_kept(tolerance):
 def test_arguments_stay_as_they_are():
     features, targets, start = X.copy(), Y.copy(), RNG.standard_normal((B, D))
     kept = start.copy()
-    lm.limits(features, targets, start, start)
+    lm.limits(features, targets, log_scale=start, tilt=start)
     lm.minimum_l1s(features, targets)
     found = lm.lassos(features, targets, 0.1)
     np.testing.assert_array_equal(features, X)
