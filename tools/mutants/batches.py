@@ -2,7 +2,7 @@
 
 from linreg_mirror.solvers.batches import bars as batch_bars
 from linreg_mirror.solvers.batches import factors as batch_factors
-from linreg_mirror.solvers.batches import rounding, supports, vertices
+from linreg_mirror.solvers.batches import few_weights, rounding, supports, vertices
 from linreg_mirror.solvers.batches.factors import Factors
 from tools.mutants.change import edited
 
@@ -20,10 +20,11 @@ MUTANTS = (
             ("half of the metric's root", batch_bars, "bars", "xp.sqrt(xp.sum(metric", "0.5 * xp.sqrt(xp.sum(metric"),
             ("kappa halved", batch_bars, "bars", "1 / root), reach)", "0.5 / root), reach)"),
             ("residuals exact", batch_bars, "bars", "found.norm(r, inexact) + ", "found.norm(0 * r, inexact) + "),
-            ("x exact", batch_bars, "_point", "_LIBRARY * x", "0 * x"),
+            ("x exact", batch_bars, "point_of", "_LIBRARY * x", "0 * x"),
             ("vertices that fit exactly", vertices, "_errors", "2.02 * (eta + ", "2.02 * (0 * eta + "),
             ("dual vectors that fit exactly", vertices, "_errors", "inexact * weight)", "0 * inexact * weight)"),
             ("no way back to the support", vertices, "_errors", "1 + 1.01 * K", "1 + 0 * K"),
+            ("few weights that fit exactly", few_weights, "_errors", "eta = off_by(", "eta = 0 * off_by("),
             ("slack 1", vertices, "_errors", "worst / slack", "worst"),
             ("columns beyond their thresholds", vertices, "_errors", "(xp.min(slack, axis=-1) > 0)", "(lost < 1)"),
             ("weights change sign", supports, "proved", "xp.all(right, axis=-1)", "xp.all(right | True, axis=-1)"),

@@ -14,6 +14,7 @@ from linreg_mirror.problems.calls import takes_arrays
 from linreg_mirror.solvers.batches.answers import Answers
 from linreg_mirror.solvers.batches.arguments import alike, features, per_entry, per_problem, targets
 from linreg_mirror.solvers.batches.bars import Bars, bars
+from linreg_mirror.solvers.batches.few_weights import few_weights
 from linreg_mirror.solvers.batches.newton import continued
 from linreg_mirror.solvers.batches.pairs import exact
 from linreg_mirror.solvers.batches.parts import in_parts
@@ -145,6 +146,15 @@ def _start(network: Hadamard | None, log_scale: Any, tilt: Any) -> tuple[Any, An
 
 
 def _solved(stack: Stack, tolerance: float) -> Answers:
+    found = _by_newton(stack, tolerance)
+    left = found.wanting(tolerance)
+    if len(left):
+        few, answers = few_weights(stack.part(left), tolerance)
+        found.improve(left[few], answers)
+    return found
+
+
+def _by_newton(stack: Stack, tolerance: float) -> Answers:
     s = exact(-continued(stack, _START))
     found, answers = _judged(stack, s)
     best, at = answers, stack.xp.arange(len(s.hi), device=s.hi.device)

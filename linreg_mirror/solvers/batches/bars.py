@@ -45,13 +45,17 @@ class Bars(NamedTuple):
     fits: Any
 
 
-class _Point(NamedTuple):
-    """Weights x, the metric there, bounds of |x - primal(z_0 - X's)|, and of the relative error of the metric."""
+class Point(NamedTuple):
+    """Weights x, the metric there, bounds of |x - primal(z_0 - X's)|, and of the relative error of the metric.
+
+    `height` is |2 (z_0 - X's)|, whose sign x has.
+    """
 
     x: Any
     metric: Any
     rounding: Any
     vague: Any
+    height: Any
 
 
 def bars(stack: Stack, s: Pair) -> Bars:
@@ -65,7 +69,7 @@ def bars(stack: Stack, s: Pair) -> Bars:
         Dual vectors.
     """
     xp, (n, d) = stack.xp, stack.X.shape[-2:]
-    x, metric, rounding, vague = _point(stack, s)
+    x, metric, rounding, vague, _ = point_of(stack, s)
     r, inexact = rounded(*residual(stack, exact(x)))
     found = factors(stack.hessian(metric), d)
     # |Xv|_{H^-1} <= |v / sqrt D|_2, for what rounding has made of x; weights too small to be seen are below D.
@@ -94,8 +98,16 @@ def bars(stack: Stack, s: Pair) -> Bars:
     return Bars(x, xp.where(still, 0.0, error), entries, -linear_algebra.solve(found.L, r), fits)
 
 
-def _point(stack: Stack, s: Pair) -> _Point:
-    """Exponents have 106 bits, x has 53."""
+def point_of(stack: Stack, s: Pair) -> Point:
+    """Return the weights of dual vectors: exponents have 106 bits, x has 53.
+
+    Parameters
+    ----------
+    stack : Stack
+        Problems and potentials.
+    s : Pair of shape (B, n)
+        Dual vectors.
+    """
     xp, tilt = stack.xp, stack.mirror.tilt
     exponent = exact(tilt) + transposed_products(stack.X, s).times(-2.0)
     sign = xp.copysign(xp.ones_like(tilt), exponent.hi)
@@ -108,4 +120,4 @@ def _point(stack: Stack, s: Pair) -> _Point:
     lost = of_pull(stack, s) + 8 * UNIT**2 * (xp.abs(tilt) + xp.abs(log_b.hi) + h.hi)
     rounding = _LIBRARY * x + 1.01 * metric * lost + _LEAST
     still = (exponent.hi == 0) & ~xp.any(s.hi != 0, axis=-1, keepdims=True)
-    return _Point(sign * x, metric, xp.where(still, 0.0, rounding), 2 * lost)
+    return Point(sign * x, metric, xp.where(still, 0.0, rounding), 2 * lost, h.hi)

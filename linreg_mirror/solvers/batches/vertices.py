@@ -20,7 +20,7 @@ _ZERO = 1e-11  # of the largest entry: what a linear solve leaves of an entry th
 _ROUNDS = 3  # of residuals of 106 bits
 
 
-class _Bases(NamedTuple):
+class Bases(NamedTuple):
     """Columns of weight, shape (B, n, n), others being zero; about their left inverses; ones where columns count.
 
     `lost` bounds the 1-norm of inverse @ columns - 1; below 1, columns are independent.
@@ -47,11 +47,9 @@ def vertices(stack: Stack, whole: Factors, basis: Any, guess: Any) -> Answers:
     guess : array, shape (B, n)
         Dual vectors, which decide about other columns where fewer than n have weight.
     """
-    xp, bases = stack.xp, _bases(stack, basis)
-    part, inverse, kept = stack.with_features(bases.columns), bases.inverse, bases.kept
-    p = exact(xp.zeros_like(stack.y))
-    for _ in range(_ROUNDS):
-        p = p + exact(kept * times(inverse, residual(part, p)[0].hi))
+    xp, bases = stack.xp, bases_of(stack, basis)
+    inverse, kept = bases.inverse, bases.kept
+    p = weights_on(stack, bases)
     wanted = kept * signs_of(p.hi)
     s = exact(xp.where(xp.all(kept > 0, axis=-1, keepdims=True), 0.0, guess))
     for _ in range(_ROUNDS):
@@ -60,31 +58,86 @@ def vertices(stack: Stack, whole: Factors, basis: Any, guess: Any) -> Answers:
     return Answers(placed(stack, basis, p.hi * kept), s, _errors(stack, whole, bases, p, s))
 
 
-def _errors(stack: Stack, whole: Factors, bases: _Bases, p: Pair, s: Pair) -> Any:
-    xp, (n, d) = stack.xp, stack.X.shape[-2:]
-    _, columns, inverse, kept, lost = bases
+def _errors(stack: Stack, whole: Factors, bases: Bases, p: Pair, s: Pair) -> Any:
+    xp, d = stack.xp, stack.X.shape[-1]
+    _, columns, _, kept, lost = bases
     missing = (exact(kept * signs_of(p.hi)) - transposed_products(columns, s)).hi
     slopes, rounding = transposed_products(stack.X, s), of_pull(stack, s)
     inexact = xp.max(xp.abs(missing), axis=-1) + xp.max(rounding, axis=-1)
 
-    # p + eta is an interpolator for some eta of this norm; that costs at most twice the threshold.
-    eta = d**0.5 * whole.norm(*rounded(*residual(stack.with_features(columns), p)))
+    # That p + eta is an interpolator costs at most twice the threshold.
+    eta = d**0.5 * off_by(stack, whole, bases, p)
     on = placed(stack, bases.at, kept) > 0
     sign = signs_of(slopes.hi)
     slack = ((1 - sign * slopes.hi) - sign * slopes.lo) * (1 - 4 * UNIT) - rounding - 4 * UNIT * xp.abs(slopes.lo)
     slack = xp.where(on, 1.0, slack)
     weight = xp.sum(xp.abs(p.hi), axis=-1)
     gap = 2.02 * (eta + inexact * weight)
-    inexact_product = n**1.5 * UNIT * size(inverse)[:, None] * stack.lengths
-    K = (xp.sum(xp.abs(inverse @ stack.X), axis=-2) + inexact_product) / (1 - lost)[:, None]
+    K = shares(stack, bases)
     worst = xp.where(on, 0.0, 1 + 1.01 * K)
     error = 1.01 * (gap * xp.max(worst / slack, axis=-1) + (1 + xp.max(worst, axis=-1)) * eta) + UNIT * weight
     sound = (lost < 0.1) & whole.sound & (xp.min(slack, axis=-1) > 0) & xp.isfinite(error)
     return xp.where(sound, error, math.inf)
 
 
-def _bases(stack: Stack, at: Any) -> _Bases:
-    """Leave out of each basis the columns that have no weight, but for rounding."""
+def weights_on(stack: Stack, bases: Bases) -> Pair:
+    """Return the weights on bases that fit the targets best, shape (B, n).
+
+    Parameters
+    ----------
+    stack : Stack
+        Problems.
+    bases : Bases
+        Independent columns.
+    """
+    part, p = stack.with_features(bases.columns), exact(stack.xp.zeros_like(stack.y))
+    for _ in range(_ROUNDS):
+        p = p + exact(bases.kept * times(bases.inverse, residual(part, p)[0].hi))
+    return p
+
+
+def off_by(stack: Stack, whole: Factors, bases: Bases, p: Pair) -> Any:
+    """Return an upper bound of |eta|_2, shape (B,), for some eta that makes p on the bases an interpolator.
+
+    Parameters
+    ----------
+    stack : Stack
+        Problems.
+    whole : Factors
+        Of XX'.
+    bases : Bases
+        Columns.
+    p : Pair of shape (B, n)
+        Weights on them.
+    """
+    return whole.norm(*rounded(*residual(stack.with_features(bases.columns), p)))
+
+
+def shares(stack: Stack, bases: Bases) -> Any:
+    """Return upper bounds of |X_S^+ X_j|_1, shape (B, d): what a weight off the basis costs on it.
+
+    Parameters
+    ----------
+    stack : Stack
+        Problems.
+    bases : Bases
+        Columns S.
+    """
+    xp, n = stack.xp, stack.X.shape[-2]
+    inexact = n**1.5 * UNIT * size(bases.inverse)[:, None] * stack.lengths
+    return (xp.sum(xp.abs(bases.inverse @ stack.X), axis=-2) + inexact) / (1 - bases.lost)[:, None]
+
+
+def bases_of(stack: Stack, at: Any) -> Bases:
+    """Leave out of each basis the columns that have no weight, but for rounding.
+
+    Parameters
+    ----------
+    stack : Stack
+        Problems.
+    at : array of int, shape (B, n)
+        Columns.
+    """
     xp, n = stack.xp, stack.X.shape[-2]
     columns = columns_of(stack, at)
     inverse, _ = linear_algebra.general_inverse(columns)
@@ -97,7 +150,7 @@ def _bases(stack: Stack, at: Any) -> _Bases:
     inverse = xp.where(xp.isfinite(inverse), inverse, 0.0)
     eye = xp.eye(n, dtype=columns.dtype, device=columns.device) * kept[:, None, :]
     lost = n**0.5 * (size(inverse @ columns - eye) + 4 * n * UNIT * size(inverse) * size(columns))
-    return _Bases(at, columns, inverse, kept, lost)
+    return Bases(at, columns, inverse, kept, lost)
 
 
 def _pseudo_inverse(columns: Any, kept: Any) -> Any:

@@ -28,6 +28,18 @@ def test_limits_at_all_scales(kind, log_scale):
     assert_same(found, [limit_of(X[k], y[k], log_scale) for k in range(B)], 11.9)
 
 
+@pytest.mark.parametrize("log_scale", [-100.0, -1000.0, -1e5])
+def test_limits_of_few_weights_are_proved_in_the_batch(log_scale):
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((B, 30, 60))
+    y = np.einsum("bnd,bd->bn", X, np.where(np.arange(60) < 3, rng.choice([-1.0, 1.0], (B, 60)), 0.0))
+    tilt, decay = 0.3 * rng.standard_normal((B, 60)), rng.uniform(0, 2, B)
+    found = lm.limits(X, y, log_scale=log_scale, tilt=tilt, decay=decay)
+    assert found.singly == 0
+    assert_same(found, [limit_of(X[k], y[k], log_scale, tilt[k], decay[k]) for k in range(B)], 11.9)
+    assert found[0].certificate.valid
+
+
 def test_limits_of_one_network():
     rng = np.random.default_rng(3)
     X, y = stack(B, N, D, 10, "random", rng)

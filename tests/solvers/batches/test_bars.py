@@ -6,7 +6,7 @@ import pytest
 import linreg_mirror as lm
 from linreg_mirror._tools.double_double import Pair
 from linreg_mirror.mirrors import Hyperbolic
-from linreg_mirror.solvers.batches import active_sets, linear_algebra, supports, vertices
+from linreg_mirror.solvers.batches import active_sets, few_weights, linear_algebra, supports, vertices
 from linreg_mirror.solvers.batches.bars import bars
 from linreg_mirror.solvers.batches.factors import factors
 from linreg_mirror.solvers.batches.pairs import exact
@@ -22,6 +22,8 @@ CUTS = [0.0, 1e-14, 1e-9, 1e-4, 1e-2, 0.1]  # relative errors of what bars are g
 
 def wrong(rng, array, cut):
     """The array with errors of this relative size, another for each row, some of them far smaller."""
+    if isinstance(array, Pair):
+        return Pair(*(wrong(rng, part, cut) for part in array))
     rows = (len(array), *[1] * (array.ndim - 1))
     return array * (1 + cut * 10 ** rng.uniform(-3, 0, rows) * rng.uniform(-1, 1, array.shape))
 
@@ -78,6 +80,32 @@ def test_of_the_limits_of_a_batch(kind, log_scale):
     exactly, _ = exact_limits(X, y, *start)
     found = lm.limits(X, y, log_scale=start[0], tilt=start[1], decay=start[2])
     assert all(distance(found.x[k], exactly[k]) <= found.error[k] for k in range(B))
+
+
+def sparse_stack(B, n, d, nonzeros, rng):
+    """Targets of few weights, of different sizes."""
+    X = rng.standard_normal((B, n, d))
+    x = np.where(np.arange(d) < nonzeros, rng.standard_normal((B, d)), 0.0)
+    return X, np.einsum("bnd,bd->bn", X, x)
+
+
+@pytest.mark.parametrize("log_scale", [-60.0, -100.0, -1000.0])  # at -60 weights off the support may be seen
+def test_of_limits_with_few_weights(monkeypatch, log_scale):
+    """Also of weights, and of dual vectors off the support, that are wrong."""
+    rng, B, n, d = np.random.default_rng(3), 8, 4, 9
+    X, y = sparse_stack(B, n, d, 1, rng)
+    start = np.full((B, d), log_scale), 0.5 * rng.standard_normal((B, d)), 0.25 * rng.integers(0, 4, B)
+    exactly, _ = exact_limits(X, y, *start)
+    central, weights_on = few_weights.central_duals, few_weights.weights_on
+    for cut in (0.0, 1e-9, 1e-2, 0.3):
+        monkeypatch.setattr(few_weights, "central_duals", lambda *of, cut=cut: wrong(rng, central(*of), cut))
+        for off in (0.0, 1e-13, 1e-7):
+            monkeypatch.setattr(few_weights, "weights_on", lambda *of, off=off: wrong(rng, weights_on(*of), off))
+            at, found = few_weights.few_weights(stacked(X, y, *start[:2], start[2][:, None]), 1e-12)
+            proved = np.flatnonzero(found.error < np.inf)
+            assert len(proved) >= (B // 2 if log_scale < -60 else 1)
+            for k in proved:
+                assert distance(found.x[k], exactly[at[k]]) <= found.error[k]
 
 
 def assert_entries(found, exactly):
@@ -167,7 +195,7 @@ def test_of_vertices(kind):
 def error_of(X, y, basis, p, s):
     """The bar of weights and dual vectors as they are."""
     of = stacked(X, y)
-    return vertices._errors(of, whole_of(of), vertices._bases(of, basis), exact(p), exact(s))
+    return vertices._errors(of, whole_of(of), vertices.bases_of(of, basis), exact(p), exact(s))
 
 
 @pytest.mark.parametrize("cut", [1e-9, 1e-4, 1e-2])

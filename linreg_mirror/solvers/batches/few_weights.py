@@ -1,0 +1,96 @@
+"""Limits of a stack that have fewer weights than there are samples, all others being below rounding.
+
+There the Hessian of the dual is singular in float64, and Newton's method ends; what is proved is the distance of an
+interpolator, as by `error_bars.pythagoras.few_weights_bar` of one problem.
+"""
+
+import math
+from typing import Any
+
+from linreg_mirror._tools.double_double import Pair
+from linreg_mirror.solvers.batches.answers import Answers
+from linreg_mirror.solvers.batches.bars import point_of
+from linreg_mirror.solvers.batches.columns import placed, times
+from linreg_mirror.solvers.batches.factors import Factors, factors
+from linreg_mirror.solvers.batches.least_norms import least_norms
+from linreg_mirror.solvers.batches.pairs import exact, transposed_products
+from linreg_mirror.solvers.batches.stack import Stack
+from linreg_mirror.solvers.batches.vertices import Bases, bases_of, off_by, shares, weights_on
+from linreg_mirror.solvers.error_bars import central_duals
+from linreg_mirror.solvers.error_bars.rows import UNIT
+
+_SMALL = 35.0  # log(size/b) below which weights off a support are seen
+_ROUNDS = 6  # of dual vectors on the support
+_SHARES = (1e-4, 1e-2, 0.1)  # of the tolerance: what weights off the support may come to
+
+
+def few_weights(stack: Stack, tolerance: float) -> tuple[Any, Answers]:
+    """Return the indices of problems that have few weights, and interpolators with these, close to the limits.
+
+    Parameters
+    ----------
+    stack : Stack
+        Problems and potentials.
+    tolerance : float
+        Largest error that is worth while, relative to |x|_1.
+    """
+    xp, n = stack.xp, stack.X.shape[-2]
+    size = xp.max(xp.abs(stack.y), axis=-1) / xp.max(stack.lengths, axis=-1)
+    tiny = xp.max(stack.log_b, axis=-1) < xp.log(xp.where(size > 0, size, 1.0)) - _SMALL
+    at = xp.nonzero(tiny & (size > 0))[0]
+    least = least_norms(stack.part(at)) if len(at) else Answers(stack.X[:0, 0], exact(stack.y[:0]), size[:0])
+    few = xp.isfinite(least.error) & (xp.sum(xp.abs(xp.sign(least.x)), axis=-1) < n)
+    some = xp.nonzero(few)[0]
+    at, least = at[some], least.part(some)
+    return at, _moved(stack.part(at), least, tolerance) if len(at) else least
+
+
+def _moved(stack: Stack, least: Answers, tolerance: float) -> Answers:
+    """Return the same weights with dual vectors of the limits, and bars of their distance from there."""
+    xp, n = stack.xp, stack.X.shape[-2]
+    bases = bases_of(stack, xp.argsort(-xp.abs(least.x), axis=-1)[:, :n])
+    p = weights_on(stack, bases)
+    x = Pair(*(placed(stack, bases.at, part * bases.kept) for part in (p.hi, p.lo)))
+    exponent = stack.mirror.tilt - 2 * stack.mirror.dual(x.hi, stack.decay)  # of X's, twice, on the support
+    steepest = xp.max(xp.where(x.hi != 0, xp.abs(exponent), 0.0), axis=-1, keepdims=True)
+    s = exact(-0.5 * steepest * central_duals(stack.X, xp.sign(x.hi)))
+    wanted = exact(bases.kept * 0.5 * xp.take_along_axis(exponent, bases.at, axis=1))
+    for _ in range(_ROUNDS):
+        missing = (wanted - transposed_products(bases.columns, s)).hi
+        s = s + exact(times(xp.matrix_transpose(bases.inverse), missing))
+    whole = factors(stack.hessian(xp.ones_like(x.hi)), x.hi.shape[-1])
+    return Answers(x.hi, s, _errors(stack, whole, bases, p, x, s, max(tolerance, UNIT)))
+
+
+def _errors(stack: Stack, whole: Factors, bases: Bases, p: Pair, x: Pair, s: Pair, tolerance: float) -> Any:
+    """Return upper bounds of the distances of x from the limits."""
+    xp, d = stack.xp, x.hi.shape[-1]
+    point, weight = point_of(stack, s), xp.sum(xp.abs(x.hi), axis=-1)
+    eta = off_by(stack, whole, bases, p)
+    G = _divergence(stack, x, point, eta)
+    on = placed(stack, bases.at, bases.kept) > 0
+    K = xp.max(xp.where(on, 0.0, shares(stack, bases)), axis=-1)
+    eta_1 = d**0.5 * eta
+    error = xp.full_like(weight, math.inf)
+    # Off the support D(x, q) grows at least by `room` for each unit past the threshold tau.
+    for share in _SHARES:
+        tau = share * tolerance * weight / (d * (1 + K))
+        above = xp.log(2 * tau)[:, None] - stack.log_b - point.height
+        room = xp.min(xp.where(on, math.inf, above), axis=-1) - 1e-6
+        bound = 1.01 * ((1 + K) * (d * tau + 2 * G / room + eta_1) + eta_1) + UNIT * weight
+        error = xp.where((room > 1) & (bound < error), bound, error)
+    sound = (bases.lost < 0.1) & whole.sound & xp.isfinite(error)
+    return xp.where(sound, error, math.inf)
+
+
+def _divergence(stack: Stack, x: Pair, point: Any, eta: Any) -> Any:
+    """Return upper bounds of D(x + eta, q), q being the weights of the dual vectors."""
+    xp, size, q = stack.xp, stack.xp.abs(x.hi), point.x
+    apart = xp.abs((x - exact(q)).hi) + eta[:, None] + point.rounding
+    nearest = xp.where(x.hi * q > 0, xp.clip(xp.minimum(size, xp.abs(q)) - apart, 0.0, None), 0.0)
+    # Half of (x-q)^2 over the least metric between, and less than (x-q)(z_x - z_q).
+    rise = xp.log(2 * (size + apart) + 1e-320) - stack.log_b
+    duals = xp.logaddexp(rise, xp.full_like(rise, 0.7)) + point.height
+    b = xp.exp(xp.clip(stack.log_b, None, 700.0))
+    terms = xp.minimum(apart**2 / (4 * xp.hypot(nearest, b)), 0.5 * apart * duals)
+    return 1.01 * xp.sum(xp.where(apart == 0, 0.0, terms), axis=-1)
