@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 
 from linreg_mirror._tools.arguments import as_real_array, check_integer
 from linreg_mirror._types import Array
-from linreg_mirror.estimator.data import Form, LinearRegressor, checked, forms
+from linreg_mirror.estimator.data import Form, LinearRegressor, checked, forms, merged
 from linreg_mirror.parametrizations import Hadamard, Power
 from linreg_mirror.problems import Problem
 from linreg_mirror.schedules import Schedule, as_schedule, require_clock
@@ -170,7 +170,7 @@ class MirrorRegressor(LinearRegressor):
             Targets. Several are fitted side by side, with one and the same design: see `linreg_mirror.limits`.
         sample_weight : array_like, shape (n_samples,), optional
             Weights >= 0 of squared residuals. Where all samples can be fitted exactly, "limit" and "saddles" do so
-            whatever the weights.
+            whatever the weights. Copies of a sample, as of a bootstrap, count as one of their number in weight.
 
         Returns
         -------
@@ -192,6 +192,8 @@ class MirrorRegressor(LinearRegressor):
         """
         self._require_consistent_parameters()
         X, y, weights = checked(self, X, y, sample_weight)
+        if self.fit_intercept and self.batch_size is None:
+            X, y, weights = merged(X, y, weights)
         reads_entries = self.solver == "saddles" or self.batch_size is not None
         ways = forms(X, weights, self.fit_intercept, self.solver, reads_entries)
         targets = y[:, None] if y.ndim == 1 else y

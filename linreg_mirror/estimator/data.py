@@ -80,6 +80,31 @@ def checked(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Ar
     return X, y, weights
 
 
+def merged(X: Any, y: Array, weights: Array | None) -> tuple[Any, Array, Array | None]:
+    """Return each sample once, with the sum of its weights, in the order of their first rows; sparse X as it is.
+
+    Copies, as of a bootstrap, would be dependent but for rounding once means are taken.
+
+    Parameters
+    ----------
+    X : array or sparse matrix, shape (n, d)
+        Samples in rows.
+    y : array, shape (n,) or (n, targets)
+        Targets: rows with the same features and other targets are other samples.
+    weights : array, shape (n,), optional
+        Of the samples.
+    """
+    if scipy.sparse.issparse(X):
+        return X, y, weights
+    rows = np.ascontiguousarray(np.column_stack([X, y]) + 0.0)  # 0 is added so that -0 is 0
+    _, first, group = np.unique(rows.view(f"V{rows.itemsize * rows.shape[1]}").ravel(), True, True)
+    if len(first) == len(rows):
+        return X, y, weights
+    sums = np.bincount(group, weights)
+    order = np.argsort(first)
+    return X[first[order]], y[first[order]], sums[order].astype(float)
+
+
 def forms(X: Any, weights: Array | None, fit_intercept: bool, solver: str, reads_entries: bool) -> list[Form]:
     """Return ways to write the data without an intercept: the first, and others to try if its answer is none."""
     if not fit_intercept:
