@@ -29,7 +29,8 @@ from linreg_mirror.cli._shared import (
 
 def check(
     theorems: Annotated[
-        list[str] | None, typer.Argument(help="Ids or beginnings of ids; default: the whole ledger.")
+        list[str] | None,
+        typer.Argument(help="Ids or beginnings of ids, such as mirror.limit or regimes; default: the whole ledger."),
     ] = None,
     instance: Annotated[
         list[str] | None,
@@ -62,7 +63,9 @@ def check(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Your own data: npz with X and y, or X as CSV. Every theorem that applies is checked on them."
+            help="Your own data: npz with X and y, or X as CSV. Theorems, those that are named or all, are checked on "
+            "them wherever they apply: in all settings of start, penalty and loss, or in those of --instance "
+            "data/SETTING/SEED."
         ),
     ] = None,
     targets: Annotated[Path | None, typer.Option(help="y as CSV, if --data is CSV.")] = None,
