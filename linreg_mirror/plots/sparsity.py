@@ -8,7 +8,12 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from linreg_mirror.plots.axes import picture
-from linreg_mirror.plots.style import COLOURS, DASHES, points
+from linreg_mirror.plots.style import looks
+
+_FEW_SEEDS = 4  # below it an interval of Student's t says more of the seeds than of the method
+_BESIDE = 8  # curves, up to which neighbours are shifted sideways
+_APART = 1.035  # by which, where the axis is logarithmic
+_WORTH_IT = 0.4  # of the range of all means: if fewer do, low ones are left below the axis
 
 
 @picture
@@ -19,15 +24,16 @@ def sparsity(comparison: Any, *, ax: Axes) -> None:
     ----------
     comparison : sequence of dict, path, or mapping of str to Run
         The rows that `networks.training.compare` returned, the JSON file that it wrote, or runs by name, which are
-        pruned to their default shares. Of every method of a comparison the best of its settings is drawn, with 95 %
-        intervals over seeds.
+        pruned to their default shares. Of every method of a comparison the best of its settings is drawn.
     ax : Axes, optional
         Where to draw. Default: a new figure.
 
     Returns
     -------
     Axes
-        With the picture.
+        With the picture: means, joined, and with fewer than four seeds a point for each, else 95 % intervals. They are
+        a little aside, so that methods do not hide each other. The axis shows the methods that work; the legend says
+        which go below it, and which diverged.
 
     Raises
     ------
@@ -43,48 +49,78 @@ def sparsity(comparison: Any, *, ax: Axes) -> None:
     >>> lm.plots.sparsity(rows).get_ylabel()
     'test accuracy in %'
     """
-    curves = _curves(comparison)
-    if not any(curves.values()):
+    from linreg_mirror.networks.training.summaries import best, intervals  # imports torch
+
+    rows = _rows(comparison)
+    shown = list(best(rows).values())
+    means = {label: [row for row in intervals(rows) if row["label"] == label and row["runs"]] for label in shown}
+    if not shown:
         raise ValueError("there are no accuracies: give rows of a comparison, its JSON file, or runs by name")
-    for k, (name, found) in enumerate(curves.items()):
-        look = points(k % len(COLOURS)) | {"linestyle": DASHES[(k + k // len(COLOURS)) % len(DASHES)]}
-        shares, means, halves = zip(*found, strict=True) if found else ((), (), ())
-        bars = [100 * half if half == half else 0.0 for half in halves]  # NaN of one seed
-        ax.errorbar(
-            shares,
-            [100 * mean for mean in means],
-            bars,
-            label=name if found else f"{name} (diverged)",
-            capsize=1.5,
-            **look,
-        )
-    marked = sorted({share for found in curves.values() for share, *_ in found})
-    ax.set(xscale="log", xlabel="weights kept in %", ylabel="test accuracy in %")
-    low, high = ax.get_ylim()  # an interval of few seeds may reach beyond what an accuracy can be
-    ax.set_ylim(max(low, -2.0), min(high, 102.0))
-    ax.minorticks_off()
-    ax.set_xticks(marked, [f"{100 * share:g}" for share in marked])
-    ax.invert_xaxis()
-    ax.legend(loc="lower left")
+    low = _floor(means)
+    for k, (label, look) in enumerate(looks(shown).items()):
+        own = sorted(means[label], key=lambda row: row["keep"])
+        aside = _APART ** (k - (len(shown) - 1) / 2) if len(shown) <= _BESIDE else 1.0
+        shares, heights = [row["keep"] for row in own], [100 * row["accuracy"] for row in own]
+        ax.plot(shares, heights, label=_said(label, own, low), **look)
+        _draw_spread(ax, rows, own, aside, look)
+    _set_axes(ax, {row["keep"] for own in means.values() for row in own}, low)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
 
 
-def _curves(comparison: Any) -> dict[str, list[tuple[float, float, float]]]:
-    """Return share, mean accuracy and half an interval of each point, by what is drawn as one line."""
-    from linreg_mirror.networks.training import best, intervals  # imports torch
-
+def _rows(comparison: Any) -> Sequence[dict[str, Any]]:
+    """Return the rows of a comparison, of its file, or of runs."""
     if isinstance(comparison, Mapping):
-        rows: Sequence[dict[str, Any]] = [
+        return [
             {"label": name, "method": name, **record}
             for name, run in comparison.items()
             for record in run.prune(run.shares)
         ]
-    elif isinstance(comparison, str | Path):
-        rows = json.loads(Path(comparison).read_text(encoding="utf-8"))["rows"]
-    else:
-        rows = list(comparison)
-    shown = list(best(rows).values())
-    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in shown}
-    for row in intervals(rows):
-        if row["label"] in found and row["runs"]:
-            found[row["label"]].append((row["keep"], row["accuracy"], row["half"]))
-    return {name: sorted(points) for name, points in found.items()}
+    if isinstance(comparison, str | Path):
+        return json.loads(Path(comparison).read_text(encoding="utf-8"))["rows"]
+    return list(comparison)
+
+
+def _draw_spread(ax: Axes, rows: Sequence[dict], own: Sequence[dict], aside: float, look: Mapping[str, Any]) -> None:
+    """Draw the seeds of each mean if they are few, else its interval."""
+    from linreg_mirror.networks.training.summaries import compared_accuracy
+
+    for mean in own:
+        x = mean["keep"] * aside
+        if mean["runs"] >= _FEW_SEEDS:
+            ax.errorbar([x], [100 * mean["accuracy"]], [100 * mean["half"]], color=look["color"], capsize=1.5, lw=0.8)
+        elif mean["runs"] > 1:
+            same = [row for row in rows if (row["label"], row["keep"]) == (mean["label"], mean["keep"])]
+            found = [one for one in map(compared_accuracy, same) if one is not None]
+            ax.plot([x] * len(found), [100 * one for one in found], ls="none", marker=".", ms=2.5, color=look["color"])
+
+
+def _floor(means: Mapping[str, Sequence[dict]]) -> float:
+    """Return the least accuracy that is shown, in %: of the better half of the methods at each share, if that helps."""
+    by_share: dict[float, list[float]] = {}
+    for own in means.values():
+        for row in own:
+            by_share.setdefault(row["keep"], []).append(100 * row["accuracy"])
+    if not by_share:
+        return 0.0
+    everything = [one for found in by_share.values() for one in found]
+    least, most = min(everything), max(everything)
+    good = min(sorted(found, reverse=True)[(len(found) - 1) // 2] for found in by_share.values())
+    if most - good > _WORTH_IT * (most - least):
+        good = least
+    return max(-2.0, good - 0.08 * max(most - good, 1.0))
+
+
+def _said(label: str, own: Sequence[dict], low: float) -> str:
+    if not own:
+        return f"{label} (diverged)"
+    return f"{label} (goes below)" if any(100 * row["accuracy"] < low for row in own) else label
+
+
+def _set_axes(ax: Axes, shares: set[float], low: float) -> None:
+    ax.set(xscale="log", xlabel="weights kept in %", ylabel="test accuracy in %")
+    high = ax.dataLim.ymax if shares else 100.0
+    ax.set_ylim(low, min(high + 0.04 * max(high - low, 1.0), 102.0))
+    ax.minorticks_off()
+    marked = sorted(shares)
+    ax.set_xticks(marked, [f"{100 * share:g}" for share in marked])
+    ax.invert_xaxis()

@@ -1,7 +1,11 @@
 """How all pictures look: small type, no frames, colours that differ in brightness too."""
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
+import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 
 RC: dict[Any, Any] = {
@@ -35,6 +39,7 @@ RC: dict[Any, Any] = {
 COLOURS = ("#000000", "#1f3b8c", "#c4451c", "#3aa0a8", "#e8a33d")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v")
+_MANY = 8  # curves, above which those of one family have one colour
 REFERENCE: dict[str, Any] = {"color": "0.8", "lw": 3.0, "zorder": 0}  # what theory says, behind what was measured
 
 
@@ -53,3 +58,31 @@ def band(panel: Axes, x: Any, low: Any, middle: Any, high: Any, *, alpha: float 
     """Draw the middle of repeated measurements, in a band from low to high."""
     panel.fill_between(x, low, high, color=look["color"], alpha=alpha, lw=0)
     panel.plot(x, middle, **look)
+
+
+def looks(labels: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return how each curve is drawn; of many, those whose labels begin with the same word have the same colour.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Of the curves, in order.
+    """
+    if len(labels) <= _MANY:
+        return {
+            label: {
+                "color": COLOURS[k % len(COLOURS)],
+                "linestyle": DASHES[(k + k // len(COLOURS)) % len(DASHES)],
+                "marker": MARKERS[k % len(MARKERS)],
+            }
+            for k, label in enumerate(labels)
+        }
+    families: dict[str, list[str]] = {}
+    for label in labels:
+        families.setdefault(re.split(r"[ ,]", label)[0], []).append(label)
+    colours = [mpl.colormaps["turbo"](x) for x in np.linspace(0.05, 0.95, len(families))]
+    return {
+        label: {"color": colour, "linestyle": DASHES[k % len(DASHES)], "marker": MARKERS[k % len(MARKERS)]}
+        for colour, members in zip(colours, families.values(), strict=True)
+        for k, label in enumerate(members)
+    }

@@ -213,14 +213,16 @@ def test_accuracy_by_share(ax, tmp_path):
     plots.sparsity(rows, ax=ax)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["L1 0", "PILoT 0"]  # the best of each
     assert [text.get_text() for text in ax.get_xticklabels()] == ["1", "10", "100"]
-    x, y = ax.containers[0].lines[0].get_data()
+    x, y = ax.get_lines()[0].get_data()
     assert dict(zip(x, y, strict=True)) == pytest.approx({keep: 100 * keep**0.1 for keep in (1.0, 0.1, 0.01)})
     file = tmp_path / "compared.json"
     file.write_text(json.dumps({"rows": rows}), encoding="utf-8")
     same = plots.sparsity(file)
-    assert np.array_equal(same.containers[0].lines[0].get_data(), (x, y))
+    assert np.array_equal(same.get_lines()[0].get_data(), (x, y))
     run = SimpleNamespace(shares=[1.0, 0.5], prune=lambda shares: [{"keep": s, "accuracy": s} for s in shares])
     assert [text.get_text() for text in plots.sparsity({"mine": run}).get_legend().get_texts()] == ["mine"]
+    diverged = [row | {"accuracy": None} for row in rows[:4]]
+    assert plots.sparsity(diverged).get_legend().get_texts()[0].get_text() == "L1 0 (diverged)"
 
 
 def test_what_masks_keep(ax):
