@@ -58,9 +58,9 @@ def lassos(X: Any, y: Any, weight: Any, *, threads: int | None = None) -> Soluti
 
     See Also
     --------
-    lasso : The same of one problem.
-    minimum_l1s : Without a penalty.
-    limits : Of flows whose penalty ends.
+    linreg_mirror.lasso : The same of one problem.
+    linreg_mirror.minimum_l1s : Without a penalty.
+    linreg_mirror.limits : Of flows whose penalty ends.
 
     Examples
     --------

@@ -82,9 +82,9 @@ def limits(
 
     See Also
     --------
-    limit : The same of one problem, and of other networks.
+    linreg_mirror.limit : The same of one problem, and of other networks.
     linreg_mirror.ladder : One problem at many scales, of any depth.
-    minimum_l1s : Where limits go as the scale vanishes.
+    linreg_mirror.minimum_l1s : Where limits go as the scale vanishes.
 
     Notes
     -----

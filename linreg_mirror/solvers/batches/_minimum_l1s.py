@@ -47,9 +47,9 @@ def minimum_l1s(X: Any, y: Any, *, threads: int | None = None) -> Solutions:
 
     See Also
     --------
-    minimum_l1 : The same of one problem.
-    limits : At scales that do not vanish.
-    lassos : With a penalty, for targets with noise.
+    linreg_mirror.minimum_l1 : The same of one problem.
+    linreg_mirror.limits : At scales that do not vanish.
+    linreg_mirror.lassos : With a penalty, for targets with noise.
 
     Notes
     -----
