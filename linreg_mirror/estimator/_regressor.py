@@ -1,43 +1,16 @@
 """One network, solved to the end: of all coefficients that fit best, those that its flow ends at."""
 
 import warnings
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 
-from linreg_mirror._tools.arguments import as_real_array, check_integer
-from linreg_mirror._types import Array
-from linreg_mirror.estimator.data import Form, LinearRegressor, checked, forms, merged
-from linreg_mirror.parametrizations import Hadamard, Power
-from linreg_mirror.problems import Problem
-from linreg_mirror.schedules import Schedule, as_schedule, require_clock
+from linreg_mirror.estimator.data import LinearRegressor, checked, forms, merged
+from linreg_mirror.estimator.parameters import check_parameters
+from linreg_mirror.estimator.solving import Fit, advice, fits_of
+from linreg_mirror.schedules import Schedule
 from linreg_mirror.solvers import Status
-from linreg_mirror.solvers.batches import limits
-from linreg_mirror.solvers.discrete import descent, largest_stable_step
-from linreg_mirror.solvers.limit import limit
-from linreg_mirror.solvers.saddles import saddles
-
-_SCALE = 1e-6  # as of the command `solve`
-
-# Parameters that not every solver uses: their defaults, which all of them take, and who does.
-_USED_BY = {
-    "scale": (None, ("limit", "descent")),
-    "log_scale": (None, ("limit", "descent")),
-    "depth": (2, ("limit", "descent")),
-    "schedule": (None, ("limit", "descent")),
-    "tol": (None, ("limit", "descent")),
-    "step_size": (None, ("descent",)),
-    "momentum": (0.0, ("descent",)),
-    "batch_size": (None, ("descent",)),
-    "max_iter": (None, ("descent",)),
-}
-_SOLVERS = {
-    "limit": "goes to the end of the flow without steps",
-    "descent": "takes steps",
-    "saddles": "is the limit of vanishing scale, without penalty and with the same end at any depth",
-}
 
 
 class MirrorRegressor(LinearRegressor):
@@ -190,46 +163,24 @@ class MirrorRegressor(LinearRegressor):
         ConvergenceWarning
             If the solver did not get to the end, or the certificate is not valid.
         """
-        self._require_consistent_parameters()
+        check_parameters(self)
         X, y, weights = checked(self, X, y, sample_weight)
         if self.fit_intercept and self.batch_size is None:
             X, y, weights = merged(X, y, weights)
         reads_entries = self.solver == "saddles" or self.batch_size is not None
         ways = forms(X, weights, self.fit_intercept, self.solver, reads_entries)
         targets = y[:, None] if y.ndim == 1 else y
-        fits = self._fitted(ways, X, targets, weights)
+        fits = fits_of(self, ways, X, targets, weights)
         self._keep(fits if y.ndim > 1 else fits[0])
         for fit in fits:
             if not (fit.solved.status.solved or fit.solved.status is Status.until_reached):
-                said = f"{fit.solved.status}. {_advice(fit.solved)}"
+                said = f"{fit.solved.status}. {advice(fit.solved)}"
                 warnings.warn(said, ConvergenceWarning, stacklevel=2)
         return self
 
-    def _fitted(self, ways: list[Form], X: Any, targets: Array, weights: Array | None) -> list["_Fit"]:
-        """Return a fit for each target: together where the solver can, and in another form where the first fails."""
-        form, *others = ways
-        given = [form(X, y, weights) for y in targets.T]
-        A = given[0][0]
-        together = len(given) > 1 and self.solver == "limit" and self.depth == 2 and type(A) is np.ndarray
-        found: list[tuple[Array, Any]]
-        if together:
-            network = self._network(A.shape[1])
-            y = np.stack([b for _, b, *_ in given])
-            solutions = limits(A, y, network, decay=self._total_decay(), **self._tolerance())
-            found = [(solution.x, solution) for solution in solutions]
-        else:
-            found = [self._solve(Problem(A, b)) for A, b, *_ in given]
-        fits = []
-        for k, ((*_, mean_X, mean_y), (coef, solved)) in enumerate(zip(given, found, strict=True)):
-            if solved.status is Status.not_certified and others:
-                A, b, mean_X, mean_y = others[0](X, targets[:, k], weights)
-                coef, solved = self._solve(Problem(A, b))
-            fits.append(_Fit(coef, float(mean_y - mean_X @ coef), solved, not together))
-        return fits
-
-    def _keep(self, fits: "_Fit | list[_Fit]") -> None:
+    def _keep(self, fits: Fit | list[Fit]) -> None:
         """Set the attributes, of one target or of several."""
-        if isinstance(fits, _Fit):
+        if isinstance(fits, Fit):
             solved = fits.solved
             self.coef_, self.intercept_, self.n_iter_ = fits.coef, fits.intercept, solved.stats.steps
             self.status_, self.certificate_, self.error_ = solved.status, solved.certificate, self._error(solved)
@@ -251,102 +202,3 @@ class MirrorRegressor(LinearRegressor):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-    def _require_consistent_parameters(self) -> None:
-        if self.solver not in _SOLVERS:
-            raise ValueError(f"solver must be {', '.join(map(repr, _SOLVERS))}, got {self.solver!r}")
-        if self.scale is not None and self.log_scale is not None:
-            raise ValueError("scale and log_scale both set the scale: give one of them")
-        if not isinstance(self.fit_intercept, bool | np.bool_):
-            raise TypeError(f"fit_intercept must be True or False, got {self.fit_intercept!r}")
-        if self.max_iter is not None:
-            check_integer("max_iter", self.max_iter, least=1)
-        if self.tol is not None and not (isinstance(self.tol, int | float | np.number) and 0 <= self.tol < np.inf):
-            raise ValueError(f"tol must be a number >= 0, got {self.tol!r}: leave it out for the solver's own")
-        for name, (default, solvers) in _USED_BY.items():
-            value = getattr(self, name)
-            if self.solver not in solvers and np.any(value != default):
-                raise ValueError(
-                    f'solver="{self.solver}" {_SOLVERS[self.solver]}, and does not use {name}, got {value!r}: leave '
-                    f'{name} out, or write solver="{solvers[0]}"'
-                )
-
-    def _solve(self, problem: Problem) -> tuple[Array, Any]:
-        """Return the coefficients, and what the solver returned."""
-        if self.solver == "saddles":
-            path = saddles(problem)
-            return path.solution.x, path
-        network = self._network(problem.d)
-        if self.solver == "limit":
-            solution = limit(problem, network, self._total_decay(), **self._tolerance())
-            return solution.x, solution
-        schedule = as_schedule(self.schedule)
-        budget: dict[str, Any] = {} if self.max_iter is None else {"steps": self.max_iter}
-        step_size = self._stable_step(problem, network, schedule) if self.step_size is None else self.step_size
-        rng = None
-        if self.batch_size is not None:
-            rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
-        run = descent(
-            problem, network, step_size, schedule, batch_size=self.batch_size, momentum=self.momentum, rng=rng,
-            **self._tolerance(), **budget,
-        )  # fmt: skip
-        return run.x[-1], run
-
-    def _tolerance(self) -> dict[str, Any]:
-        return {} if self.tol is None else {"tolerance": self.tol}
-
-    def _total_decay(self) -> float:
-        """Return the integral of the penalty over the whole flow."""
-        schedule = as_schedule(self.schedule)
-        require_clock(schedule, "time")
-        if not schedule.integrable:
-            raise ValueError(
-                f'solver="limit" needs a penalty with a finite integral, got {schedule!r}: write '
-                f'schedules.SwitchedOff({schedule!r}, at=10.0), or solver="descent"'
-            )
-        return float(schedule.integral(0, np.inf))
-
-    def _network(self, d: int) -> Hadamard | Power:
-        check_integer("depth", self.depth, least=2)
-        if self.log_scale is not None:
-            log_b = as_real_array("log_scale", self.log_scale)
-        else:
-            scale = as_real_array("scale", _SCALE if self.scale is None else self.scale)
-            if not (scale > 0).all():
-                raise ValueError(f"scale must be positive, got {scale.min():g}: write log_scale= for a very small one")
-            log_b = np.log(scale)
-        if log_b.shape not in ((), (d,)):
-            raise ValueError(
-                f"a scale must be one number, or one for each of the {d} features, got shape {log_b.shape}: write "
-                "scale=1e-6"
-            )
-        if self.depth == 2:
-            return Hadamard.from_scale(log_b=log_b, d=d)
-        return Power.from_scale(log_alpha=0.5 * (log_b - np.log(2)), depth=self.depth, d=d)
-
-    def _stable_step(self, problem: Problem, network: Hadamard | Power, schedule: Schedule) -> float:
-        penalty = max(schedule(t) for t in (0.0, *schedule.breakpoints))
-        if self.batch_size is None:
-            problem, _ = problem.reduced()
-        step = 0.5 * largest_stable_step(problem, network, self.momentum, self.batch_size, penalty=penalty)
-        if self.batch_size is None:  # on the way velocity piles up
-            step *= (1 - self.momentum) / (1 + self.momentum)
-        return step if np.isfinite(step) else 1.0
-
-
-class _Fit(NamedTuple):
-    """The coefficients for one target, what the solver returned, and whether it counted its steps."""
-
-    coef: Array
-    intercept: float
-    solved: Any
-    counted: bool
-
-
-def _advice(solved: Any) -> str:
-    """Return the advice of a status in the estimator's terms."""
-    if solved.status is Status.horizon_reached:
-        return 'MirrorRegressor has max_iter=, tol= and solver="limit" for these.'
-    if solved.status is Status.diverged:
-        return "step_size=None chooses one that is."
-    return f"The certificate_ is {solved.certificate}."
