@@ -39,7 +39,7 @@ class MirrorRegressorCV(LinearRegressor):
         What regularises: the stopping time of a flow without penalty; a constant penalty alpha that the flow follows to
         its end, which at any scale is the LASSO of weight 2 alpha; or the better of both.
     n_points : int
-        Stopping times of each flow, and penalties.
+        How many stopping times a flow has, and how many penalties the LASSO.
     cv : int, splitter or iterable, optional
         As in scikit-learn: default 5 folds, not shuffled.
     one_standard_error : bool

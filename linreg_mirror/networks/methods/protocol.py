@@ -39,17 +39,17 @@ class Method(Protocol):
         """Act on the prunable weights of a model, in place, from now on.
 
         To be called once, before the optimiser is made and before the model is wrapped for several processes, by
-        DistributedDataParallel or, for dense, l1, spred, pilot and powerprop, by fully_shard. It may be moved to
-        another device or dtype, or compiled, before and after.
+        DistributedDataParallel or, for dense, l1, spred, pilot and powerprop, by fully_shard. The model may be moved
+        to another device or dtype, or compiled, before and after.
 
         Parameters
         ----------
         model : torch.nn.Module
             What is to be trained.
         masks : mapping of str to torch.Tensor, optional
-            As for `sketching.apply_masks`. Where they prune, x is 0 at once and exactly so until `finish`, which leaves
-            it so too; the rest starts multiplied by the factors, if they are such. Until `finish` the model has them as
-            buffers, "layer.weight_mask": they are part of its state dict. A weight they keep can be 0 all the same.
+            As for `sketching.apply_masks`. Where they prune, the weight is 0 at once, exactly, and stays so, after
+            `finish` too; the rest starts multiplied by the factors, if they are such. Until `finish` the model has them
+            as buffers, "layer.weight_mask": they are part of its state dict. A weight they keep can be 0 all the same.
         weights : optional
             Which weights, as in `sketching.prunable`: a function (name, parameter) -> bool, names, or patterns such as
             ["!head.*"]. Default: those of layers. Gates on channels stand on all channels whatever is chosen here.

@@ -56,10 +56,11 @@ def flow(
     max_steps: int = 200_000,
     integrators: Sequence[str] | None = None,
 ) -> Trajectory:
-    r"""Follow theta' = -grad[f(x(theta)) + alpha_t h(theta)] until it is over.
+    r"""Follow the gradient flow theta' = -grad[f(x(theta)) + alpha_t h(theta)] until it is over.
 
-    The default does not touch the parameters: with L_t = X's_t and s' = kappa(A) l'(Xx - y), x = primal(z_0 - X's, A),
-    the whole flow is an ODE for s in R^n with the analytic Jacobian -kappa H_l X diag(metric) X'. Scales are handled
+    f(x) = l(Xx - y) is the problem's loss, h the network's penalty, |m|^2 + |w|^2 of x = m*w. The default does not touch
+    the parameters: with x = primal(z_0 - X's, A) the whole flow is the ODE s' = kappa(A) l'(Xx - y) in R^n, kappa being
+    the mirror's `dual_rate`, 1 of x = m*w, with the analytic Jacobian -kappa H_l X diag(metric) X'. Scales are handled
     as logarithms, so that b = exp(-1e5) costs about what b = 1e-8 does.
 
     Parameters

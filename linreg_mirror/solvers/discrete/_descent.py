@@ -51,7 +51,10 @@ def descent(
     method: Literal["compiled", "numpy"] = "compiled",
     bar: bool = False,
 ) -> Descent:
-    r"""Take steps theta_{k+1} = theta_k - eta_k [G_k + alpha_k grad h(theta_k)] + momentum (theta_k - theta_{k-1}).
+    r"""Take steps of gradient descent, also stochastic, with heavy-ball momentum and a penalty.
+
+    theta_{k+1} = theta_k - eta_k [G_k + alpha_k grad h(theta_k)] + momentum (theta_k - theta_{k-1}), with G_k the
+    gradient of the problem's loss f(x(theta)), or of a batch, and h the network's penalty, |m|^2 + |w|^2 of x = m*w.
 
     Parameters
     ----------

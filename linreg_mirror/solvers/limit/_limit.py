@@ -41,10 +41,12 @@ _UNRESOLVED = (
 @one_thread()
 @np.errstate(all="ignore")  # what overflows fails the certificate
 def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tolerance: float = 1e-12) -> Solution:
-    """Return argmin{R_A(x) - <z_0, x> : Xx = y}, the end of the flow with total penalty A.
+    """Return where the flow of a network ends: argmin{R_A(x) - <z_0, x> : Xx = y}, with total penalty A.
 
-    Newton's method on the dual, continued from a scale at which the potential is nearly quadratic down to the one
-    asked for. Works in log b throughout: log b = -1e5 is fine. The scale may differ between entries.
+    R_A is the potential of the network's mirror, and z_0 its gradient at the start. Of x = m*w it is the hyperbolic
+    entropy of scale b exp(-4A): in effect |x|_2^2 at large scales, |x|_1 at small ones. It is minimised by Newton's
+    method on the dual, continued from a scale at which it is nearly quadratic down to the one asked for, in log b
+    throughout: log b = -1e5 is fine. The scale may differ between entries.
 
     Parameters
     ----------
@@ -53,7 +55,8 @@ def limit(problem: Problem, network: Parametrization, decay: float = 0.0, *, tol
         the minimisers of |Xx - y|, and the status is `inconsistent`; for a loss other than squares that set differs,
         and ValueError is raised.
     network : Parametrization
-        Must have a mirror.
+        With its start, such as ``Hadamard.from_scale(1e-6, d=problem.d)``; it must have a mirror, which
+        ``network.mirror()`` returns or says why there is none.
     decay : float
         Accumulated penalty A, the integral of alpha over the whole flow; finite and not negative.
     tolerance : float

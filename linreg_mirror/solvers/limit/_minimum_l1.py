@@ -47,7 +47,7 @@ _ZERO = 1e-11  # of the largest entry: what a linear solve leaves of an entry th
 @takes_problem("minimum_l1(problem)")
 @np.errstate(all="ignore")  # what overflows fails the certificate
 def minimum_l1(problem: Problem, method: Literal["mirror", "highs", "cvxpy"] = "mirror") -> Solution:
-    """Return argmin{|x|_1 : Xx = y} with exact zeros, a dual vector and a verdict on uniqueness.
+    """Return argmin{|x|_1 : Xx = y}, basis pursuit, with exact zeros, a dual vector and a verdict on uniqueness.
 
     Parameters
     ----------
