@@ -99,7 +99,7 @@ def limits(
     >>> X, y = np.array([[1.0, 2.0]]), np.array([2.0])
     >>> lm.limits(X, y, log_scale=[[10.0], [-10_000.0]]).x.round(6).tolist()
     [[0.4, 0.8], [0.0, 1.0]]
-    >>> lm.limits(X, y, lm.Hadamard.from_scale(1e-9, d=2)).x.round(6).tolist()
+    >>> lm.limits(X, y, lm.Hadamard.from_scale(1e-20, d=2)).x.round(6).tolist()
     [[0.0, 1.0]]
     """
     check_nonnegative("tolerance", tolerance)

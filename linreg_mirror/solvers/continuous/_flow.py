@@ -58,10 +58,10 @@ def flow(
 ) -> Trajectory:
     r"""Follow the gradient flow theta' = -grad[f(x(theta)) + alpha_t h(theta)] until it is over.
 
-    f(x) = l(Xx - y) is the problem's loss, h the network's penalty, |m|^2 + |w|^2 of x = m*w. The default does not touch
-    the parameters: with x = primal(z_0 - X's, A) the whole flow is the ODE s' = kappa(A) l'(Xx - y) in R^n, kappa being
-    the mirror's `dual_rate`, 1 of x = m*w, with the analytic Jacobian -kappa H_l X diag(metric) X'. Scales are handled
-    as logarithms, so that b = exp(-1e5) costs about what b = 1e-8 does.
+    f(x) = l(Xx - y) is the problem's loss, h the network's penalty, |m|^2 + |w|^2 of x = m*w. The default does not
+    touch the parameters: with x = primal(z_0 - X's, A) the whole flow is the ODE s' = kappa(A) l'(Xx - y) in R^n, kappa
+    being the mirror's `dual_rate`, 1 of x = m*w, with the analytic Jacobian -kappa H_l X diag(metric) X'. Scales are
+    handled as logarithms, so that b = exp(-1e5) costs about what b = 1e-8 does.
 
     Parameters
     ----------
