@@ -34,8 +34,8 @@ def direct(h: Plain) -> lm.Direct:
     return lm.Direct(h.array("x0", (D,)))
 
 
-def represented(h: Plain) -> Any:
-    run = lm.descent(tame(), network(h), 1e-3, steps=20)
+def represented(h: Plain, of: Callable[[Plain], Any]) -> Any:
+    run = lm.descent(tame(), of(h), 1e-3, steps=20)
     return run.bias and run.bias.represented(tame())
 
 
@@ -291,7 +291,8 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     "largest_stable_step": lambda h: lm.largest_stable_step(
         problem(h), network(h), momentum=h.number("momentum", 0.0), penalty=h.number("penalty", 0.0)
     ),
-    "ImplicitBias.represented": represented,
+    "ImplicitBias.represented": lambda h: represented(h, network),
+    "ImplicitBias.represented at depth 3": lambda h: represented(h, depth_3),
     # Networks.
     "Hadamard": lambda h: lm.Hadamard(h.array("m0", (D,), low=4.0), h.array("w0", (D,))),
     "Hadamard.at": lambda h: lm.Hadamard.at(h.array("x0", (D,)), h.number("beta", 1.0), d=h.count("d", D)),
