@@ -148,7 +148,8 @@ def descent(
     if isinstance(stepper, CompiledSteps) and no_error is None:
         stepper = BoundedSteps(stepper, problem)
     here = _Point(0, 0.0, 0.0, float(sizes(0, 1, np.inf)[0]), stepper.theta, stepper.dual.copy())
-    points = [here]
+    points: list[_Point] = [here]
+    no_bias: str | Divergence = ""
     with one_thread():
         runaway = _RUNAWAY * (np.abs(problem.y).max() + _largest_residual(problem, network, here.theta))
         while (status := _ended(problem, network, stepper, penalty, here, steps, until, tolerance)) is None:
@@ -165,6 +166,10 @@ def descent(
             theta = stepper.theta
             if not _largest_residual(problem, network, theta) <= runaway:
                 status = Status.diverged
+                no_bias = Divergence(
+                    problem, network, momentum, batch_size, replacement, here.step + 1, here.step + len(eta),
+                    float(eta.max()), float(alpha.max()),
+                )  # fmt: skip
                 break
             points.extend(map(_Point, *(column[keep_these] for column in (step, t, A, eta)), thetas, duals))
             here = _Point(int(step[-1]), float(t[-1]), float(A[-1]), float(eta[-1]), theta, stepper.dual.copy())
@@ -173,17 +178,14 @@ def descent(
     step, t, A, _, thetas, duals = (np.array(column) for column in zip(*points, strict=True))
     x = np.stack([network.effective(theta) for theta in thetas])
     diverged = status is Status.diverged
-    bias, no_bias, no_limit, to_limit = None, "", ("no bound of to_limit: the run diverged",), np.inf
-    if diverged:
-        no_bias = Divergence(
-            problem, network, momentum, batch_size, replacement, here.step + 1, here.step + len(eta),
-            float(eta.max()), float(alpha.max()),
-        )  # fmt: skip
-    elif isinstance(found := bias_of(problem, network, stepper, momentum, here.A), str):
-        no_bias, no_limit = found, (f"no bound of to_limit: {found}",)
-    else:
-        bias = found
-        to_limit, no_limit = distance_to_limit(problem, bias, penalty.schedule, x[-1], here.step, until is None)
+    bias, no_limit, to_limit = None, ("no bound of to_limit: the run diverged",), np.inf
+    if not diverged:
+        found = bias_of(problem, network, stepper, momentum, here.A)
+        if isinstance(found, str):
+            no_bias, no_limit = found, (f"no bound of to_limit: {found}",)
+        else:
+            bias = found
+            to_limit, no_limit = distance_to_limit(problem, bias, penalty.schedule, x[-1], here.step, until is None)
     error = np.inf
     if isinstance(stepper, BoundedSteps):
         error = np.inf if diverged else stepper.error
