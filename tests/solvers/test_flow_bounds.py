@@ -135,6 +135,14 @@ def test_what_rounding_keeps_from_the_limit_says_how_far_it_got(integrators):
     assert l1(run.x[-1] - end(problem, network).x) <= run.to_limit + 1e-12 * l1(run.x[-1])
 
 
+@pytest.mark.parametrize("method", ["dual", "parameters"])
+def test_under_a_penalty_that_forbids_weights_they_come_and_go(method):
+    problem = gaussian(4, 9, 2)
+    run = flow(problem, Hadamard.from_scale(0.1, d=9), problem.gradient_scale, method=method)  # 0 is the LASSO's
+    assert run.status is Status.unproved
+    assert l1(run.x[-1]) < 1e-9 < 1e-3 < np.abs(run.x).sum(axis=1).max()
+
+
 def test_errors_of_steps_stay_in_parameters():
     problem, network, _ = some(3)
     run = flow(problem, network, method="parameters", accuracy=1e-5)

@@ -68,7 +68,8 @@ def integrate(
     asked_for = max(history.wanted, default=0.0)
     jumps = sorted(at for at in {*schedule.breakpoints, *history.wanted} if 0 < at < last)
     t, state = 0.0, system.start
-    if until is None and not jumps and (status := ending.asked(t, state)) is not None:
+    # Under a penalty that stays a flow may start at its end, and leave it for a while.
+    if until is None and not jumps and schedule.limit == 0 and (status := ending.asked(t, state)) is not None:
         return status, stats  # nothing to do: y = 0, for one
     for end in [*jumps, last]:
         until = end if end <= asked_for else None if last == np.inf else last  # no flow is over before
