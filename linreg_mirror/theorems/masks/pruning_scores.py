@@ -5,6 +5,7 @@ Where torch is installed, scores are also those that `sketching.network_scores` 
 
 from collections.abc import Sequence
 from functools import reduce
+from importlib.util import find_spec
 from itertools import pairwise, product
 from typing import Any
 
@@ -13,10 +14,10 @@ import numpy as np
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Instance, algebra, identity, relative, theorem
 from linreg_mirror.problems import Problem
-from linreg_mirror.theorems.gates.as_trained import HAS_TORCH
 from linreg_mirror.theorems.masks.draws import PAIRED, by_tosses, linear_model
 from sketching import scores
 
+_HAS_TORCH = find_spec("torch") is not None
 _WITNESS = "planted/biased/0"
 
 
@@ -60,7 +61,7 @@ def _in_torch(weights: Sequence[Array]) -> Any:
 
 def _synflow(weights: Sequence[Array]) -> list[Array]:
     """Return SynFlow's scores, as the package computes them; without torch, the parts of R."""
-    if not HAS_TORCH:
+    if not _HAS_TORCH:
         return _through(weights)
     from sketching import network_scores
 
@@ -134,7 +135,7 @@ def grasp(it: Instance, slope: float) -> Evidence:
     stated = -slope * (1 - masks) @ taken + np.sum(((1 - masks) * w @ X.T @ X) ** 2, axis=1)
     at_zero = np.sum(Problem(X, 0 * y).gradient(w) ** 2)
     found = [relative(change - stated, [before, *change]), relative(scores.grasp(X, w, 0 * y).sum() - at_zero, at_zero)]
-    if HAS_TORCH:
+    if _HAS_TORCH:
         sizes = np.abs(X)  # of terms, which cancel where g is 0
         terms = np.abs(w) * (sizes.T @ (sizes @ (sizes.T @ (sizes @ np.abs(w) + np.abs(y)))))
         found.append(relative(_grasp_of_network(X, w, y) - taken, terms))
