@@ -9,7 +9,8 @@ from linreg_mirror._tools.formulas import to_html
 from linreg_mirror.theorems import REGISTRY
 
 TEXTS = [text for one in REGISTRY.values() for text in (one.statement, one.control.description, str(one.source))]
-VOID = re.compile(r"\b(?:alpha|beta|gamma|delta|eta|theta|kappa|lambda|mu|rho|sigma|tau|phi|zeta|eps|inf|int|prod|sum)\b")
+SIGNS = "alpha|beta|gamma|delta|eta|theta|kappa|lambda|mu|rho|sigma|tau|phi|zeta|eps|inf|int|prod|sum"
+VOID = re.compile(rf"\b(?:{SIGNS})\b")
 
 
 class Parsed(HTMLParser):
