@@ -53,7 +53,7 @@ def conservation_derived(sp: Any, exponent: int = 4) -> Any:
     source=Citation("MM", "Thm 2.1, proof"),
     statement="x_t = b_t sinh(log(u0/v0) - 2 int_0^t grad f), b_t = u0 v0 exp(-4 A_t)",
     kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced),
+    hypotheses=(h.hadamard, h.unbalanced, h.targets),
     constants={"tilted": 1.0},
     control=Control("no log(u0/v0)", "planted/biased/0", {"tilted": 0.0}, walk="planted/geometric/0"),
 )
