@@ -10,12 +10,12 @@ from typing import Any
 from linreg_mirror._tools.double_double import Pair
 from linreg_mirror.solvers.batches.answers import Answers
 from linreg_mirror.solvers.batches.bars import point_of
-from linreg_mirror.solvers.batches.columns import placed, times
+from linreg_mirror.solvers.batches.columns import placed
 from linreg_mirror.solvers.batches.factors import Factors, factors
 from linreg_mirror.solvers.batches.least_norms import least_norms
-from linreg_mirror.solvers.batches.pairs import exact, transposed_products
+from linreg_mirror.solvers.batches.pairs import exact
 from linreg_mirror.solvers.batches.stack import Stack
-from linreg_mirror.solvers.batches.vertices import Bases, bases_of, off_by, shares, weights_on
+from linreg_mirror.solvers.batches.vertices import Bases, bases_of, duals_on, off_by, shares, weights_on
 from linreg_mirror.solvers.error_bars import central_duals
 from linreg_mirror.solvers.error_bars.rows import UNIT
 
@@ -55,9 +55,7 @@ def _moved(stack: Stack, least: Answers, tolerance: float) -> Answers:
     steepest = xp.max(xp.where(x.hi != 0, xp.abs(exponent), 0.0), axis=-1, keepdims=True)
     s = exact(-0.5 * steepest * central_duals(stack.X, xp.sign(x.hi)))
     wanted = exact(bases.kept * 0.5 * xp.take_along_axis(exponent, bases.at, axis=1))
-    for _ in range(_ROUNDS):
-        missing = (wanted - transposed_products(bases.columns, s)).hi
-        s = s + exact(times(xp.matrix_transpose(bases.inverse), missing))
+    s = duals_on(stack, bases, wanted, s, _ROUNDS)
     whole = factors(stack.hessian(xp.ones_like(x.hi)), x.hi.shape[-1])
     return Answers(x.hi, s, _errors(stack, whole, bases, p, x, s, max(tolerance, UNIT)))
 

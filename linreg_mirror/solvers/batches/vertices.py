@@ -48,13 +48,10 @@ def vertices(stack: Stack, whole: Factors, basis: Any, guess: Any) -> Answers:
         Dual vectors, which decide about other columns where fewer than n have weight.
     """
     xp, bases = stack.xp, bases_of(stack, basis)
-    inverse, kept = bases.inverse, bases.kept
-    p = weights_on(stack, bases)
+    kept, p = bases.kept, weights_on(stack, bases)
     wanted = kept * signs_of(p.hi)
     s = exact(xp.where(xp.all(kept > 0, axis=-1, keepdims=True), 0.0, guess))
-    for _ in range(_ROUNDS):
-        missing = (exact(wanted) - transposed_products(bases.columns, s)).hi
-        s = s + exact(times(xp.matrix_transpose(inverse), missing))
+    s = duals_on(stack, bases, exact(wanted), s)
     return Answers(placed(stack, basis, p.hi * kept), s, _errors(stack, whole, bases, p, s))
 
 
@@ -94,6 +91,28 @@ def weights_on(stack: Stack, bases: Bases) -> Pair:
     for _ in range(_ROUNDS):
         p = p + exact(bases.kept * times(bases.inverse, residual(part, p)[0].hi))
     return p
+
+
+def duals_on(stack: Stack, bases: Bases, wanted: Pair, s: Pair, rounds: int = _ROUNDS) -> Pair:
+    """Return dual vectors close to these whose products with the columns of bases are as wanted, shape (B, n).
+
+    Parameters
+    ----------
+    stack : Stack
+        Problems.
+    bases : Bases
+        Independent columns.
+    wanted : Pair of shape (B, n)
+        Products.
+    s : Pair of shape (B, n)
+        Where to begin.
+    rounds : int
+        Of residuals of 106 bits.
+    """
+    for _ in range(rounds):
+        missing = (wanted - transposed_products(bases.columns, s)).hi
+        s = s + exact(times(stack.xp.matrix_transpose(bases.inverse), missing))
+    return s
 
 
 def off_by(stack: Stack, whole: Factors, bases: Bases, p: Pair) -> Any:

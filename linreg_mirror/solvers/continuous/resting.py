@@ -14,7 +14,7 @@ _SPARE = 1.1  # for that, and for the rounding of what is computed from it
 
 
 def error_at_rest(X: Array, y: Array, mirror: Mirror, A: float, t: Array, states: Array, errors: Array) -> float:
-    r"""Return a bound on the error of the last state, from where the path was before and where its flow must end.
+    """Return a bound on the error of the last state, from where the path was before and where its flow must end.
 
     Errors of steps add up, but a flow that comes to rest at s* forgets them. At any time t_k the exact flow is within
     R_k = errors_k + |s_k - s*| of s*, and stays there, for flows never move apart and s* is one. On the way from there
@@ -46,7 +46,7 @@ def error_at_rest(X: Array, y: Array, mirror: Mirror, A: float, t: Array, states
     if hyperbolic(mirror) is None:
         return np.inf
     (n, d), s, lengths = X.shape, states[-1], np.sqrt(matrices.column_weights(X))
-    point, longest = dual_point(mirror, A, X, lengths, Pair.of(states[-1])), float(lengths.max())
+    point, longest = dual_point(mirror, A, X, lengths, Pair.of(s)), float(lengths.max())
     hessian = matrices.gram(X, point.metric)
     if not np.isfinite(hessian).all():
         return np.inf

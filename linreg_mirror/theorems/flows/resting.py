@@ -9,7 +9,7 @@ from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instan
 from linreg_mirror.ledger import hypotheses as h
 
 _NEAR = 0.5  # how far exponents may be from their end where the statement begins to be looked at
-_ALLOWED = 1e-6  # errors of the path and of its end, relative to the first distance
+_ALLOWED = 1e-9  # errors of the path and of its end, relative to the first distance
 
 
 def _distances(it: Instance) -> tuple[Array, Array, float]:

@@ -11,7 +11,7 @@ from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.theorems.flows.contraction import directions, duration
 
 _ACCURACY = 1e-9
-_ALLOWED = 1e-7  # what the integrator's errors add up to, relative to the largest error of the path
+_ALLOWED = 1e-9  # what the integrator's errors add up to, relative to the largest error of the path
 _TURNS = 3  # of the defect
 _NODES, _WEIGHTS = (part[:, None] / 2 for part in np.polynomial.legendre.leggauss(8))
 
