@@ -16,6 +16,7 @@ from linreg_mirror._tools.matrices import Matrix
 from linreg_mirror._types import Array
 from linreg_mirror.problems.losses import Loss, Squared
 
+_factor, _inverse_condition = scipy.linalg.get_lapack_funcs(("getrf", "gecon"), dtype=np.float64)
 _SMALLEST, _LARGEST = 1e-152, 1e152  # their squares, and sums of these, are numbers in float64
 
 
@@ -286,7 +287,9 @@ def independent(columns: Array, tolerance: float = 1e-12) -> bool:
     """Whether columns are linearly independent: LAPACK's estimate of 1/condition exceeds `tolerance`."""
     if columns.shape[1] > columns.shape[0]:
         return False
-    triangle = scipy.linalg.qr(columns, mode="r", check_finite=False)[0][: columns.shape[1]]
-    # An upper triangle is its own LU factorisation, from which LAPACK estimates 1/condition.
-    (estimate,) = scipy.linalg.get_lapack_funcs(("gecon",), (triangle,))
-    return bool(estimate(triangle, np.abs(triangle).sum(axis=0).max())[0] > tolerance)
+    if columns.shape[1] == columns.shape[0]:
+        factors, size = _factor(columns)[0], np.abs(columns).sum(axis=0).max()
+    else:  # an upper triangle is its own LU factorisation
+        factors = scipy.linalg.qr(columns, mode="r", check_finite=False)[0][: columns.shape[1]]
+        size = np.abs(factors).sum(axis=0).max()
+    return bool(_inverse_condition(factors, size)[0] > tolerance)

@@ -317,22 +317,24 @@ class Shy(DualNewton):
 
     def solve(self, mirror, z0, A, nu, tolerance):
         self.asked.append((np.max(A), tolerance))
-        nu, residual = super().solve(mirror, z0, A, nu, tolerance)
+        nu, pull, residual = super().solve(mirror, z0, A, nu, tolerance)
         failed = self.at is not None and np.max(A) - self.at > self.reach
         self.at, self.nu = (self.at, self.nu) if failed else (np.max(A), nu)
-        return nu, self.residual if failed else residual
+        return nu, pull, self.residual if failed else residual
 
-    def predict(self, mirror, z, A, dz0, dA, guess):
-        change = super().predict(mirror, z, A, dz0, dA, guess)
-        self.predicted.append((np.max(A), np.max(dA), dz0[-1], 1 + guess @ self.nu / (self.nu @ self.nu)))
-        self.pending = (self.nu + guess, change - guess) if self.reach else None
-        return change
+    def predict(self, mirror, z, A, dz0, dA, guess_pull):
+        step, pull = super().predict(mirror, z, A, dz0, dA, guess_pull), self.X.T @ self.nu
+        self.predicted.append((np.max(A), np.max(dA), dz0[-1], 1 + guess_pull @ pull / (pull @ pull)))
+        self.pending = (z + dz0 + guess_pull, step) if self.reach else None
+        return step
 
-    def towards(self, mirror, z0, A, nu, step):
+    def length(self, mirror, z, x, A, step):
         if self.pending is not None:
-            np.testing.assert_allclose((nu, step), self.pending)
+            np.testing.assert_allclose(z, self.pending[0])
+            np.testing.assert_allclose(step, self.pending[1])
             self.pending = None
-        return super().towards(mirror, z0, A, nu, step)
+        np.testing.assert_array_equal(x, mirror.primal(z, A))
+        return super().length(mirror, z, x, A, step)
 
 
 @pytest.fixture

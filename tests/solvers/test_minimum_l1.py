@@ -10,7 +10,7 @@ from scipy.optimize import linprog
 
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers import Status, independent
-from linreg_mirror.solvers.limit import minimum_l1
+from linreg_mirror.solvers.limit import minimum_l1, vertices
 from tests.helpers.plain import least_l1
 from tests.helpers.zoo import BY_NAME, CASES, gaussian
 
@@ -215,3 +215,35 @@ def test_weighted_l1_cost_by_hand():
     assert independent.weighted_l1_cost(problem, np.zeros(2))[:2] == pytest.approx((1.5, 1.5))
     assert independent.weighted_l1_cost(problem, np.array([1.0, 0.0]))[:2] == pytest.approx((0.0, 0.0))
     assert independent.weighted_l1_cost(problem, np.array([-1.0, 0.5]))[:2] == pytest.approx((0.75, 0.75))
+
+
+@pytest.mark.parametrize("case", ["dense", "sparse", "copies", "graded"])
+def test_many_more_columns_than_samples(case, monkeypatch):
+    """Columns that are light at an early scale are left out, and come back where the answer needs them."""
+    rng = np.random.default_rng(4)
+    X, x = rng.standard_normal((20, 600)), np.zeros(600)
+    x[rng.choice(600, 20 if case == "dense" else 6, replace=False)] = rng.standard_normal(20 if case == "dense" else 6)
+    if case == "copies":  # so many of the heaviest column that those taken for heavy have no full rank
+        X[:, :120], x[0] = X[:, [0]], 5.0
+    if case == "graded":
+        X = X * np.exp(2 * rng.standard_normal(600))
+    problem = Problem(X, X @ x if case != "dense" else rng.standard_normal(20))
+    found = minimum_l1(problem)
+    check_optimal(problem, found, np.abs(minimum_l1(problem, method="highs").x).sum())
+
+    monkeypatch.setattr(vertices, "_among_heavy", lambda *_: None)
+    whole = minimum_l1(problem)
+    if case == "copies":
+        assert found.status == whole.status == Status.unproved
+    else:
+        assert np.abs(found.x - whole.x).sum() <= found.error + whole.error
+        assert found.status == Status.converged
+
+
+def test_columns_left_out_save_products(monkeypatch):
+    problem = Problem(
+        np.random.default_rng(0).standard_normal((30, 3000)), np.random.default_rng(1).standard_normal(30)
+    )
+    fewer = minimum_l1(problem).stats.evaluations
+    monkeypatch.setattr(vertices, "_among_heavy", lambda *_: None)
+    assert fewer < 0.7 * minimum_l1(problem).stats.evaluations

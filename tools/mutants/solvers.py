@@ -41,8 +41,8 @@ def slightly_off(right: Callable) -> Callable:
     """Newton's method that ends a millionth beside the solution."""
 
     def solve(*arguments, **options):
-        nu, residual = right(*arguments, **options)
-        return (1 + 1e-6) * nu, residual
+        nu, pull, residual = right(*arguments, **options)
+        return (1 + 1e-6) * nu, (1 + 1e-6) * pull, residual
 
     return solve
 

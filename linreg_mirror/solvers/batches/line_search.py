@@ -9,7 +9,7 @@ _TRIALS = 40  # halvings of a step
 
 
 def shortened(slope: Callable[[Any], Any], like: Any) -> Any:
-    """Return t in (0, 1], shortened until the objective no longer rises steeply at the end.
+    """Return t in (0, 1], shortened until the objective no longer rises steeply at the end; 0 where it rises at once.
 
     Parameters
     ----------
@@ -19,10 +19,10 @@ def shortened(slope: Callable[[Any], Any], like: Any) -> Any:
         Of the kind and on the device that t is to be.
     """
     xp = namespace(like)
-    t = xp.ones_like(like)
-    descent = xp.abs(slope(xp.zeros_like(like)))
+    first = slope(xp.zeros_like(like))
+    t = xp.where(first > 0, 0.0, xp.ones_like(like))
     for _ in range(_TRIALS):
-        steep = slope(t) > 0.5 * descent
+        steep = slope(t) > -0.5 * first
         if not bool(xp.any(steep)):
             break
         t = xp.where(steep, 0.5 * t, t)

@@ -85,7 +85,7 @@ def factor(rows: Rows, metric: Array | None = None) -> Factor | None:
     return (
         None
         if not np.abs(np.diag(L)).min() > 0
-        else _checked(L, metric, rows, lambda spread: 2 * eta * spread, np.linalg.norm(root, axis=0))
+        else _checked(L, metric, rows, lambda spread: 2 * eta * spread, matrices.lengths(root))
     )
 
 

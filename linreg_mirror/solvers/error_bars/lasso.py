@@ -110,7 +110,7 @@ def _newton(rows: Rows, whole: Factor, y: Pair, values: Pair) -> _OnSupport:
         residual = y - product(columns, values)
         left, inexact = rows.inexact_residual(residual)  # of g, in the rows of M
         # |X_S'v|_{H^-1} <= |v|_2 for what rounding has made of the residual, which is off by as much itself.
-        size = float(np.linalg.norm(columns, axis=0) @ np.abs(values.hi) + np.linalg.norm(y.hi))
+        size = float(matrices.lengths(columns) @ np.abs(values.hi) + np.linalg.norm(y.hi))
         eta = whole.norm(left, inexact) + 2 * (2 * (k + 2) * UNIT) ** 2 * size
         if not eta < best.eta:
             break

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from linreg_mirror._tools import matrices
 from linreg_mirror._tools.double_double import Pair
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Mirror
@@ -108,7 +109,7 @@ def _pythagorean(
 
 def _fits(rows: Rows, point: DualPoint, residual: Array) -> bool:
     """Whether Xx = y to ten digits: features of weight zero in X may make up most of |x|_1."""
-    size = float(np.linalg.norm(rows.M, axis=0) @ np.abs(point.x.hi)) + float(np.linalg.norm(rows.computed.y))
+    size = float(matrices.lengths(rows.M) @ np.abs(point.x.hi)) + float(np.linalg.norm(rows.computed.y))
     return float(np.linalg.norm(residual)) <= 1e-11 * size
 
 
@@ -139,15 +140,15 @@ def _self_concordant(
     of_rounding = float(np.linalg.norm(np.where(seen, rounding / weight, 0.0)))
     decrement = found.norm(*residual) + 1.01 * of_rounding
     # kappa_i^2 D_i <= 1, since H is at least D_i X_i X_i'; and kappa_i <= |M_i| / sqrt(smallest eigenvalue of H).
-    reach = (np.linalg.norm(rows.M, axis=0) + rows.column_error) * found.size_of_inverse / found.kept**0.5
+    reach = (matrices.lengths(rows.M) + rows.column_error) * found.size_of_inverse / found.kept**0.5
     kappa = 1.01 * np.minimum(reach, np.where(seen, 1 / weight, np.inf))
     mu = mirror.metric_slope(z, A, kappa * decrement * 2)
     if mu is None or not (mu * rounding < _VAGUE * np.maximum(metric, _LEAST)).all():
         return nothing
     steepest = float((mu * kappa).max()) * decrement
     if not steepest < 0.5:
-        lost = (found.loss + n * UNIT) * np.linalg.norm(rows.M, axis=0) + rows.column_error
-        exact = np.linalg.norm(found.inverse @ rows.M, axis=0) + found.size_of_inverse * lost
+        lost = (found.loss + n * UNIT) * matrices.lengths(rows.M) + rows.column_error
+        exact = matrices.lengths(found.inverse @ rows.M) + found.size_of_inverse * lost
         kappa = np.minimum(kappa, 1.01 * exact / found.kept**0.5)
         steepest = float((mu * kappa).max()) * decrement
         if not steepest < 0.75:  # then delta / (1 - exp(-delta)) <= 2

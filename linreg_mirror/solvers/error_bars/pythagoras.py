@@ -15,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from linreg_mirror._tools import matrices
 from linreg_mirror._tools.double_double import Pair, product
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Mirror
@@ -91,7 +92,7 @@ def few_weights_bar(
     room = float((np.log(2 * tau) - entropy.log_scale_at(A)[off] - 2 * np.abs(point.z[off])).min()) - 1e-6
     if not (lost < 0.1 and room > 1):
         return np.inf
-    wrong = rows.column_error[off] + n * UNIT * np.linalg.norm(rows.M[:, off], axis=0)
+    wrong = rows.column_error[off] + n * UNIT * matrices.lengths(rows.M[:, off])
     K = float((np.abs(inverse @ rows.M[:, off]).sum(axis=0) + n**0.5 * norm * wrong).max())
     return 1.01 * ((1 + K / (1 - lost)) * (d * tau + 2 * G / room + eta_1) + eta_1)
 

@@ -17,6 +17,7 @@ from linreg_mirror.solvers.error_bars.repeats import Repeats, repeats
 UNIT = float(np.finfo(float).eps) / 2  # the unit roundoff
 _SMALL = 10**6  # entries of a sparse X that is made dense
 _WELL = 1e-6  # 1/condition of XX' above which rows stay as they are
+_HOPELESS = 1e-14  # below which its Cholesky factor makes no rows that are nearly orthonormal
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,7 @@ class Rows:
     @cached_property
     def lengths(self) -> Array:
         """Norms of the columns of X, shape (d,)."""
-        return np.linalg.norm(self.X, axis=0)
+        return matrices.lengths(self.X)
 
     @classmethod
     def of(cls, problem: Problem) -> "Rows":
@@ -90,21 +91,20 @@ class Rows:
         norms = np.sqrt(np.diag(problem.gram))
         if not norms.all() or n > d:
             raise LinAlgError("rows of X are dependent")
-        if _is_well_conditioned(problem.gram):
+        if _inverse_condition(problem.gram) > _WELL:
             return cls(problem, problem, np.zeros(n, int), None, None, np.zeros(d), 1.0)
         exponents = -np.rint(np.log2(norms)).astype(int)
         problem = Problem(np.ldexp(X, exponents[:, None]), np.ldexp(problem.y, exponents), problem.loss)
         X, y = problem.X, problem.y
-        Q, R = np.linalg.qr(X.T)
+        R, M = _orthonormalised(problem)
         inverse = scipy.linalg.solve_triangular(R, np.eye(len(R)), check_finite=False)
-        M = np.ascontiguousarray(Q.T)
         size = float(np.linalg.norm(R))
         condition = size * float(np.linalg.norm(inverse))
         if not n * condition * UNIT < 0.1:
             raise LinAlgError("rows of X are dependent in float64")
         size_of_inverse = _size_of_inverse(inverse, condition)
-        left = np.linalg.norm(X - R.T @ M, axis=0)
-        rounding = (len(R) + 3) * UNIT * (np.linalg.norm(X, axis=0) + size * np.linalg.norm(M, axis=0))
+        left = matrices.lengths(X - R.T @ M)
+        rounding = (len(R) + 3) * UNIT * (matrices.lengths(X) + size * matrices.lengths(M))
         computed = Problem(M, scipy.linalg.solve_triangular(R, y, trans=1, check_finite=False), problem.loss)
         error = 1.01 * size_of_inverse * (left + rounding)
         return cls(problem, computed, exponents, R, inverse, error, condition)
@@ -117,8 +117,8 @@ class Rows:
         for _ in range(3):
             left = matrix_residual(self.X, self.R, M)
             M = M + scipy.linalg.solve_triangular(self.R, left, trans=1, check_finite=False)
-        left = np.linalg.norm(matrix_residual(self.X, self.R, M), axis=0)
-        sizes = self.lengths + float(np.linalg.norm(self.R)) * np.linalg.norm(M, axis=0)
+        left = matrices.lengths(matrix_residual(self.X, self.R, M))
+        sizes = self.lengths + float(np.linalg.norm(self.R)) * matrices.lengths(M)
         rounding = UNIT * left + (2 * len(self.R) * UNIT) ** 2 * sizes
         computed = Problem(M, self.computed.y, self.problem.loss)
         return replace(
@@ -166,6 +166,23 @@ class Rows:
         return dual if self.R is None else scipy.linalg.solve_triangular(self.R, dual, check_finite=False)
 
 
+def _orthonormalised(problem: Problem) -> tuple[Array, Array]:
+    """Return R and M, X = R'M up to rounding, R upper triangular, rows of M orthonormal, or within 1e-4 of it."""
+    R, M, gram = np.eye(problem.n), problem.X, problem.gram
+    # A second time, where the first has left them as far from orthonormal as u times the condition number of XX'.
+    for enough in (1e-12, 1e-4):
+        inverse_condition = _inverse_condition(gram)
+        if not inverse_condition > _HOPELESS:
+            break
+        factor = scipy.linalg.cholesky(gram, check_finite=False)
+        R, M = factor @ R, scipy.linalg.solve_triangular(factor, M, trans=1, check_finite=False)
+        if inverse_condition > enough:
+            return R, M
+        gram = matrices.gram(M)
+    Q, R = np.linalg.qr(problem.X.T)
+    return R, np.ascontiguousarray(Q.T)
+
+
 def _size_of_inverse(inverse: Array, condition: float) -> float:
     """Return an upper bound of the Frobenius norm of the exact inverse: by substitution it is wrong by n u cond."""
     return float(np.linalg.norm(inverse)) / (1 - 2 * len(inverse) * UNIT * condition)
@@ -210,10 +227,11 @@ def _remedy(problem: Problem) -> str:
     return f"; others imply rows {rows}: write Problem(np.delete(X, {rows}, 0), np.delete(y, {rows}))"
 
 
-def _is_well_conditioned(gram: Array) -> bool:
+def _inverse_condition(gram: Array) -> float:
+    """Return LAPACK's estimate of 1/condition; 0 where there is no Cholesky factor."""
     try:
         factor = scipy.linalg.cholesky(gram, check_finite=False)
     except LinAlgError:
-        return False
+        return 0.0
     (estimate,) = scipy.linalg.get_lapack_funcs(("pocon",), (factor,))
-    return bool(estimate(factor, float(np.abs(gram).sum(axis=0).max()))[0] > _WELL)
+    return float(estimate(factor, float(np.abs(gram).sum(axis=0).max()))[0])

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from linreg_mirror._tools import matrices
 from linreg_mirror._tools.double_double import Pair, transposed_product
 from linreg_mirror._types import Array
 from linreg_mirror.solvers.error_bars.hessians import factor
@@ -110,7 +111,7 @@ def vertex_bar(
         return VertexBar(x, s, np.inf)
     gap = 2.02 * (steepest * eta + inexact * size)
     others = rows.M[:, off]
-    wrong = rows.column_error[off] + n * UNIT * np.linalg.norm(others, axis=0)
+    wrong = rows.column_error[off] + n * UNIT * matrices.lengths(others)
     K = np.abs(inverse @ others).sum(axis=0) + len(support) ** 0.5 * norm * wrong
     worst = 1 + 1.01 * K / (1 - lost)
     return VertexBar(x, s, 1.01 * (gap * float((worst / slack).max()) + float(worst.max()) * eta) + last)

@@ -219,10 +219,11 @@ def follow(newton: DualNewton, mirror: Mirror, A: float, tolerance: float, on_th
 
 
 class Stage(NamedTuple):
-    """A potential on the way, the dual nu that solves it, and the residual that was left."""
+    """A potential on the way, the dual nu that solves it, X'nu, and the residual that was left."""
 
     potential: Potential
     nu: Array
+    pull: Array
     residual: float
 
 
@@ -260,10 +261,12 @@ def _advance(
 ) -> Stage:
     """Solve the next potential from the one before; where that fails, go there in two steps."""
     before = stage.potential
-    z = before.z0 + newton.X.T @ stage.nu
-    guess = (potential.growth - 1) * stage.nu
-    change = newton.predict(mirror, z, before.A, potential.z0 - before.z0, potential.A - before.A, guess)
-    nu = newton.towards(mirror, potential.z0, potential.A, stage.nu + guess, change - guess)
+    guess, pull = (potential.growth - 1) * stage.nu, (potential.growth - 1) * stage.pull
+    moved = potential.z0 - before.z0, potential.A - before.A
+    step = newton.predict(mirror, before.z0 + stage.pull, before.A, *moved, pull)
+    z = potential.z0 + stage.pull + pull
+    length = newton.length(mirror, z, mirror.primal(z, potential.A), potential.A, step)
+    nu = stage.nu + guess + length * step
     reached = Stage(potential, *newton.solve(mirror, potential.z0, potential.A, nu, required))
     if (
         reached.residual <= max(required, 1e-6 * coarse)

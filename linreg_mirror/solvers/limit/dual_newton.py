@@ -52,6 +52,12 @@ class DualNewton:
         """Whether more products were taken than a problem needs that can be solved."""
         return self.products > _BUDGET
 
+    def add_counts(self, other: "DualNewton") -> None:
+        """Count what another, of some of the columns, did for this one."""
+        self.iterations += other.iterations
+        self.products += other.products
+        self.factorizations += other.factorizations
+
     def minimum_norm(self, residual: Array) -> tuple[Array, Array]:
         """Return nu and x = X'nu, the smallest x with Xx = residual, or about so."""
         solve = self.precondition.minimum_norm() or self.inverse(np.ones(self.X.shape[1]))
@@ -64,47 +70,70 @@ class DualNewton:
 
     def solve(
         self, mirror: Mirror, z0: Array, A: float, nu: Array, tolerance: float, max_iterations: int = 40
-    ) -> tuple[Array, float]:
-        """Return nu with |X primal(z_0 + X'nu, A) - y|_inf <= tolerance, or where progress ended, and that residual."""
-        best, best_residual, stale = nu, np.inf, 0
+    ) -> tuple[Array, Array, float]:
+        """Return nu with |X primal(z_0 + X'nu, A) - y|_inf <= tolerance, or where progress ended.
+
+        Returns
+        -------
+        nu, pull : array, shapes (n,), (d,)
+            nu and X'nu.
+        residual : float
+            What was left.
+        """
+        pull = self.X.T @ nu
+        best, best_residual, stale = (nu, pull), np.inf, 0
         for _ in range(max_iterations):
-            z = z0 + self.X.T @ nu
-            r = self.y - self.X @ mirror.primal(z, A)
+            z = z0 + pull
+            x = mirror.primal(z, A)
+            r = self.y - self.X @ x
             residual = float(np.abs(r).max())
             # Rounding in the exponents ends the quadratic convergence; three steps without progress mean it is reached.
             stale = 0 if residual < 0.5 * best_residual else stale + 1
             if residual < best_residual:
-                best, best_residual = nu, residual
+                best, best_residual = (nu, pull), residual
             if residual <= tolerance or (stale >= 3 and residual < 1e-6 * np.abs(self.y).max()) or self.exhausted:
                 break
             self.iterations += 1
-            nu = self.towards(mirror, z0, A, nu, self.inverse(mirror.metric(z, A))(r))
-        return best, best_residual
+            step = self.inverse(mirror.metric(z, A))(r)
+            nu = nu + self.length(mirror, z, x, A, step) * step
+            pull = self.X.T @ nu
+        return best[0], best[1], best_residual
 
-    def towards(self, mirror: Mirror, z0: Array, A: float, nu: Array, step: Array) -> Array:
-        """Return nu + t step, t shortened from 1 until the dual objective no longer rises steeply at the end.
+    def length(self, mirror: Mirror, z: Array, x: Array, A: float, step: Array) -> float:
+        """Return t, shortened from 1 until the dual objective no longer rises steeply at the end of t step.
 
         The objective is convex and its slope costs O(d) a trial.
+
+        Parameters
+        ----------
+        mirror : Mirror
+            Potential.
+        z, x : array, shape (d,)
+            Where the step begins, and primal(z, A).
+        A : float
+            Accumulated penalty.
+        step : array, shape (n,)
+            Change of nu.
         """
-        z, dz = z0 + self.X.T @ nu, self.X.T @ step
-        y_step = float(self.y @ step)
-        descent = abs(float(mirror.primal(z, A) @ dz) - y_step)
-        t = 1.0
+        dz, y_step = self.X.T @ step, float(self.y @ step)
+        slope, t = float(x @ dz) - y_step, 1.0
+        if slope > 0:  # and rises from there
+            return 0.0
         for _ in range(60):
-            if float(mirror.primal(z + t * dz, A) @ dz) - y_step <= 0.5 * descent:
-                return nu + t * step
+            if float(mirror.primal(z + t * dz, A) @ dz) - y_step <= -0.5 * slope:
+                return t
             t *= 0.5
-        return nu
+        return 0.0
 
-    def predict(self, mirror: Mirror, z: Array, A: float, dz0: Array, dA: float, guess: Array) -> Array:
-        """Return the change of nu, to first order, when z_0 and A change by dz0 and dA.
+    def predict(self, mirror: Mirror, z: Array, A: float, dz0: Array, dA: float, guess_pull: Array) -> Array:
+        """Return the change of nu, to first order, when z_0 and A change by dz0 and dA, less the guess.
 
-        The guess is kept in directions that only columns with vanishing weight see: there the Hessian is below
-        rounding and has no say.
+        The guess, of which `guess_pull` is X' times it, is kept in directions that only columns with vanishing weight
+        see: there the Hessian is below rounding and has no say.
         """
         metric = mirror.metric(z, A)
-        error = self.X @ (mirror.primal_rate(z, A) * dA + metric * (dz0 + self.X.T @ guess))
-        return guess - self.inverse(metric)(error)
+        error = self.X @ (mirror.primal_rate(z, A) * dA + metric * (dz0 + guess_pull))
+        return -self.inverse(metric)(error)
 
     def inverse(self, metric: Array) -> Inverse:
         """Return v -> (X diag(metric) X')^-1 v."""

@@ -5,13 +5,16 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
+from scipy.linalg import eigh, get_lapack_funcs
 
 from linreg_mirror._tools import matrices
 from linreg_mirror._types import Array
 from linreg_mirror.problems import Problem
 
 Inverse = Callable[[Array], Array]
+
+# SciPy's own calls look at their arguments for longer than a small system takes to solve.
+_factor, _solve = get_lapack_funcs(("potrf", "potrs"), dtype=np.float64)
 
 _CACHE = 1 << 26  # entries of an operator's columns that are kept: 512 MiB
 
@@ -181,13 +184,10 @@ def inverse(hessian: Array) -> Inverse:
     Where a vertex has fewer weights than there are samples, H loses rank as b falls. Steps along what is lost would
     be rounding errors divided by rounding errors, and wake weights that are asleep; there nu keeps its predicted value.
     """
-    try:
-        factor = cho_factor(hessian, lower=True, check_finite=False)
-        pivots = np.diag(factor[0])
-        if pivots.min() ** 2 > 1e-11 * pivots.max() ** 2:
-            return lambda v: cho_solve(factor, v, check_finite=False)
-    except LinAlgError:
-        pass
+    factor, failed = _factor(hessian, lower=True, clean=False)
+    pivots = np.diag(factor)
+    if not failed and pivots.min() ** 2 > 1e-11 * pivots.max() ** 2:
+        return lambda v: _solve(factor, v, lower=True)[0]
     values, vectors = eigh(hessian, check_finite=False)
     seen = values > 1e-12 * values[-1]
     values, vectors = values[seen], vectors[:, seen]
