@@ -23,6 +23,8 @@ MUTANTS = (
     stated("heavy ball without inertia", "steps.momentum.path", inertia=0.0),
     stated("L1 bound without d/e", "regimes.l1.bound", per_feature=0.0),
     stated("HAM ends in the potential of 1 + a|x|/2", "mirror.ham", metric=0.5),
+    stated("cost at small scales: at most b/2 above the L1 norm", "regimes.cost.l1", most=0.5),
+    stated("cost at large scales without its fourth power", "regimes.cost.l2", quartic=0.0),
     stated("depth 2 approaches minimum L1 like b", "regimes.l1.rate", share=0.0),
     stated("weights off the support as if x1 were half of it", "regimes.l1.constant", twice=1.0),
     replaced(
