@@ -47,7 +47,7 @@ def cost_l1(it: Instance, most: float) -> Evidence:
 
 @algebra("regimes.cost.l1", most=0)
 def cost_l1_derived(sp: Any, most: int = 1) -> Any:
-    """What g tends to at both ends, and its slope."""
+    """Return its ends and its slope, less what the proof says."""
     x, b = sp.symbols("x b", positive=True)
     more = 2 * (potential(sp, x, b) - potential(sp, 0, b)) - x * (sp.log(2 * x / b) - 1)
     root = sp.sqrt(x**2 + b**2)
@@ -77,7 +77,7 @@ def cost_l2(it: Instance, quartic: float) -> Evidence:
 
 @algebra("regimes.cost.l2", quartic=0)
 def cost_l2_derived(sp: Any, quartic: Any = None) -> Any:
-    """Two second derivatives; the squares of both differ by a multiple of u^4, positive up to u^2 = 3."""
+    """Return two second derivatives; the squares of both differ by a multiple of u^4, positive up to u^2 = 3."""
     u = sp.Symbol("u", positive=True)
     cost = 2 * (potential(sp, u, 1) - potential(sp, 0, 1))
     bound = u**2 / 2 - (sp.Rational(1, 24) if quartic is None else quartic) * u**4
