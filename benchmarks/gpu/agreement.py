@@ -27,6 +27,7 @@ _METHODS: dict[str, dict[str, Any]] = {
     "str": {"s_init": -4.0},
     "ham": {},
     "rigl": {"epochs": 1, "keep": 0.5},
+    "granet": {"epochs": 1, "keep": 0.3},
 }
 
 

@@ -19,6 +19,7 @@ _NEEDED = {
     "ham": {"metric": 2.0, "shrink": 0.1},
     "gmp": {"epochs": 6, "keep": 0.3},
     "rigl": {"epochs": 6, "keep": 0.3, "every": 3},
+    "granet": {"epochs": 6, "keep": 0.3, "start": 0.6, "every": 3},
     "l0": _L0,
     "l0 channels": _L0 | {"on": "channels"},
     "dep-l0": _L0,

@@ -5,6 +5,7 @@ from linreg_mirror.networks.methods.continuous_sparsification import ContinuousS
 from linreg_mirror.networks.methods.dense import Dense
 from linreg_mirror.networks.methods.dep_l0 import DepL0
 from linreg_mirror.networks.methods.gradual import GradualMagnitude
+from linreg_mirror.networks.methods.granet import GraNet
 from linreg_mirror.networks.methods.ham import HAM
 from linreg_mirror.networks.methods.l0 import L0
 from linreg_mirror.networks.methods.l1 import L1
@@ -28,6 +29,7 @@ __all__ = [
     "ContinuousSparsification",
     "Dense",
     "DepL0",
+    "GraNet",
     "GradualMagnitude",
     "Masked",
     "Method",

@@ -9,9 +9,9 @@ from linreg_mirror._tools.arguments import check_integer, check_range
 from linreg_mirror.networks._tools.arguments import check_keep
 from linreg_mirror.networks.methods._clock import Rate
 from linreg_mirror.networks.methods._held import Chosen, hold, release
+from linreg_mirror.networks.methods._ranking import keep_largest
 from linreg_mirror.networks.methods.base import Readings
 from linreg_mirror.networks.methods.dense import Dense
-from sketching.allocation import places
 
 
 class GradualMagnitude(Dense):
@@ -89,13 +89,7 @@ class GradualMagnitude(Dense):
         """Prune."""
         super().after_epoch(accuracy, readings)
         self.epoch += 1
-        weights, masks = self.weights(), self.masks()
-        sizes = torch.cat([x.abs().masked_fill(~masks[name], -1).flatten() for name, x in weights.items()])
-        # On the device, where `largest` would make the host wait for each weight. Of equal ones the first stay, too.
-        kept = sizes.sort(descending=True, stable=True).indices[: places({"": sizes.shape}, self.share)]
-        chosen = torch.zeros_like(sizes, dtype=torch.bool).index_fill_(0, kept, True)
-        for mask, part in zip(masks.values(), chosen.split([mask.numel() for mask in masks.values()]), strict=True):
-            mask.copy_(part.view_as(mask))
+        keep_largest(self.weights(), self.masks(), self.share)
         self.after_step(0.0)
 
     def report(self) -> dict[str, Any]:

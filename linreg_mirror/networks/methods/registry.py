@@ -9,6 +9,7 @@ from linreg_mirror.networks.methods.continuous_sparsification import ContinuousS
 from linreg_mirror.networks.methods.dense import Dense
 from linreg_mirror.networks.methods.dep_l0 import DepL0
 from linreg_mirror.networks.methods.gradual import GradualMagnitude
+from linreg_mirror.networks.methods.granet import GraNet
 from linreg_mirror.networks.methods.ham import HAM
 from linreg_mirror.networks.methods.l0 import L0
 from linreg_mirror.networks.methods.l1 import L1
@@ -34,6 +35,7 @@ METHODS: Mapping[str, Callable[..., Method]] = {
     "ham": HAM,
     "gmp": GradualMagnitude,
     "rigl": RigL,
+    "granet": GraNet,
     "l0": L0,
     "dep-l0": DepL0,
 }

@@ -11,6 +11,7 @@ from linreg_mirror._tools.arguments import check_integer, check_range
 from linreg_mirror.networks._tools.arguments import check_keep
 from linreg_mirror.networks.methods._clock import Rate
 from linreg_mirror.networks.methods._held import Chosen, hold, release
+from linreg_mirror.networks.methods._ranking import first
 from linreg_mirror.networks.methods.base import Readings
 from linreg_mirror.networks.methods.dense import Dense
 from sketching import erk, select_masks
@@ -58,6 +59,7 @@ class RigL(Dense):
     cites = ("evci2020rigging",)
     takes_shards = False
     denser = "give RigL itself that keep, or more"
+    _begins = "keep"  # the argument that says how many weights are active first
     takes_masks = False
 
     def __init__(
@@ -81,7 +83,7 @@ class RigL(Dense):
         self.steps = steps
         self.epochs, self.keep, self.every, self.fraction, self.seed = epochs, keep, every, fraction, seed
         self.epoch, self.step = 0, 0
-        self._counts: list[int] = []  # active weights of each layer
+        self._counts: list[Any] = []  # active weights of each layer
         self._optimizer: torch.optim.Optimizer | None = None
 
     @property
@@ -89,10 +91,18 @@ class RigL(Dense):
         """The share of a layer's weights that moves at once now."""
         return self._share_at(self.step)
 
+    @property
+    def left(self) -> float:
+        """The share of all weights that is active now."""
+        return self.keep
+
     def _share_at(self, step: int) -> float:
+        return self.fraction * (1 + math.cos(math.pi * self._progress(step))) / 2
+
+    def _progress(self, step: int) -> float:
+        """How much of the time in which masks move is over: of three quarters of the run."""
         done = self.epoch / self.epochs if self.steps is None else step / self.steps
-        progress = min(done / 0.75, 1)
-        return self.fraction * (1 + math.cos(math.pi * progress)) / 2
+        return min(done / 0.75, 1)
 
     def _moves_in(self, step: int) -> bool:
         return step % self.every == 0 and self._share_at(step) > 0
@@ -109,11 +119,11 @@ class RigL(Dense):
     def _parameters_of(self, model: torch.nn.Module, weights: Chosen) -> list[torch.Tensor]:
         rng = np.random.default_rng(self.seed)
         masks = select_masks(
-            {name: rng.random(w.shape) for name, w in weights.items()}, self.keep, allocate=erk, warn=False
+            {name: rng.random(w.shape) for name, w in weights.items()}, self.left, allocate=erk, warn=False
         )
         empty = [name for name, mask in masks.items() if not mask.any()]
         if empty:
-            raise ValueError(f"keep={self.keep} leaves no weight in {', '.join(empty)}: take a larger one")
+            raise ValueError(f"{self._begins}={self.left} leaves no weight in {', '.join(empty)}: take a larger one")
         hold(model, weights, masks)
         # What moves leaves the numbers as they are, and to ask for them would make the host wait.
         self._counts = [int(mask.sum()) for mask in masks.values()]
@@ -149,31 +159,32 @@ class RigL(Dense):
             raise RuntimeError("moved weights lose their momentum: make the optimiser by method.optimizer(model, ...)")
         self.step += 1
         now = self._moves_in(self.step)
-        for x, mask, active in zip(self._theta, self.masks().values(), self._counts, strict=True):
-            if x.grad is None:
-                continue
-            if now:
-                moved = self._move(x, x.grad, mask, int(self.share * active))
+        masks = self.masks()
+        if now:
+            before = [mask.clone() for mask in masks.values()]
+            self._thin()
+            for x, mask, active in zip(self._theta, masks.values(), self._counts, strict=True):
+                if x.grad is not None:
+                    self._move(x, x.grad, mask, self.share * active)
+            for x, mask, was in zip(self._theta, masks.values(), before, strict=True):
+                x.masked_fill_(~mask, 0)
                 for entry in self._optimizer.state[x].values():
                     if isinstance(entry, torch.Tensor) and entry.shape == x.shape:
-                        entry.masked_fill_(moved, 0)
-            else:
-                x.grad.masked_fill_(~mask, 0)
-        if now:
+                        entry.masked_fill_(mask != was, 0)
             self._attached().zero_grad()
+        else:
+            for x, mask in zip(self._theta, masks.values(), strict=True):
+                if x.grad is not None:
+                    x.grad.masked_fill_(~mask, 0)
 
-    def _move(self, x: torch.Tensor, gradient: torch.Tensor, mask: torch.Tensor, count: int) -> torch.Tensor:
-        """Drop and grow so many; return where the mask has changed."""
-        after = mask.flatten().clone()
-        smallest = x.abs().masked_fill(~mask, torch.inf).flatten().topk(count, largest=False).indices
-        after[smallest] = False
+    def _thin(self) -> None:
+        """Prune for good, before weights move."""
+
+    def _move(self, x: torch.Tensor, gradient: torch.Tensor, mask: torch.Tensor, count: float | torch.Tensor) -> None:
+        """Drop so many, the smallest, and grow as many."""
+        mask &= ~first(x.abs().masked_fill(~mask, torch.inf), count)
         # What has just been dropped may come back, and is then as it was.
-        after[gradient.abs().flatten().masked_fill(after, -1).topk(count).indices] = True
-        after = after.view_as(mask)
-        moved = after != mask
-        mask.copy_(after)
-        x.masked_fill_(~mask, 0)
-        return moved
+        mask |= first(-gradient.abs().masked_fill(mask, -1), count)
 
     def after_epoch(self, accuracy: float, readings: Readings | None = None) -> None:
         """Count the epoch."""

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 ALL = pytest.mark.parametrize("name", VARIANTS)
 # These draw or choose something for the model as a whole.
-LAYER_BY_LAYER = [name for name in VARIANTS if not name.startswith(("masked", "rigl", "l0", "dep-l0"))]
+LAYER_BY_LAYER = [name for name in VARIANTS if not name.startswith(("masked", "rigl", "granet", "l0", "dep-l0"))]
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def finished(method, model):
 # ---- attaching
 
 
-@pytest.mark.parametrize("name", [name for name in VARIANTS if not name.startswith(("masked", "rigl"))])
+@pytest.mark.parametrize("name", [name for name in VARIANTS if not name.startswith(("masked", "rigl", "granet"))])
 def test_attaching_leaves_the_network_as_it_was(name):
     model = network()
     make(name).attach(model)
