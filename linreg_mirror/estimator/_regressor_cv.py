@@ -44,6 +44,10 @@ class MirrorRegressorCV(LinearRegressor):
         As in scikit-learn: default 5 folds, not shuffled.
     one_standard_error : bool
         Whether to choose, of the path with the least error, the most regularised point within one standard error of it.
+    average : bool
+        Whether `coef_` is the mean over all paths, each at the point that is chosen on it, in place of the one of least
+        error. It predicts better where folds cannot tell scales apart (:doc:`/benchmarks`), for as many more paths on
+        all data.
     standardize : bool
         Whether features count in units of their standard deviation. `coef_` is in the units of X all the same.
     fit_intercept : bool
@@ -52,7 +56,8 @@ class MirrorRegressorCV(LinearRegressor):
     Attributes
     ----------
     coef_ : array, shape (n_features,)
-        Coefficients, in the units of X. A feature that is constant has 0.
+        Coefficients, in the units of X. A feature that is constant has 0. All below but `intercept_` is about the path
+        of least error, also where `coef_` is a mean over paths.
     intercept_ : float
         0.0 without `fit_intercept`.
     coef_path_ : array, shape (n_points, n_features)
@@ -120,6 +125,7 @@ class MirrorRegressorCV(LinearRegressor):
         n_points: int = 40,
         cv: Any = None,
         one_standard_error: bool = False,
+        average: bool = False,
         standardize: bool = True,
         fit_intercept: bool = True,
     ) -> None:
@@ -129,6 +135,7 @@ class MirrorRegressorCV(LinearRegressor):
         self.n_points = n_points
         self.cv = cv
         self.one_standard_error = one_standard_error
+        self.average = average
         self.standardize = standardize
         self.fit_intercept = fit_intercept
 
@@ -180,19 +187,22 @@ class MirrorRegressorCV(LinearRegressor):
         self.cv_errors_ = np.moveaxis(np.array(errors), 0, -1)
         self.cv_mean_ = self.cv_errors_ @ (np.array(counts) / np.sum(counts))
         self.candidates_, self.grids_ = candidates, np.array(grids)
-        which, point = self.best_ = self._choice()
-        chosen = candidates[which]
+        which = int(np.argmin(self.cv_mean_.min(axis=1)))
+        point = self._point(which)
+        self.best_, chosen = (which, point), candidates[which]
         self.scale_, self.depth_, self.grid_ = chosen.scale, chosen.depth, grids[which]
         self.coef_path_, end = data.path(chosen, self.grid_, _FINAL)
+        ends.add(end)
         self.time_, self.penalty_ = (
             (float(self.grid_[point]), 0.0) if chosen.scale else (np.inf, float(self.grid_[point]))
         )
         self.lasso_alpha_ = self.penalty_ * data.lasso_unit
-        self.coef_ = self.coef_path_[point]
-        if not chosen.scale and data.steepest:
-            self.coef_ = lasso(Problem(data.A, data.c), 2 * self.penalty_).x * data.unit
+        self.coef_ = self._at(data, which, point)
+        if self.average:
+            others = [self._at(data, k, self._point(k)) for k in range(len(candidates)) if k != which]
+            self.coef_ = np.mean([self.coef_, *others], axis=0)
         self.intercept_ = float(data.intercept(self.coef_))
-        for one in {end, *ends} - {Status.until_reached}:
+        for one in ends - {Status.until_reached}:
             warnings.warn(f"a flow was not followed to its last stopping time: {one}", ConvergenceWarning, stacklevel=2)
         return self
 
@@ -216,7 +226,7 @@ class MirrorRegressorCV(LinearRegressor):
     def _candidates(self) -> tuple[Candidate, ...]:
         if self.path not in _PATHS:
             raise ValueError(f"path must be {', '.join(map(repr, _PATHS))}, got {self.path!r}")
-        for name in ("one_standard_error", "standardize", "fit_intercept"):
+        for name in ("one_standard_error", "average", "standardize", "fit_intercept"):
             if not isinstance(getattr(self, name), bool | np.bool_):
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
         check_integer("n_points", self.n_points, least=2)
@@ -234,14 +244,23 @@ class MirrorRegressorCV(LinearRegressor):
         share = None if weights is None else weights[rows]
         return Standardised.of(X[rows], y[rows], share, bool(self.fit_intercept), bool(self.standardize))
 
-    def _choice(self) -> tuple[int, int]:
-        """Return which candidate, and which of its points."""
-        mean, folds = self.cv_mean_, self.cv_errors_.shape[-1]
-        which, point = np.unravel_index(np.argmin(mean), mean.shape)
+    def _point(self, which: int) -> int:
+        """Return the point that is chosen on a path."""
+        mean, folds = self.cv_mean_[which], self.cv_errors_.shape[-1]
+        point = int(np.argmin(mean))
         if self.one_standard_error and folds > 1:
             spread = float(np.std(self.cv_errors_[which, point], ddof=1) / np.sqrt(folds))
-            point = np.argmax(mean[which] <= mean[which, point] + spread)  # the first
-        return int(which), int(point)
+            point = int(np.argmax(mean <= mean[point] + spread))  # the first
+        return point
+
+    def _at(self, data: Standardised, which: int, point: int) -> Array:
+        """Return coefficients of all data at a point of a path."""
+        candidate, at = self.candidates_[which], float(self.grids_[which, point])
+        if not candidate.scale and data.steepest:
+            return lasso(Problem(data.A, data.c), 2 * at).x * data.unit
+        if which == self.best_[0]:
+            return self.coef_path_[point]
+        return data.path(candidate, np.array([at]), _FINAL)[0][0]
 
 
 def _errors(data: Standardised, path: Array, X: Any, y: Array, weights: Array) -> Array:

@@ -149,6 +149,19 @@ def test_one_standard_error_stops_earlier_on_the_same_path():
     assert np.abs(early.coef_).sum() < np.abs(best.coef_).sum()
 
 
+def test_an_average_is_the_mean_of_what_each_path_alone_would_give():
+    X, y = data(noise=3.0)
+    scales = [0.1, 1e-4]
+    model = MirrorRegressorCV(scales=scales, path="both", average=True).fit(X, y)
+    alone = [MirrorRegressorCV(scales=[scale]).fit(X, y).coef_ for scale in scales]
+    alone.append(MirrorRegressorCV(path="lasso").fit(X, y).coef_)
+    assert np.abs(model.coef_ - np.mean(alone, axis=0)).max() < 1e-5 * np.abs(model.coef_).max()
+    assert model.intercept_ == pytest.approx(np.mean(y - X @ model.coef_))
+    best = MirrorRegressorCV(scales=scales, path="both").fit(X, y)
+    assert model.best_ == best.best_
+    assert np.array_equal(model.coef_path_, best.coef_path_)
+
+
 def test_depths_and_paths_are_chosen_from():
     X, y = data()
     model = MirrorRegressorCV(scales=[0.1, 1e-3], depth=[2, 3], path="both", n_points=20, cv=3).fit(X, y)
@@ -280,6 +293,7 @@ def test_the_plot_has_a_band_of_one_standard_error_and_shows_a_least_error_of_an
         ({"depth": 1}, ValueError, "depth must be an integer >= 2"),
         ({"n_points": 1}, ValueError, "n_points must be an integer >= 2"),
         ({"one_standard_error": "yes"}, TypeError, "one_standard_error must be True or False"),
+        ({"average": None}, TypeError, "average must be True or False"),
         ({"standardize": 1}, TypeError, "standardize must be True or False"),
     ],
 )
