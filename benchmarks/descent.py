@@ -177,7 +177,13 @@ def _launches(device: str, name: str, quick: bool) -> dict[str, Any]:
 
     def run(compiled: bool, steps: int) -> None:
         settings = {"steps": steps, "tolerance": 0.0, "compiled": compiled, "rng": np.random.default_rng(0)}
-        descents(X, y, np.linspace(-4, 0, B)[:, None], 0.0, 1e-3, **{"penalty": 0.1} | _SETTINGS[name] | settings)
+        descents(
+            X,
+            y,
+            log_scale=np.linspace(-4, 0, B)[:, None],
+            step_size=1e-3,
+            **{"penalty": 0.1} | _SETTINGS[name] | settings,
+        )
 
     counts = {}
     for compiled in (False, True):
@@ -238,14 +244,14 @@ class _Batch:
         return _judge(answer, self.expected)
 
     def _on_arrays(self) -> Answer:
-        answer = descents(self.X, self.y, self.log_scale, 0.0, self.eta, steps=self.steps, tolerance=0.0)
+        answer = descents(self.X, self.y, log_scale=self.log_scale, step_size=self.eta, steps=self.steps, tolerance=0.0)
         return Answer(answer.x, True)
 
     def _on_tensors(self) -> Answer:
         import torch
 
         X, y, log_scale = (torch.as_tensor(a, device=self.device) for a in (self.X, self.y, self.log_scale))
-        answer = descents(X, y, log_scale, 0.0, self.eta, steps=self.steps, tolerance=0.0, compiled=True)
+        answer = descents(X, y, log_scale=log_scale, step_size=self.eta, steps=self.steps, tolerance=0.0, compiled=True)
         return Answer(answer.x.cpu().numpy(), True)
 
     def _autograd(self) -> Answer:

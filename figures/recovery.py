@@ -50,7 +50,7 @@ def _stepwise(X, y, truth, rng):
         for A, b, at in zip(X, y, truth, strict=True)
     ]
     start = np.full((len(y), 1), np.log(1e-8))
-    return lm.descents(X, y, start, 0.0, np.array(eta), steps=_STEPS, tolerance=1e-6).x
+    return lm.descents(X, y, log_scale=start, step_size=np.array(eta), steps=_STEPS, tolerance=1e-6).x
 
 
 _CASES: dict[str, Callable] = {

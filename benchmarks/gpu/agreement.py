@@ -49,7 +49,9 @@ def _paths() -> dict[str, Callable[[torch.device], torch.Tensor]]:
 
     def steps(device: torch.device, **options: Any) -> torch.Tensor:
         A, b = on(device, X / 10, y)
-        return lm.descents(A, b, -4.0 * torch.ones(8, 1, device=device), 0.0, 0.05, steps=300, **options).x
+        return lm.descents(
+            A, b, log_scale=-4.0 * torch.ones(8, 1, device=device), step_size=0.05, steps=300, **options
+        ).x
 
     def drawn(device: torch.device) -> DeviceGenerator:
         return DeviceGenerator(0, like=torch.empty(0, device=device))

@@ -208,7 +208,7 @@ NETWORK = lm.Hadamard.from_scale(0.1, d=2)
         (lambda: lm.descent(PROBLEM, NETWORK, 0.05), ["even2023sgd"]),
         (lambda: lm.descent(PROBLEM, NETWORK, 0.05).implicit, ["even2023sgd", "papazov2024leveraging"]),
         (
-            lambda: lm.descents(PROBLEM.X, PROBLEM.y, np.zeros((1, 2)), np.zeros(2), 0.05, steps=10),
+            lambda: lm.descents(PROBLEM.X, PROBLEM.y, log_scale=np.zeros((1, 2)), step_size=0.05, steps=10),
             ["even2023sgd"],
         ),
         (lambda: lm.saddles(PROBLEM), ["pesme2023saddle"]),

@@ -275,8 +275,8 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     ),
     "descent in NumPy": lambda h: lm.descent(problem(h), network(h), 1e-3, steps=50, method="numpy"),
     "descents": lambda h: lm.descents(
-        h.array("X", (N, D)), h.array("y", (N,)), h.array("log_scale", (2, D)), h.array("tilt", (2, D)),
-        h.number("step_size", 1e-3), h.number("penalty", 0.0), steps=h.count("steps", 50),
+        h.array("X", (N, D)), h.array("y", (N,)), log_scale=h.array("log_scale", (2, D)), tilt=h.array("tilt", (2, D)),
+        step_size=h.number("step_size", 1e-3), penalty=h.number("penalty", 0.0), steps=h.count("steps", 50),
         momentum=h.number("momentum", 0.0), tolerance=h.number("tolerance", 1e-3),
     ),
     "limits": lambda h: lm.limits(

@@ -99,6 +99,8 @@ def test_pieces_do_not_matter(monkeypatch, replacement):
     for room in (1 << 20, 3 * B * N, 1):  # 64, 2 and 1 steps at a time
         monkeypatch.setitem(_DRAWN, "cpu", room)
         settings = {"steps": 150, "batch_size": 2, "replacement": replacement, "tolerance": 0}
-        ends.append(descents(X, y, starts, 0.0, 1e-3, **settings, rng=np.random.default_rng(1)).x)
+        ends.append(
+            descents(X, y, log_scale=starts, tilt=0.0, step_size=1e-3, **settings, rng=np.random.default_rng(1)).x
+        )
     np.testing.assert_array_equal(ends[1], ends[0])
     np.testing.assert_array_equal(ends[2], ends[0])

@@ -28,6 +28,10 @@ ETA = np.linspace(0.004, 0.012, B)
 ALPHA = np.linspace(0, 0.4, B)
 
 
+def positional(X, y, log_scale, tilt, step_size, penalty=0.0, **options):
+    return descents(X, y, log_scale=log_scale, tilt=tilt, step_size=step_size, penalty=penalty, **options)
+
+
 def rng(seed=0):
     return np.random.default_rng(seed)
 
@@ -69,7 +73,9 @@ PENALTIES = {
 @pytest.mark.parametrize("step_size", STEP_SIZES)
 def test_each_run_is_a_descent(step_size, penalty, momentum):
     (eta, one_eta), (alpha, one_alpha) = STEP_SIZES[step_size], PENALTIES[penalty]
-    runs = descents(X, Y, LOG_SCALE, TILT, eta, alpha, steps=130, momentum=momentum, tolerance=0)
+    runs = descents(
+        X, Y, log_scale=LOG_SCALE, tilt=TILT, step_size=eta, penalty=alpha, steps=130, momentum=momentum, tolerance=0
+    )
     assert_same(
         runs,
         [
@@ -87,7 +93,7 @@ def test_a_problem_for_each_run(stack, momentum):
     problems = [gaussian(N, D, seed) for seed in range(B)]
     Xs = np.stack([p.X for p in problems]) if stack != "y" else X
     ys = np.stack([p.y for p in problems]) if stack != "X" else Y
-    runs = descents(Xs, ys, LOG_SCALE, TILT, 0.01, 0.1, steps=130, momentum=momentum)
+    runs = descents(Xs, ys, log_scale=LOG_SCALE, tilt=TILT, step_size=0.01, penalty=0.1, steps=130, momentum=momentum)
     singles = [
         descent(Problem(p.X if stack != "y" else X, p.y if stack != "X" else Y), network, 0.01, 0.1,
                 momentum=momentum, steps=130, tolerance=0)
@@ -107,17 +113,21 @@ def test_a_problem_for_each_run(stack, momentum):
     ],
 )
 def test_starts_are_broadcast(log_scale, tilt, shape):
-    runs = descents(X, Y, log_scale, tilt, 0.01, steps=70)
-    full = descents(X, Y, np.broadcast_to(log_scale, shape), np.broadcast_to(tilt, shape), 0.01, steps=70)
+    runs = descents(X, Y, log_scale=log_scale, tilt=tilt, step_size=0.01, steps=70)
+    full = descents(
+        X, Y, log_scale=np.broadcast_to(log_scale, shape), tilt=np.broadcast_to(tilt, shape), step_size=0.01, steps=70
+    )
     assert runs.x.shape == runs.log_scale.shape == runs.tilt.shape == shape
     assert runs.dual.shape == (shape[0], N)
     np.testing.assert_array_equal(runs.x, full.x)
 
 
 def test_one_start_for_many_targets():
-    runs = descents(X, np.stack([Y, 2 * Y, -Y]), -1.0, 0.0, 0.01, steps=70)
+    runs = descents(X, np.stack([Y, 2 * Y, -Y]), log_scale=-1.0, tilt=0.0, step_size=0.01, steps=70)
     np.testing.assert_allclose(runs.x[2], -runs.x[0], atol=1e-14)
-    np.testing.assert_allclose(runs.x[:1], descents(X, Y, -1.0, 0.0, 0.01, steps=70).x, atol=1e-14)
+    np.testing.assert_allclose(
+        runs.x[:1], descents(X, Y, log_scale=-1.0, tilt=0.0, step_size=0.01, steps=70).x, atol=1e-14
+    )
 
 
 # Minibatches
@@ -138,7 +148,7 @@ def test_sgd_is_the_loop(batch_size, replacement, momentum):
         theta, before = theta + momentum * (theta - before) - eta[:, None] * force, theta
         dual = dual + eta[:, None] * slope
     runs = descents(
-        X, Y, LOG_SCALE, TILT, eta, alpha,
+        X, Y, log_scale=LOG_SCALE, tilt=TILT, step_size=eta, penalty=alpha,
         steps=steps, momentum=momentum, batch_size=batch_size, replacement=replacement, rng=rng(), tolerance=0,
     )  # fmt: skip
     np.testing.assert_allclose(runs.x, theta[0] * theta[1], atol=1e-11)
@@ -147,9 +157,14 @@ def test_sgd_is_the_loop(batch_size, replacement, momentum):
 
 def test_the_generator_decides():
     arguments = {"steps": 60, "batch_size": 2}
-    first = descents(X, Y, LOG_SCALE, TILT, 0.003, **arguments, rng=rng(5)).x
-    np.testing.assert_array_equal(first, descents(X, Y, LOG_SCALE, TILT, 0.003, **arguments, rng=rng(5)).x)
-    assert np.abs(first - descents(X, Y, LOG_SCALE, TILT, 0.003, **arguments, rng=rng(6)).x).max() > 1e-6
+    first = descents(X, Y, log_scale=LOG_SCALE, tilt=TILT, step_size=0.003, **arguments, rng=rng(5)).x
+    np.testing.assert_array_equal(
+        first, descents(X, Y, log_scale=LOG_SCALE, tilt=TILT, step_size=0.003, **arguments, rng=rng(5)).x
+    )
+    assert (
+        np.abs(first - descents(X, Y, log_scale=LOG_SCALE, tilt=TILT, step_size=0.003, **arguments, rng=rng(6)).x).max()
+        > 1e-6
+    )
 
 
 # Where they end
@@ -159,8 +174,10 @@ def test_the_generator_decides():
 @pytest.mark.parametrize("batch_size", [None, 2])
 def test_the_ends_solve_the_problems_they_name(batch_size, momentum):
     eta = [0.2 * largest_stable_step(PROBLEM, network, momentum, batch_size) for network in networks()]
-    runs = descents(X, Y, LOG_SCALE, TILT, np.array(eta), steps=50_000, momentum=momentum, batch_size=batch_size,
-                    rng=rng(), tolerance=1e-11)  # fmt: skip
+    runs = positional(
+        X, Y, LOG_SCALE, TILT, np.array(eta), steps=50_000, momentum=momentum, batch_size=batch_size, rng=rng(),
+        tolerance=1e-11,
+    )  # fmt: skip
     assert runs.status == (Status.converged,) * B
     assert (runs.steps % 64 == 0).all()
     if momentum == 0:
@@ -173,18 +190,28 @@ def test_statuses_and_a_run_that_diverges_leaves_the_others_alone():
     eta = np.array([0.02, 10.0, 0.02, 1e-5, 100.0])
     for Xs in (X, np.stack([X] * B)):
         for momentum in (0.0, 0.5):
-            runs = descents(Xs, Y, LOG_SCALE, TILT, eta, steps=3000, momentum=momentum)
+            runs = descents(Xs, Y, log_scale=LOG_SCALE, tilt=TILT, step_size=eta, steps=3000, momentum=momentum)
             names = [status.name for status in runs.status]
             assert names == ["converged", "diverged", "converged", "horizon_reached", "diverged"]
             assert runs.steps[1] == runs.steps[4] == 64
-            alone = descents(X, Y, LOG_SCALE[[0, 2, 3]], TILT[[0, 2, 3]], eta[[0, 2, 3]], steps=3000, momentum=momentum)
+            alone = descents(
+                X,
+                Y,
+                log_scale=LOG_SCALE[[0, 2, 3]],
+                tilt=TILT[[0, 2, 3]],
+                step_size=eta[[0, 2, 3]],
+                steps=3000,
+                momentum=momentum,
+            )
             np.testing.assert_allclose(runs.x[[0, 2, 3]], alone.x, atol=1e-12)
             np.testing.assert_array_equal(runs.steps[[0, 2, 3]], alone.steps)
 
 
 def test_a_run_that_is_over_stays_where_it_is():
-    few = descents(X, Y, LOG_SCALE[:1], TILT[:1], 0.02, steps=3000)
-    many = descents(X, Y, LOG_SCALE, TILT, np.array([0.02, 1e-5, 1e-5, 1e-5, 1e-5]), steps=3000)
+    few = descents(X, Y, log_scale=LOG_SCALE[:1], tilt=TILT[:1], step_size=0.02, steps=3000)
+    many = descents(
+        X, Y, log_scale=LOG_SCALE, tilt=TILT, step_size=np.array([0.02, 1e-5, 1e-5, 1e-5, 1e-5]), steps=3000
+    )
     assert few.status[0] is many.status[0] is Status.converged
     assert few.steps[0] == many.steps[0] < 3000
     np.testing.assert_allclose(few.x[0], many.x[0], atol=1e-13)
@@ -196,15 +223,15 @@ def test_passing_through_a_solution_is_not_the_end():
         return 0.1 / (1 - 0.9**64) if k == 0 else 0.0 if k < 64 else 0.01
 
     arguments = (np.ones((1, 1)), np.ones(1), np.log(0.5), 0.0, throw)
-    assert descents(*arguments, steps=64, momentum=0.9, tolerance=0).x[0, 0] == pytest.approx(1.0, abs=1e-14)
-    runs = descents(*arguments, steps=5000, momentum=0.9)
+    assert positional(*arguments, steps=64, momentum=0.9, tolerance=0).x[0, 0] == pytest.approx(1.0, abs=1e-14)
+    runs = positional(*arguments, steps=5000, momentum=0.9)
     assert runs.status == (Status.converged,)
     assert runs.steps[0] > 64
 
 
 def test_trivial_problems_are_over_at_once():
     for A, y in ((X, 0 * Y), (0 * X, Y)):
-        runs = descents(A, y, LOG_SCALE, 0.0, 0.02, steps=100)
+        runs = descents(A, y, log_scale=LOG_SCALE, tilt=0.0, step_size=0.02, steps=100)
         assert runs.status == (Status.converged,) * B
         assert not runs.steps.any()
         assert not runs.x.any()
@@ -212,7 +239,10 @@ def test_trivial_problems_are_over_at_once():
 
 def test_tolerance_zero_takes_all_steps():
     for y in (Y, 0 * Y):
-        assert descents(X, y, LOG_SCALE, 0.0, 0.02, steps=100, tolerance=0).steps.tolist() == [100] * B
+        assert (
+            descents(X, y, log_scale=LOG_SCALE, tilt=0.0, step_size=0.02, steps=100, tolerance=0).steps.tolist()
+            == [100] * B
+        )
 
 
 # Kinds of arrays
@@ -224,7 +254,11 @@ def test_blocks_of_columns_are_one_problem(monkeypatch):
     for cache in (1 << 20, 1):  # one block, three of at most 256 columns
         monkeypatch.setattr(steps_on_arrays, "_CACHE", cache)
         for design in (wide.X, np.stack([wide.X] * 2)):
-            ends.append(descents(design, wide.y, start, -start, 1e-4, 0.1, steps=70, momentum=0.5))
+            ends.append(
+                descents(
+                    design, wide.y, log_scale=start, tilt=-start, step_size=1e-4, penalty=0.1, steps=70, momentum=0.5
+                )
+            )
     for runs in ends[1:]:
         for name in ("x", "log_scale", "tilt", "dual"):
             np.testing.assert_allclose(getattr(runs, name), getattr(ends[0], name), atol=1e-12)
@@ -234,17 +268,35 @@ def test_blocks_of_columns_are_one_problem(monkeypatch):
 
 @pytest.mark.parametrize("y_dtype", [np.float32, np.float64])
 def test_single_precision(y_dtype):
-    single = descents(X.astype(np.float32), Y.astype(y_dtype), LOG_SCALE, TILT, 0.01, steps=500, tolerance=1e-5)
+    single = descents(
+        X.astype(np.float32),
+        Y.astype(y_dtype),
+        log_scale=LOG_SCALE,
+        tilt=TILT,
+        step_size=0.01,
+        steps=500,
+        tolerance=1e-5,
+    )
     for name in ("x", "log_scale", "tilt", "dual"):
         assert getattr(single, name).dtype == np.float32
-    np.testing.assert_allclose(single.x, descents(X, Y, LOG_SCALE, TILT, 0.01, steps=500).x, atol=1e-4)
+    np.testing.assert_allclose(
+        single.x, descents(X, Y, log_scale=LOG_SCALE, tilt=TILT, step_size=0.01, steps=500).x, atol=1e-4
+    )
 
 
 def test_layout_does_not_matter():
-    expected = descents(X, Y, LOG_SCALE, TILT, 0.01, 0.1, steps=100).x
+    expected = descents(X, Y, log_scale=LOG_SCALE, tilt=TILT, step_size=0.01, penalty=0.1, steps=100).x
     twice = np.repeat(np.repeat(X, 2, axis=0), 2, axis=1)[::2, ::2]
     for design in (np.asfortranarray(X), twice, np.asfortranarray(np.stack([X] * B))):
-        runs = descents(design, Y, np.asfortranarray(LOG_SCALE), TILT[:, ::-1][:, ::-1], 0.01, 0.1, steps=100)
+        runs = descents(
+            design,
+            Y,
+            log_scale=np.asfortranarray(LOG_SCALE),
+            tilt=TILT[:, ::-1][:, ::-1],
+            step_size=0.01,
+            penalty=0.1,
+            steps=100,
+        )
         np.testing.assert_allclose(runs.x, expected, atol=1e-13)
 
 
@@ -253,18 +305,18 @@ def test_layout_does_not_matter():
 def test_torch_is_the_same(batch_size, momentum):
     torch = pytest.importorskip("torch")
     arguments = {"steps": 200, "momentum": momentum, "batch_size": batch_size}
-    expected = descents(X, Y, LOG_SCALE, TILT, ETA, ALPHA, **arguments, rng=rng())
+    expected = descents(X, Y, log_scale=LOG_SCALE, tilt=TILT, step_size=ETA, penalty=ALPHA, **arguments, rng=rng())
     on_torch = [torch.tensor(a) for a in (X, Y, LOG_SCALE, TILT, ETA, ALPHA)]
     stacked = [torch.stack([on_torch[0]] * B), *on_torch[1:]]
     mixed = [*on_torch[:2], LOG_SCALE, TILT, lambda k: ETA, ALPHA]
     for given in (on_torch, stacked, mixed):
-        runs = descents(*given, **arguments, rng=rng())
+        runs = positional(*given, **arguments, rng=rng())
         assert isinstance(runs, Descents)
         assert runs.status == expected.status
         for name in ("x", "log_scale", "tilt", "dual", "steps"):
             assert torch.is_tensor(getattr(runs, name))
             np.testing.assert_allclose(getattr(runs, name).numpy(), getattr(expected, name), atol=1e-10)
-    runs = descents(*(a.float() for a in on_torch), **arguments, rng=rng())
+    runs = positional(*(a.float() for a in on_torch), **arguments, rng=rng())
     assert runs.x.dtype == torch.float32
     np.testing.assert_allclose(runs.x.numpy(), expected.x, atol=1e-4)
 
@@ -284,9 +336,9 @@ def test_graphs_of_steps_are_the_steps(monkeypatch, batch_size, momentum, backen
     monkeypatch.setattr(steps_on_tensors, "_graph", graph)
     arguments = [torch.tensor(a) for a in (X, Y, LOG_SCALE, TILT, ETA, ALPHA)]
     settings = {"steps": 67, "momentum": momentum, "batch_size": batch_size}
-    runs = descents(*arguments, **settings, rng=rng(), compiled=True)
+    runs = positional(*arguments, **settings, rng=rng(), compiled=True)
     assert graphs == [None] * 8  # and three steps one by one
-    expected = descents(X, Y, LOG_SCALE, TILT, ETA, ALPHA, **settings, rng=rng())
+    expected = descents(X, Y, log_scale=LOG_SCALE, tilt=TILT, step_size=ETA, penalty=ALPHA, **settings, rng=rng())
     for name in ("x", "log_scale", "tilt", "dual", "steps"):
         np.testing.assert_allclose(getattr(runs, name).numpy(), getattr(expected, name), atol=1e-10)
 
@@ -296,17 +348,17 @@ def test_graphs_of_steps_are_the_steps(monkeypatch, batch_size, momentum, backen
 
 def test_functions_are_asked_for_each_step_once():
     asked = []
-    descents(X, Y, LOG_SCALE, TILT, 0.01, lambda k: asked.append(k) or 0.1, steps=70)
+    descents(X, Y, log_scale=LOG_SCALE, tilt=TILT, step_size=0.01, penalty=lambda k: asked.append(k) or 0.1, steps=70)
     assert asked == list(range(70))
     asked.clear()
-    runs = descents(X, Y, LOG_SCALE, TILT, lambda k: asked.append(k) or 0.02, steps=10_000)
+    runs = descents(X, Y, log_scale=LOG_SCALE, tilt=TILT, step_size=lambda k: asked.append(k) or 0.02, steps=10_000)
     assert asked == list(range(max(runs.steps)))
 
 
 @pytest.mark.parametrize("kind", ["numbers", "arrays", "both", "tensors"])
 def test_functions_may_return_what_they_like(kind):
     torch = pytest.importorskip("torch") if kind == "tensors" else None
-    expected = descents(X, Y, LOG_SCALE, TILT, ETA[2], steps=100, tolerance=0).x
+    expected = descents(X, Y, log_scale=LOG_SCALE, tilt=TILT, step_size=ETA[2], steps=100, tolerance=0).x
 
     def eta(k):
         one = kind == "numbers" or (kind == "both" and k % 2)
@@ -314,7 +366,7 @@ def test_functions_may_return_what_they_like(kind):
         return torch.tensor(value if k % 3 else ETA[2]) if torch else value
 
     for start in (X, torch.tensor(X)) if torch else (X,):
-        found = descents(start, Y, LOG_SCALE, TILT, eta, steps=100, tolerance=0).x
+        found = descents(start, Y, log_scale=LOG_SCALE, tilt=TILT, step_size=eta, steps=100, tolerance=0).x
         np.testing.assert_allclose(np.asarray(found), expected, atol=1e-13)
 
 
@@ -323,7 +375,7 @@ def test_functions_may_return_what_they_like(kind):
 def test_a_bad_step_size_is_named_with_its_step(bad, step):
     single = X.astype(np.float32)  # in which 1e300 is infinite
     with pytest.raises(ValueError, match=f"step_size must be finite and >= 0, .* each of 5 runs at step {step}$"):
-        descents(single, Y, LOG_SCALE, TILT, lambda k: bad if k == step else 0.01, steps=100)
+        descents(single, Y, log_scale=LOG_SCALE, tilt=TILT, step_size=lambda k: bad if k == step else 0.01, steps=100)
 
 
 # Bad input
@@ -374,5 +426,21 @@ def test_bad_input(arguments, error, message):
 
 def test_targets_may_be_whole_numbers():
     whole = np.array([1, 2, -1, 0])
-    runs, same = (descents(X, y, LOG_SCALE, TILT, 0.01, steps=50) for y in (whole, whole.astype(float)))
+    runs, same = (
+        descents(X, y, log_scale=LOG_SCALE, tilt=TILT, step_size=0.01, steps=50) for y in (whole, whole.astype(float))
+    )
     np.testing.assert_array_equal(runs.x, same.x)
+
+
+def test_a_network_is_a_start_and_no_tilt_is_none():
+    network = Hadamard.from_tilt(LOG_SCALE[0], TILT[0])
+    one = descents(X, Y, network, step_size=0.01, steps=64)
+    other = descents(X, Y, log_scale=LOG_SCALE[:1], tilt=TILT[:1], step_size=0.01, steps=64)
+    np.testing.assert_array_equal(one.x, other.x)
+    assert one.x.shape == (1, D)
+    plain, zero = (
+        descents(X, Y, log_scale=LOG_SCALE, step_size=0.01, steps=64, **tilt) for tilt in ({}, {"tilt": np.zeros(D)})
+    )
+    np.testing.assert_array_equal(plain.x, zero.x)
+    with pytest.raises(TypeError, match=r"descents needs a start: write log_scale=np.log\(b\), or network="):
+        descents(X, Y, step_size=0.01, steps=64)

@@ -9,6 +9,7 @@ from linreg_mirror._tools.double_double import Pair
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.mirrors.protocol import namespace
 from linreg_mirror.parametrizations import Hadamard
+from linreg_mirror.parametrizations.many_starts import starts
 from linreg_mirror.problems import Problem
 from linreg_mirror.problems.calls import takes_arrays
 from linreg_mirror.solvers.batches.answers import Answers
@@ -104,9 +105,9 @@ def limits(
     """
     check_nonnegative("tolerance", tolerance)
     X = features(X)
-    log_scale, tilt = _start(network, log_scale, tilt)
-    starts = {"log_scale": per_entry(X, "log_scale", log_scale), "tilt": per_entry(X, "tilt", tilt)}
-    y, log_scale, tilt, decays = alike(X, y=targets(X, y), **starts, decay=per_problem(X, "decay", decay))
+    log_scale, tilt = starts(network, log_scale, tilt, "limits")
+    given = {"log_scale": per_entry(X, "log_scale", log_scale), "tilt": per_entry(X, "tilt", tilt)}
+    y, log_scale, tilt, decays = alike(X, y=targets(X, y), **given, decay=per_problem(X, "decay", decay))
     xp = namespace(X)
     if bool(xp.any(decays < 0)):
         raise ValueError(
@@ -124,25 +125,6 @@ def limits(
 
     found = in_parts(X, len(y), lambda part: _solved(stack.part(part), tolerance), threads)
     return singly(found, tolerance, lambda k: limit(*_one(stack, k), tolerance=tolerance), solution)
-
-
-def _start(network: Hadamard | None, log_scale: Any, tilt: Any) -> tuple[Any, Any]:
-    """Return log b and log(u0/v0), of a network or as they are given."""
-    given = " or ".join(name for name, value in (("log_scale", log_scale), ("tilt", tilt)) if value is not None)
-    if network is None:
-        if log_scale is None:
-            raise TypeError("limits needs a start: write log_scale=np.log(b), or network=Hadamard.from_scale(b, d=d)")
-        return log_scale, 0.0 if tilt is None else tilt
-    if type(network) is not Hadamard:
-        meant = f", log_scale=np.log({network}) for scale b = {network}" if isinstance(network, float | int) else ""
-        raise TypeError(
-            f"network must be Hadamard, got {type(network).__name__}: write Hadamard.from_scale(1e-6, d=d)"
-            f"{meant or ', or log_scale= for logarithms of scales'}"
-        )
-    if given:
-        raise TypeError(f"a network has a scale and a tilt of its own: leave {given} out")
-    network.mirror()  # which says why there is none
-    return network.log_scale, network.tilt
 
 
 def _solved(stack: Stack, tolerance: float) -> Answers:

@@ -8,6 +8,8 @@ from array_api_compat import is_torch_array
 from linreg_mirror._tools.arguments import check_integer, check_momentum, check_number
 from linreg_mirror._tools.blas import one_thread
 from linreg_mirror._tools.cites import cites
+from linreg_mirror.parametrizations import Hadamard
+from linreg_mirror.parametrizations.many_starts import starts
 from linreg_mirror.solvers.discrete.batch_weights import batch_weights
 from linreg_mirror.solvers.discrete.descents_result import Descents
 from linreg_mirror.solvers.discrete.many_problems import ManyProblems
@@ -26,11 +28,12 @@ _DRAWN_ELSEWHERE = 1 << 26
 def descents(
     X: Any,
     y: Any,
-    log_scale: Any,
-    tilt: Any,
+    network: Hadamard | None = None,
+    *,
+    log_scale: Any = None,
+    tilt: Any = None,
     step_size: Any,
     penalty: Any = 0.0,
-    *,
     steps: int,
     momentum: float = 0.0,
     batch_size: int | None = None,
@@ -47,8 +50,11 @@ def descents(
         One design for all runs, or one for each. float64 or float32; decides kind, device and precision of everything.
     y : array, shape (n,) or (B, n)
         Targets.
-    log_scale, tilt : array, broadcast to (B, d)
-        Each start, as log b and log(u0/v0): Hadamard's attributes of these names.
+    network : Hadamard, optional
+        One start for all runs, as `descent` takes it.
+    log_scale, tilt : array, broadcast to (B, d), optional
+        In place of a network a start for each run, as log b and log(u0/v0): Hadamard's attributes of these names. Tilt
+        is 0, and the start x = 0, where it is left out.
     step_size, penalty : number, array of shape (B,), or function of the step number that returns one of these
         eta_k and alpha_k.
     steps : int
@@ -75,7 +81,8 @@ def descents(
     ValueError
         If shapes do not fit together, or a number is not finite or out of range.
     TypeError
-        If X and y are not arrays, X holds no floats, or `rng` is missing where it is needed.
+        If X and y are not arrays, X holds no floats, there is neither a network nor a log_scale, or both, or `rng` is
+        missing where it is needed.
 
     See Also
     --------
@@ -92,7 +99,7 @@ def descents(
     >>> import numpy as np
     >>> import linreg_mirror as lm
     >>> X, y = np.array([[1.0, 2.0]]), np.array([2.0])
-    >>> runs = lm.descents(X, y, np.log([[1e-1], [1e-2], [1e-3]]), np.zeros(2), step_size=0.05, steps=5000)
+    >>> runs = lm.descents(X, y, log_scale=np.log([[1e-1], [1e-2], [1e-3]]), step_size=0.05, steps=5000)
     >>> [status.name for status in runs.status]
     ['converged', 'converged', 'converged']
     >>> bool((np.diff(abs(runs.x).sum(axis=1)) < 0).all())  # the smaller the scale, the smaller the L1 norm
@@ -103,7 +110,7 @@ def descents(
     check_number("tolerance", tolerance)
     if not tolerance >= 0:
         raise ValueError(f"tolerance must be a number >= 0, got {tolerance!r}: write tolerance=1e-9")
-    problems = ManyProblems.of(X, y, log_scale, tilt)
+    problems = ManyProblems.of(X, y, *starts(network, log_scale, tilt, "descents"))
     eta, alpha = PerRun("step_size", step_size, problems.y), PerRun("penalty", penalty, problems.y)
     weights = None if batch_size is None else batch_weights(problems.y, batch_size, replacement, rng, compiled)
     piece = _piece(problems.y, compiled, drawn=weights is not None)

@@ -28,7 +28,7 @@ class Descents:
     >>> import numpy as np
     >>> import linreg_mirror as lm
     >>> X, y = np.array([[1.0, 2.0]]), np.array([2.0])
-    >>> runs = lm.descents(X, y, np.log([[0.1], [0.2]]), np.zeros(2), step_size=[0.05, 0.02], steps=5000)
+    >>> runs = lm.descents(X, y, log_scale=np.log([[0.1], [0.2]]), step_size=[0.05, 0.02], steps=5000)
     >>> runs.x.shape, runs.dual.shape
     ((2, 2), (2, 1))
     """

@@ -107,7 +107,17 @@ def many_runs(it: Instance, decay: float) -> Evidence:
         for X, y, log_scale, tilt, sizes, penalties in _kinds(
             problem.X, problem.y, np.tile(network.log_scale, (3, 1)), np.tile(network.tilt, (3, 1)), eta, alpha
         ):
-            runs = descents(X, y, log_scale, tilt, sizes, penalties, steps=_STEPS, momentum=momentum, tolerance=0.0)
+            runs = descents(
+                X,
+                y,
+                log_scale=log_scale,
+                tilt=tilt,
+                step_size=sizes,
+                penalty=penalties,
+                steps=_STEPS,
+                momentum=momentum,
+                tolerance=0.0,
+            )
             for k, run in enumerate(alone):
                 pairs = (
                     (runs.x, run.x[-1]),
