@@ -147,8 +147,9 @@ RUNS = {
 def runs_of(device, **settings):
     rng = np.random.default_rng(0)
     X, y = torch.tensor(rng.standard_normal((3, 5))), torch.tensor(rng.standard_normal(3))
-    starts, tilt = torch.log(torch.tensor([[0.1], [0.01]], dtype=torch.float64)), torch.zeros(5, dtype=torch.float64)
-    return lm.descents(*(one.to(device) for one in (X, y, starts, tilt)), **{"step_size": 0.02} | settings, rng=rng)
+    starts = torch.log(torch.tensor([[0.1], [0.01]], dtype=torch.float64))
+    X, y, starts = (one.to(device) for one in (X, y, starts))
+    return lm.descents(X, y, log_scale=starts, **{"step_size": 0.02} | settings, rng=rng)
 
 
 @pytest.mark.parametrize("settings", [settings for name, settings in RUNS.items() if "device" not in name])
