@@ -71,6 +71,8 @@ class _Run:
         self.method = methods.create(method, **options)
         self.method.attach(model)
         self.optimizer = self.method.optimizer(model, lr=_LR, momentum=0.9, weight_decay=1e-4)
+        if self.ours:  # plain SGD is torch's alone
+            self.method.bind(self.optimizer)
         self.forward: Callable[[torch.Tensor], torch.Tensor] = torch.compile(model) if compiled else model
 
     def competitor(self) -> Competitor:
@@ -87,9 +89,7 @@ class _Run:
                 loss = cross_entropy(self.forward(inputs), labels)
             self.optimizer.zero_grad()
             loss.backward()
-            self.method.before_step(_LR)
             self.optimizer.step()
-            self.method.after_step(_LR)
             losses.append(loss.detach())
             if len(losses) == steps:
                 break

@@ -78,6 +78,8 @@ class _Run:
         self.method = methods.create(method, **options)
         self.method.attach(self.model)
         self.optimizer = self.method.optimizer(self.model, lr=_LR, momentum=0.9, weight_decay=0.0)
+        if self.ours:  # plain SGD is torch's alone
+            self.method.bind(self.optimizer)
 
     def competitor(self, steps: int) -> Competitor:
         return Competitor(self.name, lambda: Answer(self.train(steps), True), self.ours, self.begin)
@@ -95,9 +97,7 @@ class _Run:
             self.optimizer.zero_grad()
             loss = self.loss()
             loss.backward()
-            self.method.before_step(_LR)
             self.optimizer.step()
-            self.method.after_step(_LR)
             losses.append(loss.detach())
         return torch.stack(losses).cpu().numpy()
 

@@ -7,6 +7,8 @@ import torch
 
 lists: Any = torch  # they are not among its typed names
 
+_SMALL = 1024  # entries that a CPU treats in less time than the call takes
+
 
 def add_scaled(into: Sequence[torch.Tensor], tensors: Sequence[torch.Tensor], factor: float | torch.Tensor) -> None:
     """Add factor times each tensor to its partner, in place.
@@ -33,13 +35,13 @@ def like(number: torch.Tensor, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
 
 
 def together(tensors: Iterable[torch.Tensor]) -> Iterator[list[torch.Tensor]]:
-    """Yield what to treat at once: on a CPU one after the other, which then stays in its cache; else all of a device.
+    """Yield what to treat at once: on a CPU large ones one after the other, which then stay in its cache; else all.
 
-    Launching work costs an accelerator more than memory does.
+    Launching work costs an accelerator more than memory does, and so it is for small tensors of a CPU.
     """
     devices: dict[tuple[torch.device, torch.dtype], list[torch.Tensor]] = {}
     for tensor in tensors:
-        if tensor.device.type == "cpu":
+        if tensor.device.type == "cpu" and tensor.numel() > _SMALL:
             yield [tensor]
         else:
             devices.setdefault((tensor.device, tensor.dtype), []).append(tensor)

@@ -46,7 +46,7 @@ def rate(groups: Sequence[dict[str, Any]]) -> Rate:
 def hooked(
     optimizer: torch.optim.Optimizer,
     theta: Sequence[torch.Tensor],
-    before_step: Callable[[Rate], None],
+    before_step: Callable[[Rate, torch.optim.Optimizer], None],
     after_step: Callable[[Rate], None],
 ) -> list[Any]:
     """Make both calls in every step of the optimiser, with its learning rate; return the handles of the hooks.
@@ -56,7 +56,7 @@ def hooked(
     """
 
     def penalise() -> None:
-        before_step(rate(theta_groups(optimizer, theta)))
+        before_step(rate(theta_groups(optimizer, theta)), optimizer)
 
     def before(optimizer: Any, args: Any, kwargs: Any) -> Any:
         if any(map(callable, (*args, *kwargs.values()))):

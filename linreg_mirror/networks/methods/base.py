@@ -10,6 +10,7 @@ from linreg_mirror.networks._tools.lists import add_scaled
 from linreg_mirror.networks._tools.norms import l1_norms
 from linreg_mirror.networks.methods._binding import hooked, rate, retire, theta_groups
 from linreg_mirror.networks.methods._clock import Clock, Rate
+from linreg_mirror.networks.methods._decaying import Borrowed, decay_by, give_back
 from linreg_mirror.networks.methods._docs import with_the_protocols_text
 from linreg_mirror.networks.methods._ends import check_end
 from linreg_mirror.networks.methods._held import Chosen, behind, hold, layer_of, release, silence
@@ -71,7 +72,8 @@ class BaseMethod:
         self._theta_names: list[str] = []
         self._held: dict[str, list[torch.Tensor]] = {}
         self._hooks: list[Any] = []
-        self._stepping = False
+        self._stepping: torch.optim.Optimizer | None = None
+        self._borrowed: Borrowed = []
         self._use = Use()
 
     def __repr__(self) -> str:
@@ -171,7 +173,7 @@ class BaseMethod:
         # Of optimisers that have none under this name, as Adam, it is what `groups` was told.
         momenta = {group["momentum"] for group in groups if "momentum" in group}
         self._momentum = float(momenta.pop()) if len(momenta) == 1 else self._momentum
-        self._hooks = hooked(optimizer, self._theta, self._before_own_step, self.after_step)
+        self._hooks = hooked(optimizer, self._theta, self._before_own_step, self._after_own_step)
         return optimizer
 
     def _look_up_theta(self) -> None:
@@ -188,12 +190,17 @@ class BaseMethod:
                 "fully_shard, or take dense, l1, spred, pilot or powerprop, without masks"
             )
 
-    def _before_own_step(self, lr: Rate) -> None:
-        self._stepping = True
+    def _before_own_step(self, lr: Rate, optimizer: torch.optim.Optimizer) -> None:
+        give_back(self._borrowed)  # of a step that failed
+        self._stepping = optimizer
         try:
             self.before_step(lr)
         finally:
-            self._stepping = False
+            self._stepping = None
+
+    def _after_own_step(self, lr: Rate) -> None:
+        give_back(self._borrowed)
+        self.after_step(lr)
 
     @torch.no_grad()
     def before_step(self, lr: Rate) -> None:
@@ -201,7 +208,11 @@ class BaseMethod:
         theta, gradients = self.theta_and_gradients()
         self.count_penalty(lr)
         if self.alpha:  # whose being 0 is a phase of its own
-            add_scaled(gradients, theta, 2 * self.strength(lr))
+            strength = 2 * self.strength(lr)
+            if self._stepping is not None:
+                self._borrowed = decay_by(self._stepping, self._theta, strength)
+            if not self._borrowed:
+                add_scaled(gradients, theta, strength)
 
     def after_step(self, lr: Rate) -> None:
         """Do nothing."""
@@ -326,7 +337,7 @@ class BaseMethod:
         """
         silence(self._attached(), self._held)
         self._use.stepped = True
-        if self._hooks and not self._stepping:
+        if self._hooks and self._stepping is None:
             raise RuntimeError("the method is bound: the optimiser's own step makes this call, leave it out")
         theta = [parameter for parameter in self._theta if parameter.grad is not None]
         if not theta:

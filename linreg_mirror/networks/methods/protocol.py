@@ -121,7 +121,8 @@ class Method(Protocol):
         momentum that of the group if it has one. One that is a tensor is not read by the host; alpha and A are then
         tensors beside it, until somebody asks for `decay`. A step that torch.amp.GradScaler skips does not count. The
         penalty is added within the step, after clipping, and after the step's closure if it has one, as Lightning's
-        have. Copies of an optimiser have no hooks: bind the one that is used.
+        have; whether gradients hold it after the step is left open, since torch's SGD can take it as weight decay of
+        that step, which saves memory traffic on a CPU. Copies of an optimiser have no hooks: bind the one that is used.
 
         Parameters
         ----------
