@@ -195,5 +195,5 @@ def momentum_scale_derived(sp: Any, as_flow: bool = False) -> Any:
 
 def _integral_of_squares(it: Instance) -> Array:
     """Return the integral of g^2 over the flow, entry by entry, on the integrator's own points."""
-    t, g2 = it.path.t, it.gradients() ** 2
+    t, g2 = it.path.t, it.gradients**2
     return 0.5 * np.diff(t) @ (g2[1:] + g2[:-1])
