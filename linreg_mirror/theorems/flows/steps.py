@@ -5,6 +5,7 @@ also by the compiled kernels: gradients are then computed anew, at the points of
 follows from its factors by construction, so that statements about that take the network's own steps alone.
 """
 
+from collections.abc import Callable, Iterable
 from itertools import product
 from typing import Any, Literal, NamedTuple
 
@@ -40,7 +41,7 @@ TOLERANCE = 1e-9
 _Method = Literal["numpy", "compiled"]
 METHODS: tuple[_Method, ...] = ("numpy", "compiled")
 _STEPS = (h.hadamard, h.unbalanced, h.squared, h.solvable, h.integrable, h.targets)
-# Runs in m and w take about condition^2 steps, and log(1/b) times as many: these say where the budget suffices.
+# Runs in m and w take about condition^2 steps, and log(1/b) times as many: where these fail they need not be tried.
 _conditioned = Hypothesis("condition of X below 15", lambda it: bool(np.linalg.cond(it.problem.X) < 15))
 well_conditioned = Hypothesis("condition of X below 5", lambda it: bool(np.linalg.cond(it.problem.X) < 5))
 _moderate = Hypothesis("b >= 0.1", lambda it: bool(it.hadamard.log_scale.min() > np.log(0.1)))
@@ -94,16 +95,38 @@ def _short_runs(it: Instance) -> tuple[_Factors, ...]:
     return tuple(factors(it, run) for run in runs if run.status is not Status.diverged)
 
 
-def converged(
-    it: Instance, factor: float, momentum: float = 0.0, batch_size: int | None = None, method: _Method = "numpy"
-) -> Descent:
-    # u and v, which are about as large as the root of b, resolve x less finely than m and w do where x is small.
-    tolerance = 1e-12 if method == "numpy" else 1e-11
-    run = descent(
-        it.problem, it.network, factor * stable_step(it, momentum, batch_size), it.schedule,
-        batch_size=batch_size, momentum=momentum, rng=np.random.default_rng(0), steps=LONG, tolerance=tolerance,
-        keep=() if batch_size or not momentum else range(LONG), method=method,
+class Run(NamedTuple):
+    """A run to its end: steps in units of what is stable, and what else `descent` takes."""
+
+    step: float
+    momentum: float = 0.0
+    batch_size: int | None = None
+    method: _Method = "numpy"
+    tolerance: float = 1e-12
+    whole: bool = False  # whether all of its points are kept
+
+
+def _run(it: Instance, of: Run) -> Descent:
+    return descent(
+        it.problem, it.network, of.step * stable_step(it, of.momentum, of.batch_size), it.schedule,
+        batch_size=of.batch_size, momentum=of.momentum, rng=np.random.default_rng(0), steps=LONG,
+        tolerance=of.tolerance, keep=range(LONG) if of.whole else (), method=of.method,
     )  # fmt: skip
+
+
+def ends(runs: Callable[[Instance], Iterable[Run]]) -> Hypothesis:
+    """Return the hypothesis that these runs are not cut short: of where they would end the others say nothing.
+
+    They need about condition^2 log(1/b) steps, and as many as it takes the penalty to fade, which may be slow.
+    """
+    return Hypothesis(
+        f"its runs end within {LONG:,} steps",
+        lambda it: all(it.once(_run, one).status is not Status.horizon_reached for one in runs(it)),
+    )
+
+
+def converged(it: Instance, of: Run) -> Descent:
+    run = it.once(_run, of)
     if run.status is not Status.converged:
         raise ArithmeticError(f"the run did not converge: {run.status}")
     return run
@@ -217,12 +240,20 @@ def _solves(it: Instance, run: Descent, tilted: bool = True) -> Evidence:
     return identity(relative(run.x[-1] - end, end), TOLERANCE)
 
 
+def _gradient_descent(it: Instance) -> list[Run]:
+    return [Run(0.95)]
+
+
+def _sgd(it: Instance) -> list[Run]:
+    return [Run(0.95, batch_size=max(1, it.problem.n // 2))]
+
+
 @theorem(
     "steps.limit",
     source=Citation("E23", "Thm 1"),
     statement="gradient descent ends in argmin{R_b(x) : Xx = y} at b = b_inf, tilted by Z_inf + 2X' sum eta r",
     kind="identity",
-    hypotheses=(*CONVERGENT, _conditioned),
+    hypotheses=(*CONVERGENT, _conditioned, ends(_gradient_descent)),
     constants={"tilted": True},
     control=Control("tilted by log(u0/v0), as the flow is", "planted/biased/0", {"tilted": False}),
 )
@@ -231,7 +262,7 @@ def ends_in_limit(it: Instance, tilted: bool) -> Evidence:
 
     On Xx = y the row-space part 2X' sum eta r of the tilt has no effect; what it is for, `steps.tilt` says.
     """
-    return _solves(it, converged(it, 0.95), tilted)
+    return _solves(it, converged(it, *_gradient_descent(it)), tilted)
 
 
 @algebra("steps.limit", tilted=0)
@@ -255,12 +286,12 @@ def ends_in_limit_derived(sp: Any, tilted: int = 1) -> Any:
     source=Citation("E23", "Thm 1"),
     statement="SGD that ends where Xx = y ends in argmin{R_b(x) : Xx = y} with the b and the tilt of its own batches",
     kind="identity",
-    hypotheses=(*CONVERGENT, h.no_penalty, well_conditioned),
+    hypotheses=(*CONVERGENT, h.no_penalty, well_conditioned, ends(_sgd)),
     constants={"tilted": True},
     control=Control("tilted by log(u0/v0), as the flow is", "planted/biased/0", {"tilted": False}),
 )
 def sgd_ends_in_limit(it: Instance, tilted: bool) -> Evidence:
-    return _solves(it, converged(it, 0.95, batch_size=max(1, it.problem.n // 2)), tilted)
+    return _solves(it, converged(it, *_sgd(it)), tilted)
 
 
 @theorem(
