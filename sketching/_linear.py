@@ -1,5 +1,6 @@
 """What functions of the linear model x -> Xw take: designs and weights, NumPy arrays or torch tensors."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -49,8 +50,7 @@ def linear_model(X: Any, **vectors: Any) -> tuple[Any, ...]:
 
 def in_range(answer: Any) -> Any:
     """Return the answer, or raise ValueError if it is beyond the range of its type: what came in is finite."""
-    xp = array_namespace(answer) if is_torch_array(answer) else np
-    if not bool(xp.all(xp.isfinite(answer))):
+    if not _is_finite(answer):
         raise ValueError(
             "with numbers as large as these in X, weights or targets the answer is beyond the range of floats: divide "
             "X by its largest entry, or give float64"
@@ -70,7 +70,12 @@ def squared_norm(xp: Any, vector: Any) -> float:
 
 def finite(name: str, array: Any) -> Any:
     """Return the array, or raise ValueError if an entry is not finite."""
-    xp = array_namespace(array)
-    if not bool(xp.all(xp.isfinite(array))):
+    if not _is_finite(array):
         raise ValueError(f"{name} must be finite in {array.dtype}: remove or impute what is not")
     return array
+
+
+def _is_finite(array: Any) -> bool:
+    if isinstance(array, float):
+        return math.isfinite(array)
+    return bool((array.isfinite() if is_torch_array(array) else np.isfinite(array)).all())

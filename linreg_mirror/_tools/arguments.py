@@ -43,6 +43,8 @@ def real_array(name: str, value: Any) -> np.ndarray:
         raise
     if array.dtype.kind in "OSU":
         refuse_words(name, array)
+    if array.dtype == np.float64:
+        return array.astype(np.float64)
     check_real(name, array.dtype)
     with np.errstate(over="ignore"):  # what is finite only in a wider type becomes infinite
         return array.astype(np.float64)

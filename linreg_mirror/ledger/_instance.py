@@ -1,9 +1,10 @@
 """What theorems are checked on: a problem, a network and a penalty schedule, all made from a name."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.integrate import cumulative_simpson
@@ -18,6 +19,8 @@ from linreg_mirror.schedules import Schedule
 from linreg_mirror.solvers import Solution, Stats, Status, Trajectory, independent, lasso
 from linreg_mirror.solvers.continuous import flow
 from linreg_mirror.solvers.limit import limit
+
+_T = TypeVar("_T")
 
 # Loose enough for a second per run, and three orders below what the ledger asks of an identity.
 _TOLERANCE = 1e-9
@@ -45,6 +48,25 @@ class Instance:
     network: Parametrization
     schedule: Schedule
 
+    def once(self, compute: Callable[..., _T], *arguments: Hashable) -> _T:
+        """Return what a function makes of this instance, computed once for all theorems that ask.
+
+        Parameters
+        ----------
+        compute : callable
+            (instance, *arguments) -> any value, which nobody may change. A function of a module: it is the key.
+        *arguments
+            What else it takes.
+        """
+        key = compute, *arguments
+        if key not in self._computed:
+            self._computed[key] = compute(self, *arguments)
+        return self._computed[key]
+
+    @cached_property
+    def _computed(self) -> dict[tuple[Any, ...], Any]:
+        return {}
+
     @cached_property
     def path(self) -> Trajectory:
         """The flow of the parameters: evidence that knows nothing of mirrors.
@@ -60,7 +82,7 @@ class Instance:
             method="parameters",
             tolerance=_TOLERANCE,
             accuracy=_ACCURACY,
-            max_steps=3_000 if balanced else 20_000,
+            max_steps=1_000 if balanced else 20_000,
             integrators=("DOP853",) if balanced else ("LSODA", "BDF", "Radau"),
         )
 
@@ -159,9 +181,19 @@ class Instance:
         assert theta is not None
         return theta[:, : self.problem.d], theta[:, self.problem.d :]
 
+    @cached_property
+    def values(self) -> Array:
+        """f along `path`, shape (T,)."""
+        return np.array([self.problem.loss.value(r) for r in self._residuals()])
+
+    @cached_property
     def gradients(self) -> Array:
-        """Return grad f along `path`, shape (T, d)."""
-        return np.stack([self.problem.gradient(x) for x in self.path.x])
+        """Grad f along `path`, shape (T, d)."""
+        return np.stack([self.problem.loss.gradient(r) for r in self._residuals()]) @ self.problem.X
+
+    def _residuals(self) -> Array:
+        """Return Xx - y along `path`, shape (T, n)."""
+        return self.path.x @ self.problem.X.T - self.problem.y
 
 
 def _scalar(y: float, network: Parametrization, schedule: Schedule | float | None = None, loss: Loss | None = None):

@@ -33,6 +33,16 @@ class Hypothesis:
     name: str
     test: Callable[[Instance], bool]
 
+    def met_by(self, instance: Instance) -> bool:
+        """Whether the instance meets the condition, which is tested once however many theorems require it.
+
+        Parameters
+        ----------
+        instance : Instance
+            Any.
+        """
+        return instance.once(self.test)
+
 
 @dataclass(frozen=True)
 class Control:
@@ -134,7 +144,7 @@ class Theorem:
         instance : Instance
             Any.
         """
-        return all(hypothesis.test(instance) for hypothesis in self.hypotheses)
+        return all(hypothesis.met_by(instance) for hypothesis in self.hypotheses)
 
     def may_apply_to(self, instance: Instance) -> bool:
         """Whether the instance meets all hypotheses, or one of them cannot be tested: then evaluating it says why.

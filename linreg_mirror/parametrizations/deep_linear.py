@@ -199,21 +199,23 @@ class DeepLinear(Product):
 
     def effective(self, theta: Array) -> Array:
         """Return the entries of W_L ... W_1, row by row, shape (d,)."""
-        return self._products(self.layers(theta))[-1].ravel()
+        product, *others = self.layers(theta)
+        for W in others:
+            product = W @ product
+        return product.ravel()
 
     def pullback(self, theta: Array, grad_x: Array) -> Array:
         """Return (W_L ... W_{l+1})' G (W_{l-1} ... W_1)' for every layer l, G being grad_x as a matrix."""
         layers = self.layers(theta)
-        before = self._products(layers[:-1])
-        gradients, after = [], grad_x.reshape(self.shape)
-        for W, product in zip(reversed(layers[1:]), reversed(before), strict=True):
-            gradients.append((after @ product.T).ravel())
-            after = W.T @ after
-        return np.concatenate([after.ravel(), *gradients[::-1]])
-
-    def _products(self, layers: list[Array]) -> list[Array]:
-        """Return W_1, W_2 W_1, ..., and the whole product."""
-        return list(accumulate(layers, lambda product, W: W @ product))
+        before = [layers[0]]  # W_1, W_2 W_1, ...
+        for W in layers[1:-1]:
+            before.append(W @ before[-1])
+        gradient, after = np.empty_like(theta), grad_x.reshape(len(layers[-1]), -1)
+        for l in range(len(layers) - 1, 0, -1):
+            gradient[self._parts[l][0]] = (after @ before[l - 1].T).ravel()
+            after = layers[l].T @ after
+        gradient[self._parts[0][0]] = after.ravel()
+        return gradient
 
     def penalty_gradient(self, theta: Array) -> Array:
         """Return 2 theta."""

@@ -275,6 +275,20 @@ class Hadamard(Parametrization):
             gradient[self.d :] = 0
         return gradient
 
+    def second_order(self, theta: Array, grad_x: Array, alpha: float) -> tuple[Array, Array] | None:
+        """Return the Jacobian of x, (d, 2d), and the Hessian of <grad_x, x> + alpha h, (2d, 2d)."""
+        if type(self) is not Hadamard:  # a subclass may have a product of its own
+            return None
+        d = self.d
+        jacobian, hessian = np.zeros((d, 2 * d)), np.zeros((2 * d, 2 * d))
+        each = np.arange(d)
+        jacobian[each, each], jacobian[each, d + each] = theta[d:], theta[:d]
+        hessian[each, d + each] = hessian[d + each, each] = grad_x
+        hessian[each, each] = 2 * alpha
+        if self.decay_on == "both":
+            hessian[d + each, d + each] = 2 * alpha
+        return jacobian, hessian
+
     def mirror(self) -> Hyperbolic:
         """Return the hyperbolic entropy at scale b, tilted by log(u0/v0).
 

@@ -159,6 +159,17 @@ class Power(Parametrization):
         """Return 2 theta."""
         return 2 * theta
 
+    def second_order(self, theta: Array, grad_x: Array, alpha: float) -> tuple[Array, Array] | None:
+        """Return the Jacobian of x, (d, 2d), and the Hessian of <grad_x, x> + alpha h, (2d, 2d)."""
+        if type(self) is not Power:  # a subclass may have a product of its own
+            return None
+        d, D, each = self.d, self.depth, np.arange(self.d)
+        slope = D * theta ** (D - 1)
+        jacobian = np.zeros((d, 2 * d))
+        jacobian[each, each], jacobian[each, d + each] = slope[:d], -slope[d:]
+        bend = D * (D - 1) * theta ** (D - 2) * np.concatenate([grad_x, -grad_x])
+        return jacobian, np.diag(bend + 2 * alpha)
+
     def mirror(self) -> mirrors.Power:
         """Return the potential of depth D at scale a, tilted by the start."""
         return mirrors.Power(self.log_scale, self.tilt, self.depth)

@@ -86,6 +86,22 @@ class Parametrization(Protocol):
         """
         ...
 
+    def second_order(self, theta: Array, grad_x: Array, alpha: float) -> tuple[Array, Array] | None:
+        """Return the Jacobian of x, (d, p), and the Hessian of <grad_x, x> + alpha h, (p, p); None is the default.
+
+        Implicit integrators of the parameters take the Jacobian of their ODE from these. Without, they difference it.
+
+        Parameters
+        ----------
+        theta : array, shape (p,)
+            Parameters.
+        grad_x : array, shape (d,)
+            What multiplies x.
+        alpha : float
+            The penalty.
+        """
+        return None
+
     def mirror(self) -> Mirror:
         """Return the potential whose mirror flow x follows.
 

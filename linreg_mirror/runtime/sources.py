@@ -6,10 +6,18 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 _HERE = Path(__file__).parents[2]
-_DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _PACKAGES = ("linreg_mirror", "sketching")  # theorems about masks rest on sketching, which is installed beside
+
+
+class _Source(NamedTuple):
+    """Parsed code without docstrings, its imports, and the packages that it asks for by find_spec("name")."""
+
+    tree: ast.Module
+    imports: list[ast.Import | ast.ImportFrom]
+    optional: set[str]
 
 
 @cache
@@ -40,8 +48,8 @@ def fingerprint(modules: frozenset[str], others: tuple[tuple[str, str], ...] = (
     digest = hashlib.sha256()
     optional = set()
     for name in sorted(found):
-        digest.update(f"{name}\0{ast.unparse(own[name]) if name in own else _code(name)}\0".encode())
-        optional |= _asked_for(own[name] if name in own else _tree(name))
+        digest.update(f"{name}\0{ast.unparse(own[name].tree) if name in own else _code(name)}\0".encode())
+        optional |= (own[name] if name in own else _source(name)).optional
     for name in sorted(optional):
         digest.update(f"{name}\0{find_spec(name) is not None}\0".encode())
     return digest.hexdigest()
@@ -49,34 +57,21 @@ def fingerprint(modules: frozenset[str], others: tuple[tuple[str, str], ...] = (
 
 @cache
 def _imported(module: str) -> frozenset[str]:
-    return frozenset(_imports(_tree(module)))
-
-
-def _asked_for(tree: ast.Module) -> set[str]:
-    """Return the packages that the code asks for by find_spec("name")."""
-    return {
-        node.args[0].value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "find_spec"
-        and isinstance(node.args[0], ast.Constant)
-        and isinstance(node.args[0].value, str)
-    }
+    return frozenset(_imports(_source(module)))
 
 
 @cache
 def _code(module: str) -> str:
-    return ast.unparse(_tree(module))
+    return ast.unparse(_source(module).tree)
 
 
-def _imports(tree: ast.Module) -> Iterator[str]:
+def _imports(source: _Source) -> Iterator[str]:
     """Yield the modules of this distribution that are imported, by the name of the module that defines what is used."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and _file(node.module):
-            yield from (_home(node.module, alias.name) for alias in node.names)
-        elif isinstance(node, ast.Import):
+    for node in source.imports:
+        if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if _file(alias.name))
+        elif node.module and _file(node.module):
+            yield from (_home(node.module, alias.name) for alias in node.names)
 
 
 @cache
@@ -86,7 +81,7 @@ def _home(module: str, name: str) -> str:
         return f"{module}.{name}"
     file = _file(module)
     if file is not None and file.name == "__init__.py":
-        for node in ast.walk(_tree(module)):
+        for node in _source(module).imports:
             if isinstance(node, ast.ImportFrom) and node.module and node.module != module and _file(node.module):
                 for alias in node.names:
                     if (alias.asname or alias.name) == name:
@@ -103,14 +98,20 @@ def _file(module: str) -> Path | None:
 
 
 @cache
-def _tree(module: str) -> ast.Module:
+def _source(module: str) -> _Source:
     file = _file(module)
     return _parsed(file.read_text(encoding="utf-8") if file else "")
 
 
-def _parsed(text: str) -> ast.Module:
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node):
-            node.body = node.body[1:] or [ast.Pass()]
-    return tree
+def _parsed(text: str) -> _Source:
+    found = _Source(ast.parse(text), [], set())
+    for node in ast.walk(found.tree):
+        match node:
+            case ast.Import() | ast.ImportFrom():
+                found.imports.append(node)
+            case ast.Call(func=ast.Name("find_spec"), args=[ast.Constant(str(name)), *_]):
+                found.optional.add(name)
+            case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                if ast.get_docstring(node, clean=False):
+                    node.body = node.body[1:] or [ast.Pass()]
+    return found

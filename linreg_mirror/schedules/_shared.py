@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from linreg_mirror._tools.arguments import check_number, real_array
-from linreg_mirror._types import Array
 from linreg_mirror.schedules.protocol import Clock
 
 
@@ -17,6 +16,9 @@ class Checked(ABC):
 
     def __call__(self, t: ArrayLike) -> Any:
         """Return alpha(t), for t >= 0."""
+        if isinstance(t, float) and t >= 0:  # as integrators ask, in each of their steps several times
+            with np.errstate(over="ignore", under="ignore"):
+                return float(self._alpha(np.float64(t)))
         t = real_array("t", t)
         if not (t >= 0).all():  # NaN fails too
             raise ValueError(f"a schedule begins at t = 0, got t = {t[~(t >= 0)][0]}")
@@ -25,6 +27,9 @@ class Checked(ABC):
 
     def integral(self, t0: ArrayLike, t1: ArrayLike) -> Any:
         """Return the integral of alpha from t0 to t1, exactly; t1 may be inf, and so may the answer."""
+        if isinstance(t0, float) and isinstance(t1, float) and 0 <= t0 <= t1 and t0 < np.inf:
+            with np.errstate(over="ignore", under="ignore"):
+                return float(self._integral(np.float64(t0), np.float64(t1)))
         t0, t1 = real_array("t0", t0), real_array("t1", t1)
         try:
             t0, t1 = np.broadcast_arrays(t0, t1)
@@ -40,10 +45,10 @@ class Checked(ABC):
             return _plain(self._integral(t0, t1))
 
     @abstractmethod
-    def _alpha(self, t: Array) -> Any: ...
+    def _alpha(self, t: Any) -> Any: ...
 
     @abstractmethod
-    def _integral(self, t0: Array, t1: Array) -> Any: ...
+    def _integral(self, t0: Any, t1: Any) -> Any: ...
 
 
 def set_fields(schedule: Any, /, **fields: Any) -> None:

@@ -202,9 +202,10 @@ class _Evaluations(Store):
 
     def save(self, settings: Mapping[str, Any], record: Mapping[str, Any]) -> Path:
         if settings["what"] == _HYPOTHESES:
-            self._latest = settings, frozenset(record["unmet"])
+            listed = {name: value for name, value in settings.items() if name != "code"}
+            self._latest = listed, frozenset(record["unmet"])
         elif record["evidence"] is None and self._ruled_out(settings):
-            return self._store.path(self._latest[0])
+            return self._store.path(self._identified(self._latest[0]))
         return self._store.save(settings, record)
 
     def _ruled_out(self, settings: Mapping[str, Any]) -> bool:
@@ -212,8 +213,10 @@ class _Evaluations(Store):
             return False
         theorem = settings["theorem"]
         wanted = _listed(_group(theorem), settings["instance"], self._own)
-        wanted = {**wanted, "code": _code_of(wanted, self._own)}
         if self._latest[0] != wanted:  # results of an instance, and of a group, come one after the other
-            record = self._store.load(wanted)
+            record = self._store.load(self._identified(wanted))
             self._latest = wanted, frozenset(record["unmet"] if record else ())
         return theorem in self._latest[1]
+
+    def _identified(self, listed: Settings) -> Settings:
+        return {**listed, "code": _code_of(listed, self._own)}

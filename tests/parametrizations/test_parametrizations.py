@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from linreg_mirror.mirrors import Euclidean, Hyperbolic
-from linreg_mirror.parametrizations import Direct, Hadamard, NoMirror, SharedHadamard, commutation_defect, lie_bracket
+from linreg_mirror.parametrizations import (
+    Direct,
+    Hadamard,
+    NoMirror,
+    Power,
+    SharedHadamard,
+    commutation_defect,
+    lie_bracket,
+)
 
 EPS = np.finfo(float).eps
 X0 = np.array([0.0, 1.0, -1.0, 1e-9, -3e4, 0.2, 1e-150])
@@ -23,6 +31,11 @@ def networks():
         Hadamard.balanced(rng.standard_normal(4)),
         SharedHadamard(m0[:2], w0, [0, 1, 1, 0]),
     ]
+
+
+def powers():
+    rng = np.random.default_rng(3)
+    return [Power.from_scale(rng.uniform(0.5, 1, 4), depth=depth, x0=rng.standard_normal(4)) for depth in (3, 4)]
 
 
 def name(network):
@@ -45,6 +58,32 @@ def test_pullback_and_penalty_by_finite_differences(network):
 
     numerical = [(penalty(theta + e) - penalty(theta - e)) / (2 * h) for e in shifts]
     np.testing.assert_allclose(network.penalty_gradient(theta), numerical, atol=1e-10)
+
+
+@pytest.mark.parametrize("network", [*networks()[1:4], Power.from_scale(0.5, depth=2, d=4), *powers()], ids=repr)
+def test_second_order_by_finite_differences(network):
+    rng, h, alpha = np.random.default_rng(2), 1e-6, 0.3
+    theta, cotangent = rng.uniform(0.5, 1.5, network.theta0.size), rng.standard_normal(network.d)
+
+    def force(point):
+        return network.pullback(point, cotangent) + alpha * network.penalty_gradient(point)
+
+    jacobian, hessian = network.second_order(theta, cotangent, alpha)
+    steps = h * np.eye(theta.size)
+    of_x = np.stack([network.effective(theta + e) - network.effective(theta - e) for e in steps], axis=1) / (2 * h)
+    of_force = np.stack([force(theta + e) - force(theta - e) for e in steps], axis=1) / (2 * h)
+    np.testing.assert_allclose(jacobian, of_x, atol=1e-8)
+    np.testing.assert_allclose(hessian, of_force, atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", [Hadamard, Power])
+def test_a_product_of_ones_own_has_no_second_order_of_ours(kind):
+    class Own(kind):
+        pass
+
+    own = Own.from_scale(0.5, d=2) if kind is Hadamard else Own.from_scale(0.5, depth=3, d=2)
+    assert own.second_order(own.theta0, np.ones(2), 0.0) is None
+    assert Direct(np.ones(2)).second_order(np.ones(2), np.ones(2), 0.0) is None
 
 
 @pytest.mark.parametrize("beta", [1e300, 2.0, 1.0, 1e-3, 1e-200])

@@ -9,9 +9,10 @@ import scipy.integrate
 from linreg_mirror import schedules
 from linreg_mirror.parametrizations import Direct, Hadamard, NoMirror, SharedHadamard
 from linreg_mirror.problems import Problem
-from linreg_mirror.problems.losses import LogCosh
+from linreg_mirror.problems.losses import EntrywiseCauchy, JointCauchy, LogCosh, Squared
 from linreg_mirror.solvers import Status
 from linreg_mirror.solvers.continuous import flow
+from linreg_mirror.solvers.continuous.systems import parameter_system
 from linreg_mirror.solvers.stationarity import stationarity
 from tests.helpers.plain import LOSSES, least_l1
 from tests.helpers.zoo import BY_NAME, CASES, gaussian
@@ -100,6 +101,34 @@ def test_other_losses(loss, slope):
     for method in ("dual", "parameters"):
         run = flow(problem, Hadamard.at(0.0, 1.0, d=6), SCHEDULES["geometric"], until=6.0, method=method)
         np.testing.assert_allclose(run.x[-1], expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("loss", [Squared(), LogCosh(), JointCauchy(), EntrywiseCauchy()], ids=repr)
+@pytest.mark.parametrize("decay_on", ["both", "m"])
+def test_the_jacobian_of_the_parameters_is_that_of_their_field(loss, decay_on):
+    rng, h = np.random.default_rng(4), 1e-6
+    problem = Problem(rng.standard_normal((3, 4)), rng.standard_normal(3), loss)
+    network = Hadamard(rng.uniform(1, 2, 4), rng.uniform(-1, 1, 4), decay_on)
+    system = parameter_system(problem, network, schedules.Geometric(0.4, ratio=0.5), 1e-8)
+    state = rng.uniform(0.5, 1.5, system.start.size)
+    steps = h * np.eye(state.size)
+    numerical = [(system.field(0.7, state + e) - system.field(0.7, state - e)) / (2 * h) for e in steps]
+    np.testing.assert_allclose(system.jacobian(0.7, state), np.transpose(numerical), atol=1e-7)
+
+
+def test_the_jacobian_saves_evaluations_and_changes_no_path():
+    class Own(Hadamard):  # of whose product nothing is known
+        pass
+
+    rng = np.random.default_rng(5)
+    problem = Problem(rng.standard_normal((6, 20)), rng.standard_normal(6))
+    known, other = (
+        flow(problem, kind.from_scale(1e-3, d=20), until=300.0, method="parameters", integrators=("LSODA",))
+        for kind in (Hadamard, Own)
+    )
+    saved = other.stats.evaluations - known.stats.evaluations
+    assert saved > 0.9 * known.stats.factorizations * (2 * 20 + 6) > 0
+    np.testing.assert_allclose(known.x[-1], other.x[-1], atol=1e-6)
 
 
 def test_decay_on_the_mask_alone():

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from linreg_mirror import schedules
-from linreg_mirror.ledger import Instance
+from linreg_mirror.ledger import Instance, instance
 from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.problems import Problem
 from linreg_mirror.theorems import REGISTRY
+from linreg_mirror.theorems.flows import mirror_descent, steps
 
 # Two coordinates at their thresholds at once, or one that stays there without a weight.
 TIES = [
@@ -78,3 +79,26 @@ def test_walks_keep_the_difference_of_squares_and_nothing_else():
     here = instance("planted/geometric/0").walking()
     for name in ("mirror.conservation", "mirror.flow", "mirror.limit"):
         assert REGISTRY[name].evidence(here).holds == (name == "mirror.conservation")
+
+
+def test_of_runs_that_are_cut_short_nothing_is_said():
+    here = instance("diabetes/geometric/625:targets=0.0309,start=0.03,solved=0.553")  # the penalty fades slowly
+    entered = REGISTRY["steps.limit"]
+    assert not entered.applies_to(here)
+    with pytest.raises(ArithmeticError, match="did not converge: horizon_reached"):
+        entered.evidence(here)
+
+
+@pytest.mark.parametrize(
+    "name", ["steps.limit", "steps.limit.sgd", "steps.momentum", "steps.momentum.scale", "steps.tilt"]
+)
+def test_a_budget_of_steps_is_a_hypothesis(name, monkeypatch):
+    monkeypatch.setattr(steps, "LONG", 10)
+    entered = REGISTRY[name]
+    assert not entered.applies_to(instance(entered.control.witness))
+    assert [one.name for one in entered.hypotheses if "40,000 steps" in one.name]
+
+
+def test_mirror_descent_need_not_get_there_in_time(monkeypatch):
+    monkeypatch.setattr(mirror_descent, "_BUDGET", 10)
+    assert not REGISTRY["steps.mirror_descent"].applies_to(instance("planted/plain/0"))

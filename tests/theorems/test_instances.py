@@ -7,7 +7,7 @@ import shlex
 import numpy as np
 import pytest
 
-from linreg_mirror.ledger import FAMILIES, SETTINGS, grid, instance
+from linreg_mirror.ledger import FAMILIES, SETTINGS, Hypothesis, grid, instance
 from linreg_mirror.ledger.names import Name, defaults, read_parameters
 from linreg_mirror.verification.space import SPACE, Search
 
@@ -123,3 +123,31 @@ def test_the_search_repeats_with_its_seed():
     proposals = [Search(KINDS, np.random.default_rng(seed)).next(20, [], 0.0) for seed in (0, 0, 1)]
     assert proposals[0] == proposals[1]
     assert proposals[0] != proposals[2]
+
+
+def test_what_theorems_share_is_computed_once_an_instance():
+    calls = []
+
+    def doubled(it, factor=2):
+        calls.append(it)
+        return factor * it.problem.n
+
+    one, other = instance("planted/plain/0"), instance("planted/plain/0")
+    assert one.once(doubled) == one.once(doubled) == 28
+    assert one.once(doubled, 3) == 42
+    assert other.once(doubled) == one.walking().once(doubled) == 28  # a walk is another path: nothing is handed on
+    assert len(calls) == 4
+    condition = Hypothesis("n even", lambda it: calls.append(it) or it.problem.n % 2 == 0)
+    assert condition.met_by(one)
+    assert condition.met_by(one)
+    assert len(calls) == 5
+
+
+def test_values_and_gradients_are_those_of_the_problem():
+    for name in ("planted/biased/0", "dense/huber/0", "coherent/joint_cauchy/0"):
+        it = instance(name)
+        some = slice(None, None, 97)
+        np.testing.assert_allclose(
+            it.values[some], [it.problem.value(x) for x in it.path.x[some]], rtol=1e-9, atol=1e-12
+        )
+        np.testing.assert_allclose(it.gradients[some], [it.problem.gradient(x) for x in it.path.x[some]], atol=1e-10)

@@ -119,6 +119,17 @@ def parameter_system(problem: Problem, network: Parametrization, schedule: Sched
             force = force + schedule(t) * network.penalty_gradient(theta)
         return np.concatenate([-force, slope])
 
+    def jacobian(t: float, state: Array) -> Array:
+        theta, J = state[:p], np.zeros((len(state), len(state)))
+        r = problem.residual(network.effective(theta))
+        known = network.second_order(theta, problem.X.T @ problem.loss.gradient(r), schedule(t) if penalised else 0.0)
+        assert known is not None
+        of_x, hessian = known
+        moved = problem.X @ of_x
+        J[p:, :p] = problem.loss.hessian_product(r, moved)
+        J[:p, :p] = -(moved.T @ J[p:, :p] + hessian)
+        return J
+
     def violation(_: float, state: Array) -> float:
         return stationarity(problem, network, network.effective(state[:p]), schedule.limit, theta=state[:p])
 
@@ -126,8 +137,9 @@ def parameter_system(problem: Problem, network: Parametrization, schedule: Sched
         return np.stack([network.effective(state[:p]) for state in states]), states[:, p:], states[:, :p]
 
     typical = float(np.abs(theta0).max())
+    known = isinstance(problem.X, np.ndarray) and network.second_order(theta0, np.zeros(problem.d), 0.0) is not None
     return System(
-        np.concatenate([theta0, np.zeros(problem.n)]), field, None, violation, unpack,
+        np.concatenate([theta0, np.zeros(problem.n)]), field, jacobian if known else None, violation, unpack,
         rtol=max(accuracy, _SMALLEST_RTOL), atol=accuracy * min(typical, 1.0) * 1e-2, exponent_size=1.0,
     )  # fmt: skip
 

@@ -90,12 +90,14 @@ class LogProducts:
 
     def __init__(self, d: int, momentum: float) -> None:
         self.momentum = momentum
-        self.log_u, self.log_v = np.zeros(d), np.zeros(d)
-        self._rho_u, self._rho_v = np.ones(d), np.ones(d)
+        self._log, self._rho, self._slopes = np.zeros((2, d)), np.ones((2, d)), np.empty((2, d))  # of u, and of v
+        self.log_u, self.log_v = self._log  # views
 
     def step(self, g: Array, eta: float, alpha: float) -> None:
         """Record a step along the gradient g with penalty alpha."""
-        self._rho_u = 1 - eta * (2 * alpha + g) + self.momentum * (1 - 1 / self._rho_u)
-        self._rho_v = 1 - eta * (2 * alpha - g) + self.momentum * (1 - 1 / self._rho_v)
-        self.log_u += np.log(np.abs(self._rho_u))
-        self.log_v += np.log(np.abs(self._rho_v))
+        self._slopes[0], self._slopes[1] = g, -g
+        rho = 1 - eta * (2 * alpha + self._slopes)
+        if self.momentum:
+            rho += self.momentum * (1 - 1 / self._rho)
+        self._rho = rho
+        self._log += np.log(np.abs(rho))

@@ -101,7 +101,7 @@ def minibatches(problem: Problem, batch_size: int, replacement: bool, rng: np.ra
 
 def kept_steps(keep: Sequence[int]) -> Rows:
     """Return the step numbers that are to be kept, ascending."""
-    steps = np.unique(np.asarray(keep))
+    steps = np.sort(np.arange(keep.start, keep.stop, keep.step)) if isinstance(keep, range) else np.unique(keep)
     if steps.size and steps.dtype.kind not in "iu":
         raise ValueError(f"keep must hold step numbers, whole numbers, got {keep!r}: write keep=range(0, steps, 10)")
     return steps.astype(np.int64)

@@ -123,9 +123,13 @@ class NumpySteps:
         kept = []
         for k, (eta, alpha) in enumerate(zip(chunk.eta, chunk.alpha, strict=True)):
             slope, g = self._gradient(network.effective(self.theta), chunk, k)
-            force = network.pullback(self.theta, g) + alpha * network.penalty_gradient(self.theta)
+            force = network.pullback(self.theta, g)
+            if alpha:
+                force = force + alpha * network.penalty_gradient(self.theta)
             self.dual = self.dual + eta * slope
-            ahead = self.theta + self.momentum * (self.theta - self._before) - eta * force
+            ahead = self.theta - eta * force
+            if self.momentum:
+                ahead += self.momentum * (self.theta - self._before)
             self.theta, self._before = ahead, self.theta
             if self._products is not None:
                 self._products.step(g, eta, alpha)

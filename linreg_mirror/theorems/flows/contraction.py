@@ -19,37 +19,37 @@ _COARSE = 1e-5  # of a path whose error is seen beside the other's
 _ALLOWED = 1e-7  # what the integrator's errors add up to, relative to the first distance
 
 
-class _Pair(NamedTuple):
-    """Times, shape (T,), and s of the second flow minus s of the first, shape (T, n)."""
+class _Apart(NamedTuple):
+    """Times, shape (T,), and s of k flows minus s of the first, shape (k, T, n)."""
 
     t: Array
     apart: Array
 
 
-def _side_by_side(it: Instance, s0: Array, push: Array, fade: float, end: float) -> _Pair:
-    """Integrate a flow, and one that starts s0 from it and takes residuals for larger by push exp(-t/fade)."""
-    problem, network, n = it.problem, it.network, it.problem.n
-    factors = network.theta0.reshape(2, -1)
+def _side_by_side(it: Instance, starts: Array, push: Array, fade: float, end: float) -> _Apart:
+    """Integrate a flow, and some that start s_0 from it, (k, n), with residuals larger by push exp(-t/fade)."""
+    problem, network, k, X = it.problem, it.network, len(starts) + 1, it.problem.X
+    factors = network.theta0.reshape(2, -1, 1)
     # L = X's multiplies m + w by exp(-L) and m - w by exp(L).
-    turn = np.exp(-problem.X.T @ s0)
+    turn = np.exp(-X.T @ np.vstack([np.zeros(problem.n), starts]).T)
     total, difference = (factors[0] + factors[1]) * turn, (factors[0] - factors[1]) / turn
-    second = np.concatenate([total + difference, total - difference]) / 2
+    theta = np.vstack([total + difference, total - difference]) / 2  # a column each
+    pushed = np.outer(push, np.arange(k) > 0)
 
     def velocity(t: float, state: Array) -> Array:
-        one, other = np.split(state[: -2 * n], 2)
-        alpha, parts, slopes = it.schedule(t), [], []
-        for theta, error in ((one, 0.0), (other, push * np.exp(-t / fade))):
-            slope = problem.loss.gradient(problem.residual(network.effective(theta))) + error
-            parts.append(-network.pullback(theta, problem.X.T @ slope) - alpha * network.penalty_gradient(theta))
-            slopes.append(slope)
-        return np.concatenate([*parts, *slopes])
+        theta = state.reshape(-1, k)[: -problem.n]
+        residuals = X @ network.effective(theta) - problem.y[:, None]
+        slopes = np.stack([problem.loss.gradient(r) for r in residuals.T], axis=1) + np.exp(-t / fade) * pushed
+        pull = network.pullback(theta, X.T @ slopes) + it.schedule(t) * network.penalty_gradient(theta)
+        return np.concatenate([-pull.ravel(), slopes.ravel()])
 
-    state = np.concatenate([network.theta0, second, np.zeros(n), s0])
+    state = np.concatenate([theta.ravel(), np.vstack([np.zeros(problem.n), starts]).T.ravel()])
     t = np.concatenate([[0.0], np.geomspace(1e-3, 1, 30)]) * end
     answer = solve_ivp(velocity, (0.0, end), state, "LSODA", t, rtol=_ACCURACY, atol=1e-2 * _ACCURACY)
     if not answer.success:
-        raise ArithmeticError(f"SciPy gave up on the two flows: {answer.message}")
-    return _Pair(t, (answer.y[-n:] - answer.y[-2 * n : -n]).T)
+        raise ArithmeticError(f"SciPy gave up on the flows: {answer.message}")
+    s = answer.y[-problem.n * k :].reshape(problem.n, k, -1).transpose(1, 2, 0)
+    return _Apart(t, s[1:] - s[0])
 
 
 def duration(it: Instance) -> float:
@@ -78,12 +78,10 @@ def contraction(it: Instance) -> Evidence:
     Proof. x_i = b_t sinh 2z_i with z = z_0 - X's, where b_t is that of both flows: x_i increases with z_i. Half of the
     derivative of |s - s~|^2 is <s - s~, X(x - x~)> = -<z - z~, x - x~> <= 0.
     """
-    left, right = [], []
-    for s0 in directions(it, 3):
-        apart = np.linalg.norm(_side_by_side(it, s0, 0 * s0, 1.0, duration(it)).apart, axis=1) / np.linalg.norm(s0)
-        left.append(apart[1:])
-        right.append(apart[:-1])
-    return inequality(left, right, rounding=_ALLOWED)
+    starts = np.array(directions(it, 3))
+    apart = np.linalg.norm(_side_by_side(it, starts, 0 * starts[0], 1.0, duration(it)).apart, axis=2)
+    apart /= np.linalg.norm(starts, axis=1)[:, None]
+    return inequality(apart[:, 1:], apart[:, :-1], rounding=_ALLOWED)
 
 
 @algebra("bars.contraction", squared=False)
@@ -128,9 +126,9 @@ def defect(it: Instance, weight: float) -> Evidence:
     end = duration(it)
     fade = end / 3
     push = 2 * directions(it, 1)[0] / fade
-    run = _side_by_side(it, 0 * push, push, fade, end)
+    run = _side_by_side(it, 0 * push[None], push, fade, end)
     integral = -float(np.linalg.norm(push)) * fade * np.expm1(-run.t / fade)
-    distance = np.linalg.norm(run.apart, axis=1) / integral[-1]
+    distance = np.linalg.norm(run.apart[0], axis=1) / integral[-1]
     coarse = flow(it.problem, it.network, it.schedule, until=end, accuracy=_COARSE)
     exact = flow(it.problem, it.network, it.schedule, until=end, accuracy=_ACCURACY, method="parameters").x[-1]
     missed = 10 * _ACCURACY * float(np.abs(coarse.x).max(axis=0).sum())  # of the parameters, at the size they have had

@@ -12,7 +12,7 @@ from linreg_mirror.theorems.flows._motion import Motion, potential
 
 def _excess(it: Instance) -> Array:
     """f(x_t) - min f along the path, shape (T,)."""
-    return np.array([it.problem.value(x) for x in it.path.x]) - it.minimum
+    return it.values - it.minimum
 
 
 @theorem(
@@ -75,7 +75,7 @@ def rate_with_penalty(it: Instance, drift: float) -> Evidence:
     excess, t = _excess(it), it.path.t
     c = _pl_constant(it) * 2 * it.scale0.min() * np.exp(-4 * it.total_decay)
     alpha = np.array([it.schedule(at) for at in t])
-    push = alpha * np.abs((it.gradients() * it.path.x).sum(axis=1))
+    push = alpha * np.abs((it.gradients * it.path.x).sum(axis=1))
     # The integral I solves I' = -cI + push; step by step, so that exp(ct) never appears.
     integral = np.zeros_like(t)
     for k in range(1, len(t)):
@@ -137,7 +137,7 @@ def global_rate(it: Instance, speed: float) -> Evidence:
     """
     m, w = it.factors()
     alpha = float(it.schedule.limit)
-    objective = np.array([it.problem.value(x) for x in it.path.x]) + alpha * (m**2 + w**2).sum(axis=1)
+    objective = it.values + alpha * (m**2 + w**2).sum(axis=1)
     if alpha > 0:
         solution = it.lasso
         least = it.problem.value(solution.x) + 2 * alpha * np.abs(solution.x).sum()

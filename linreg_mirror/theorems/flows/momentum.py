@@ -1,6 +1,6 @@
 """What small steps and heavy ball leave behind: the tilt, the scale, and the exact form of both."""
 
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,21 +20,30 @@ from linreg_mirror.ledger import (
 )
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.parametrizations import Hadamard
-from linreg_mirror.solvers import Status
-from linreg_mirror.solvers.discrete import descent
 from linreg_mirror.solvers.limit import limit
 from linreg_mirror.theorems.flows._motion import Motion
 from linreg_mirror.theorems.flows.steps import (
     CONVERGENT,
-    LONG,
     METHODS,
     TOLERANCE,
+    Run,
     converged,
+    ends,
     factors,
     stable_step,
     turned,
     well_conditioned,
 )
+
+# What is left of the tilt by a step is of the third order in g: that of steps close to the end is nothing.
+_TILTED = [Run(step, beta, tolerance=1e-7) for beta in (0.0, 0.5) for step in (0.1, 0.05, 0.025)]
+# u and v, which are about as large as the root of b, resolve x less finely than m and w do where x is small.
+_HEAVY = [
+    Run(0.9, beta, method=method, tolerance=1e-12 if method == "numpy" else 1e-11, whole=True)
+    for beta in (0.5, 0.9)
+    for method in METHODS
+]
+_SCALED = [Run(step, 0.5, method=method, tolerance=1e-9) for method in METHODS for step in (0.3, 0.15, 0.075)]
 
 
 def _falls(steps: ArrayLike, errors: ArrayLike, power: int) -> Evidence:
@@ -49,7 +58,7 @@ def _falls(steps: ArrayLike, errors: ArrayLike, power: int) -> Evidence:
     statement="without penalty the tilt Z_inf + 2X' sum eta r / (1 - beta) that finite steps leave behind differs from "
     "log(u0/v0) by O(eta^2)",
     kind="asymptotic",
-    hypotheses=(*CONVERGENT, h.no_penalty, h.starts_at_zero, well_conditioned),
+    hypotheses=(*CONVERGENT, h.no_penalty, h.starts_at_zero, well_conditioned, ends(lambda _: _TILTED)),
     constants={"both_factors": 2.0},
     control=Control("X' sum eta r once: one factor's share", "planted/plain/0", {"both_factors": 1.0}),
 )
@@ -60,16 +69,12 @@ def tilt(it: Instance, both_factors: float) -> Evidence:
     them, about 1/eta, O(eta^2). With momentum phi(1 + delta) - phi(1 - delta) is O(delta^3) too.
     """
     found = []
-    for beta in (0.0, 0.5):
-        ladder = np.array([0.1, 0.05, 0.025]) * stable_step(it, beta)
+    for runs in (_TILTED[:3], _TILTED[3:]):
         left = []
-        for eta in ladder:
-            run = descent(it.problem, it.network, eta, momentum=beta, steps=LONG, tolerance=1e-11, method="numpy")
-            if run.status is not Status.converged or run.bias is None:
-                raise ArithmeticError(f"the run did not converge: {run.status}")
+        for run in (converged(it, one) for one in runs):
             Z = run.implicit.tilt - 2 * it.problem.X.T @ run.implicit.dual
             left.append(np.abs(Z + both_factors * it.problem.X.T @ run.implicit.dual - it.hadamard.tilt).max())
-        rounding = max(left) < 1e-9  # of hundreds of logarithms
+        rounding, ladder = max(left) < 1e-9, [one.step for one in runs]  # of hundreds of logarithms
         found.append(Evidence(0.0, "no difference above rounding") if rounding else _falls(ladder, left, 2))
     return min(found, key=lambda one: one.margin)
 
@@ -96,7 +101,7 @@ def tilt_derived(sp: Any, both_factors: int = 2) -> Any:
     "log(u0/v0) - sum[phi(rho+) - phi(rho-)]; rho+ = u_{k+1}/u_k, rho- = v_{k+1}/v_k, "
     "phi(rho) = [(rho - 1) - beta(1 - 1/rho)]/(1 - beta) - ln|rho|",
     kind="identity",
-    hypotheses=(*CONVERGENT, h.no_penalty, well_conditioned, h.moves),
+    hypotheses=(*CONVERGENT, h.no_penalty, well_conditioned, h.moves, ends(lambda _: _HEAVY)),
     constants={"memory": 1.0},
     control=Control("phi without beta(1 - 1/rho)", "planted/plain/0", {"memory": 0.0}),
 )
@@ -111,8 +116,9 @@ def momentum(it: Instance, memory: float) -> Evidence:
     subtract.
     """
     worst = 0.0
-    for beta, method in product((0.5, 0.9), METHODS):
-        run, u, v, *_ = factors(it, converged(it, 0.9, momentum=beta, method=method))
+    for of in _HEAVY:
+        beta = of.momentum
+        run, u, v, *_ = factors(it, converged(it, of))
         along = it.problem.X.T @ run.dual[-1] / (1 - beta)
         gains = []
         for factor, sign in ((u, 1.0), (v, -1.0)):
@@ -153,7 +159,7 @@ def momentum_derived(sp: Any, memory: int = 1) -> Any:
     statement="log(b_0/b_inf) = lambda int (p+^2 + p-^2) dt (1 + O(gamma)), lambda = gamma(1+beta) / (2(1-beta)^2), "
     "p+ = (log|u|)', p- = (log|v|)', along the flow",
     kind="asymptotic",
-    hypotheses=(*CONVERGENT, h.no_penalty, h.starts_at_zero, well_conditioned),
+    hypotheses=(*CONVERGENT, h.no_penalty, h.starts_at_zero, well_conditioned, ends(lambda _: _SCALED)),
     constants={"as_flow": False},
     control=Control(
         "lambda = gamma/(1-beta)^2, right for the flow with momentum", "planted/plain/0", {"as_flow": True}
@@ -167,14 +173,11 @@ def momentum_scale(it: Instance, as_flow: bool) -> Evidence:
     Proof. phi(1 + delta) = (1 + beta) delta^2 / (2(1 - beta)) + O(delta^3), and delta = p gamma / (1 - beta).
     """
     beta, found = 0.5, []
-    ladder = np.array([0.3, 0.15, 0.075]) * stable_step(it, beta)
     integral = 2 * _integral_of_squares(it)
-    for method in METHODS:
+    for runs in (_SCALED[:3], _SCALED[3:]):
+        ladder = np.array([one.step for one in runs]) * stable_step(it, beta)
         errors = []
-        for gamma in ladder:
-            run = descent(it.problem, it.network, gamma, momentum=beta, steps=LONG, keep=(), method=method)
-            if run.status is not Status.converged:
-                raise ArithmeticError(f"the run did not converge: {run.status}")
+        for gamma, run in zip(ladder, (converged(it, one) for one in runs), strict=True):
             u, v = np.split(turned(run.parameters), 2, axis=1)
             lost = it.hadamard.log_scale - np.log(np.abs(u[-1] * v[-1]))
             rate = gamma / (1 - beta) ** 2 * (1.0 if as_flow else (1 + beta) / 2)
@@ -195,5 +198,5 @@ def momentum_scale_derived(sp: Any, as_flow: bool = False) -> Any:
 
 def _integral_of_squares(it: Instance) -> Array:
     """Return the integral of g^2 over the flow, entry by entry, on the integrator's own points."""
-    t, g2 = it.path.t, it.gradients() ** 2
+    t, g2 = it.path.t, it.gradients**2
     return 0.5 * np.diff(t) @ (g2[1:] + g2[:-1])

@@ -39,16 +39,24 @@ _GAP = 1e-6  # relative distance, in times and weights, of what happens from wha
 _LASSO = 5e-12  # how far the reference may be from the average where they agree; 5e-13 was measured
 
 
+def _path_of(it: Instance) -> SaddlePath:
+    return saddles(it.problem)
+
+
+def _rules_of(it: Instance) -> list["_Jump"]:
+    return _by_the_rules(it.problem)
+
+
 vanishing = Hypothesis(
     "x_0 = 0 and one small b", lambda it: not it.hadamard.w0.any() and bool((it.hadamard.log_scale < -5).all())
 )
 general_position = Hypothesis(
     "coordinates reach their thresholds one at a time, and have a weight there or leave",
-    lambda it: bool((gaps := [jump.gap for jump in _by_the_rules(it.problem)]) and min(gaps) > _GAP),
+    lambda it: bool((gaps := [jump.gap for jump in it.once(_rules_of)]) and min(gaps) > _GAP),
 )
 _ONCE = (h.hadamard, h.unbalanced, vanishing, h.equal_scales, h.no_penalty, h.squared, h.solvable)
 _GENERIC = (*_ONCE, general_position)
-_several_jumps = Hypothesis("more than one jump", lambda it: len(saddles(it.problem).times) > 1)
+_several_jumps = Hypothesis("more than one jump", lambda it: len(it.once(_path_of).times) > 1)
 
 
 # The path itself
@@ -66,7 +74,8 @@ _several_jumps = Hypothesis("more than one jump", lambda it: len(saddles(it.prob
     control=Control("nobody leaves", "planted/small/2", {"leaving": False}),
 )
 def rules(it: Instance, leaving: bool) -> Evidence:
-    path, slow = saddles(it.problem), _by_the_rules(it.problem, leaving=leaving)
+    path = it.once(_path_of)
+    slow = it.once(_rules_of) if leaving else _by_the_rules(it.problem, leaving=False)
     if len(slow) != len(path.times):
         return Evidence(-1.0, f"{len(path.times)} jumps, {len(slow)} by the rules")
     times = relative(path.times / np.array([jump.time for jump in slow]) - 1, 1.0)
@@ -87,7 +96,7 @@ def rules(it: Instance, leaving: bool) -> Evidence:
     control=Control("fits without regard to signs", "dense/small/1", {"signed": False}),
 )
 def end(it: Instance, signed: bool) -> Evidence:
-    path = saddles(it.problem)
+    path = it.once(_path_of)
     x = path.solution.x if signed else _by_the_rules(it.problem, signed=False)[-1].x
     lower, upper, _ = weighted_l1_cost(it.problem, np.zeros(it.problem.d))
     found = _within(float(np.abs(x).sum()), lower, upper, path.solution.error, it.problem.d)
@@ -144,7 +153,7 @@ def unequal_weights(it: Instance, exchanged: bool) -> Evidence:
     control=Control("time in units of log(1/b)", "planted/small/0", {"unit": 1.0}),
 )
 def flow_to_path(it: Instance, unit: float) -> Evidence:
-    path = saddles(it.problem)
+    path = it.once(_path_of)
     tau = _between_jumps(path)
     expected = it.problem.X.T @ path.dual_at(tau)
     ladder = np.array([6.4e4, 2.56e5, 1.024e6])
@@ -165,7 +174,7 @@ def flow_to_path(it: Instance, unit: float) -> Evidence:
     control=Control("equal columns, among which the flow shares the weight", "duplicated/small/0"),
 )
 def flow_to_points(it: Instance) -> Evidence:
-    path = saddles(it.problem)
+    path = it.once(_path_of)
     tau = _between_jumps(path)
     distance = relative(_flow_at(it, tau, 6.4e4, 0.5)[0] - path.at(tau), path.at(tau))
     return Evidence(1e-9 - distance, f"{distance:.1e} of the largest weight at log(1/b) = 6.4e4")
@@ -209,7 +218,7 @@ def average(it: Instance, condition: bool) -> Evidence:
     of |x_i| that never falls, and tau |average_i| is that integral. If x_i was nonzero and its threshold is left, it
     keeps its average, off the threshold; the LASSO solution, unique in general position, is then another one.
     """
-    path = saddles(it.problem)
+    path = it.once(_path_of)
     departure = _first_departure(path)
     taus = _between(path, len(path.times) if departure is None else departure + 1)
     least = _lasso_path(it, taus)
@@ -235,7 +244,7 @@ def average(it: Instance, condition: bool) -> Evidence:
     control=Control("and only there", "coherent/small/0", {"necessary": True}),
 )
 def monotone(it: Instance, necessary: bool) -> Evidence:
-    path = saddles(it.problem)
+    path = it.once(_path_of)
     taus = _between(path, len(path.times))
     least = _lasso_path(it, taus)
     apart = relative(path.average(taus) - least, least)
@@ -262,7 +271,7 @@ def pointwise(it: Instance, nonzero: str) -> Evidence:
     optimality of weight 1/tau exactly if X_i'sigma is the sign of its entries that are not zero; in general
     position there is one such point.
     """
-    path = saddles(it.problem)
+    path = it.once(_path_of)
     taus = _between(path, min(len(path.times), (_first_departure(path) or 0) + 3))
     margin, counts = np.inf, [0, 0]
     for tau, one in zip(taus, _lasso_path(it, taus), strict=True):
@@ -294,11 +303,15 @@ def _between(path: SaddlePath, jumps: int) -> Array:
 
 def _lasso_path(it: Instance, taus: Iterable[float]) -> Array:
     """Return the LASSO solutions of weight 1/tau, shape (m, d), each certified."""
-    return np.array([certified(lasso(it.problem, 1 / tau)) for tau in taus])
+    return np.array([it.once(_lasso_of, float(tau)) for tau in taus])
+
+
+def _lasso_of(it: Instance, tau: float) -> Array:
+    return certified(lasso(it.problem, 1 / tau))
 
 
 def _is_monotone(it: Instance) -> bool:
-    path = saddles(it.problem)
+    path = it.once(_path_of)
     taus = _between(path, len(path.times))
     # Mostly an early fall decides, long before small weights make LASSO expensive.
     return all(_falls(_lasso_path(it, pair)) <= _SAME for pair in pairwise(taus))

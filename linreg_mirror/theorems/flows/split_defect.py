@@ -39,6 +39,7 @@ def split_defect(it: Instance, root: float) -> Evidence:
     X, mirror, p = problem.X, network.mirror(), len(network.theta0)
     speed = 2 * np.pi * _TURNS / end
     push, v = (size * u for size, u in zip((speed, 0.1), directions(it, 2), strict=True))
+    of_push, of_v = X.T @ push, X.T @ v
 
     def velocity(t: float, state: Array) -> Array:
         theta, s, other = state[:p], state[p : p + n], state[p + n : p + 2 * n]
@@ -46,10 +47,10 @@ def split_defect(it: Instance, root: float) -> Evidence:
         residual = problem.residual(network.effective(theta))
         z, z_other = (mirror.initial_dual - X.T @ dual for dual in (s, other))
         metric = (_WEIGHTS * mirror.metric((0.5 + _NODES) * z + (0.5 - _NODES) * z_other, A)).sum(axis=0)
-        K = X @ (metric[:, None] * X.T)
-        moved = np.sin(speed * t) / speed * push  # A of the statement
-        norms = np.sqrt(v @ K @ v) + np.sqrt(moved @ K @ moved)
-        slope = problem.residual(mirror.primal(z_other, A)) + np.cos(speed * t) * push + K @ v
+        moved = np.abs(np.sin(speed * t)) / speed * np.sqrt(metric @ of_push**2)  # |A|_K of the statement
+        norms = np.sqrt(metric @ of_v**2) + moved
+        K_v = X @ (metric * of_v)
+        slope = problem.residual(mirror.primal(z_other, A)) + np.cos(speed * t) * push + K_v
         pull = -network.pullback(theta, X.T @ residual) - alpha * network.penalty_gradient(theta)
         return np.concatenate([pull, residual, slope, [norms**2 / 2]])
 

@@ -34,7 +34,7 @@ class _Place(NamedTuple):
 
 def _places(it: Instance) -> Iterator[_Place]:
     m, w = it.factors()
-    losses = np.array([it.problem.value(x) for x in it.path.x])
+    losses = it.values
     half = Problem(it.problem.X[: -(-it.problem.n // 2)], it.problem.y[: -(-it.problem.n // 2)])
     for share in _PLACES:
         k = int(np.argmax(losses <= share * losses[0]))

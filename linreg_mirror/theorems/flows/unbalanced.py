@@ -63,7 +63,12 @@ class _Path(NamedTuple):
 
 def _others(theta: Array) -> Array:
     """Return the products of all factors but one, shape (D, ..., d)."""
-    return np.stack([np.delete(theta, j, axis=0).prod(axis=0) for j in range(len(theta))])
+    products, before, after = np.empty_like(theta), 1.0, 1.0
+    for j, factor in enumerate(theta):
+        products[j], before = before, before * factor
+    for j in range(len(theta) - 1, -1, -1):
+        products[j], after = products[j] * after, after * theta[j]
+    return products
 
 
 @lru_cache(maxsize=2)

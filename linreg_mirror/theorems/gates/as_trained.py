@@ -33,25 +33,34 @@ def generated(W: Array, h: Array, c: Array) -> Array:
         return made()[1].numpy()
 
 
-def optimised(gradient: Gradient, start: Array, rate: float, steps: int, adam: bool, eps: float = 1e-8) -> Array:
-    """Return the path of the optimiser that methods with gates use, shape (steps + 1, d).
+def optimised(
+    gradient: Gradient, starts: Array, rate: float, steps: int, adam: bool, eps: Sequence[float] = (1e-8,)
+) -> Array:
+    """Return the path of the optimiser that methods with gates use, shape (steps + 1, m, d) for starts (m, d).
 
-    `networks.gates.SGDAndAdam`, of whose two kinds of groups Adam trains logits and gradient descent weights.
+    `networks.gates.SGDAndAdam`, of whose two kinds of groups Adam trains logits and gradient descent weights. Each
+    group has its own eps, of which there are one or m; the gradient is that by all logits, flattened.
     """
     if not HAS_TORCH:
-        return by_adam(gradient, start, eps, rate, steps) if adam else by_descent(gradient, start, rate, steps)
+        flat, each = starts.ravel(), np.repeat(eps, starts.size // len(eps))
+        path = by_adam(gradient, flat, each, rate, steps) if adam else by_descent(gradient, flat, rate, steps)
+        return path.reshape(-1, *starts.shape)
     import torch
 
     from linreg_mirror.networks.gates import SGDAndAdam
 
-    logits = torch.tensor(start, dtype=torch.float64)
-    group = {"params": [logits], "adam_lr": rate, "eps": eps} if adam else {"params": [logits], "lr": rate}
-    optimizer, path = SGDAndAdam([group], 0.0), [start]
+    logits = torch.tensor(starts, dtype=torch.float64).reshape(len(eps), -1)  # of which the parts are views
+    parts = list(logits)
+    kind = "adam_lr" if adam else "lr"
+    groups = [{"params": [part], kind: rate, "eps": one} for part, one in zip(parts, eps, strict=True)]
+    optimizer, path = SGDAndAdam(groups, 0.0), [starts.ravel()]
     for _ in range(steps):
-        logits.grad = torch.as_tensor(gradient(path[-1]))
+        slopes = torch.as_tensor(gradient(path[-1])).reshape(logits.shape)
+        for part, slope in zip(parts, slopes, strict=True):
+            part.grad = slope
         optimizer.step()
-        path.append(logits.numpy().copy())
-    return np.array(path)
+        path.append(logits.numpy().ravel().copy())
+    return np.array(path).reshape(-1, *starts.shape)
 
 
 def penalty(weights: Array | float) -> Gradient:

@@ -28,21 +28,17 @@ from linreg_mirror.theorems.gates.hard_concrete import log_alphas
 from linreg_mirror.theorems.masks.draws import PAIRED, linear_model
 
 _WITNESS = "planted/biased/0"
-_STEPS, _RATE = 100, 0.02
+_STEPS, _RATE = 50, 0.02
 
 
-def _trained(gradients: Sequence[Gradient], start: Array, adam: bool = True, eps: float = 1e-8) -> list[Array]:
-    """Return the optimiser's path for each gradient; it works entry by entry, so that they can go side by side."""
-    count = len(gradients)
-
-    def gradient(logits: Array) -> Array:
-        return np.concatenate([g(part) for g, part in zip(gradients, np.split(logits, count), strict=True)])
-
-    return np.split(optimised(gradient, np.tile(start, count), _RATE, _STEPS, adam, eps), count, axis=1)
+def _trained(gradient: Gradient, start: Array, count: int, adam: bool = True, eps: Sequence[float] = (1e-8,)) -> Array:
+    """Return `count` paths of the optimiser, (count, steps + 1, d): entry by entry, so that they go side by side."""
+    return optimised(gradient, np.tile(start, (count, 1)), _RATE, _STEPS, adam, eps).swapaxes(0, 1)
 
 
-def _constant(slopes: Array) -> Gradient:
-    return lambda _: slopes
+def _weighted(weights: Sequence[float], start: Array) -> Gradient:
+    """Return the gradient of the penalty, with one weight for each of several gates' logits side by side."""
+    return penalty(np.repeat(weights, start.size))
 
 
 def _data(it: Instance) -> Gradient:
@@ -71,11 +67,12 @@ def _data(it: Instance) -> Gradient:
 )
 def adam_scale(it: Instance, divided: int) -> Evidence:
     """Compare paths. Proof. Both averages grow with the gradient, and lambda c_i cancels in first/(root + eps)."""
-    start, found = log_alphas(it), []
-    weights = [weight * np.arange(1.0, start.size + 1) for weight in (1e-9, 5e-7, 0.1)]
-    for weight, scaled in zip(weights, _trained([penalty(weight) for weight in weights], start), strict=True):
-        plain = by_adam(by_hand(1.0), start, 1e-8 / weight**divided, _RATE, _STEPS)
-        found.append(relative(scaled - plain, plain - start))
+    start = log_alphas(it)
+    weights = np.outer([1e-9, 5e-7, 0.1], np.arange(1.0, start.size + 1))
+    scaled = _trained(penalty(weights.ravel()), start, len(weights))
+    eps = 1e-8 / weights.ravel() ** divided
+    plain = by_adam(by_hand(1.0), np.tile(start, len(weights)), eps, _RATE, _STEPS).reshape(-1, *weights.shape)
+    found = [relative(one - other, other - start) for one, other in zip(scaled, plain.swapaxes(0, 1), strict=True)]
     return identity(found, 1e-13)
 
 
@@ -114,12 +111,15 @@ def adam_limit(it: Instance, data: float) -> Evidence:
     by that of g^2, plus eps/lambda. Steps depend smoothly on that.
     """
     start, loss = log_alphas(it), _data(it)
-    light, heavy = penalty(1e-2), penalty(1.0)
-    ladder, apart = 10.0 ** -np.arange(8, 12), []
-    for eps in ladder:
-        one, other = _trained([lambda a, own=own: own(a) + data * loss(a) for own in (light, heavy)], start, eps=eps)
-        apart.append(np.abs(one - other).max())
-    return slope(ladder, apart, expected=1.0, tolerance=1e-2)
+    ladder = 10.0 ** -np.arange(9, 12)
+    own = _weighted([1e-2, 1.0] * len(ladder), start)
+
+    def gradient(logits: Array) -> Array:
+        others = np.concatenate([loss(one) for one in logits.reshape(-1, start.size)]) if data else 0.0
+        return own(logits) + data * others
+
+    paths = _trained(gradient, start, 2 * len(ladder), eps=[*ladder])
+    return slope(ladder, np.abs(paths[::2] - paths[1::2]).max(axis=(1, 2)), expected=1.0, tolerance=1e-2)
 
 
 @algebra("gates.adam.limit", data=1)
@@ -146,8 +146,8 @@ def adam_limit_derived(sp: Any, data: int = 0) -> Any:
 def adam_speed(it: Instance, compared: float) -> Evidence:
     """Compare for lambda from below to above eps/g. Proof. Corrected averages of a constant are that constant."""
     slopes, eps, found = by_hand(1.0)(log_alphas(it)), 1e-8, []
-    pulls = [weight * slopes for weight in (1e-10, 1e-8, 1e-6)]
-    paths = _trained([_constant(pull) for pull in pulls], np.zeros_like(slopes), eps=eps)
+    pulls = np.outer([1e-10, 1e-8, 1e-6], slopes)
+    paths = _trained(lambda _: pulls.ravel(), np.zeros_like(slopes), len(pulls), eps=[eps])
     for pull, path in zip(pulls, paths, strict=True):
         stated = _RATE * pull / (pull + compared * eps)
         found.append(relative(path[-1] + _STEPS * stated, path[-1]))
@@ -176,9 +176,9 @@ def sgd_scale(it: Instance, adaptive: bool) -> Evidence:
     Proof. The first step is in proportion to lambda, and a smooth gradient differs at later ones by O(lambda).
     """
     start = log_alphas(it)
-    ladder = 10.0 ** -np.arange(3, 7)
-    paths = _trained([penalty(weight) for weight in ladder], start, adam=adaptive, eps=1e-12)
-    moved = [np.abs(path[-1] - start).max() for path in paths]
+    ladder = 10.0 ** -np.arange(4, 7)
+    paths = _trained(_weighted([*ladder], start), start, len(ladder), adam=adaptive, eps=[1e-12])
+    moved = np.abs(paths[:, -1] - start).max(axis=1)
     return slope(ladder, moved, expected=1.0, tolerance=1e-2)
 
 

@@ -4,10 +4,12 @@ An ensemble is a pair of probabilities, shape (N,), and masks, (N, d). Those of 
 `sketching` return when all their random numbers are prescribed.
 """
 
+from functools import cache
 from itertools import product
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import Hypothesis, Instance
@@ -53,26 +55,39 @@ def mean_error(X: Array, w: Array, ensemble: Ensemble) -> float:
     return float(ensemble[0] @ squared_errors(X, w, ensemble[1]))
 
 
+@cache
+def _tuples(d: int, k: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return all d^k outcomes of k draws, shape (d^k, k), and how often each entry is among them, (d^k, d)."""
+    drawn = np.array(list(product(range(d), repeat=k)))
+    return drawn, (drawn[:, :, None] == np.arange(d)).sum(axis=1)
+
+
+@cache
+def _masks(d: int) -> Array:
+    return np.array(list(product([0.0, 1.0], repeat=d)))
+
+
 def by_draws(p: Array, k: int) -> Ensemble:
     """Return all d^k outcomes of k draws with replacement, rescaled: (times drawn)/(k p)."""
-    drawn = np.array(list(product(range(p.size), repeat=k)))
-    counts = (drawn[:, :, None] == np.arange(p.size)).sum(axis=1)
+    drawn, counts = _tuples(p.size, k)
     return p[drawn].prod(axis=1), counts / (k * p)
 
 
 def by_tosses(q: Array) -> Ensemble:
     """Return all 2^d outcomes of independent tosses, as 0 and 1."""
-    masks = np.array(list(product([0.0, 1.0], repeat=q.size)))
-    return np.where(masks == 1, q, 1 - q).prod(axis=1), masks
+    masks = _masks(q.size)
+    return np.where(masks == 1, q, 1 - q).prod(axis=1), masks.copy()
 
 
 def by_succession(scores: Array, k: int) -> Ensemble:
     """Return all ordered draws of k different entries, each in proportion to the scores of those that are left."""
-    d = scores.size
-    drawn = np.array([order for order in product(range(d), repeat=k) if len(set(order)) == k])
-    chosen = scores[drawn]
-    left = np.array([np.delete(scores, order[:j]).sum() for order in drawn for j in range(k)]).reshape(-1, k)
-    return (chosen / left).prod(axis=1), (drawn[:, :, None] == np.arange(d)).any(axis=1).astype(float)
+    drawn, counts = _tuples(scores.size, k)
+    once = counts.max(axis=1) == 1
+    drawn, masks = drawn[once], counts[once].astype(float)
+    # Before the j-th draw those are left that none of the draws before it took.
+    which = (drawn[:, :, None] == np.arange(scores.size)).astype(int)
+    taken = which.cumsum(axis=1) - which
+    return (scores[drawn] / ((1 - taken) @ scores)).prod(axis=1), masks
 
 
 def filled(scores: Array, k: int) -> Array:
@@ -107,12 +122,13 @@ def code_draws(scores: Array, k: int, rescale: bool) -> Ensemble:
     """Let `with_replacement` meet each outcome: partial sums of its exponentials are the places of sorted draws."""
     p = scores / scores.sum()
     middles = np.cumsum(p) - p / 2
-    drawn = np.array(list(product(range(p.size), repeat=k)))
+    drawn, _ = _tuples(p.size, k)
+    sorts, place = np.unique(np.sort(drawn, axis=1), axis=0, return_inverse=True)  # the order makes no difference
     masks = []
-    for order in drawn:
-        gaps = np.diff(np.sort(middles[order]), prepend=0.0, append=1.0)
+    for order in sorts:
+        gaps = np.diff(middles[order], prepend=0.0, append=1.0)
         masks.append(selection.with_replacement(scores, k, Scripted(gaps), rescale=rescale))
-    return p[drawn].prod(axis=1), np.array(masks, float)
+    return p[drawn].prod(axis=1), np.array(masks, float)[place.ravel()]
 
 
 def code_tosses(scores: Array, k: int, rescale: bool) -> Ensemble:

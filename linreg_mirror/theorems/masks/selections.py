@@ -44,6 +44,12 @@ def _model(it: Instance) -> tuple[Array, Array, int, Array]:
     return X, w, k, 0.9 * a + 0.1 * a.mean()
 
 
+def _by_code(it: Instance, name: str, rescale: bool) -> Ensemble:
+    """Return all outcomes of a selection for the instance's scores."""
+    _, _, k, scores = _model(it)
+    return _CODE[name](scores, k, rescale)
+
+
 def _moments(ensemble: Ensemble) -> tuple[Array, Array]:
     p, masks = ensemble
     mean = p @ masks
@@ -60,8 +66,7 @@ def _moments(ensemble: Ensemble) -> tuple[Array, Array]:
     control=Control("masks of 0 and 1", _WITNESS, {"rescale": False}),
 )
 def unbiased(it: Instance, rescale: bool) -> Evidence:
-    _, _, k, scores = _model(it)
-    means = [_moments(outcomes(scores, k, rescale))[0] for outcomes in _CODE.values()]
+    means = [_moments(it.once(_by_code, name, rescale))[0] for name in _CODE]
     return identity(np.array(means) - 1, 1e-14)
 
 
@@ -93,9 +98,9 @@ def described(it: Instance, pairs: bool) -> Evidence:
     """
     _, _, k, scores = _model(it)
     found = []
-    for name, outcomes in _CODE.items():
+    for name in _CODE:
         for rescale in (False, True):
-            mean, exact = _moments(outcomes(scores, k, rescale))
+            mean, exact = _moments(it.once(_by_code, name, rescale))
             stated = getattr(mask_moments, name)(scores, k, rescale=rescale)
             covariance = stated.covariance if pairs else np.diag(np.diag(stated.covariance))
             found += [np.abs(stated.mean - mean).max(), relative(covariance - exact, exact)]
