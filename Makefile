@@ -56,7 +56,7 @@ mutation: $(VENV)/.installed-mutation  ## change operators and constants; tests 
 bench: $(VENV)/.installed-test  ## measure against peers; ARGS go to `python -m benchmarks`
 	$(BIN)/python -m benchmarks $(ARGS)
 
-scale: $(VENV)/.installed-test  ## measure throughput on 10,000 instances, 15 minutes on two cores; ARGS go to the benchmark
+scale: $(VENV)/.installed-test  ## measure throughput on 10,000 instances, some twelve minutes on two cores; ARGS go to the benchmark
 	$(BIN)/python -m benchmarks.scale $(ARGS)
 
 figures: $(VENV)/.installed-test  ## draw the figures into results/figures; ARGS go to `python -m figures`

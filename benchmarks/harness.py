@@ -13,7 +13,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,12 +59,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Competitor:
-    """A solver of one case: `prepare` is not timed, `solve` is."""
+    """A solver of one case: `prepare` is not timed, nor what is entered `around` every call; `solve` is."""
 
     name: str
     solve: Callable[[], Answer]
     ours: bool = False
     prepare: Callable[[], None] | None = None
+    around: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ def compare(
             if isinstance(answers.get(competitor.name), Exception) or sum(spent) > settings.budget:
                 continue
             progress(f"{_label(case)}: {competitor.name}, round {round_number + 1} of {settings.repeats}")
-            answers[competitor.name], seconds = _called(competitor)
+            with competitor.around():
+                answers[competitor.name], seconds = _called(competitor)
             spent.append(seconds)
     reference = runs[competitors[0].name]
     return [_row(case, c, answers[c.name], runs[c.name], reference, judge, settings) for c in competitors]

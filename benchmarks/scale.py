@@ -18,8 +18,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,7 +29,7 @@ import numpy as np
 
 from benchmarks import harness
 from benchmarks.harness import Answer, Competitor, Judgement, Settings
-from linreg_mirror.ledger import spread
+from linreg_mirror.ledger import SETTINGS, spread
 from linreg_mirror.runtime import sweeps
 from linreg_mirror.runtime.store import Store
 from linreg_mirror.verification import select
@@ -55,77 +56,75 @@ def mixed(everything: Sequence[Task], count: int) -> list[Task]:
 
 @dataclass
 class Way:
-    """One way to compute a sample, timed by what surrounds it."""
+    """One way to compute a sample. Its workers are there for one call: idle ones of Dask would slow down the others."""
 
     engine: str
     workers: int
     sample: Sequence[Task]
     scratch: Path
-    inside: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     def __post_init__(self) -> None:
         self.parent_seconds: list[float] = []  # CPU time of this process, a round
         self.whole_seconds: list[float] = []  # for an instance of the whole ledger, a round; alone only
+        self._pool: Any = None
 
     @property
     def name(self) -> str:
         return self.engine if self.engine == ALONE else f"{self.engine}, {self.workers}"
 
     def competitor(self) -> Competitor:
-        return Competitor(self.name, lambda: Answer(self.margins(self.sample), True), self.engine != POOL, self.warm)
+        return Competitor(
+            self.name, lambda: Answer(self.margins(self.sample), True), self.engine != POOL, around=self.ready
+        )
 
-    def warm(self) -> None:
-        """Start workers, and let them import and compile."""
-        list(self.results(mixed(self.sample, min(len(self.sample), 8 * self.workers))))
-        self.parent_seconds.clear()
-        self.whole_seconds.clear()
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        """Have workers that have imported and compiled, and are connected."""
+        with ExitStack() as stack:
+            if self.engine == DASK:
+                from distributed import LocalCluster
+
+                options: Any = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.ERROR}
+                local: Any = LocalCluster("127.0.0.1", n_workers=self.workers, threads_per_worker=1, **options)
+                stack.enter_context(local)
+                stack.enter_context(sweeps.cluster(local.scheduler_address))
+            elif self.engine == POOL:
+                self._pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(self.workers))
+            # So many that each of them meets every setting, and with it all that is imported and compiled.
+            list(self.results(mixed(self.sample, min(len(self.sample), 2 * len(SETTINGS) * self.workers))))
+            yield
 
     def margins(self, sample: Sequence[Task]) -> np.ndarray:
-        found = sorted(
-            (record.instance, record.theorem, math.nan if record.evidence is None else record.evidence.margin)
-            for record in self.results(sample)
-        )
-        return np.array([margin for _, _, margin in found])
-
-    def results(self, sample: Sequence[Task]) -> Iterator[Record]:
-        """Yield what was evaluated, in any order, as it comes."""
-        before, store = time.process_time(), Store(tempfile.mkdtemp(dir=self.scratch))
-        jobs = self.workers if self.engine == PROCESSES else 1
-        whole, last = [], time.perf_counter()
-        with self.inside() as pool:
-            if self.engine == POOL:
-                for records in pool.imap_unordered(bare, sample):
-                    yield from records
-            else:
-                for task, records, _ in evaluate(sample, jobs=jobs, store=store):
-                    whole += [time.perf_counter() - last] if task.theorems == sample[0].theorems else []
-                    last = time.perf_counter()
-                    yield from records
+        before, last, whole, found = time.process_time(), time.perf_counter(), [], []
+        for task, records in self.results(sample):
+            whole += [time.perf_counter() - last] if task is not None and task.theorems == sample[0].theorems else []
+            last = time.perf_counter()
+            found += records
         self.parent_seconds.append(time.process_time() - before)
         self.whole_seconds.append(sum(whole) / len(whole) if whole else math.nan)
+        values = sorted(
+            (one.instance, one.theorem, math.nan if one.evidence is None else one.evidence.margin) for one in found
+        )
+        return np.array([margin for _, _, margin in values])
+
+    def results(self, sample: Sequence[Task]) -> Iterator[tuple[Task | None, list[Record]]]:
+        """Yield what was evaluated, in any order, as it comes; without the task where nobody knows it."""
+        if self.engine == POOL:
+            yield from ((None, records) for records in self._pool.imap_unordered(bare, sample))
+            return
+        store = Store(tempfile.mkdtemp(dir=self.scratch))
+        for task, records, _ in evaluate(sample, jobs=self.workers if self.engine == PROCESSES else 1, store=store):
+            yield task, records
 
 
 def bare(task: Task) -> list[Record]:
     return [record for _, records, _ in evaluate([task]) for record in records]
 
 
-@contextmanager
-def ways(sample: Sequence[Task], scratch: Path) -> Iterator[list[Way]]:
-    """Yield all ways; those with workers of their own have them for as long as this lasts."""
-    with ExitStack() as stack:
-        found = [Way(ALONE, 1, sample, scratch), Way(PROCESSES, 2, sample, scratch)]
-        try:
-            from distributed import LocalCluster
-        except ImportError:
-            pass
-        else:
-            options: Any = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.ERROR}
-            for count in (1, 2):
-                local = stack.enter_context(LocalCluster("127.0.0.1", n_workers=count, **options))
-                address = local.scheduler_address
-                found.append(Way(DASK, count, sample, scratch, lambda address=address: sweeps.cluster(address)))
-        pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(2))
-        yield [*found, Way(POOL, 2, sample, scratch, lambda: nullcontext(pool))]
+def ways(sample: Sequence[Task], scratch: Path) -> list[Way]:
+    """Return all ways; those of Dask where it is installed."""
+    engines = [(ALONE, 1), (PROCESSES, 2), *([(DASK, 1), (DASK, 2)] if find_spec("distributed") else ()), (POOL, 2)]
+    return [Way(engine, workers, sample, scratch) for engine, workers in engines]
 
 
 def measure(count: int, size: int, settings: Settings, progress: Callable[[str], None]) -> dict[str, Any]:
@@ -133,19 +132,19 @@ def measure(count: int, size: int, settings: Settings, progress: Callable[[str],
     sample = mixed(everything, min(size, count))
     case = {"instances": len(sample), "of the whole ledger": math.ceil(len(sample) / WHOLE_IN)}
     with tempfile.TemporaryDirectory() as folder:
-        with ways(sample, Path(folder)) as found:
-            reference: list[np.ndarray] = []
+        found = ways(sample, Path(folder))
+        reference: list[np.ndarray] = []
 
-            def judge(answer: Answer) -> Judgement:
-                reference.append(answer.x)  # the first is that of this process alone
-                if answer.x.shape != reference[0].shape:
-                    return Judgement({"margins that differ": math.inf}, False)
-                # To the last bit: it is the same code, wherever it runs.
-                equal = (answer.x == reference[0]) | (np.isnan(answer.x) & np.isnan(reference[0]))
-                return Judgement({"margins that differ": float((~equal).sum())}, bool(equal.all()))
+        def judge(answer: Answer) -> Judgement:
+            reference.append(answer.x)  # the first is that of this process alone
+            if answer.x.shape != reference[0].shape:
+                return Judgement({"margins that differ": math.inf}, False)
+            # To the last bit: it is the same code, wherever it runs.
+            equal = (answer.x == reference[0]) | (np.isnan(answer.x) & np.isnan(reference[0]))
+            return Judgement({"margins that differ": float((~equal).sum())}, bool(equal.all()))
 
-            rows = harness.compare(case, [way.competitor() for way in found], judge, settings, progress)
-            by_name = {way.name: way for way in found}
+        rows = harness.compare(case, [way.competitor() for way in found], judge, settings, progress)
+        by_name = {way.name: way for way in found}
         throughput = whole_run(everything, Path(folder) / "all", progress)
     # In rounds: what slowed down one of them slowed down both of what is compared in it.
     runs = {row["competitor"]: np.array(row["runs"]) for row in rows}
@@ -223,7 +222,11 @@ def notes(count: int, case: Mapping[str, int], throughput: Mapping[str, Any]) ->
         f"of {count} instances {math.ceil(count / WHOLE_IN)} are checked for the whole ledger, the others for "
         f"{', '.join(CHEAP)}; the rounds compare a sample of {case['instances']} with the same shares"
     )
-    yield "one worker is for processes this process alone, for Dask one worker process; starts of workers do not count"
+    yield (
+        "one worker is for processes this process alone, for Dask one worker process; starts of workers, their first "
+        "tasks and connections do not count; on two cores Dask's two workers share these with this process, which has "
+        "the scheduler and stores"
+    )
     yield (
         "the extrapolation assumes: instances cost what those of the sample did; efficiency per core stays that of two "
         "processes here; in each shard one process hands out and stores, in the CPU time that it took here, in "
@@ -236,7 +239,7 @@ def notes(count: int, case: Mapping[str, int], throughput: Mapping[str, Any]) ->
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__.partition("\n")[0])
     parser.add_argument("--instances", type=int, default=10_000, metavar="N", help="default: %(default)s")
-    parser.add_argument("--sample", type=int, default=200, metavar="N", help="instances a round; default: %(default)s")
+    parser.add_argument("--sample", type=int, default=600, metavar="N", help="instances a round; default: %(default)s")
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="rounds; default: %(default)s")
     parser.add_argument(
         "--output", type=Path, default=Path(__file__).parent / "results", metavar="DIR", help="default: %(default)s"

@@ -3,12 +3,12 @@
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 @contextmanager
-def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """Give a file to write, which then takes the place of `path`; whoever reads finds the old one or the new one.
 
     What a killed process was about to write is named after it, NAME.*.PID.partial.
@@ -16,9 +16,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     Parameters
     ----------
     path : Path
-        Its folder is made.
-    durable : bool
-        Whether it is to survive a power cut, which takes longer than writing most results.
+        Its folder is made. What is written survives a power cut.
 
     Raises
     ------
@@ -26,22 +24,20 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         If it cannot be written, as on a full disk; then the old one is still there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not the tempfile module, whose files only their owner can read: folders of results are shared.
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.{os.getpid()}.partial")
+    partial = _partial(path)
     try:
         partial.touch()  # with the permissions that the umask leaves, whatever libraries make of them
         mode = partial.stat().st_mode
         yield partial
         partial.chmod(mode)
-        if durable:
-            with partial.open("rb") as file:
-                os.fsync(file.fileno())
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
     """Write a text file whole or not at all.
 
     Parameters
@@ -50,9 +46,35 @@ def write_text(path: Path, text: str) -> None:
         Its folder is made.
     text : str
         In UTF-8.
+    durable : bool
+        Whether it is to survive a power cut; without, as few calls of the system as can be are made.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; then the old one is still there.
     """
-    with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+    if durable:
+        with replacing(path) as partial:
+            partial.write_text(text, encoding="utf-8")
+        return
+    partial = _partial(path)
+    try:
+        try:
+            partial.write_text(text, encoding="utf-8")
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def _partial(path: Path) -> Path:
+    # Not the tempfile module, whose files only their owner can read: folders of results are shared.
+    return path.with_name(f"{path.name}.{uuid.uuid4().hex}.{os.getpid()}.partial")
 
 
 def explained(error: OSError, purpose: str, path: Path) -> OSError:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from linreg_mirror.runtime.files import explained, replacing
+from linreg_mirror.runtime.files import explained, write_text
 
 # What files say of themselves. Format 0 was this one, without saying so. Whoever changes the format counts on, teaches
 # `_read` to tell them apart, and keeps a file of the old one in tests/runtime/stores.
@@ -112,8 +112,7 @@ class Store:
             "record": _plain(record, "record"),
         }
         try:
-            with replacing(path, durable=False) as partial:  # a file that a power cut empties counts as absent
-                partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
+            write_text(path, json.dumps(content, indent=1), durable=False)  # one that a power cut empties is absent
         except OSError as error:
             raise explained(error, "save a result", path) from error
         return path
@@ -132,6 +131,10 @@ class Store:
         """
         entry = _read(self.path(settings))
         return None if entry is None else entry[1]
+
+    def is_empty(self) -> bool:
+        """Whether there is no result, so that none need be looked for."""
+        return next(self.root.glob("*.json"), None) is None
 
     def records(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         """Iterate over (settings, record) of all results, in the order of their keys."""

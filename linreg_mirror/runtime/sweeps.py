@@ -125,10 +125,11 @@ def sweep(
         return {**part, "code": code_of(part) if code_of else code}
 
     known: dict[str, list[Record | Failure | None]] = {}
+    kept = store if store is not None and not store.is_empty() else None
     missing: list[tuple[str, list[Settings]]] = []
     for name, parts in groups.items():
         mine = shard is None or shard.holds(name)
-        known[name] = [store.load(identified(part)) if store and not (fresh and mine) else None for part in parts]
+        known[name] = [kept.load(identified(part)) if kept and not (fresh and mine) else None for part in parts]
         left = [part for part, record in zip(parts, known[name], strict=True) if record is None]
         if mine and left:
             missing.append((name, left))

@@ -97,8 +97,9 @@ def evaluate(
     groups = {
         task.instance: [*(_hypotheses(task, fresh, own) if listed else ()), *task.settings(own)] for task in tasks
     }
-    store = _Evaluations(store, own) if store is not None else None
-    compute, code_of = partial(_evaluated, own=own), partial(_code_of, own=own)
+    codes = _Codes(own)
+    store = _Evaluations(store, own, codes) if store is not None else None
+    compute, code_of = partial(_evaluated, own=own), codes.of
     for name, results in sweep(compute, groups, jobs=jobs, store=store, fresh=fresh, shard=shard, code_of=code_of):
         records, missing = [], []
         for part, result in zip(groups[name], results, strict=True):
@@ -178,6 +179,20 @@ def _code_of(part: Settings, own: Own) -> str:
     return "-".join([fingerprint(known, own.sources), *by_hand])
 
 
+class _Codes:
+    """Fingerprints of what is evaluated, each taken once."""
+
+    def __init__(self, own: Own) -> None:
+        self._own = own
+        self._known: dict[tuple[str, str], str] = {}
+
+    def of(self, part: Settings) -> str:
+        kind = part["what"], part["group"] if part["what"] == _HYPOTHESES else part["theorem"]
+        if kind not in self._known:
+            self._known[kind] = _code_of(part, self._own)
+        return self._known[kind]
+
+
 def _is_known(theorem: Theorem, own: Own) -> bool:
     """Whether the source of a theorem is part of this package, or of what the user brought."""
     module = theorem.observe.__module__ or ""
@@ -192,31 +207,40 @@ def _content(code: CodeType) -> str:
 class _Evaluations(Store):
     """A store of evaluations that takes what hypotheses rule out from such lists, and keeps no files of it."""
 
-    def __init__(self, store: Store, own: Own) -> None:
+    def __init__(self, store: Store, own: Own, codes: _Codes) -> None:
         super().__init__(store.root)
-        self._store, self._own = store, own
-        self._latest: tuple[Settings, frozenset[str]] = {}, frozenset()
+        self._store, self._own, self._codes = store, own, codes
+        # Of one instance, whose results come one after the other: by group, what is ruled out and the file of that.
+        self._where: Settings = {}
+        self._lists: dict[str, tuple[frozenset[str], Path]] = {}
 
     def load(self, settings: Mapping[str, Any]) -> dict[str, Any] | None:
         return {"evidence": None, "seconds": 0.0} if self._ruled_out(settings) else self._store.load(settings)
 
     def save(self, settings: Mapping[str, Any], record: Mapping[str, Any]) -> Path:
         if settings["what"] == _HYPOTHESES:
-            listed = {name: value for name, value in settings.items() if name != "code"}
-            self._latest = listed, frozenset(record["unmet"])
-        elif record["evidence"] is None and self._ruled_out(settings):
-            return self._store.path(self._identified(self._latest[0]))
+            path = self._store.save(settings, record)
+            self._of(settings)[settings["group"]] = frozenset(record["unmet"]), path
+            return path
+        if record["evidence"] is None and self._ruled_out(settings):
+            return self._of(settings)[_group(settings["theorem"])][1]
         return self._store.save(settings, record)
 
     def _ruled_out(self, settings: Mapping[str, Any]) -> bool:
         if settings["what"] == _HYPOTHESES or settings["control"]:
             return False
-        theorem = settings["theorem"]
-        wanted = _listed(_group(theorem), settings["instance"], self._own)
-        if self._latest[0] != wanted:  # results of an instance, and of a group, come one after the other
-            record = self._store.load(self._identified(wanted))
-            self._latest = wanted, frozenset(record["unmet"] if record else ())
-        return theorem in self._latest[1]
+        theorem, lists = settings["theorem"], self._of(settings)
+        group = _group(theorem)
+        if group not in lists:
+            listed = _listed(group, settings["instance"], self._own)
+            listed = {**listed, "code": self._codes.of(listed)}
+            record = self._store.load(listed)
+            lists[group] = frozenset(record["unmet"] if record else ()), self._store.path(listed)
+        return theorem in lists[group][0]
 
-    def _identified(self, listed: Settings) -> Settings:
-        return {**listed, "code": _code_of(listed, self._own)}
+    def _of(self, settings: Mapping[str, Any]) -> dict[str, tuple[frozenset[str], Path]]:
+        """Return the lists of the instance, which are forgotten when another one comes."""
+        where = {"instance": settings["instance"], **self._own.marks(settings["instance"])}
+        if where != self._where:
+            self._where, self._lists = where, {}
+        return self._lists

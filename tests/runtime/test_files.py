@@ -15,15 +15,32 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     with pytest.raises(AttributeError), replacing(path) as partial:
         partial.write_text("torn").fails()
     assert path.read_text(encoding="utf-8") == "one µ"
-    with replacing(path, durable=False) as partial:
+    with replacing(path) as partial:
         partial.write_text("two")
         assert path.read_text(encoding="utf-8") == "one µ"
     assert path.read_text(encoding="utf-8") == "two"
     assert [file.name for file in path.parent.iterdir()] == ["a.txt"]
 
 
-def test_others_may_read_it(tmp_path):
-    write_text(tmp_path / "a", "")
+@pytest.mark.parametrize("durable", [True, False])
+def test_text_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch, durable):
+    path = tmp_path / "new" / "a.txt"
+    write_text(path, "one µ", durable=durable)
+    write_text(path, "two µ", durable=durable)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_text(path, "three", durable=durable)
+    assert path.read_text(encoding="utf-8") == "two µ"
+    assert [file.name for file in path.parent.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_others_may_read_it(tmp_path, durable):
+    write_text(tmp_path / "a", "", durable=durable)
     (tmp_path / "b").touch()
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
 

@@ -90,6 +90,13 @@ MUTANTS = (
         lambda right: lambda *a, penalty=0.0, **options: right(*a, penalty=penalty / 2, **options),
         "solvers/test_descent_edges.py",
     ),
-    edited("finite steps: half of the penalty", LogProducts, "step", "(2 * alpha + g)", "(alpha + g)", "steps"),
-    edited("finite steps: rho of v forgotten", LogProducts, "step", "1 / self._rho_v", "1 / self._rho_u", "steps"),
+    edited(
+        "finite steps: half of the penalty",
+        LogProducts,
+        "step",
+        "(2 * alpha + self._slopes)",
+        "(alpha + self._slopes)",
+        "steps",
+    ),
+    edited("finite steps: rho of v forgotten", LogProducts, "step", "1 / self._rho)", "1 / self._rho[:1])", "steps"),
 )
