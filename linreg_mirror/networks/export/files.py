@@ -166,7 +166,10 @@ def _onnx(model: torch.nn.Module, path: Path) -> None:
         raise ModuleNotFoundError(f"to write ONNX torch needs {' and '.join(missing)}: pip install {' '.join(missing)}")
     like = next(model.parameters())
     example = torch.zeros((1, *input_shape(model)), dtype=like.dtype, device=like.device)
-    torch.onnx.export(model, (example,), path, input_names=["inputs"], output_names=["outputs"], dynamo=True)
+    # Weights in a file beside it would have the name that this one has until it is whole.
+    torch.onnx.export(
+        model, (example,), path, input_names=["inputs"], output_names=["outputs"], dynamo=True, external_data=False
+    )
 
 
 FORMATS: Mapping[str, Callable[[torch.nn.Module, Path], Any]] = {
