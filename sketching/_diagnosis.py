@@ -12,6 +12,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from sketching._diagnosis_table import COLUMNS, html_table, table
 from sketching._flops import flops_of
+from sketching._functional import arguments
 from sketching._paths import Uncountable, reachable
 from sketching.application import check_masks, masks_of, remove_masks
 from sketching.weights import Weights, maskable, owned, prunable
@@ -174,7 +175,7 @@ def diagnosis(
     model: torch.nn.Module,
     masks: Mapping[str, Any] | None = None,
     *,
-    inputs: torch.Tensor | tuple[int, ...] | None = None,
+    inputs: torch.Tensor | Mapping[str, torch.Tensor] | tuple[int, ...] | None = None,
     weights: Weights | None = None,
 ) -> Diagnosis:
     """Say what masks leave of a model: kept per layer, dead units, collapsed layers, effective weights, operations.
@@ -188,9 +189,9 @@ def diagnosis(
         As for `apply_masks`, in place of any that are applied; weights that are not named count as dense. By default
         the masks that are applied; of other weights, zeros count as pruned, so that `remove_masks` changes nothing
         (and a layer that begins at zero counts as collapsed).
-    inputs : torch.Tensor or tuple of int, optional
-        A batch of examples, of which the first is taken, or the shape of one example, without the batch dimension.
-        Without it, neither effective weights nor operations are counted.
+    inputs : torch.Tensor, mapping of str to torch.Tensor, or tuple of int, optional
+        A batch of examples, of which the first is taken, by keyword arguments if it is a mapping; or the shape of one
+        example, without the batch dimension. Without it, neither effective weights nor operations are counted.
     weights : optional
         Which weights it is about, as in `prunable`. Default: those that masks name, and those of layers.
 
@@ -270,8 +271,10 @@ def _chosen(
     return prunable(network, lambda name, _: name in wanted)
 
 
-def _example(inputs: Any) -> torch.Tensor:
+def _example(inputs: Any) -> Any:
     """Return a batch of one example, in double precision if it holds floats."""
+    if isinstance(inputs, Mapping):
+        return {name: _example(one) for name, one in inputs.items()}
     if isinstance(inputs, torch.Tensor):
         if inputs.ndim == 0 or len(inputs) == 0:
             raise ValueError(f"inputs must hold at least one example, got shape {tuple(inputs.shape)}")
@@ -287,12 +290,14 @@ def _example(inputs: Any) -> torch.Tensor:
     return torch.ones((1, *inputs), dtype=torch.double, device="cpu")
 
 
-def _flops(network: torch.nn.Module, weights: Mapping[str, torch.Tensor], example: torch.Tensor) -> Counter[str | None]:
+def _flops(network: torch.nn.Module, weights: Mapping[str, torch.Tensor], example: Any) -> Counter[str | None]:
     try:
         return flops_of(network, weights, example)
     except Exception as error:
+        positional, named = arguments(example)
+        shapes = ", ".join(str(tuple(one.shape)) for one in (*positional, *named.values()))
         raise ValueError(
-            f"the model cannot take inputs of shape {tuple(example.shape)}, a batch of one, in double precision on the "
+            f"the model cannot take inputs of shape {shapes}, a batch of one, in double precision on the "
             f"CPU: {error}. As inputs give a batch of examples, or the shape of one without the batch dimension"
         ) from error
 

@@ -9,9 +9,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from sketching._functional import arguments
+
 
 def flops_of(
-    network: torch.nn.Module, weights: Mapping[str, torch.Tensor], inputs: torch.Tensor
+    network: torch.nn.Module, weights: Mapping[str, torch.Tensor], inputs: torch.Tensor | Mapping[str, torch.Tensor]
 ) -> Counter[str | None]:
     """Return the operations of one forward pass by the weight that they use, as torch's counter counts them.
 
@@ -25,7 +27,7 @@ def flops_of(
         counter does not know.
     weights : mapping of str to torch.Tensor
         Some of its parameters.
-    inputs : torch.Tensor
+    inputs : torch.Tensor or mapping of str to torch.Tensor
         What it is called with.
 
     Returns
@@ -34,9 +36,10 @@ def flops_of(
         By names of weights; None for operations that use none of them, or several.
     """
     counts = _CountByWeight(weights)
+    positional, named = arguments(inputs)
     # Without gradients, or with another backend, attention layers run in fused kernels that the counter does not know.
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), counts:
-        network(inputs)
+        network(*positional, **named)
     return counts.flops
 
 

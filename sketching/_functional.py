@@ -72,6 +72,22 @@ def examples(name: str, batch: Any, like: torch.Tensor) -> torch.Tensor:
     return batch.detach().to(device=like.device, dtype=like.dtype if floats else None)
 
 
+def arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the positional and the keyword arguments that inputs stand for."""
+    return ((), dict(inputs)) if isinstance(inputs, Mapping) else ((inputs,), {})
+
+
+def count_of(inputs: torch.Tensor | Mapping[str, torch.Tensor]) -> int:
+    """Return how many examples a batch holds; raise ValueError if its arguments hold different numbers of them."""
+    if isinstance(inputs, torch.Tensor):
+        return len(inputs)
+    counts = {name: len(one) for name, one in inputs.items()}
+    if len(set(counts.values())) != 1:
+        held = ", ".join(f"{count} in {name}" for name, count in counts.items())
+        raise ValueError(f"inputs must hold as many examples in each argument, got {held}")
+    return next(iter(counts.values()))
+
+
 def wide(tensor: torch.Tensor) -> torch.Tensor:
     """Return the tensor in single precision or better: products and squares would leave the range of half."""
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
@@ -138,7 +154,7 @@ class Functional:
 
     def __call__(self, weights: Tensors, inputs: torch.Tensor | Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Return the outputs of the module with these weights, for inputs or for keyword arguments."""
-        positional, named = ((), dict(inputs)) if isinstance(inputs, Mapping) else ((inputs,), {})
+        positional, named = arguments(inputs)
         try:
             outputs = torch.func.functional_call(self.model, {**self.others, **weights}, positional, named)
         except torch.OutOfMemoryError:
@@ -161,7 +177,7 @@ class Functional:
         like = next(iter(self.weights.values()))
         return {name: examples(f"inputs[{name!r}]", value, like) for name, value in inputs.items()}
 
-    def freeze_batch_norm(self, inputs: torch.Tensor) -> torch.Tensor:
+    def freeze_batch_norm(self, inputs: torch.Tensor | Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Give batch norm the mean and variance of these inputs from now on, and return the outputs.
 
         So examples do not depend on each other any more, and outputs in eval mode are those of train mode.
@@ -188,8 +204,9 @@ class Functional:
             stack.enter_context(modes(self.model, batch_statistics=True))
             outputs = self(self.weights, inputs)
         self.others |= found
-        if outputs.ndim == 0 or len(outputs) != len(inputs):
-            raise ValueError(f"expected one output for each of {len(inputs)} inputs, got shape {tuple(outputs.shape)}")
+        count = count_of(inputs)
+        if outputs.ndim == 0 or len(outputs) != count:
+            raise ValueError(f"expected one output for each of {count} inputs, got shape {tuple(outputs.shape)}")
         if not outputs.isfinite().all():
             raise ValueError("the model's outputs are not finite: are its weights and the inputs?")
         return outputs

@@ -1,11 +1,14 @@
 """Which weights lie on a path of kept weights from the input of a network to its output."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
+
+from sketching._functional import arguments
 
 # Names of torch functions and methods, less the underscore at the end of those that work in place.
 _PRODUCTS = {
@@ -27,7 +30,7 @@ class Uncountable(Exception):
 
 
 def reachable(
-    network: torch.nn.Module, kept: Mapping[str, torch.Tensor], inputs: torch.Tensor
+    network: torch.nn.Module, kept: Mapping[str, torch.Tensor], inputs: torch.Tensor | Mapping[str, torch.Tensor]
 ) -> dict[str, torch.Tensor]:
     """Return which weights are kept and lie on a path of kept weights from input to output.
 
@@ -43,8 +46,8 @@ def reachable(
         other devices round them). Its parameters are overwritten.
     kept : mapping of str to bool tensor
         The masks of weights that have one.
-    inputs : torch.Tensor
-        A batch of inputs, of which the shape counts.
+    inputs : torch.Tensor or mapping of str to torch.Tensor
+        A batch of inputs, or of keyword arguments, of which the shape counts.
 
     Returns
     -------
@@ -57,8 +60,10 @@ def reachable(
         If the inputs are no floats, the network contains attention or chooses otherwise than by a maximum, a signal or
         a derivative turns negative (as behind a difference) or not finite, or the pass fails.
     """
-    if not inputs.is_floating_point():
-        raise Uncountable(f"the inputs are {inputs.dtype}, and select weights instead of flowing through them")
+    positional, named = arguments(inputs)
+    for one in (*positional, *named.values()):
+        if not one.is_floating_point():
+            raise Uncountable(f"the inputs are {one.dtype}, and select weights instead of flowing through them")
     parameters = dict(network.named_parameters())
     with torch.no_grad():
         for name, parameter in parameters.items():
@@ -66,7 +71,7 @@ def reachable(
     try:
         with torch.enable_grad():
             with _Paths():
-                output = network(_spread(inputs))
+                output = network(*map(_spread, positional), **{name: _spread(one) for name, one in named.items()})
             total = torch.stack([_Indicator.apply(tensor).sum() for tensor in _tensors(output)]).sum()
             slopes = torch.autograd.grad(total, [parameters[name] for name in kept], allow_unused=True)
     except Uncountable:
@@ -137,6 +142,8 @@ def _tensors(output: Any) -> Iterator[torch.Tensor]:
         yield output
     elif isinstance(output, Mapping):
         yield from _tensors(tuple(output.values()))
+    elif dataclasses.is_dataclass(output):
+        yield from _tensors([getattr(output, field.name) for field in dataclasses.fields(output)])
     elif isinstance(output, tuple | list):
         for part in output:
             yield from _tensors(part)

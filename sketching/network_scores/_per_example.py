@@ -1,13 +1,13 @@
 """Scores that add up squares over single examples: the Jacobian norm and RMS-SNIP."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 
 from sketching._arguments import check_count
 from sketching._cites import cites
-from sketching._functional import Functional, Tensors, finite, modes, wide
+from sketching._functional import Functional, Tensors, count_of, finite, modes, wide
 from sketching.network_scores._gradient import Loss, one_number, paired
 from sketching.weights import Weights
 
@@ -19,7 +19,7 @@ _EXAMPLES = 128
 @cites("drineas2006fast")
 def jacobian_norm(
     model: torch.nn.Module,
-    inputs: torch.Tensor,
+    inputs: torch.Tensor | Mapping[str, torch.Tensor],
     *,
     masks: Mapping[str, Any] | None = None,
     weights: Weights | None = None,
@@ -35,7 +35,8 @@ def jacobian_norm(
     model : torch.nn.Module
         What is scored; layers must be such that `torch.func.vmap` can take them, as recurrent ones are not.
     inputs : torch.Tensor, shape (n, ...)
-        The examples; they follow the module's device and precision.
+        The examples; they follow the module's device and precision. They can be a mapping of keyword arguments. Of a
+        model that returns a mapping or dataclass its `logits` count, or the only tensor in it.
     masks : mapping of str to array, optional
         Masks or factors by which the weights are multiplied first.
     weights : optional
@@ -69,17 +70,17 @@ def jacobian_norm(
     [[5.0, 2.0]]
     """
     network = Functional(model, masks, weights)
-    inputs = network.examples(inputs)
+    inputs = network.batch(inputs)
     rows = _at_once(chunk, network.weights)
     outputs = network.freeze_batch_norm(inputs)
     width = outputs[0].numel()
 
-    def rows_of(x: torch.Tensor, directions: torch.Tensor) -> Tensors:
-        pull = torch.func.vjp(lambda weights: network(weights, x[None]).flatten(), network.weights)[1]
+    def rows_of(x: Any, directions: torch.Tensor) -> Tensors:
+        pull = torch.func.vjp(lambda weights: network(weights, _alone(x)).flatten(), network.weights)[1]
         return torch.func.vmap(lambda direction: pull(direction)[0])(directions)
 
     def blocks() -> Iterable[Tensors]:
-        for some in inputs.split(max(1, rows // width)):
+        for some in _split(inputs, max(1, rows // width)):
             for which in torch.arange(width, device=outputs.device).split(rows):
                 directions = torch.nn.functional.one_hot(which, width).to(outputs.dtype)
                 found = torch.func.vmap(rows_of, in_dims=(0, None))(some, directions)
@@ -93,7 +94,7 @@ def jacobian_norm(
 def rms_snip(
     model: torch.nn.Module,
     loss: Loss,
-    inputs: torch.Tensor,
+    inputs: torch.Tensor | Mapping[str, torch.Tensor],
     targets: torch.Tensor,
     *,
     masks: Mapping[str, Any] | None = None,
@@ -109,7 +110,7 @@ def rms_snip(
     loss : callable
         (outputs, targets) -> one number; it is called with batches of one example.
     inputs, targets : torch.Tensor, shapes (n, ...)
-        The examples; they follow the module's device and precision.
+        The examples; they follow the module's device and precision. Inputs can be a mapping, as in `jacobian_norm`.
     masks : mapping of str to array, optional
         Masks or factors by which the weights are multiplied first.
     weights : optional
@@ -138,18 +139,18 @@ def rms_snip(
     torch.Size([1, 2])
     """
     network = Functional(model, masks, weights)
-    inputs = network.examples(inputs)
+    inputs = network.batch(inputs)
     size = _at_once(chunk, network.weights)
     targets = paired(inputs, targets, network.freeze_batch_norm(inputs))
 
-    def gradient(x: torch.Tensor, target: torch.Tensor) -> tuple[Tensors, torch.Tensor]:
+    def gradient(x: Any, target: torch.Tensor) -> tuple[Tensors, torch.Tensor]:
         def loss_of_one(weights: Tensors) -> torch.Tensor:
-            return one_number(loss, network(weights, x[None]), target[None])
+            return one_number(loss, network(weights, _alone(x)), target[None])
 
         return torch.func.grad_and_value(loss_of_one)(network.weights)
 
     def blocks() -> Iterable[Tensors]:
-        for some in zip(inputs.split(size), targets.split(size), strict=True):
+        for some in zip(_split(inputs, size), targets.split(size), strict=True):
             gradients, values = torch.func.vmap(gradient)(*some)
             if not values.isfinite().all():
                 raise ValueError("the loss of an example is not finite: are the weights, inputs and targets?")
@@ -157,6 +158,18 @@ def rms_snip(
 
     with modes(model):
         return _times_norm(network.weights, blocks())
+
+
+def _split(inputs: Any, size: int) -> Iterator[Any]:
+    """Yield the examples, so many at once."""
+    for start in range(0, count_of(inputs), size):
+        part = slice(start, start + size)
+        yield {name: one[part] for name, one in inputs.items()} if isinstance(inputs, Mapping) else inputs[part]
+
+
+def _alone(x: Any) -> Any:
+    """Return a batch of one example."""
+    return {name: one[None] for name, one in x.items()} if isinstance(x, Mapping) else x[None]
 
 
 def _at_once(chunk: int | None, weights: Tensors) -> int:

@@ -88,6 +88,9 @@ def test_scores_and_masks(accelerator):
         network_scores.random(model, rng),
         network_scores.snip(model, cross_entropy, x, y),
         network_scores.grasp(model, cross_entropy, x, y),
+        network_scores.grasp(model, cross_entropy, x, y, parts=2),
+        network_scores.rms_snip(model, cross_entropy, x, y),
+        network_scores.jacobian_norm(model, x),
         network_scores.synflow(model, (6,)),
     ):
         masks = sketching.select_masks(scores, keep=0.25, warn=False)

@@ -41,12 +41,12 @@ class Batch(NamedTuple):
     Attributes
     ----------
     inputs, targets : torch.Tensor, shapes (n, ...)
-        Examples.
+        Examples. Inputs can be a mapping of keyword arguments.
     loss : callable
         (outputs, targets) -> one number.
     """
 
-    inputs: torch.Tensor
+    inputs: torch.Tensor | Mapping[str, torch.Tensor]
     targets: torch.Tensor
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

@@ -44,6 +44,23 @@ def test_the_scores_are_those_of_the_batch():
     assert torch.equal(torch.cat([pruned.flatten() for pruned in found.values()]), expected)
 
 
+def test_a_batch_can_be_keyword_arguments():
+    class Named(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = network()
+
+        def forward(self, pixels, scale):
+            return {"logits": self.layers(pixels * scale[:, None])}
+
+    x, y = examples(count=10)
+    batch = Batch({"pixels": x, "scale": torch.ones(10)}, y, cross_entropy)
+    for score in ("snip", "rms-snip"):
+        found = pruned_at_start(Named(), score=score, batch=lambda n: batch)
+        expected = pruned_at_start(network(), score=score, batch=lambda n: Batch(x, y, cross_entropy))
+        assert all(torch.equal(found[f"layers.{name}"], one) for name, one in expected.items())
+
+
 def test_draws_follow_from_the_seed():
     one, same, other = (pruned_at_start(network(), select="gumbel", seed=seed)["0.weight"] for seed in (1, 1, 2))
     assert torch.equal(one, same)

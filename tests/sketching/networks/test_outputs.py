@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+import sketching
 from sketching import network_scores
 
 
@@ -50,6 +51,52 @@ def test_scores_are_those_of_the_plain_model(kind, score):
     assert all(torch.equal(found[name], one) for name, one in expected.items())
     other = score(Classifier(), cross_entropy, {"input_ids": IDS, "attention_mask": ALL * (IDS > 1)}, LABELS)
     assert not torch.equal(other["tokens.weight"], expected["tokens.weight"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "score",
+    [
+        network_scores.jacobian_norm,
+        lambda model, inputs, **some: network_scores.rms_snip(model, cross_entropy, inputs, LABELS, **some),
+    ],
+    ids=["jacobian_norm", "rms_snip"],
+)
+def test_scores_by_example_are_those_of_the_plain_model(kind, score):
+    expected = score(Classifier(), IDS)
+    for chunk in (None, 1):
+        found = score(Classifier(KINDS[kind]), {"input_ids": IDS, "attention_mask": ALL}, chunk=chunk)
+        assert found.keys() == expected.keys()
+        for name, one in expected.items():
+            torch.testing.assert_close(found[name], one)
+    other = score(Classifier(), {"input_ids": IDS, "attention_mask": ALL * (IDS > 1)})
+    assert not torch.allclose(other["tokens.weight"], expected["tokens.weight"])
+    with pytest.raises(ValueError, match="as many examples in each argument, got 2 in input_ids, 1 in attention_mask"):
+        score(Classifier(lambda logits, hidden: logits[:2]), {"input_ids": IDS, "attention_mask": ALL[:1]})
+
+
+@pytest.mark.parametrize("wrap", [lambda logits: {"logits": logits}, lambda logits: Output(None, logits)])
+def test_a_diagnosis_takes_keyword_arguments(wrap):
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+
+        def forward(self, x, scale):
+            return wrap(self.layers(x * scale))
+
+    model = Scaled()
+    masks = {"layers.0.weight": torch.eye(4, 3, dtype=torch.bool), "layers.2.weight": torch.ones(2, 4)}
+    found = sketching.diagnosis(model, masks, inputs={"x": torch.ones(5, 3), "scale": torch.ones(5, 1)})
+    plain = {name.removeprefix("layers."): mask for name, mask in masks.items()}
+    expected = sketching.diagnosis(model.layers, plain, inputs=(3,))
+    assert (found.kept, found.effective, found.flops) == (expected.kept, expected.effective, expected.flops)
+    assert found.effective == 9
+    words = sketching.diagnosis(Classifier(KINDS["mapping"]), inputs={"input_ids": IDS, "attention_mask": ALL})
+    assert words.flops == 2 * 4 * 3
+    assert "select weights" in words.uncounted
+    with pytest.raises(ValueError, match=r"cannot take inputs of shape \(1, 3\), \(1, 2\), a batch of one"):
+        sketching.diagnosis(model, inputs={"x": torch.ones(5, 3), "scale": torch.ones(5, 2)})
 
 
 def test_other_scores_take_such_outputs():
