@@ -8,6 +8,7 @@ import typer
 
 from linreg_mirror._tools.tables import table
 from linreg_mirror.cli._shared import AsJson, Refused, console, print_json
+from linreg_mirror.runtime.files import explaining
 
 
 def export(
@@ -34,7 +35,9 @@ def export(
             finished.prune(keep if ":" in keep else _share(keep))
         ending = {"csr": "csr.safetensors"}.get(form, form)
         name = f"export-{(keep or 'whole').replace(':', '-of-')}.{ending}"
-        path = exports.export(finished.model, output or run / name, form)
+        path = output or run / name
+        with explaining("export a network", path, "name another file by --output"):
+            exports.export(finished.model, path, form)
         sizes = exports.sizes_of(finished.model)
         latency = exports.latency_of(finished.model, batch=batch)
     except (ValueError, TypeError, OSError, ImportError) as error:

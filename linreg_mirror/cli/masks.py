@@ -51,6 +51,7 @@ def masks(
     The file holds a tensor of true and false for each weight, or of factors, under its name, and the settings as
     metadata. Exit code 2 for bad arguments.
     """
+    from linreg_mirror.runtime.files import explaining
     from linreg_mirror.runtime.store import results_directory
 
     try:
@@ -96,7 +97,8 @@ def masks(
             "sha256": data and hashlib.sha256(data.read_bytes()).hexdigest(), "examples": len(batch.inputs),
             **details, **parts,
         }  # fmt: skip
-        save_masks(output, found, settings)
+        with explaining("save masks", output, "name another file by --output"):
+            save_masks(output, found, settings)
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise Refused(error) from None
     if as_json:

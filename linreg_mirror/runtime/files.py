@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+_ELSEWHERE = "set LINREG_MIRROR_RESULTS to a folder that can be read and written"
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -77,7 +79,7 @@ def _partial(path: Path) -> Path:
     return path.with_name(f"{path.name}.{uuid.uuid4().hex}.{os.getpid()}.partial")
 
 
-def explained(error: OSError, purpose: str, path: Path) -> OSError:
+def explained(error: OSError, purpose: str, path: Path, instead: str = _ELSEWHERE) -> OSError:
     """Return the same kind of error, saying what to do.
 
     Parameters
@@ -88,14 +90,24 @@ def explained(error: OSError, purpose: str, path: Path) -> OSError:
         What for, such as "save a result".
     path : Path
         The file or folder.
+    instead : str
+        What else to write to.
     """
     # Three arguments let OSError choose its subclass by errno, so that PermissionError stays one.
     return OSError(
         error.errno,
-        f"cannot {purpose}: {error.strerror}; free some space, mend the permissions, or set LINREG_MIRROR_RESULTS to "
-        "a folder that can be read and written",
+        f"cannot {purpose}: {error.strerror}; free some space, mend the permissions, or {instead}",
         str(path),
     )
+
+
+@contextmanager
+def explaining(purpose: str, path: Path, instead: str = _ELSEWHERE) -> Iterator[None]:
+    """Let an OSError say what to do, as `explained`."""
+    try:
+        yield
+    except OSError as error:
+        raise explained(error, purpose, path, instead) from error
 
 
 def clear(folder: Path) -> None:

@@ -75,7 +75,10 @@ def folder(
     if resize is not None and not lazy:
         raise ValueError(f"resize is for lazy images, got resize={resize!r}: write lazy=True, or leave it out")
     if directory is None:
-        raise ValueError(f"images are read from files: name the directory that holds {train}/CLASS and {test}/CLASS")
+        raise ValueError(
+            f"images are read from files: name the directory that holds {train}/CLASS and {test}/CLASS, by --data-dir "
+            "or directory="
+        )
     listed = {part: _listed(Path(directory, part)) for part in (train, test)}
     classes = sorted({label for _, label in listed[train]})
     unknown = sorted({label for _, label in listed[test]}.difference(classes))

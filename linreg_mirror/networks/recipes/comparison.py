@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from linreg_mirror.networks._tools.arguments import check_keep
+from linreg_mirror.networks.recipes.keys import meant
 from linreg_mirror.networks.recipes.reading import changed, made, merged, put, settings_in
 from linreg_mirror.networks.recipes.recipe import Recipe
 
@@ -98,7 +99,9 @@ def read_comparison(
     compare = {**_USUAL, **_table(settings.pop("compare", {}))}
     unknown, tables = compare.keys() - {"keep", "seeds", "methods"}, _table(compare.get("methods"))
     if unknown or not tables or not all(isinstance(table, Mapping) for table in tables.values()):
-        what = f"has {', '.join(sorted(unknown))}" if unknown else "has no methods"
+        known = [f"compare.{key}" for key in ("keep", "seeds", "methods")]
+        wrong = ", ".join(meant(f"compare.{key}", known) for key in sorted(unknown))
+        what = f"has {wrong}" if unknown else "has no methods"
         raise ValueError(
             f"{name}: the table compare {what}; it takes keep, seeds, and in methods a table for each label"
         )

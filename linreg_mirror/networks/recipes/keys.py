@@ -8,22 +8,35 @@ from typing import Any
 
 from linreg_mirror.networks.recipes.finetune import Finetune
 from linreg_mirror.networks.recipes.iterative import Iterative
-from linreg_mirror.networks.recipes.recipe import Recipe
+from linreg_mirror.networks.recipes.recipe import AUGMENTATIONS, Recipe
 
 _NEAR = 0.6  # of all letters of both that are alike; below it is another word
 _ELSEWHERE = 0.9  # a key in the same part is nearer
+_NAMES = [one.name for one in fields(Recipe)]
 _OF_THE_RUN = ("epochs", "steps", "seed", "batch")  # what methods take of the run, unless they are told
+
+
+def check_tables(settings: Mapping[str, Any]) -> None:
+    """Raise ValueError if a table other than data, model and method has an unknown key; say which is nearest."""
+    for part, options in _TABLES.items():
+        table = settings.get(part)
+        wrong = sorted(table.keys() - set(options)) if isinstance(table, Mapping) else []
+        if wrong:
+            everything = [*_full(part, options), *_NAMES]
+            raise ValueError(
+                f"unknown options of {part}: {', '.join(meant(f'{part}.{key}', everything) for key in wrong)}; there "
+                f"are {', '.join(options)}{_HINTS.get(part, '')}"
+            )
 
 
 def check_keys(settings: Mapping[str, Any]) -> None:
     """Raise ValueError if a key is unknown, or an option of the named data, model or method; say which is nearest."""
-    known = [one.name for one in fields(Recipe)]
-    unknown = sorted(settings.keys() - set(known))
+    unknown = sorted(settings.keys() - set(_NAMES))
     if unknown:
-        everything = [*known, *_options_of(settings)]
+        everything = [*_NAMES, *_options_of(settings)]
         raise ValueError(
-            f"unknown settings: {', '.join(_meant(key, everything) for key in unknown)}; there are "
-            f"{', '.join(sorted(known))}"
+            f"unknown settings: {', '.join(meant(key, everything) for key in unknown)}; there are "
+            f"{', '.join(sorted(_NAMES))}"
         )
     for part in ("data", "model", "method"):
         table = settings.get(part)
@@ -32,10 +45,10 @@ def check_keys(settings: Mapping[str, Any]) -> None:
             continue
         wrong = sorted(table.keys() - {"name", *options, *_BESIDES[part]})
         if wrong:
-            everything = [f"{part}.{option}" for option in options] + known
+            everything = [*_full(part, options), *_NAMES]
             raise ValueError(
                 f"unknown options of {part} {table['name']}: "
-                f"{', '.join(_meant(f'{part}.{key}', everything) for key in wrong)}; there are "
+                f"{', '.join(meant(f'{part}.{key}', everything) for key in wrong)}; there are "
                 f"{', '.join(options) or 'none'}"
             )
         if part == "method" and {"alpha", "decay"} <= table.keys():
@@ -48,12 +61,20 @@ def _options_of(settings: Mapping[str, Any]) -> list[str]:
     """Return the full keys of all options."""
     usual = Recipe()
     parts = {part: _options(part, settings.get(part, getattr(usual, part))) or [] for part in _BESIDES}
-    parts |= {name: [one.name for one in fields(kind)] for name, kind in _TABLES.items()}
-    return [f"{part}.{option}" for part, options in parts.items() for option in options]
+    return [key for part, options in {**parts, **_TABLES}.items() for key in _full(part, options)]
+
+
+def _full(part: str, options: Sequence[str]) -> list[str]:
+    return [f"{part}.{option}" for option in options]
 
 
 _BESIDES: Mapping[str, Sequence[str]] = {"data": (), "model": ("seed",), "method": _OF_THE_RUN}
-_TABLES: Mapping[str, type] = {"iterative": Iterative, "finetune": Finetune}
+_TABLES: Mapping[str, Sequence[str]] = {
+    "iterative": [one.name for one in fields(Iterative)],
+    "finetune": [one.name for one in fields(Finetune)],
+    "augment": AUGMENTATIONS,
+}
+_HINTS = {"finetune": "; for epochs in which l0 and dep-l0 freeze their gates write method.finetune"}
 
 
 def _options(part: str, table: Any) -> list[str] | None:
@@ -75,7 +96,7 @@ def _options(part: str, table: Any) -> list[str] | None:
     return [*(name for name in taken if name not in of_run), *besides]
 
 
-def _meant(key: str, known: Sequence[str]) -> str:
+def meant(key: str, known: Sequence[str]) -> str:
     """Return the key, and the nearest one in brackets if one is near."""
 
     def likeness(other: str) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 from linreg_mirror.networks._tools.arguments import names_code
 from linreg_mirror.networks.recipes.finetune import finetune
 from linreg_mirror.networks.recipes.iterative import iterative
-from linreg_mirror.networks.recipes.keys import check_keys
+from linreg_mirror.networks.recipes.keys import check_keys, check_tables
 from linreg_mirror.networks.recipes.recipe import Recipe
 
 
@@ -103,6 +103,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 def made(settings: Mapping[str, Any]) -> Recipe:
     """Return the recipe of these settings, or ValueError."""
+    check_tables(settings)
     if "iterative" in settings:
         settings = {**settings, "iterative": iterative(settings["iterative"])}
     if "finetune" in settings:

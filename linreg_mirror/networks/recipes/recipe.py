@@ -13,6 +13,7 @@ Part = Mapping[str, Any]
 _Schedule = Literal["constant", "cosine", "step"]
 _Precision = Literal["float32", "float64", "bfloat16"]
 _Compile = bool | Literal["graph"]
+AUGMENTATIONS = ("padding", "area", "flip")
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class Recipe:
                 allowed = filter(None, allowed)
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
         options = self.augment if isinstance(self.augment, Mapping) else {}
-        if not (isinstance(self.augment, bool | Mapping) and options.keys() <= {"padding", "area", "flip"}):
+        if not (isinstance(self.augment, bool | Mapping) and options.keys() <= set(AUGMENTATIONS)):
             raise ValueError(
                 f"augment must be true, false, or a table of padding or area, and flip, got {self.augment!r}: write "
                 "augment = {padding = 2, flip = false}"
@@ -145,13 +146,14 @@ class Recipe:
             raise ValueError(f'iterative must be an Iterative, got {self.iterative!r}: write Iterative("weights")')
         if self.iterative is not None and (self.iterative.epoch or 0) >= self.epochs:
             raise ValueError(
-                f"weights cannot be rewound to the end of epoch {self.iterative.epoch}, where there are {self.epochs} "
-                "in a cycle: write a smaller iterative.epoch, or more epochs"
+                "iterative.epoch must be below epochs for weights to be rewound to its end, got "
+                f"{self.iterative.epoch} where there are {self.epochs} in a cycle: write a smaller iterative.epoch, or "
+                "more epochs"
             )
         if (self.schedule == "step") != bool(self.milestones):
             raise ValueError(
-                f'the learning rate falls at milestones with schedule = "step" and with no other, got schedule = '
-                f'"{self.schedule}" and milestones = {list(self.milestones)}'
+                f'milestones must be given with schedule = "step" and with no other, got schedule = "{self.schedule}" '
+                f"and milestones = {list(self.milestones)}"
             )
         if not isinstance(self.weights, list | tuple) or not all(isinstance(one, str) for one in self.weights):
             raise ValueError(

@@ -424,5 +424,5 @@ def test_files_that_are_there_are_told_from_those_that_are_not(tmp_path):
 
 
 def test_a_folder_without_a_directory():
-    with pytest.raises(ValueError, match="name the directory that holds train/CLASS and val/CLASS"):
+    with pytest.raises(ValueError, match="name the directory that holds train/CLASS and val/CLASS, by --data-dir"):
         load("folder")

@@ -179,6 +179,30 @@ def test_onnx_computes_the_same(tmp_path):
     x = torch.linspace(-1, 1, math.prod(models.input_shape(model))).reshape(1, *models.input_shape(model))
     (outputs,) = reference.ReferenceEvaluator(str(path)).run(["outputs"], {"inputs": x.numpy()})
     torch.testing.assert_close(torch.as_tensor(outputs), model.eval()(x).detach())
+    assert list(tmp_path.iterdir()) == [path]  # which holds the weights
+
+
+def test_onnx_is_one_file(tmp_path, monkeypatch):
+    """By a stand-in for torch's exporter, which writes weights beside the file unless it is told not to."""
+
+    def exporter(model, arguments, path, *, external_data=True, **_):
+        path.touch()
+        if external_data:
+            path.with_name(f"{path.name}.data").touch()
+
+    monkeypatch.setattr("linreg_mirror.networks.export.files.find_spec", lambda name: name)
+    monkeypatch.setattr(torch.onnx, "export", exporter)
+    path = export.export(sparse(), tmp_path / "x.onnx", "onnx")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_written_is_explained(run, command, tmp_path):
+    (tmp_path / "file").touch()
+    result = command("export", run.folder, "--output", tmp_path / "file" / "x.safetensors")
+    assert result.exit_code == 2
+    output = " ".join(result.output.split())
+    assert "cannot export a network: " in output
+    assert "mend the permissions, or name another file by --output" in output
 
 
 def test_what_cannot_be_exported(run, command, tmp_path):

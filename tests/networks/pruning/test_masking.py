@@ -206,6 +206,15 @@ def test_the_command_saves_what_it_shows(masks_command, tmp_path):
     assert equal(masks, sketching.select_masks(network_scores.magnitude(again), 0.25))
 
 
+def test_a_file_that_cannot_be_written_is_explained(masks_command, tmp_path):
+    (tmp_path / "file").touch()
+    result = masks_command("mlp", "--score", "magnitude", "--output", tmp_path / "file" / "x.safetensors")
+    assert result.exit_code == 2
+    output = " ".join(result.output.split())
+    assert "cannot save masks: " in output
+    assert "mend the permissions, or name another file by --output" in output
+
+
 def test_other_settings_have_other_files(masks_command, tmp_path):
     np.savez(tmp_path / "batch.npz", X=rng(4).standard_normal((30, 64)), y=np.arange(30) % 10)
     usual = ("mlp", "--select", "gumbel", "--keep", 0.1)

@@ -1,13 +1,17 @@
 """Recipes: what a run is read from, and what is compared."""
 
 import inspect
+import itertools
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from linreg_mirror.networks import data, methods, models, recipes
 from linreg_mirror.networks.recipes import Iterative, Recipe
+from linreg_mirror.networks.recipes.reading import folder
 from linreg_mirror.networks.training import train
 from linreg_mirror.networks.training.runs import run_folder
 
@@ -103,11 +107,17 @@ def test_usual_settings_do_not_count_in_the_name():
         ),
         ("data.qqq=3", r"unknown options of data digits: data\.qqq; there are"),
         ("finetune=3", r"finetune must be a table .*; for epochs in which l0 .* write method\.finetune"),
+        ("iterative.cycle=3", r"unknown options of iterative: iterative\.cycle \(did you mean iterative\.cycles\?\)"),
+        (
+            "finetune.epoch=3",
+            r"unknown options of finetune: finetune\.epoch \(did you mean finetune\.epochs\?\); .* method\.finetune",
+        ),
+        ("augment.paddin=3", r"augment\.paddin \(did you mean augment\.padding\?\); there are padding, area, flip"),
         ("epochs=0", "epochs must be an integer >= 1, got 0"),
         ("lr=0", "lr must be positive"),
         ("lr=NaN", "lr must be a finite number"),
         ("momentum=1", r"momentum must be in \[0, 1\)"),
-        ("schedule=step", r"falls at milestones with schedule = \"step\" and with no other, .* milestones = \[\]"),
+        ("schedule=step", r"milestones must be given with schedule = \"step\" and with no other, .* milestones = \[\]"),
         ("milestones=[3]", r"got schedule = \"cosine\" and milestones = \[3\]"),
         ("data=3", "data must be a table with a name"),
         ("factor=0", "factor must be positive"),
@@ -118,7 +128,7 @@ def test_usual_settings_do_not_count_in_the_name():
         ("method=dense", "method must be a table with a name"),
         ("compile=1", 'compile must be true, false or "graph"'),
         ("augment=1", "augment must be true, false, or a table of padding or area, and flip, got 1"),
-        ("augment.rotate=1", "augment must be true, false, or a table"),
+        ("augment.rotate=1", "unknown options of augment: augment.rotate; there are padding, area, flip"),
         ("weights=head", r"weights must be a list of names or patterns, got 'head': write weights=\[\"!head"),
         ("milestones=5", r"milestones must be a list of epochs, got 5: write milestones=\[80, 120\]"),
         ("epochs", "KEY=VALUE"),
@@ -256,6 +266,35 @@ def test_an_error_says_where_a_value_comes_from_that_nobody_set(command):
     assert "; method.finetune = 10 comes from the recipe dep-l0-digits: --set method.finetune=... changes it" in output
     result = command("train", "dep-l0-digits", "--set", "epochs=2", "--set", "method.finetune=5")
     assert "comes from" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("recipe", "change", "said"),
+    [
+        ("imp-cifar10", "schedule=cosine", "; milestones = [75, 112] comes from the recipe imp-cifar10"),
+        ("mine.toml", "epochs=3", "; iterative.epoch = 4 comes from the recipe mine.toml: --set iterative.epoch=..."),
+    ],
+)
+def test_so_does_one_of_settings_that_do_not_go_together(command, tmp_path, monkeypatch, recipe, change, said):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.toml").write_text('epochs = 9\niterative = { rewind = "weights", epoch = 4 }\n')
+    result = command("train", recipe, "--set", change)
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
+
+
+def test_protocols_of_a_paper_say_what_is_ours():
+    for name in recipes.names():
+        lines = folder().joinpath(f"{name}.toml").read_text(encoding="utf-8").splitlines()
+        said = " ".join(itertools.takewhile(lambda line: line.startswith("#"), lines))
+        if re.search(r"-(cifar100?|imagenet)(-|$)", name) and "arXiv" in said:
+            assert re.search(r"\b[Oo]urs\b", said), name
+
+
+def test_ways_to_rewind_differ_in_nothing_else():
+    for images in ("digits", "cifar10", "cifar100"):
+        imp, wr, lrr = (recipes.read(f"{way}-{images}") for way in ("imp", "wr", "lrr"))
+        assert replace(wr, iterative=imp.iterative) == replace(lrr, iterative=imp.iterative) == imp
 
 
 def test_the_command_names_the_option_and_the_devices(command, tmp_path):

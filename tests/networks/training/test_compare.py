@@ -258,6 +258,7 @@ def test_the_command_restricts_what_is_compared(command, tmp_path, monkeypatch):
         (("train", "masked-digits", "--set", "method.keep=5"), "error: keep is a share of the weights"),
         (("compare", "pilot-digits", "--keep", 5), "error: --keep is a share of the weights"),
         (("compare", "pilot-digits", "--set", "keep=[0.1]"), "did you mean compare.keep?"),
+        (("compare", "pilot-digits", "--set", "compare.sees=[1]"), "compare.sees (did you mean compare.seeds?)"),
         (("train", "nosuch.toml"), "there is no file nosuch.toml"),
     ],
 )
