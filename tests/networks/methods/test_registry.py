@@ -1,6 +1,8 @@
 """Methods by name."""
 
 import inspect
+import re
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,8 @@ from linreg_mirror.networks import methods
 from linreg_mirror.networks.methods import PILoT
 from linreg_mirror.networks.methods.controllers import AlphaRule
 
+CHECKOUT = Path(__file__).parents[3]
+PAGE = CHECKOUT / "docs" / "networks.rst"
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -35,6 +39,15 @@ def test_a_misspelt_option_is_answered_with_those_that_there_are():
     with pytest.raises(TypeError, match=r"L1: missing a required argument: 'alpha'; it takes alpha, proximal=False"):
         methods.L1()
     assert "epochs" in inspect.signature(PILoT).parameters
+
+
+def test_the_documentation_counts_and_lists_them():
+    number = {13: "thirteen", 14: "fourteen", 15: "fifteen"}[len(methods.METHODS) - 1]
+    readme, page = (Path(path).read_text(encoding="utf-8") for path in (CHECKOUT / "README.md", PAGE))
+    assert f"beside {number} other methods" in readme
+    assert f"PILoT and {number} other methods" in page
+    listed = [name for row in re.findall(r"^   \* - (.+)$", page, re.MULTILINE) for name in row.split(", ")]
+    assert {*methods.METHODS} <= {*listed}
 
 
 def test_a_method_shows_its_numbers():
