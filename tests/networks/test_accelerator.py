@@ -247,6 +247,18 @@ def test_a_step_of_dep_l0_takes_hardly_more_operations_than_one_with_free_gates(
     assert counts[1] <= 1.1 * counts[0]
 
 
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.filterwarnings("ignore:no weight has been pruned:UserWarning")
+def test_methods_do_not_ask_for_the_default_device(name):
+    model, (x, y) = network(), examples()
+    try:
+        torch.set_default_device("meta")
+        trained(make(name), model, steps=3, data=(x, y))
+    finally:
+        torch.set_default_device(None)
+    assert all(parameter.device.type == "cpu" for parameter in model.parameters())
+
+
 def test_a_default_device_that_is_not_that_of_the_model():
     """Tensors that are made without a device would be on it, here on one that holds no numbers."""
     model, x, y = models.create("resnet8", seed=0), torch.randn(3, 3, 32, 32), torch.tensor([1, 2, 3])

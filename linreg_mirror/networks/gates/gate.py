@@ -99,4 +99,4 @@ def first_logits(shape: tuple[int, ...], like: torch.Tensor, rng: np.random.Gene
 
 def as_parameter(values: np.ndarray, like: torch.Tensor) -> torch.nn.Parameter:
     """Make numbers a parameter on the device and in the dtype of a weight."""
-    return torch.nn.Parameter(torch.as_tensor(values).to(like.device, like.dtype))
+    return torch.nn.Parameter(torch.as_tensor(values, device="cpu").to(like.device, like.dtype))
