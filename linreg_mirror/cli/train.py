@@ -116,16 +116,16 @@ def _finish(run: "Run", shares: list[float], as_json: bool) -> None:
 
 def _show(run: "Run", records: list[dict[str, Any]]) -> None:
     columns = ["kept", "allowed", "not zero", "of", "layers lost", "operations", "test accuracy"]
-    if any(pruned["recalibrated"] is not None for pruned in records):
-        columns.append("recalibrated")
+    more = [name for name in ("recalibrated", "finetuned") if any(pruned[name] is not None for pruned in records)]
+    columns += more
     shown = table(*columns, numbers=columns, dropped=("of", "layers lost", "operations"))
     for pruned in records:
-        kept, anew = pruned["kept"].values(), pruned["recalibrated"]
+        kept = pruned["kept"].values()
         shown.add_row(
             f"{pruned['keep']:.1%}", f"{sum(kept):,}", f"{pruned['nonzero']:,}", f"{pruned['weights']:,}",
             str(sum(not one for one in kept)), f"{pruned['flops_kept'] / pruned['flops']:.1%}",
             f"{pruned['accuracy']:.2%}",
-            *([] if anew is None else [f"{anew:.2%}"]),
+            *("" if pruned[name] is None else f"{pruned[name]:.2%}" for name in more),
         )  # fmt: skip
     console.print(shown)
     last = run.history[-1]

@@ -1,5 +1,6 @@
 """Methods side by side: every run pruned to every sparsity."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import sleep
@@ -65,6 +66,11 @@ def compare(
     ------
     ValueError, TypeError
         If data, model or method of a run cannot be made: before the first is trained.
+
+    Warns
+    -----
+    UserWarning
+        What runs warn of, each of it once.
     """
     check_entries(comparison)
     order = {label: number for number, label in enumerate(comparison.labels)}
@@ -80,7 +86,12 @@ def compare(
             entries.setdefault(folder, []).append(entry)
     parallel: Any = Parallel(n_jobs=jobs, return_as="generator_unordered")
     tasks = (delayed(_run)(folder, same, data_directory, device) for folder, same in entries.items())
-    for done, found in enumerate(parallel(tasks), start=1):
+    said: set[tuple[str, type[Warning]]] = set()
+    for done, (found, told) in enumerate(parallel(tasks), start=1):
+        for text, category in told:
+            if (text, category) not in said:
+                warnings.warn(text, category, stacklevel=2)
+        said.update(told)
         rows += found
         save(_sorted(rows, order))
         progress(done, len(entries), found[0]["label"])
@@ -97,7 +108,15 @@ def _sorted(rows: Sequence[Row], order: Mapping[str, int]) -> list[Row]:
     return sorted(rows, key=lambda row: (order[row["label"]], row["seed"], -row["keep"]))
 
 
-def _run(folder: Path, entries: Sequence[Entry], data_directory: Path | None, device: str) -> list[Row]:
+def _run(folder: Path, *arguments: Any) -> tuple[list[Row], list[tuple[str, type[Warning]]]]:
+    """Return the rows of a run, and its warnings: most runs of a comparison have the same."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        rows = _rows(folder, *arguments)
+    return rows, list(dict.fromkeys((str(one.message), one.category) for one in caught))
+
+
+def _rows(folder: Path, entries: Sequence[Entry], data_directory: Path | None, device: str) -> list[Row]:
     """Train once for all entries that have the same recipe."""
     recipe = entries[0].recipe
     shares = list(dict.fromkeys(keep for entry in entries for keep in entry.keep))

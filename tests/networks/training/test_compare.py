@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shutil
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from filelock import FileLock
 from scipy import stats
 
+from linreg_mirror.networks import data
 from linreg_mirror.networks.recipes import Comparison, Entry, Recipe
 from linreg_mirror.networks.training import _compare as module
 from linreg_mirror.networks.training import as_table, best, compare, draw, intervals, train
@@ -83,6 +85,16 @@ def test_a_method_that_diverges_does_not_stop_the_others(tmp_path):
         "good",
         "half",
     ]
+
+
+def test_what_all_runs_warn_of_is_said_once(tmp_path, monkeypatch):
+    changed = replace(data.load("digits"), unverified=("batch_1",))
+    monkeypatch.setattr(data, "load", lambda **_: changed)
+    recipes = (replace(SMALL, epochs=1, seed=seed) for seed in (0, 1, 2))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        compare(Comparison(entries("dense", *recipes, keep=(0.2,))), results=tmp_path)
+    assert ["by their checksums batch_1" in str(one.message) for one in told] == [True]
 
 
 def test_what_is_the_same_is_run_once(tmp_path, monkeypatch):

@@ -63,6 +63,18 @@ def test_it_is_what_comparisons_compare(tmp_path):
     assert shown["accuracy"] == rows[0]["finetuned"] > rows[0]["accuracy"]
 
 
+def test_the_command_shows_it(command, tmp_path):
+    changes = ("epochs=1", "model.widths=[64,16,10]", "finetune.epochs=1", "finetune.lr=0.01")
+    sets = [word for change in changes for word in ("--set", change)]
+    result = command("train", "dense-digits", *sets, "--keep", 0.05, "--output", tmp_path, "--json")
+    (record,) = json.loads(result.stdout)["pruned"][-1:]
+    result = command("train", "dense-digits", *sets, "--keep", 0.05, "--output", tmp_path)
+    (heading,) = (line for line in result.stdout.splitlines() if line.split()[:1] == ["kept"])
+    assert heading.split()[-1] == "finetuned"
+    (last,) = (line for line in result.stdout.splitlines() if line.split()[:1] == ["5.0%"])
+    assert last.split()[-1] == f"{record['finetuned']:.2%}" != f"{record['accuracy']:.2%}"
+
+
 def test_in_a_recipe():
     recipe = recipes.read("dense-digits", ["finetune.epochs=2", "finetune.lr=1e-2"])
     assert recipe.finetune == Finetune(2, 0.01)
