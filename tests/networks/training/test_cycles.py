@@ -290,10 +290,10 @@ def test_settings_of_cycles_are_read(tmp_path):
         (["iterative.keep=1.2"], "keep is a share"),
         (["iterative.rewind=start"], "rewind must be one of initialisation, weights, learning-rate, got 'start'"),
         (["iterative.epoch=0"], "epoch must be an integer >= 1, got 0"),
-        (["iterative.epoch=3", "epochs=3"], "rewound to the end of epoch 3, where there are 3 in a cycle"),
-        (["epochs=2"], "rewound to the end of epoch 2, where there are 2 in a cycle"),
+        (["iterative.epoch=3", "epochs=3"], r"iterative\.epoch must be below epochs .*, got 3"),
+        (["epochs=2"], r"iterative\.epoch must be below epochs .*, got 2 where there are 2 in a cycle"),
         (["iterative.rewind=learning-rate", "iterative.epoch=1"], 'rewind = "learning-rate" takes no epoch'),
-        (["iterative.cycle=3"], "iterative must be a table of rewind, cycles, keep, epoch"),
+        (["iterative.cycle=3"], r"iterative\.cycle \(did you mean iterative\.cycles\?\); there are rewind, cycles"),
         (["iterative=3"], "iterative must be a table of rewind, cycles, keep, epoch"),
     ],
 )
