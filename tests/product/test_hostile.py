@@ -146,7 +146,8 @@ def of_theta(name: str, method: str) -> Callable[[Plain], Any]:
     def case(h: Plain) -> Any:
         one = ordinary_networks()[name]
         theta, x = h.finite("theta", one.theta0.shape, 1e101), h.finite("grad_x", (one.d,), 1e101)
-        arguments = {"pullback": (theta, x), "unused_slope": (x, 0.1)}.get(method, (theta,))
+        arguments = {"pullback": (theta, x), "unused_slope": (x, 0.1), "second_order": (theta, x, 0.1)}
+        arguments = arguments.get(method, (theta,))
         return getattr(one, method)(*arguments)
 
     return case
@@ -337,7 +338,8 @@ CASES: dict[str, Callable[[Plain], Any]] = {
     **{
         f"{name}.{method}": of_theta(name, method)
         for name, methods in {
-            "HAM": (), "Hadamard": (), "Direct": (), "Power": (), "SharedHadamard": (), "Quadratic": (),
+            "HAM": (), "Hadamard": ("second_order",), "Direct": (), "Power": ("second_order",),
+            "SharedHadamard": (), "Quadratic": (),
             "Factorized": ("factors", "imbalance", "unused_slope"),
             "DeepLinear": ("layers", "imbalance", "unused_slope"),
         }.items()

@@ -188,13 +188,16 @@ def test_controls_change_constants_and_hypotheses_filter():
     one = entry(
         constants={"a": 1, "b": 2},
         control=Control("b is wrong", "special/crossing", {"b": 3}),
-        hypotheses=(Hypothesis("n = 1", lambda it: it.n == 1), Hypothesis("d = 1", lambda it: it.d == 1)),
+        hypotheses=(
+            Hypothesis("n = 1", lambda it: it.problem.n == 1),
+            Hypothesis("d = 1", lambda it: it.problem.d == 1),
+        ),
     )
     assert one.evidence(None).detail == "{'a': 1, 'b': 2}"
     assert one.control_evidence(None).detail == "{'a': 1, 'b': 3}"
-    assert one.applies_to(SimpleNamespace(n=1, d=1))
-    assert not one.applies_to(SimpleNamespace(n=1, d=2))
-    assert not one.applies_to(SimpleNamespace(n=2, d=1))
+    assert one.applies_to(instance("special/crossing"))  # n = d = 1
+    assert not one.applies_to(instance("special/opposite"))  # n = 1, d = 2
+    assert not one.applies_to(instance("special/two-valleys"))  # n = 3, d = 1
 
 
 def test_decorator_enters_and_refuses_the_id_of_another_module(monkeypatch):

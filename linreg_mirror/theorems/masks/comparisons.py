@@ -157,15 +157,14 @@ def data_free_isotropic(it: Instance, blind: float) -> Evidence:
         X = rng.standard_normal((_DRAWN, n, w.size))
         squares, signals = (X**2).sum(axis=1), np.sum((X @ w) ** 2, axis=1)
         # What `sketch_error` and `least_error` say of each X, which they are asked for some.
-        free = np.abs(w).sum() * (squares @ np.abs(w)) - signals
-        least = (np.sqrt(squares) @ np.abs(w)) ** 2 - signals
-        free, least = free / (k * n * size), least / (k * n * size)
+        whole = np.abs(w).sum() * (squares @ np.abs(w)) / k  # of which |Xw|^2 may leave little
+        errors = np.column_stack([whole, (np.sqrt(squares) @ np.abs(w)) ** 2 / k]) - signals[:, None] / k
         asked = [
             (moments.sketch_error(one, w, masks).second_moment, moments.least_error(one, w, k)) for one in X[:_ASKED]
         ]
-        apart = np.array(asked) / (n * size) - np.column_stack([free, least])[:_ASKED]
-        if not (same := identity(apart, 1e-13)).holds:
+        if not (same := identity((asked - errors[:_ASKED]) / whole[:_ASKED, None], 1e-13)).holds:
             return same
+        free, least = errors.T / (n * size)
         for drawn in (free - 1, least - shrunk, shrunk * free - least):
             allowed = 5 * float(drawn.std(ddof=1)) / _DRAWN**0.5
             detail = f"n = {n}: mean off by {abs(drawn.mean()):.1e} of the error, {allowed:.1e} allowed"
