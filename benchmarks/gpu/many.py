@@ -28,7 +28,7 @@ def descents(settings: Settings, _: float) -> Iterator[Row]:
     )
     log_scale = torch.linspace(-8.0, 0.0, runs, dtype=torch.float64, device=settings.device)[:, None]
     floor = 4.0 * n * d * runs / _rate(settings)
-    ours = partial(lm.descents, X, y, log_scale, 0.0, 1e-3, tolerance=0.0)
+    ours = partial(lm.descents, X, y, log_scale=log_scale, step_size=1e-3, tolerance=0.0)
     answer = _by_autograd(X, y, log_scale, steps)
     ways = {
         "descents, compiled (ours)": lambda: ours(steps=steps, compiled=True).x,
