@@ -13,9 +13,9 @@ _PACKAGES = ("linreg_mirror", "sketching")  # theorems about masks rest on sketc
 
 
 class _Source(NamedTuple):
-    """Parsed code without docstrings, its imports, and the packages that it asks for by find_spec("name")."""
+    """Code without comments and docstrings, its imports, and the packages that it asks for by find_spec("name")."""
 
-    tree: ast.Module
+    code: str
     imports: list[ast.Import | ast.ImportFrom]
     optional: set[str]
 
@@ -48,8 +48,9 @@ def fingerprint(modules: frozenset[str], others: tuple[tuple[str, str], ...] = (
     digest = hashlib.sha256()
     optional = set()
     for name in sorted(found):
-        digest.update(f"{name}\0{ast.unparse(own[name].tree) if name in own else _code(name)}\0".encode())
-        optional |= (own[name] if name in own else _source(name)).optional
+        source = own[name] if name in own else _source(name)
+        digest.update(f"{name}\0{source.code}\0".encode())
+        optional |= source.optional
     for name in sorted(optional):
         digest.update(f"{name}\0{find_spec(name) is not None}\0".encode())
     return digest.hexdigest()
@@ -58,11 +59,6 @@ def fingerprint(modules: frozenset[str], others: tuple[tuple[str, str], ...] = (
 @cache
 def _imported(module: str) -> frozenset[str]:
     return frozenset(_imports(_source(module)))
-
-
-@cache
-def _code(module: str) -> str:
-    return ast.unparse(_source(module).tree)
 
 
 def _imports(source: _Source) -> Iterator[str]:
@@ -104,14 +100,15 @@ def _source(module: str) -> _Source:
 
 
 def _parsed(text: str) -> _Source:
-    found = _Source(ast.parse(text), [], set())
-    for node in ast.walk(found.tree):
+    tree, imports, optional = ast.parse(text), [], set()
+    for node in ast.walk(tree):
         match node:
             case ast.Import() | ast.ImportFrom():
-                found.imports.append(node)
+                imports.append(node)
             case ast.Call(func=ast.Name("find_spec"), args=[ast.Constant(str(name)), *_]):
-                found.optional.add(name)
+                optional.add(name)
             case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
                 if ast.get_docstring(node, clean=False):
                     node.body = node.body[1:] or [ast.Pass()]
-    return found
+    # The tree is not kept: Python's garbage collector would walk hundreds of them again and again.
+    return _Source(ast.unparse(tree), imports, optional)

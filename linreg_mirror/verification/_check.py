@@ -133,7 +133,9 @@ def _one_each(theorems: Sequence[Theorem]) -> list[Task]:
         first = next((name for name in (*drawn, *t.extremal, *real) if t.may_apply_to(known(name))), None)
         if first is not None:
             wanted[first][0].append(t.id)
-    return [Task(name, tuple(ids), tuple(controls)) for name, (ids, controls) in wanted.items()]
+    # The longest first, so that no process waits for another one's last task.
+    longest = sorted(wanted.items(), key=lambda task: -sum(map(len, task[1])))
+    return [Task(name, tuple(ids), tuple(controls)) for name, (ids, controls) in longest]
 
 
 def check(

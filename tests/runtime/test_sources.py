@@ -28,7 +28,7 @@ from linreg_mirror.room.d import other
 
 
 def forget():
-    for name in ("fingerprint", "_imported", "_code", "_home", "_file", "_source"):
+    for name in ("fingerprint", "_imported", "_home", "_file", "_source"):
         getattr(sources, name).cache_clear()
 
 
