@@ -92,8 +92,7 @@ def test_bounds_hold_on_random_problems_and_are_not_vacuous():
             true = np.linalg.norm(s[m] - reference[-1])
             assert true <= error[m] + finest[-1], name
             ratios.append(error[m] / max(true, finest[-1]))
-    assert (np.diff(error) >= 0).all()
-    assert np.median(ratios) < 1e3
+    assert np.median(ratios) < 20
 
 
 @pytest.mark.parametrize("b", [1.0, 1e-3])

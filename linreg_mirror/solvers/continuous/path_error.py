@@ -78,4 +78,4 @@ def _together(X: Array, metric: Array, farthest: float, error: float) -> float:
     if not (np.isfinite(hessian).all() and 0 < farthest < np.inf):
         return np.inf
     largest = float(np.linalg.eigvalsh(hessian)[-1]) + 4 * sum(X.shape) * _EPS * float(np.trace(hessian))
-    return error * float(np.expm1(farthest)) / farthest * (1 + 1e-9) * float(np.sqrt(largest * metric.sum()))
+    return error * float(np.expm1(farthest)) / farthest * (1 + 1e-9) * float(np.sqrt(largest) * np.sqrt(metric.sum()))
