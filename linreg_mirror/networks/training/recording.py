@@ -36,9 +36,9 @@ class Recording(TorchDispatchMode):
         for func, args, kwargs, kept in self._calls:
             found = func(*args, **kwargs)
             for leaf in tree_leaves(found):
-                work: Any = leaf
-                if isinstance(work, torch.ScriptObject) and hasattr(work, "wait"):  # what processes do together
-                    work.wait()
+                wait = getattr(leaf, "wait", None) if isinstance(leaf, torch.ScriptObject) else None
+                if wait is not None:  # for what processes do together
+                    wait()
             for old, new in zip(kept, _tensors(found), strict=True):
                 if old is not new:  # as what is changed in place
                     old.copy_(new)
