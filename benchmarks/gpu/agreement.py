@@ -16,6 +16,7 @@ from sketching import network_scores
 
 _TOLERANCE = 1e-9  # relative, in float64
 _PILOT = {"epochs": 1, "alpha": 1e-3, "K": 0.0, "delta": 1.01}
+# Gates of l0 and dep-l0 are drawn by torch's generators, which differ from device to device.
 _METHODS: dict[str, dict[str, Any]] = {
     "dense": {},
     "l1": {"alpha": 1e-3},
@@ -26,6 +27,8 @@ _METHODS: dict[str, dict[str, Any]] = {
     "cs": {"epochs": 1, "alpha": 1e-3},
     "str": {"s_init": -4.0},
     "ham": {},
+    "masked": {"score": "magnitude", "keep": 0.5, "rounds": 1},
+    "gmp": {"epochs": 1, "keep": 0.3},
     "rigl": {"epochs": 1, "keep": 0.5},
     "granet": {"epochs": 1, "keep": 0.3},
 }
@@ -43,6 +46,7 @@ def _paths() -> dict[str, Callable[[torch.device], torch.Tensor]]:
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((8, 20, 50)), rng.standard_normal((8, 20))
     w = rng.standard_normal(50)
+    of_few = X[:, :, :3] @ rng.standard_normal(3)
 
     def on(device: torch.device, *arrays: Any) -> list[torch.Tensor]:
         return [torch.as_tensor(array, dtype=torch.float64, device=device) for array in arrays]
@@ -56,8 +60,10 @@ def _paths() -> dict[str, Callable[[torch.device], torch.Tensor]]:
     def drawn(device: torch.device) -> DeviceGenerator:
         return DeviceGenerator(0, like=torch.empty(0, device=device))
 
-    def solved(device: torch.device, solve: Callable[..., lm.Solutions], **options: float) -> torch.Tensor:
-        A, b = on(device, X, y)
+    def solved(
+        device: torch.device, solve: Callable[..., lm.Solutions], targets: Any = y, **options: float
+    ) -> torch.Tensor:
+        A, b = on(device, X, targets)
         return solve(A, b, **options).x
 
     def scored(device: torch.device, name: str) -> torch.Tensor:
@@ -75,6 +81,7 @@ def _paths() -> dict[str, Callable[[torch.device], torch.Tensor]]:
         "random numbers": lambda device: drawn(device).random(100_000),
         "random order": lambda device: drawn(device).permutation(100_000),
         "limits": lambda device: solved(device, lm.limits, log_scale=-12.0),
+        "limits of few weights": lambda device: solved(device, lm.limits, of_few, log_scale=-50.0),
         "minimum_l1s": lambda device: solved(device, lm.minimum_l1s),
         "lassos": lambda device: solved(device, lm.lassos, weight=1.0),
     }

@@ -1,7 +1,7 @@
 """Many problems at once: descents, limits, and the choice of a mask."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 import linreg_mirror as lm
 import sketching
 from benchmarks.gpu.visit import Row, Settings
+from benchmarks.kernels import kernels_a_step
 
 _SHAPE = (40, 100)
 _RUNS, _STEPS = 10_000, 1_024  # 16 graphs
@@ -19,7 +20,7 @@ _SCORES = 25_000_000
 
 
 def descents(settings: Settings, _: float) -> Iterator[Row]:
-    """Yield the time of a step of all runs: ours, plain and compiled, beside a batched loop of torch."""
+    """Yield time and kernels of a step of all runs: ours, plain and compiled, beside a batched loop of torch."""
     (n, d), runs, steps = _SHAPE, *((50, 128) if settings.tiny else (_RUNS, _STEPS))
     rng = np.random.default_rng(0)
     X, y = (
@@ -30,17 +31,18 @@ def descents(settings: Settings, _: float) -> Iterator[Row]:
     floor = 4.0 * n * d * runs / _rate(settings)
     ours = partial(lm.descents, X, y, log_scale=log_scale, step_size=1e-3, tolerance=0.0)
     answer = _by_autograd(X, y, log_scale, steps)
-    ways = {
-        "descents, compiled (ours)": lambda: ours(steps=steps, compiled=True).x,
-        "descents (ours)": lambda: ours(steps=steps).x,
-        "torch, autograd and SGD": lambda: _by_autograd(X, y, log_scale, steps),
+    ways: dict[str, Callable[[int], torch.Tensor]] = {
+        "descents, compiled (ours)": lambda steps: ours(steps=steps, compiled=True).x,
+        "descents (ours)": lambda steps: ours(steps=steps).x,
+        "torch, autograd and SGD": lambda steps: _by_autograd(X, y, log_scale, steps),
     }
     for name, way in ways.items():
-        seconds = settings.median(way, repeats=3) / steps
-        error = float((way() - answer).abs().max() / answer.abs().max())
+        seconds = settings.median(partial(way, steps), repeats=3) / steps
+        error = float((way(steps) - answer).abs().max() / answer.abs().max())
+        counts = kernels_a_step(way, settings.device.type)
         yield {
             "way": name, "runs": runs, "n": n, "d": d, "us a step": 1e6 * seconds, "share of the fp64 floor":
-            floor / seconds, "difference": error, "right": error <= 1e-9,
+            floor / seconds, "kernels a step": counts["kernels"], "difference": error, "right": error <= 1e-9,
         }  # fmt: skip
 
 

@@ -180,6 +180,14 @@ def test_a_part_of_a_visit_that_fails_leaves_the_others(tmp_path):
     assert stored["broken"]["rows"][-1]["error"] == "RuntimeError: out of memory"
 
 
+def test_a_visit_compares_all_methods_that_draw_the_same_on_every_device():
+    pytest.importorskip("torch")
+    from benchmarks.gpu.agreement import _METHODS
+    from linreg_mirror.networks.methods import METHODS
+
+    assert METHODS.keys() - _METHODS.keys() == {"l0", "dep-l0"}
+
+
 def test_no_accelerator_is_said(tmp_path):
     torch = pytest.importorskip("torch")
     if torch.accelerator.is_available():

@@ -2,7 +2,7 @@
 
 from linreg_mirror.solvers.batches import bars as batch_bars
 from linreg_mirror.solvers.batches import factors as batch_factors
-from linreg_mirror.solvers.batches import few_weights, rounding, supports, vertices
+from linreg_mirror.solvers.batches import few_weights, pythagoras, rounding, supports, vertices
 from linreg_mirror.solvers.batches.factors import Factors
 from tools.mutants.change import edited
 
@@ -25,6 +25,8 @@ MUTANTS = (
             ("dual vectors that fit exactly", vertices, "_errors", "inexact * weight)", "0 * inexact * weight)"),
             ("no way back to the support", vertices, "_errors", "1 + 1.01 * K", "1 + 0 * K"),
             ("few weights that fit exactly", few_weights, "_errors", "eta = off_by(", "eta = 0 * off_by("),
+            ("interpolators that fit exactly", pythagoras, "interpolator", "eta = 1.01 * ", "eta = 0 * "),
+            ("interpolators without Pinsker", pythagoras, "interpolator", "2 * xp.sqrt(G", "0 * xp.sqrt(G"),
             ("slack 1", vertices, "_errors", "worst / slack", "worst"),
             ("columns beyond their thresholds", vertices, "_errors", "(xp.min(slack, axis=-1) > 0)", "(lost < 1)"),
             ("weights change sign", supports, "proved", "xp.all(right, axis=-1)", "xp.all(right | True, axis=-1)"),

@@ -19,6 +19,7 @@ from linreg_mirror.networks.methods._processes import sharded, whole
 from linreg_mirror.networks.methods._use import Use
 from linreg_mirror.networks.optimizers._sgd import sgd
 from linreg_mirror.networks.pruning.magnitude import Keep, largest
+from linreg_mirror.networks.pruning.recalibration import checked
 from linreg_mirror.networks.pruning.recalibration import recalibrate as measure_batch_norm
 from sketching.application import apply_masks, remove_masks
 from sketching.weights import Weights, prunable
@@ -261,6 +262,7 @@ class BaseMethod:
         weights = self._final()
         left = self._left(weights)
         masks = left if keep is None else largest(weights, keep)
+        batches = None if recalibrate is None else checked(model, recalibrate)
         remove_masks(model)  # those that an earlier call holds
         behind_weights = {name: behind(model, name) for name in masks}
         self._make_plain(model)
@@ -277,8 +279,8 @@ class BaseMethod:
                 model.get_parameter(name).masked_fill_(~mask, 0)
         if hold:
             apply_masks(model, masks)
-        if recalibrate is not None:
-            measure_batch_norm(model, recalibrate)
+        if batches is not None:
+            measure_batch_norm(model, batches)
         if self.denser:
             check_end(left, None if keep is None else masks, keep=keep, denser=self.denser, sparser=self.sparser)
         return masks

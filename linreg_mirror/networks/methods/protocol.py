@@ -247,7 +247,8 @@ class Method(Protocol):
         Raises
         ------
         ValueError
-            If keep is not in [0, 1], or a weight is NaN. Then nothing has been changed.
+            If keep is not in [0, 1], a weight is NaN, or there is no batch to recalibrate by. Then nothing has been
+            changed, nor where the model does not take the first of the batches.
         RuntimeError
             If no model is attached.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch._compile import _disable_dynamo as _uncompiled  # torch.compiler.disable takes two seconds to import
 
 from linreg_mirror._tools.arguments import check_momentum, check_nonnegative
 from linreg_mirror.networks._tools.lists import add_scaled, lists, together
@@ -59,7 +60,8 @@ class MirrorDescent(torch.optim.Optimizer):
     z: 6e-6 at log b = -100 in float32, and 1e-11 at log b = -1e5 in float64.
 
     On a CPU with at most four threads, plain parameters of 512 and more entries in single precision take their steps in
-    compiled code, by one pass over memory; all others in torch. The two are the same to rounding.
+    compiled code, by one pass over memory; all others in torch. The two are the same to rounding. Where lr is a tensor,
+    `torch.compile(optimizer.step)` compiles the arithmetic of a step, too.
 
     Weights that others change between steps (pruning, loading) continue from their new values, at the current scale
     and with their velocity; all others keep their z to the bit. Changes in place through `.data` are hidden from
@@ -167,33 +169,32 @@ class MirrorDescent(torch.optim.Optimizer):
             rest.append(p)
         if rows:
             _fused.advance(rows, scales, float(lr), momentum)
-            self._written |= {row[0]: _stamp(row[0]) for row in rows}
+            self._note(row[0] for row in rows)
         return rest
 
     def _advance(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        lr, momentum = group["lr"], group["momentum"]
-        velocity = [p.grad for p in parameters if p.grad is not None]
-        if group["weight_decay"]:
-            velocity = lists._foreach_add(velocity, parameters, alpha=group["weight_decay"])
-        if momentum:
-            buffers = [self._momentum_buffer(p) for p in parameters]
-            lists._foreach_mul_(buffers, momentum)
-            lists._foreach_add_(buffers, velocity)
-            velocity = buffers
-        if group["beta"] is None:
-            add_scaled(parameters, velocity, -lr)
-            return
-        there = isinstance(lr, Tensor) or isinstance(group["alpha"], Tensor)
-        states = [self._mirror_state(p, group["beta"], there) for p in parameters]
-        z = [state["z"] for state in states]
-        add_scaled(z, velocity, -lr)
-        lost: Any = 4 * group["alpha"] * (lr.double() if isinstance(lr, Tensor) else lr) / (1 - momentum)
-        if there:
-            lists._foreach_add_([state["log_scale"] for state in states], lost, alpha=-1)
-        else:
+        # Compilers would take numbers that change for constants, and compile every step anew.
+        move = _move if isinstance(group["lr"], Tensor) else _move_by_numbers
+        move(parameters, *self._states(parameters, group), group)
+        if group["beta"] is not None:
+            self._note(parameters)
+
+    @_uncompiled  # otherwise torch.compile has all parameters share one state
+    def _states(self, parameters: list[Tensor], group: dict[str, Any]) -> tuple[list[Tensor], list[Tensor], list[Any]]:
+        """Return velocities, z for what the parameters are now, and log b: as a number that after the step."""
+        lr, momentum, alpha, beta = (group[name] for name in ("lr", "momentum", "alpha", "beta"))
+        buffers = [self._momentum_buffer(p) for p in parameters] if momentum else []
+        if beta is None:
+            return buffers, [], []
+        there = isinstance(lr, Tensor) or isinstance(alpha, Tensor)
+        states = [self._mirror_state(p, beta, there) for p in parameters]
+        if not there:
             for state in states:
-                state["log_scale"] -= lost
-        lists._foreach_copy_(parameters, _primal(z, [state["log_scale"] for state in states]))
+                state["log_scale"] -= 4 * alpha * lr / (1 - momentum)
+        return buffers, [state["z"] for state in states], [state["log_scale"] for state in states]
+
+    @_uncompiled
+    def _note(self, parameters: Iterable[Tensor]) -> None:
         self._written |= {p: _stamp(p) for p in parameters}
 
     def _momentum_buffer(self, parameter: Tensor) -> Tensor:
@@ -222,6 +223,31 @@ class MirrorDescent(torch.optim.Optimizer):
             log_b = float(state["log_scale"])
             state["log_scale"] = parameter.new_full((), log_b, dtype=torch.float64) if there else log_b
         return state
+
+
+def _move(
+    parameters: list[Tensor], buffers: list[Tensor], z: list[Tensor], log_b: list[Any], group: dict[str, Any]
+) -> None:
+    """Take the step of parameters whose states are there."""
+    lr, momentum = group["lr"], group["momentum"]
+    velocity = [p.grad for p in parameters if p.grad is not None]
+    if group["weight_decay"]:
+        velocity = lists._foreach_add(velocity, parameters, alpha=group["weight_decay"])
+    if momentum:
+        lists._foreach_mul_(buffers, momentum)
+        lists._foreach_add_(buffers, velocity)
+        velocity = buffers
+    if group["beta"] is None:
+        add_scaled(parameters, velocity, -lr)
+        return
+    add_scaled(z, velocity, -lr)
+    if isinstance(log_b[0], Tensor):
+        lost = 4 * group["alpha"] * (lr.double() if isinstance(lr, Tensor) else lr) / (1 - momentum)
+        lists._foreach_add_(log_b, lost, alpha=-1)
+    lists._foreach_copy_(parameters, _primal(z, log_b))
+
+
+_move_by_numbers = _uncompiled(_move)
 
 
 def _primal(z: Sequence[Tensor], log_b: Sequence[Any]) -> Sequence[Tensor]:

@@ -1,6 +1,7 @@
 """Batch norm after pruning: means and variances of the network that is left."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import torch
@@ -32,6 +33,8 @@ def recalibrate(model: torch.nn.Module, loader: Iterable[Any]) -> int:
     ------
     ValueError
         If there is no batch. Then nothing has been changed.
+    TypeError
+        If the loader is no iterable. Neither then.
 
     Notes
     -----
@@ -45,15 +48,10 @@ def recalibrate(model: torch.nn.Module, loader: Iterable[Any]) -> int:
     >>> recalibrate(model, [torch.ones(8, 3), torch.zeros(8, 3)])
     1
     """
-    norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
-    batches = iter(loader) if norms else iter(())
-    first = next(batches, None)
+    batches = _batches(model, loader)
+    norms = _norms(model)
     if not norms:
         return 0
-    if first is None:
-        raise ValueError(
-            "there is no batch to recalibrate batch norm by: give a loader of training examples that is not used up"
-        )
     modes = [(module, module.training) for module in model.modules()]
     momenta = [norm.momentum for norm in norms]
     try:
@@ -62,15 +60,60 @@ def recalibrate(model: torch.nn.Module, loader: Iterable[Any]) -> int:
             norm.reset_running_stats()
             norm.momentum = None  # for torch this is the average over all batches
             norm.train()
-        called(model, first)
         for batch in batches:
             called(model, batch)
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
-        for module, mode in modes:
-            module.training = mode
+        _restore(modes)
     return len(norms)
+
+
+@torch.no_grad()
+def checked(model: torch.nn.Module, loader: Iterable[Any]) -> Iterable[Any]:
+    """Return the batches of a loader, once the model has taken the first; none if it has nothing to recalibrate.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        It stays as it is.
+    loader : iterable
+        As of `recalibrate`, which raises as this does. What the model raises of a batch comes through.
+    """
+    batches = _batches(model, loader)
+    for first in batches:
+        modes = [(module, module.training) for module in model.modules()]
+        try:
+            called(model.eval(), first)
+        finally:
+            _restore(modes)
+        return chain([first], batches)
+    return ()
+
+
+def _batches(model: torch.nn.Module, loader: Iterable[Any]) -> Iterator[Any]:
+    if not _norms(model):
+        return iter(())
+    try:
+        batches = iter(loader)
+    except TypeError:
+        raise TypeError(
+            f"batch norm is recalibrated by batches of training examples, got {loader!r}: give a loader of them"
+        ) from None
+    for first in batches:
+        return chain([first], batches)
+    raise ValueError(
+        "there is no batch to recalibrate batch norm by: give a loader of training examples that is not used up"
+    )
+
+
+def _norms(model: torch.nn.Module) -> list[_BatchNorm]:
+    return [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+
+
+def _restore(modes: list[tuple[torch.nn.Module, bool]]) -> None:
+    for module, mode in modes:
+        module.training = mode
 
 
 def called(model: torch.nn.Module, batch: Any) -> Any:

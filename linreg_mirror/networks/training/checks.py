@@ -67,13 +67,9 @@ def check_fit(model: torch.nn.Module, inputs: torch.Tensor, whole: Data, name: s
         raise ValueError(f"{what}: for an example it returns {found}, expected (1, {whole.classes}); see its options")
 
 
-def check_graph(method: Method, recipe: Recipe, processes: int) -> None:
-    """Raise ValueError unless steps of this method can be captured in a graph, in one process."""
+def check_graph(method: Method, recipe: Recipe) -> None:
+    """Raise ValueError unless steps of this method can be captured in a graph."""
     name = recipe.method["name"]
-    if processes > 1:
-        raise ValueError(
-            f'compile = "graph" captures the steps of one process, and these are {processes}: write compile = true'
-        )
     if not getattr(method, "takes_graph", False):
         raise ValueError(
             f'steps of the method {name} are not known to be the same for a graph, compile = "graph": write compile = '

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
+from linreg_mirror.networks._tools.lists import lists
+
 
 @dataclass(frozen=True)
 class Team:
@@ -59,6 +61,16 @@ class Team:
     def wrapped(self, model: torch.nn.Module) -> torch.nn.Module:
         """Return the model as one that averages gradients over all processes."""
         return model if self.size == 1 else torch.nn.parallel.DistributedDataParallel(model)
+
+    def averaged(self, model: torch.nn.Module) -> None:
+        """Average gradients over all processes, in one call: what `wrapped` does on the way, where graphs cannot."""
+        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+        if self.size > 1 and gradients:
+            joint = torch.cat([gradient.ravel() for gradient in gradients])
+            distributed.all_reduce(joint)
+            joint /= self.size
+            parts = joint.split([gradient.numel() for gradient in gradients])
+            lists._foreach_copy_(gradients, [part.view(own.shape) for part, own in zip(parts, gradients, strict=True)])
 
     def total(self, sums: torch.Tensor) -> torch.Tensor:
         """Add up over all processes."""

@@ -1,6 +1,7 @@
 """Answers of a network, and how many of them are right."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 
@@ -44,8 +45,9 @@ def right_answers(
     size = min(4 * recipe.batch, 1000, len(split))
     batches = data.Batches(split, size, dtype=dtype_of(recipe), channels_last=bool(recipe.channels_last), part=part)
     for inputs, labels in batches:
-        if len(labels) == 0:  # the last batch has fewer examples than there are processes
-            continue
+        if len(labels) == 0:
+            # The last batch has fewer examples than there are processes. Of a sharded model all must take part in it.
+            inputs, _ = next(iter(replace(batches, size=1, part=(0, 1), workers=0)))
         with autocast(recipe, labels.device):
             outputs = torch.func.functional_call(model, dict(weights or {}), inputs)
         right += (outputs.argmax(1) == labels).sum()

@@ -31,17 +31,20 @@ def prepared(
         If the recipe asks for a graph that cannot be.
     """
     lr: Any = recipe.lr
-    if recipe.compile == "graph":
-        check_graph(method, recipe, processes.size)
+    captures = recipe.compile == "graph"
+    if captures:
+        check_graph(method, recipe)
         # CUDA's fused kernels read learning rates in single precision.
         dtype = torch.float32 if device.type == "cuda" else torch.float64
         lr = torch.full((), lr, dtype=dtype, device=device)
     optimizer = method.bind(method.optimizer(model, lr=lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay))
-    forward: Any = processes.wrapped(model)
+    forward: Any = model if captures else processes.wrapped(model)
     if recipe.compile is True:
         forward = torch.compile(forward)
     step = Step(forward, optimizer, recipe, device, processes.size)
-    return step, Replayed(step, method, recipe.batch) if recipe.compile == "graph" else step
+    if captures:
+        step.share = lambda: processes.averaged(model)
+    return step, Replayed(step, method, recipe.batch) if captures else step
 
 
 class Replayed:

@@ -34,7 +34,12 @@ class Recording(TorchDispatchMode):
     def replay(self) -> None:
         """Do all operations again."""
         for func, args, kwargs, kept in self._calls:
-            for old, new in zip(kept, _tensors(func(*args, **kwargs)), strict=True):
+            found = func(*args, **kwargs)
+            for leaf in tree_leaves(found):
+                wait = getattr(leaf, "wait", None) if isinstance(leaf, torch.ScriptObject) else None
+                if wait is not None:  # for what processes do together
+                    wait()
+            for old, new in zip(kept, _tensors(found), strict=True):
                 if old is not new:  # as what is changed in place
                     old.copy_(new)
 

@@ -29,6 +29,8 @@ class Step:
     ----------
     sums : torch.Tensor, shape (2,)
         Of the losses, and of right answers, of all examples since `begin`.
+    share : callable or None
+        Averages gradients over the processes, where the forward pass has not seen to it.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Step:
     ) -> None:
         self.forward, self.optimizer, self.recipe, self.device = forward, optimizer, recipe, device
         self.processes = processes
+        self.share: Callable[[], None] | None = None
         self.sums = torch.zeros(2, dtype=torch.float64, device=device)
 
     def begin(self) -> None:
@@ -73,6 +76,8 @@ class Step:
             loss = cross_entropy(outputs, labels, reduction="sum") / joint * self.processes
         self.optimizer.zero_grad()
         loss.backward()
+        if self.share is not None:
+            self.share()
         self.optimizer.step()
         with torch.no_grad():
             self.sums[0] += loss.detach() * joint / self.processes

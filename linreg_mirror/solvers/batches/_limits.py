@@ -16,6 +16,7 @@ from linreg_mirror.solvers.batches.answers import Answers
 from linreg_mirror.solvers.batches.arguments import alike, features, per_entry, per_problem, targets
 from linreg_mirror.solvers.batches.bars import Bars, bars
 from linreg_mirror.solvers.batches.few_weights import few_weights
+from linreg_mirror.solvers.batches.graded import graded
 from linreg_mirror.solvers.batches.newton import continued
 from linreg_mirror.solvers.batches.pairs import exact
 from linreg_mirror.solvers.batches.parts import in_parts
@@ -133,6 +134,10 @@ def _solved(stack: Stack, tolerance: float) -> Answers:
     if len(left):
         few, answers = few_weights(stack.part(left), tolerance)
         found.improve(left[few], answers)
+    left = found.wanting(tolerance)
+    n, d = stack.X.shape[-2:]
+    if len(left) and n <= d:
+        found.improve(left, graded(stack.part(left), tolerance))
     return found
 
 

@@ -14,6 +14,7 @@ from linreg_mirror.solvers.batches.columns import placed
 from linreg_mirror.solvers.batches.factors import Factors, factors
 from linreg_mirror.solvers.batches.least_norms import least_norms
 from linreg_mirror.solvers.batches.pairs import exact
+from linreg_mirror.solvers.batches.pythagoras import divergence
 from linreg_mirror.solvers.batches.stack import Stack
 from linreg_mirror.solvers.batches.vertices import Bases, bases_of, duals_on, off_by, shares, weights_on
 from linreg_mirror.solvers.error_bars import central_duals
@@ -65,7 +66,7 @@ def _errors(stack: Stack, whole: Factors, bases: Bases, p: Pair, x: Pair, s: Pai
     xp, d = stack.xp, x.hi.shape[-1]
     point, weight = point_of(stack, s), xp.sum(xp.abs(x.hi), axis=-1)
     eta = off_by(stack, whole, bases, p)
-    G = _divergence(stack, x, point, eta)
+    G = divergence(stack, x, point, eta[:, None])
     on = placed(stack, bases.at, bases.kept) > 0
     K = xp.max(xp.where(on, 0.0, shares(stack, bases)), axis=-1)
     eta_1 = d**0.5 * eta
@@ -79,16 +80,3 @@ def _errors(stack: Stack, whole: Factors, bases: Bases, p: Pair, x: Pair, s: Pai
         error = xp.where((room > 1) & (bound < error), bound, error)
     sound = (bases.lost < 0.1) & whole.sound & xp.isfinite(error)
     return xp.where(sound, error, math.inf)
-
-
-def _divergence(stack: Stack, x: Pair, point: Any, eta: Any) -> Any:
-    """Return upper bounds of D(x + eta, q), q being the weights of the dual vectors."""
-    xp, size, q = stack.xp, stack.xp.abs(x.hi), point.x
-    apart = xp.abs((x - exact(q)).hi) + eta[:, None] + point.rounding
-    nearest = xp.where(x.hi * q > 0, xp.clip(xp.minimum(size, xp.abs(q)) - apart, 0.0, None), 0.0)
-    # Half of (x-q)^2 over the least metric between, and less than (x-q)(z_x - z_q).
-    rise = xp.log(2 * (size + apart) + 1e-320) - stack.log_b
-    duals = xp.logaddexp(rise, xp.full_like(rise, 0.7)) + point.height
-    b = xp.exp(xp.clip(stack.log_b, None, 700.0))
-    terms = xp.minimum(apart**2 / (4 * xp.hypot(nearest, b)), 0.5 * apart * duals)
-    return 1.01 * xp.sum(xp.where(apart == 0, 0.0, terms), axis=-1)

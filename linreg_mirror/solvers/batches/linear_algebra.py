@@ -51,6 +51,22 @@ def inverse(L: Any) -> Any:
     return torch.linalg.solve_triangular(L, eye.expand_as(L), upper=False)
 
 
+def triangle(roots: Any) -> Any:
+    """Return L with LL' = AA', lower triangles but for signs of their diagonals, by Householder's reflections of A'.
+
+    Parameters
+    ----------
+    roots : array, shape (B, n, d)
+        A, d >= n. Where columns come in the order of their sizes, small ones count as they should.
+    """
+    if type(roots) is np.ndarray:
+        right: Any = np.linalg.qr(roots.mT, mode="r")
+        return np.ascontiguousarray(right.mT)
+    import torch
+
+    return torch.linalg.qr(roots.mT, mode="r").R.mT
+
+
 def general_inverse(matrices: Any) -> tuple[Any, Any]:
     """Return the inverses of square matrices, shape (B, n, n), and which of them have one.
 

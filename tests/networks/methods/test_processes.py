@@ -127,6 +127,33 @@ def test_a_sharded_model_trains_as_a_whole_one(tmp_path, name):
         torch.testing.assert_close(their_state[key], tensor, rtol=1e-12, atol=1e-13)
 
 
+def test_the_test_set_is_shared_by_the_processes_of_a_sharded_model(tmp_path):
+    """The last batch has one example, and none for the second process, which must gather weights all the same."""
+    ran(
+        f"""
+        from torch.distributed.fsdp import fully_shard
+        from linreg_mirror.networks import data
+        from linreg_mirror.networks.recipes import Recipe
+        from linreg_mirror.networks.training.evaluation import right_answers
+        split = data.Split(torch.randn(17, 6).double(), torch.randint(3, (17,)), (), ())
+        recipe = Recipe(batch=4, precision="float64")
+        alone = int(right_answers(model, split, recipe))
+        method = methods.create("pilot", epochs=1, alpha=0.01, K=0.0)
+        method.attach(model)
+        fully_shard(model[0])
+        fully_shard(model)
+        right = right_answers(model, split, recipe, part=(rank, 2))
+        own = int(right)
+        distributed.all_reduce(right)
+        torch.save([alone, own, int(right)], r"{tmp_path}/" + str(rank))
+        """,
+        tmp_path,
+    )
+    (alone, one, total), (_, other, _) = (torch.load(tmp_path / str(rank)) for rank in (0, 1))
+    assert total == alone == one + other
+    assert min(one, other) > 0
+
+
 class Part(torch.nn.Parameter):
     """What a sharded parameter looks like to a method."""
 

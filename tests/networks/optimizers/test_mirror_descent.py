@@ -479,6 +479,47 @@ def test_numbers_of_the_device_stay_where_they_are(dtype):
     assert ends[1][1] == pytest.approx(ends[0][1], rel=1e-15)
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_a_step_that_torch_compiles_is_the_step(there):
+    """Weights of several shapes, on either side of what is treated at once; also after others have changed them."""
+    arithmetic = []
+
+    def backend(module, _):
+        arithmetic.extend(node for node in module.graph.nodes if "foreach_copy" in str(node.target))
+        return module.forward
+
+    ends = []
+    for compiled in (False, True):
+        parameters = [parameter(tensor(*shape)) for shape in ((3, 4), (600, 2), (7,), (2, 3, 3, 3))]
+        optimizer = MirrorDescent(parameters, lr=torch.tensor(0.1) if there else 0.1, momentum=0.9, alpha=0.01)
+        take = torch.compile(optimizer.step, backend=backend) if compiled else optimizer.step
+        for k in range(6):
+            for i, p in enumerate(parameters):
+                p.grad = torch.full_like(p, 0.1 * (i + 1) / (k + 1))
+            take()
+            if k == 3:
+                with torch.no_grad():
+                    parameters[0][0] = 0
+        ends.append((optimizer.state_dict()["state"], parameters))
+    (states, one), (others, other) = ends
+    assert all(map(torch.equal, one, other))
+    assert all(torch.equal(states[k]["z"], others[k]["z"]) for k in range(4))
+    # With numbers, which change, every step would be compiled anew; with tensors, once for the large and the small.
+    assert len(arithmetic) in ((2, 3, 4) if there else (0,))
+
+
+def test_without_a_scale_for_some_steps():
+    p = parameter([0.5, -0.2])
+    optimizer = MirrorDescent([p], lr=0.1)
+    step(optimizer, p, 1.0)
+    optimizer.param_groups[0]["beta"] = None
+    step(optimizer, p, 1.0)
+    optimizer.param_groups[0]["beta"] = 1.0
+    x = p.detach().numpy().copy()
+    step(optimizer, p, 1.0)
+    np.testing.assert_allclose(p.detach().numpy(), by_hyperbolic(x, [np.ones(2)], 0.1), rtol=1e-13)
+
+
 def test_a_state_goes_from_numbers_to_tensors_and_back():
     ends = []
     for kinds in ((float, float, float), (float, torch.tensor, float)):

@@ -98,6 +98,30 @@ def test_finish_leaves_statistics_of_what_is_left(name):
     assert model[1].running_mean.allclose(left.mean(0), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("loader", "error", "message"),
+    [
+        ([], ValueError, "there is no batch"),
+        (iter([]), ValueError, "there is no batch"),
+        (True, TypeError, "batches of training examples, got True"),
+        ([torch.ones(8, 5)], RuntimeError, "shapes cannot be multiplied"),  # the network takes four numbers
+    ],
+)
+def test_finish_refuses_batches_before_it_prunes(loader, error, message):
+    model = network().train()
+    method = methods.create("spred", alpha=0.0)
+    method.attach(model)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with pytest.raises(error, match=message):
+        method.finish(keep=0.3, hold=True, recalibrate=loader)
+    after = model.state_dict()
+    assert list(after) == list(before)
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+    assert all(module.training for module in model.modules())
+    method.finish(keep=0.3, recalibrate=[torch.randn(8, 4)])
+    assert int((model[0].weight != 0).sum()) < 12
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     # Digits are 8 x 8, and one value an image is left after the first convolution: enough for batch norm.

@@ -6,11 +6,10 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from linreg_mirror.networks.methods import L1, METHODS, BaseMethod, Dense, PILoT, Spred
+from linreg_mirror.networks.methods import METHODS, BaseMethod, Dense, PILoT, Spred
 from linreg_mirror.networks.methods._clock import Clock
 from linreg_mirror.networks.recipes import Recipe
 from linreg_mirror.networks.training import checkpoints, train
-from linreg_mirror.networks.training.checks import check_graph
 from linreg_mirror.networks.training.graph import Replayed, captured
 from linreg_mirror.networks.training.recording import Recording
 from tests.helpers.methods import VARIANTS, recipe_of
@@ -225,8 +224,6 @@ def test_what_has_no_graph(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"steps of the method own are not known .*takes_graph = True in its class"):
         train(settings, folder=tmp_path)
     assert not list(tmp_path.iterdir())
-    with pytest.raises(ValueError, match="captures the steps of one process, and these are 2: write compile = true"):
-        check_graph(L1(0.1), recipe("l1"), 2)
 
 
 # ---- the learning rate

@@ -402,8 +402,9 @@ def test_a_compiled_run_is_the_plain_one(tmp_path):
         assert one["loss"] == pytest.approx(other["loss"], rel=1e-4)
 
 
-def test_two_processes_train_as_one(tmp_path):
-    changes = ["epochs=2", "batch=101", "precision=float64", "method.delta=1.5"]
+@pytest.mark.parametrize("compiled", ["false", '"graph"'])
+def test_two_processes_train_as_one(tmp_path, compiled):
+    changes = ["epochs=2", "batch=101", "precision=float64", "method.delta=1.5", f"compile={compiled}"]
     words = [word for change in changes for word in ("--set", change)]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
     command = [sys.executable, "-W", "ignore", "-m", "linreg_mirror.cli", "train", "pilot-digits", *words]

@@ -6,8 +6,8 @@ import pytest
 import linreg_mirror as lm
 from linreg_mirror._tools.double_double import Pair
 from linreg_mirror.mirrors import Hyperbolic
-from linreg_mirror.solvers.batches import active_sets, few_weights, linear_algebra, supports, vertices
-from linreg_mirror.solvers.batches.bars import bars
+from linreg_mirror.solvers.batches import active_sets, few_weights, linear_algebra, pythagoras, supports, vertices
+from linreg_mirror.solvers.batches.bars import bars, point_of
 from linreg_mirror.solvers.batches.factors import factors
 from linreg_mirror.solvers.batches.pairs import exact
 from linreg_mirror.solvers.batches.stack import Stack
@@ -106,6 +106,29 @@ def test_of_limits_with_few_weights(monkeypatch, log_scale):
             assert len(proved) >= (B // 2 if log_scale < -60 else 1)
             for k in proved:
                 assert distance(found.x[k], exactly[at[k]]) <= found.error[k]
+
+
+@pytest.mark.parametrize("log_scale", [0.0, -20.0, -45.0, -60.0, -100.0])
+@pytest.mark.parametrize("nonzeros", [1, 2, 4])
+def test_of_interpolators(monkeypatch, log_scale, nonzeros):
+    """Close to weights of dual vectors that are wrong, also in directions that tiny weights alone see."""
+    rng, B, n, d = np.random.default_rng(nonzeros), 10, 4, 9
+    X, y = sparse_stack(B, n, d, nonzeros, rng)
+    start = np.full((B, d), log_scale), 0.5 * rng.standard_normal((B, d)), 0.25 * rng.integers(0, 4, B)
+    exactly, s = exact_limits(X, y, *start)
+    of = stacked(X, y, *start[:2], start[2][:, None])
+    rounds = pythagoras._ROUNDS
+    for moved in (0, rounds):  # without them weights are what they were, and do not fit
+        monkeypatch.setattr(pythagoras, "_ROUNDS", moved)
+        seen = {cut: [] for cut in CUTS}
+        for cut in CUTS:
+            x, error = pythagoras.interpolator(of, point_of(of, Pair(wrong(rng, s.hi, cut), s.lo)))
+            for k in np.flatnonzero(error < np.inf):
+                off = distance(x[k], exactly[k])
+                assert off <= error[k]
+                seen[cut].append(error[k] / max(off, 1e-16 * np.abs(x[k]).sum()))
+        assert len(seen[1e-4]) >= B // 2
+    judged(seen[0.0], B, 0.9, 100)
 
 
 def assert_entries(found, exactly):

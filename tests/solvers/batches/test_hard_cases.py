@@ -134,12 +134,34 @@ def test_what_no_solver_proves_says_so():
 
 
 @pytest.mark.parametrize("condition", [1e4, 1e8])
-def test_ill_conditioned_problems_are_proved_one_by_one(condition):
+def test_ill_conditioned_problems_are_proved(condition):
     features, targets = stack(B, N, D, condition, "random", np.random.default_rng(2))
-    for found in (lm.limits(features, targets, log_scale=-3.0), lm.minimum_l1s(features, targets)):
+    limits, least = lm.limits(features, targets, log_scale=-3.0), lm.minimum_l1s(features, targets)
+    for found in (limits, least):
         assert found.status == (Status.converged,) * B
         assert all(found[k].certificate.valid for k in range(B))
-        assert condition < 1e6 or found.singly == B
+    assert limits.singly == 0
+    assert condition < 1e6 or least.singly == B
+    for k in range(B):
+        alone = limit_of(features[k], targets[k], -3.0)
+        assert np.abs(limits.x[k] - alone.x).sum() <= limits.error[k] + alone.error
+
+
+@pytest.mark.parametrize("log_scale", [-30.0, -45.0, -60.0, -100.0])
+@pytest.mark.parametrize("nonzeros", [3, 8, 10])
+def test_limits_of_few_weights_are_proved_together(nonzeros, log_scale):
+    """Where the other weights are between visible and asleep; each problem with its own tilt and decay."""
+    rng = np.random.default_rng(nonzeros)
+    features, weights = rng.standard_normal((10, 20, 50)), np.zeros((10, 50))
+    weights[:, :nonzeros] = rng.standard_normal((10, nonzeros))
+    targets = np.einsum("bnd,bd->bn", features, weights)
+    start = {"log_scale": log_scale, "tilt": 0.3 * rng.standard_normal((10, 50)), "decay": 0.25 * np.arange(10)}
+    found = lm.limits(features, targets, **start)
+    assert found.singly == 0
+    for k in range(0, 10, 3):
+        alone = limit_of(features[k], targets[k], log_scale, start["tilt"][k], start["decay"][k])
+        assert np.abs(found.x[k] - alone.x).sum() <= found.error[k] + alone.error
+        assert found[k].certificate.valid
 
 
 def test_a_batch_of_all_kinds():

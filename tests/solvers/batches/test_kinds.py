@@ -25,6 +25,7 @@ def limits(X, y, log_scale, tilt=0.0, decay=0.0, **more):
 CALLS = {
     "limits": (limits, (X, Y, np.full((B, 1), -10.0), np.ones(D), np.linspace(0, 1, B))),
     "limits of one design": (limits, (X[0], Y, -200.0)),
+    "limits of few weights": (limits, (X, SPARSE, -60.0)),
     "limits of dependent rows": (limits, (DEPENDENT, REPEATED, -3.0)),
     "minimum_l1s": (lm.minimum_l1s, (X, Y)),
     "minimum_l1s of sparse ones": (lm.minimum_l1s, (X, SPARSE)),
