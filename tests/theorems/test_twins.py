@@ -9,7 +9,7 @@ import pytest
 from linreg_mirror import mirrors, parametrizations, schedules
 from linreg_mirror.ledger import instance
 from linreg_mirror.theorems import REGISTRY
-from linreg_mirror.theorems.twins import derivatives, runs
+from linreg_mirror.theorems.twins import derivatives, pulled, runs
 
 MADE = {
     "networks": (parametrizations, [make(np.random.default_rng(0)) for make in derivatives.NETWORKS.values()]),
@@ -26,6 +26,22 @@ def test_nothing_public_is_left_out(kind):
     module, made = MADE[kind]
     public = {value for name in module.__all__ if inspect.isclass(value := getattr(module, name))}
     assert public - NOT_MADE == {type(one) for one in made}
+
+
+def test_every_network_that_may_have_a_mirror_is_pulled():
+    networks = [make(np.random.default_rng(0)) for make in pulled.MIRRORED.values()]
+    assert all(network.has_mirror for network in networks)
+    assert {type(one) for one in MADE["networks"][1]} == {type(one) for one in networks}
+
+
+def test_a_pull_that_no_integrator_follows_is_an_error():
+    network, rng = parametrizations.Power(np.ones(2), np.ones(2), 5), np.random.default_rng(0)
+    z = network.mirror().initial_dual
+    short = pulled._pull(network, network.theta0, rng)
+    theta, _ = pulled._pulled(network, network.theta0, z, 0.0, short, 0.0, 1.0)
+    assert 0.01 < np.abs(theta - network.theta0).max() < 1
+    with pytest.raises(ArithmeticError, match="not followed to its end"):
+        pulled._pulled(network, network.theta0, z, 0.0, np.array([1.0, -1.0]), 0.0, 1.0)  # infinite after 1/15
 
 
 def test_differences_are_of_sixth_order():

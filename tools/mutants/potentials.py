@@ -220,6 +220,36 @@ MUTANTS = (
         # Not of Geometric, whose integral is made of them.
         for name in ("Constant", "Harmonic", "Quadratic", "Piecewise", "SwitchedOff")
     ),
+    replaced(
+        "values of Geometric halved, and so its integral",
+        schedules.Geometric,
+        "_alpha",
+        lambda r: lambda *a: r(*a) / 2,
+        "schedules/test_schedules.py",
+    ),
+    edited("HAM: start half way", HAMNetwork, "theta0", "return 2 * ", "return ", "twins.mirror"),
+    edited("HAM: potential for twice the penalty", HAMNetwork, "penalty_gradient", "(4 * ", "(2 * ", "twins.mirror"),
+    replaced("HAM: of a/2", HAMNetwork, "mirror", lambda _: lambda self: HAM(self.x0, self.a / 2), "twins.mirror"),
+    edited("deep: half of the penalty", Power, "penalty_gradient", "2 * theta", "theta", "twins.mirror"),
+    edited("two layers: a scale without sqrt 2", DeepLinear, "mirror", " * math.sqrt(2)", " * 1", "twins.mirror"),
+    edited("two layers: no tilt", DeepLinear, "mirror", "log_u - log_v", "log_u - log_u", "twins.mirror"),
+    edited(
+        "quadratic networks: a potential without penalty",
+        Quadratic,
+        "mirror",
+        "= rates[i, k], d",
+        "= rates[i, k], 0 * d",
+        "twins.mirror",
+    ),
+    edited(
+        "shared masks: the mask twice",
+        SharedHadamard,
+        "mirror",
+        "[self.group], self",
+        "[self.group] * 2, self",
+        "twins.mirror",
+    ),
+    edited("plain weights: half of the penalty", Direct, "penalty_gradient", "2 * theta", "theta", "twins.mirror"),
     replaced("gradient of w halved where loss is 0", Hadamard, "pullback", pullback_without_factor, "steps.sharpness"),
     replaced(
         "quadratic networks: gradient halved",
