@@ -6,25 +6,29 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from linreg_mirror import mirrors, parametrizations, schedules
+from linreg_mirror import losses, mirrors, parametrizations, schedules
 from linreg_mirror.ledger import instance
 from linreg_mirror.theorems import REGISTRY
-from linreg_mirror.theorems.twins import derivatives, pulled, runs
+from linreg_mirror.theorems.twins import derivatives, pulled, runs, slopes
 
 MADE = {
     "networks": (parametrizations, [make(np.random.default_rng(0)) for make in derivatives.NETWORKS.values()]),
     "potentials": (mirrors, [make(np.zeros(2), np.ones(2)) for make in derivatives.MIRRORS.values()]),
+    "losses": (losses, list(slopes.LOSSES)),
     "schedules": (schedules, [make(1.0, 1.0) for make in derivatives.SCHEDULES.values()]),
 }
 NOT_MADE = {
     parametrizations.NoMirror, parametrizations.Parametrization, mirrors.Mirror, mirrors.Potential, schedules.Schedule,
+    losses.Loss,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", MADE)
 def test_nothing_public_is_left_out(kind):
     module, made = MADE[kind]
-    public = {value for name in module.__all__ if inspect.isclass(value := getattr(module, name))}
+    public = {one for name in getattr(module, "__all__", vars(module)) if inspect.isclass(one := getattr(module, name))}
+    if not hasattr(module, "__all__"):
+        public = {one for one in public if one.__module__ == module.__name__}
     assert public - NOT_MADE == {type(one) for one in made}
 
 
