@@ -104,7 +104,8 @@ MUTANTS = (
         "penalty_gradient",
         lambda right: lambda self, p: right(self, p) * np.concatenate([np.ones(self.d), np.zeros(self.d)]),
     ),
-    replaced("gradient of f doubled", Problem, "gradient", lambda right: lambda self, x: 2 * right(self, x)),
+    # Of steps alone: Newton's method of implicit integrators, whose Jacobian is that of f, takes minutes along flows.
+    replaced("gradient of f doubled", Problem, "gradient", lambda right: lambda self, x: 2 * right(self, x), "steps"),
     replaced(
         "geometric integral without 1/log",
         schedules.Geometric,
@@ -123,9 +124,8 @@ MUTANTS = (
         "integral",
         lambda right: lambda self, a, b: 2 * right(self, a, b),
     ),
-    replaced("Huber's gradient unclipped", Huber, "gradient", lambda _: lambda self, r: r),
     replaced(
-        "Huber's gradient unclipped, beside its values", Huber, "gradient", lambda _: lambda self, r: r, "twins.loss"
+        "Huber's gradient unclipped", Huber, "gradient", lambda _: lambda self, r: r, "convergence.best", "twins.loss"
     ),
     *(
         replaced(
@@ -226,14 +226,16 @@ MUTANTS = (
     ),
     edited("depth D: penalty by theta", Power, "penalty_gradient", "2 * theta", "theta", "depth"),
     edited("depth D: slope without D", Power, "pullback", "self.depth * theta", "theta", "depth", "twins"),
-    edited("HAM: a quarter for a half", HAMNetwork, "pullback", "0.5 * self.a", "0.25 * self.a", "mirror.ham", "twins"),
+    edited(
+        "HAM: a quarter for a half", HAMNetwork, "pullback", "0.5 * self.a", "0.25 * self.a", "twins.mirror", "twins"
+    ),
     edited(
         "HAM: a half for a quarter",
         HAMNetwork,
         "effective",
         "0.25 * self.a",
         "0.5 * self.a",
-        "mirror.ham",
+        "twins.mirror",
         "twins",
     ),
     edited("U U' twice", Factorized, "effective", "(U @ V.T)", "(2 * U @ V.T)", "networks", "twins"),
