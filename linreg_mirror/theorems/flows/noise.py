@@ -95,7 +95,11 @@ def sgd(it: Instance, each: bool) -> Evidence:
     ladder = time / np.array(_LADDER)
     found = np.array([_lost(problem, network, time / k, k) * k / time for k in _LADDER])
     j = np.abs(found[-1] - expected).argmax()  # of one entry the error is a power series in eta
-    return slope(ladder / time, np.abs(found[:, j] - expected[j]) / expected.max(), expected=1.0, series=True)
+    # Each step rounds m and w, m^2 and w^2, and b is their difference: half of a digit's last place each time.
+    m0, w0 = network.m0[j] ** 2, network.w0[j] ** 2
+    rounding = 8e-16 * (np.array(_LADDER) + 1) * (m0 + w0) / abs(m0 - w0) / ladder / expected.max()
+    off = np.abs(found[:, j] - expected[j]) / expected.max()
+    return slope(ladder / time, off, expected=1.0, errors=rounding, series=True)
 
 
 @theorem(
