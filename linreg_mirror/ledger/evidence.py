@@ -99,7 +99,15 @@ def inequality(left: ArrayLike, right: ArrayLike, *, scale: float = 1.0, roundin
     return Evidence(worst, f"exceeds the bound by {-worst:.1e}{fold}", tightness)
 
 
-def slope(x: ArrayLike, y: ArrayLike, expected: float, tolerance: float = 0.25, errors: ArrayLike = 0.0) -> Evidence:
+def slope(
+    x: ArrayLike,
+    y: ArrayLike,
+    expected: float,
+    tolerance: float = 0.25,
+    errors: ArrayLike = 0.0,
+    *,
+    series: bool = False,
+) -> Evidence:
     """Return evidence for y ~ x^expected as x grows or falls: the exponent at the end of a ladder.
 
     How far that is from the limit is estimated by how much it still changes, as terms of higher order do that fall by a
@@ -116,6 +124,10 @@ def slope(x: ArrayLike, y: ArrayLike, expected: float, tolerance: float = 0.25, 
         nothing.
     errors : array_like, shape () or (m,)
         Bounds on the errors of y.
+    series : bool
+        Whether y/x^expected is a power series in x, x falls and m >= 4: the exponents are then extrapolated to x = 0
+        (Richardson), and the last extrapolation's change is what it may be off by. Terms of several orders may cancel
+        in the change from one rung to the next.
 
     Returns
     -------
@@ -125,6 +137,15 @@ def slope(x: ArrayLike, y: ArrayLike, expected: float, tolerance: float = 0.25, 
     x, y = np.asarray(x, float), np.maximum(np.asarray(y, float), 1e-300)
     exponents = np.diff(np.log(y)) / np.diff(np.log(x))
     noise = np.broadcast_to(np.asarray(errors, float), y.shape) / y
+    if series:
+        powers = np.stack([np.diff(x**k) / np.diff(np.log(x)) for k in range(1, len(exponents))], axis=1)
+        of_exponents = np.column_stack([np.ones(len(exponents)), powers])
+        weights = np.linalg.inv(of_exponents)[0]
+        found, before = weights @ exponents, np.linalg.solve(of_exponents[1:, :-1], exponents[1:])[0]
+        spread = np.abs(weights) @ ((noise[1:] + noise[:-1]) / np.abs(np.diff(np.log(x))))
+        allowed = min(tolerance, abs(float(found - before)) + float(spread) + _ASYMPTOTIC)
+        detail = f"exponent {found:.4f} +/- {allowed:.1g}, expected {expected:g}"
+        return Evidence(allowed - abs(float(found) - expected), detail)
     uncertain = float((noise[-1] + noise[-2]) / abs(np.log(x[-1] / x[-2])))
     allowed = min(tolerance, 2 * abs(float(exponents[-1] - exponents[-2])) + uncertain + _ASYMPTOTIC)
     detail = f"exponent {exponents[-1]:.4f} +/- {allowed:.1g}, expected {expected:g}"

@@ -217,6 +217,7 @@ def weighted_l1_cost(problem: Problem, weights: Array) -> tuple[float, float, Ar
     """Return bounds of min sum (1 - weights_i) x_i^+ + (1 + weights_i) x_i^- over Xx = y, |x|_1 - <weights, x>.
 
     HiGHS gives both: the upper one by its point, which is returned too, the lower by its dual vector, made feasible.
+    What rounding does to them is added; and to the upper one what Xx = y would cost where the point misses it.
     """
     matrices.require_entries(problem.X, "HiGHS", _OPERATOR)
     reduced, _ = problem.reduced()
@@ -224,10 +225,13 @@ def weighted_l1_cost(problem: Problem, weights: Array) -> tuple[float, float, Ar
     answer = scipy.optimize.linprog(costs, A_eq=programme, b_eq=reduced.y, method="highs-ds")
     if answer.status != 0:
         raise ArithmeticError(f"HiGHS gave up on the weighted L1 programme: {answer.message}")
-    slopes = programme.T @ answer.eqlin.marginals
+    dual, sizes, eps = answer.eqlin.marginals, abs(programme), float(np.finfo(float).eps)
+    slopes = programme.T @ dual + len(dual) * eps * (sizes.T @ np.abs(dual))
     steepest = float(np.max(np.where(costs > 0, slopes / np.where(costs > 0, costs, 1.0), 0.0), initial=1.0))
-    lower = float(reduced.y @ answer.eqlin.marginals) / steepest
-    return lower, float(answer.fun), answer.x[: problem.d] - answer.x[problem.d :]
+    lower = (float(reduced.y @ dual) - len(dual) * eps * float(np.abs(reduced.y) @ np.abs(dual))) / steepest
+    unmet = np.abs(programme @ answer.x - reduced.y) + len(costs) * eps * (sizes @ answer.x + np.abs(reduced.y))
+    upper = float(answer.fun) + float(np.abs(dual) @ unmet)
+    return lower, upper, answer.x[: problem.d] - answer.x[problem.d :]
 
 
 def _l1_solution(

@@ -247,3 +247,15 @@ def test_columns_left_out_save_products(monkeypatch):
     fewer = minimum_l1(problem).stats.evaluations
     monkeypatch.setattr(vertices, "_among_heavy", lambda *_: None)
     assert fewer < 0.7 * minimum_l1(problem).stats.evaluations
+
+
+def test_bounds_of_weighted_l1_costs_enclose_what_rounding_hides():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        U, V = np.linalg.qr(rng.standard_normal((2, 2)))[0], np.linalg.qr(rng.standard_normal((4, 2)))[0]
+        problem = Problem(U @ np.diag([1.0, 0.01]) @ V.T, 10 * rng.standard_normal(2))
+        lower, upper, _ = independent.weighted_l1_cost(problem, np.zeros(4))
+        proved = minimum_l1(problem)
+        assert proved.error < 1e-12 * upper
+        assert lower - proved.error <= np.abs(proved.x).sum() <= upper + proved.error
+        assert upper - lower < 1e-11 * upper

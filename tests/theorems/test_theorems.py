@@ -126,6 +126,19 @@ def test_slope_allows_for_terms_of_higher_order_and_errors_but_not_for_everythin
     assert not slope(x, y, expected=2.02, tolerance=0.01).holds
 
 
+def test_exponents_of_power_series_are_extrapolated():
+    x = np.array([0.5, 0.25, 1 / 7, 1 / 11])
+    y = x * np.exp(0.008 * x - 0.012 * x**2)  # of which the changes from rung to rung almost cancel
+    found = slope(x, y, expected=1.0, series=True)
+    assert found.holds
+    assert found.margin < 1e-3
+    assert not slope(x, y, expected=1.001, series=True).holds
+    assert not slope(x, x**0.99, expected=1.0, series=True).holds
+    assert slope(x, x**0.99, expected=1.0, errors=0.01 * x, series=True).holds
+    assert not slope(x, 0.1 + x, expected=1.0, series=True).holds
+    assert not slope(x, np.array([1.0, NAN, 1.0, 1.0]), expected=0.0, series=True).holds
+
+
 def test_relative_compares_the_largest_entries():
     assert relative([1.0, -2.0], [4.0, -8.0]) == 0.25
     assert relative([0.0], [0.0]) == 0.0

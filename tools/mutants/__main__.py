@@ -11,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from linreg_mirror.theorems import REGISTRY
 from tools.mutants import MUTANTS
 from tools.mutants.trial import chosen, outcome, together
 
@@ -29,14 +30,15 @@ def main() -> int:
     if failing := [one for one, (verdict, _) in right.items() if verdict in ("fails", "error")]:
         raise SystemExit(f"without any mutant, and so unable to catch one: {', '.join(failing)}")
     table = Table("mutant", "caught by", box=SIMPLE_HEAD)
-    survivors = 0
+    survivors = by_theorems = 0
     for mutant, wrong in zip(mutants, mutated, strict=True):
         caught = [asked for asked in wrong if wrong[asked] != right[asked]]
         survivors += not caught
+        by_theorems += any(one in REGISTRY for one in caught)
         more = f" and {len(caught) - 4} more" if len(caught) > 4 else ""
         table.add_row(mutant.name, ", ".join(caught[:4]) + more if caught else "[bold red]survives[/]")
     console.print(table)
-    print(f"{len(indices) - survivors} of {len(indices)} mutants caught")
+    print(f"{len(indices) - survivors} of {len(indices)} mutants caught, {by_theorems} by theorems")
     return 1 if survivors else 0
 
 

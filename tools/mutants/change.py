@@ -50,7 +50,8 @@ def edited(name: str, owner: object, attribute: str, was: str, now: str, *theore
             raise ValueError(f"{attribute} must have {was!r} once, found it {source.count(was)} times")
         found: dict[str, Callable] = {}
         exec(source.replace(was, now), vars(sys.modules[right.__module__]), found)
-        return found[attribute]
+        made = found[attribute]
+        return made.fget if isinstance(made, property) else made  # as `replaced` hands over what a property computes
 
     return replaced(name, owner, attribute, wrong, *theorems)
 

@@ -19,7 +19,7 @@ from linreg_mirror.parametrizations import (
     SharedHadamard,
     commutation,
 )
-from linreg_mirror.problems import Problem
+from linreg_mirror.problems import Problem, losses
 from linreg_mirror.problems.losses import Huber, Squared
 from tools.mutants.change import edited, replaced
 
@@ -104,7 +104,8 @@ MUTANTS = (
         "penalty_gradient",
         lambda right: lambda self, p: right(self, p) * np.concatenate([np.ones(self.d), np.zeros(self.d)]),
     ),
-    replaced("gradient of f doubled", Problem, "gradient", lambda right: lambda self, x: 2 * right(self, x)),
+    # Of steps alone: Newton's method of implicit integrators, whose Jacobian is that of f, takes minutes along flows.
+    replaced("gradient of f doubled", Problem, "gradient", lambda right: lambda self, x: 2 * right(self, x), "steps"),
     replaced(
         "geometric integral without 1/log",
         schedules.Geometric,
@@ -123,7 +124,16 @@ MUTANTS = (
         "integral",
         lambda right: lambda self, a, b: 2 * right(self, a, b),
     ),
-    replaced("Huber's gradient unclipped", Huber, "gradient", lambda _: lambda self, r: r),
+    replaced(
+        "Huber's gradient unclipped", Huber, "gradient", lambda _: lambda self, r: r, "convergence.best", "twins.loss"
+    ),
+    *(
+        replaced(
+            f"{method} of {name} halved", getattr(losses, name), method, lambda r: lambda *a: r(*a) / 2, "twins.loss"
+        )
+        for name in ("Squared", "Huber", "LogCosh", "JointCauchy", "EntrywiseCauchy")
+        for method in ("value", "gradient", "hessian_product")
+    ),
     replaced("Lie bracket with a stray term", commutation, "lie_bracket", wrong_bracket),
     replaced("gradient of the first layer halved", DeepLinear, "pullback", first_halved, "networks"),
     replaced(
@@ -148,7 +158,11 @@ MUTANTS = (
     ),
     replaced("pullback of m*w without its factor", Hadamard, "pullback", pullback_without_factor, "twins"),
     replaced(
-        "pullback of p^D - q^D without a sign", Power, "pullback", lambda r: lambda s, p, g: r(s, p, np.abs(g)), "twins"
+        "pullback of p^D - q^D without a sign",
+        Power,
+        "pullback",
+        lambda r: lambda s, p, g: r(s, p, np.abs(g)),
+        "twins",
     ),
     edited("pullback of a shared mask by one weight", SharedHadamard, "pullback", "w * grad_x,", "grad_x,", "twins"),
     replaced("pullback of layers, first halved", DeepLinear, "pullback", first_halved, "twins"),
@@ -161,7 +175,11 @@ MUTANTS = (
     ),
     *(
         replaced(
-            f"{name}'s integral halved", getattr(schedules, name), "_integral", lambda r: lambda *a: r(*a) / 2, "twins"
+            f"{name}'s integral halved",
+            getattr(schedules, name),
+            "_integral",
+            lambda r: lambda *a: r(*a) / 2,
+            "twins",
         )
         for name in ("Constant", "Harmonic", "Quadratic", "Geometric", "Piecewise", "SwitchedOff")
     ),
@@ -208,9 +226,17 @@ MUTANTS = (
     ),
     edited("depth D: penalty by theta", Power, "penalty_gradient", "2 * theta", "theta", "depth"),
     edited("depth D: slope without D", Power, "pullback", "self.depth * theta", "theta", "depth", "twins"),
-    edited("HAM: a quarter for a half", HAMNetwork, "pullback", "0.5 * self.a", "0.25 * self.a", "mirror.ham", "twins"),
     edited(
-        "HAM: a half for a quarter", HAMNetwork, "effective", "0.25 * self.a", "0.5 * self.a", "mirror.ham", "twins"
+        "HAM: a quarter for a half", HAMNetwork, "pullback", "0.5 * self.a", "0.25 * self.a", "twins.mirror", "twins"
+    ),
+    edited(
+        "HAM: a half for a quarter",
+        HAMNetwork,
+        "effective",
+        "0.25 * self.a",
+        "0.5 * self.a",
+        "twins.mirror",
+        "twins",
     ),
     edited("U U' twice", Factorized, "effective", "(U @ V.T)", "(2 * U @ V.T)", "networks", "twins"),
     *(
@@ -220,6 +246,46 @@ MUTANTS = (
         # Not of Geometric, whose integral is made of them.
         for name in ("Constant", "Harmonic", "Quadratic", "Piecewise", "SwitchedOff")
     ),
+    replaced(
+        "values of Geometric halved, and so its integral",
+        schedules.Geometric,
+        "_alpha",
+        lambda r: lambda *a: r(*a) / 2,
+        "schedules/test_schedules.py",
+    ),
+    *(
+        replaced(
+            f"metric_slope of {owner.__name__} halved",
+            owner,
+            "metric_slope",
+            lambda r: lambda *a: r(*a) / 2,
+            "twins.metric_slope",
+        )
+        for owner in (Hyperbolic, DeepPotential, HAM, QuadraticPotential)
+    ),
+    edited("HAM: start half way", HAMNetwork, "theta0", "return 2 * ", "return ", "twins.mirror"),
+    edited("HAM: potential for twice the penalty", HAMNetwork, "penalty_gradient", "(4 * ", "(2 * ", "twins.mirror"),
+    replaced("HAM: of a/2", HAMNetwork, "mirror", lambda _: lambda self: HAM(self.x0, self.a / 2), "twins.mirror"),
+    edited("deep: half of the penalty", Power, "penalty_gradient", "2 * theta", "theta", "twins.mirror"),
+    edited("two layers: a scale without sqrt 2", DeepLinear, "mirror", " * math.sqrt(2)", " * 1", "twins.mirror"),
+    edited("two layers: no tilt", DeepLinear, "mirror", "log_u - log_v", "log_u - log_u", "twins.mirror"),
+    edited(
+        "quadratic networks: a potential without penalty",
+        Quadratic,
+        "mirror",
+        "= rates[i, k], d",
+        "= rates[i, k], 0 * d",
+        "twins.mirror",
+    ),
+    edited(
+        "shared masks: the mask twice",
+        SharedHadamard,
+        "mirror",
+        "[self.group], self",
+        "[self.group] * 2, self",
+        "twins.mirror",
+    ),
+    edited("plain weights: half of the penalty", Direct, "penalty_gradient", "2 * theta", "theta", "twins.mirror"),
     replaced("gradient of w halved where loss is 0", Hadamard, "pullback", pullback_without_factor, "steps.sharpness"),
     replaced(
         "quadratic networks: gradient halved",

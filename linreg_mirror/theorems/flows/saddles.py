@@ -78,7 +78,9 @@ def rules(it: Instance, leaving: bool) -> Evidence:
     slow = it.once(_rules_of) if leaving else _by_the_rules(it.problem, leaving=False)
     if len(slow) != len(path.times):
         return Evidence(-1.0, f"{len(path.times)} jumps, {len(slow)} by the rules")
-    times = relative(path.times / np.array([jump.time for jump in slow]) - 1, 1.0)
+    # A time is a distance over a slope X_i'r; where residuals are small, what rounding does to it is large.
+    slopes = np.minimum.accumulate([jump.slope for jump in slow])
+    times = relative((path.times / np.array([jump.time for jump in slow]) - 1) * np.minimum(slopes, 1.0), 1.0)
     points = relative(path.points - np.array([jump.x for jump in slow]), path.points)
     # Least squares magnify rounding by up to the square of the condition number; each jump adds its share.
     conditions = [np.linalg.cond(it.problem.X[:, active]) for active in path.active]
@@ -331,6 +333,7 @@ class _Jump(NamedTuple):
     time: float
     x: Array
     gap: float
+    slope: float  # |X_i'r| of who joins, in units of max |X'y|
 
 
 def _by_the_rules(problem: Problem, signed: bool = True, leaving: bool = True) -> list[_Jump]:
@@ -357,7 +360,7 @@ def _by_the_rules(problem: Problem, signed: bool = True, leaving: bool = True) -
         time, s = time + earliest, s + earliest * c
         signs[first] = np.sign(c[first])
         x = _fit(X, y, signs, signed)
-        jumps.append(_Jump(time, x, gap))
+        jumps.append(_Jump(time, x, gap, float(abs(c[first]) / problem.gradient_scale)))
 
 
 def _fit(X: Array, y: Array, signs: Array, signed: bool) -> Array:
