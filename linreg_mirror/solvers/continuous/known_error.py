@@ -62,7 +62,8 @@ DECAYS, FALLS = _decays(POINTS)
 def room_for(n: int, d: int) -> tuple[Array, ...]:  # pragma: no cover - compiled
     """Return what `carry` writes to."""
     powers, products, pulls = np.empty((DECAYS.shape[1], n)), np.empty((SAMPLES, d)), np.empty(SAMPLES)
-    return powers, np.empty((SAMPLES, n)), np.empty((SAMPLES, n)), np.empty((SAMPLES, n)), products, pulls
+    rows = np.empty((5, SAMPLES, n))
+    return powers, rows[0], rows[1], rows[2], rows[3], rows[4], products, pulls
 
 
 @inlined
@@ -76,12 +77,12 @@ def carry(
     longest column of X, `noise` is what rounding makes of the field; metrics, shape (samples, d), defects and F times
     these, shape (samples, n), are along the step.
     """
-    path, left, products, pulls = room[1], room[2], room[4], room[5]
+    path, left, products, pulls = room[1], room[2], room[6], room[7]
     plain = 0.0
     for k in range(SAMPLES):
         plain = max(plain, h * size_of(defects[k]))
     plain += rest + size_of(known)
-    unseen = _unseen(h, soft) + noise * _passed(h, L, defects[1], room[0][0])
+    unseen = _unseen(h, soft, left) + noise * _passed(h, L, defects[1], room[0][0])
     _write_path(h, L, defects, soft, known, room[0], path, left)
     largest = 0.0
     for k in range(SAMPLES):
@@ -127,12 +128,23 @@ def _write_path(
         for i in range(known.size):
             powers[j, i] = powers[j - 1, i] / (GAMMA * h)
         solve(L, powers[j])
-    slopes, falls = np.dot(SLOPES, path), np.dot(FALLS, powers)
-    areas, decays = np.dot(INTEGRALS, soft), np.dot(DECAYS, powers)
     for k in range(SAMPLES):
         for i in range(known.size):
-            left[k, i] = defects[k, i] - soft[k, i] - (slopes[k, i] + falls[k, i]) / h
-            path[k, i] += h * areas[k, i] + decays[k, i]
+            left[k, i] = defects[k, i] - soft[k, i]
+    _add(-1.0 / h, SLOPES, path, left)
+    _add(-1.0 / h, FALLS, powers, left)
+    _add(h, INTEGRALS, soft, path)
+    _add(1.0, DECAYS, powers, path)
+
+
+@inlined
+def _add(factor: float, weights: Array, rows: Array, out: Array) -> None:  # pragma: no cover - compiled
+    """Add weighted sums of rows."""
+    for k in range(out.shape[0]):
+        for j in range(rows.shape[0]):
+            weight = factor * weights[k, j]
+            for i in range(out.shape[1]):
+                out[k, i] += weight * rows[j, i]
 
 
 @inlined
@@ -151,10 +163,14 @@ def _rest_after(
 ) -> float:  # fmt: skip  # pragma: no cover - compiled
     """Return the bound on |r - A| and add A to what is known; return infinity, where the bound does not bear itself."""
     least, most = ratios
-    once, twice = room[1], room[3]
+    once, twice, areas, wholes = room[1], room[3], room[4], room[5]
     _filter(h, L, rho, once)
     _filter(h, L, once, twice)
-    areas, wholes = np.dot(INTEGRALS, twice), np.dot(INTEGRALS, once)
+    for k in range(SAMPLES):
+        for i in range(known.size):
+            areas[k, i] = wholes[k, i] = 0.0
+    _add(1.0, INTEGRALS, twice, areas)
+    _add(1.0, INTEGRALS, once, wholes)
     far, forgotten = 0.0, 0.0
     for k in range(SAMPLES):
         stiff = pull = 0.0
@@ -186,13 +202,14 @@ def _passed(h: float, L: Array, signs: Array, probe: Array) -> float:  # pragma:
 
 
 @inlined
-def _unseen(h: float, soft: Array) -> float:  # pragma: no cover - compiled
+def _unseen(h: float, soft: Array, ends: Array) -> float:  # pragma: no cover - compiled
     """Estimate what the quadrature of F delta misses.
 
     The coefficients of Legendre's polynomials fall on as the last two do; from degree 10 on the rule sees them.
     """
-    ends = np.dot(LAST, soft)
-    before, last = h * size_of(ends[0]), h * size_of(ends[1])
+    ends[:2] = 0.0
+    _add(h, LAST, soft, ends[:2])
+    before, last = size_of(ends[0]), size_of(ends[1])
     fall = last / before if before > 0.0 else 0.0
     return last * fall**5 / (1.0 - fall * fall) if fall < 1.0 else math.inf
 
