@@ -127,7 +127,8 @@ def compare(
 def _called(competitor: Competitor) -> tuple[Answer | Exception, float]:
     """Return the last answer and the median time: of one call, or of as many short ones as fill a tenth of a second.
 
-    A call of milliseconds right after another program's takes up to twice as long: its code and data are in no cache.
+    The first of short calls does not count. Right after another program's its code and data are in no cache, and after
+    some seconds perhaps not even in memory.
     """
     times: list[float] = []
     while True:
@@ -137,8 +138,9 @@ def _called(competitor: Competitor) -> tuple[Answer | Exception, float]:
         except Exception as error:  # a peer's failure is a result
             answer = error
         times.append(time.perf_counter() - started)
-        if isinstance(answer, Exception) or sum(times) > _SHORT:
-            return answer, statistics.median(times)
+        long = times[0] > 5 * _SHORT
+        if isinstance(answer, Exception) or long or sum(times[1:]) > _SHORT:
+            return answer, statistics.median(times[1:] or times)
 
 
 def _row(
