@@ -10,6 +10,7 @@ from linreg_mirror.problems import Problem
 from linreg_mirror.problems.losses import Huber, LogCosh
 from linreg_mirror.solvers import Status
 from linreg_mirror.solvers.continuous import flow, flows
+from linreg_mirror.solvers.continuous.path_error import error_of_point
 from linreg_mirror.solvers.limit import limit
 from tests.helpers.zoo import gaussian
 
@@ -220,3 +221,21 @@ def test_it_is_shown():
     nowhere = flow(Problem([[1.0, 1.0]], [1.0]), Hadamard.at([0.5, 0.5], 1.0))
     assert nowhere.t.tolist() == [0.0]
     assert nowhere.digits > 15
+
+
+def test_the_bar_of_tiny_weights_does_not_vanish():
+    """The product of two of them is below all floats."""
+    X, mirror, decay, error = gaussian(3, 6, 0).X, Hadamard.from_scale(1e-2, d=6).mirror(), 100.0, 1e-8
+    s, direction = np.array([0.1, 0.2, 0.3]), np.array([0.6, 0.0, 0.8])
+    x, other = (mirror.primal(mirror.initial_dual - X.T @ dual, decay) for dual in (s, s + error * direction))
+    assert 0 < l1(x) < 1e-170
+    assert l1(x - other) <= error_of_point(X, mirror, decay, x, s, error) < 1e-6 * l1(x)
+
+
+def test_bars_grow_slowly_under_a_penalty_that_puts_the_metric_to_sleep():
+    """Where the metric falls by many orders within a step, no more is added than the defect's size."""
+    rng = np.random.default_rng(0)
+    problem, network = Problem(rng.standard_normal((3, 6)), rng.standard_normal(3)), Hadamard.from_scale(1e-2, d=6)
+    run, fine = (flow(problem, network, schedules.Constant(0.9), until=110.0, accuracy=a) for a in (1e-6, 1e-13))
+    assert l1(run.x[-1] - fine.x[-1]) <= run.error + fine.error
+    assert run.error < 1e-4 * l1(run.x[-1])

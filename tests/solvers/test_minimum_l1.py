@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
+from linreg_mirror.ledger import instance
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers import Status, independent
 from linreg_mirror.solvers.limit import minimum_l1, vertices
@@ -259,3 +260,10 @@ def test_bounds_of_weighted_l1_costs_enclose_what_rounding_hides():
         assert proved.error < 1e-12 * upper
         assert lower - proved.error <= np.abs(proved.x).sum() <= upper + proved.error
         assert upper - lower < 1e-11 * upper
+
+
+def test_what_highs_finds_is_solved_for_anew():
+    """Its own dual vector exceeds 1 by 1e-10 here."""
+    solution = instance("breast_cancer/plain/307:targets=10").least_l1
+    assert solution.status is Status.converged
+    assert max(check.value for check in solution.certificate.checks) < 1e-13

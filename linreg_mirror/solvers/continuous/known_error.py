@@ -19,8 +19,8 @@ Any p is right, and a good one leaves little of the defect. With F = (I + gamma 
 
 Here a = F^2 rho: with F alone what is known would grow in stiff directions. Then c = H v, v = gamma h (F + F^2) rho,
 and |A|_H^2 = (<A, int F rho> - |A|^2)/(gamma h). K lies between H times the least and H times the largest ratio by
-which an entry of the metric changes along the step. Where the bound does not bear itself, nothing is known any more,
-and |e| has grown by h max |delta| at most.
+which an entry of the metric changes along the step. |e| grows by h max |delta| at most: where the bound is no better
+than that, or does not bear itself, nothing is known any more.
 
 Three things are estimated, not enclosed. A and the integral of F delta are quadratures, to which estimates of their
 errors are added. So is what rounding makes of the field, where F lets it pass, and of s. Of |delta|, |c|, |A|_K and the
@@ -82,31 +82,35 @@ def carry(
     for k in range(SAMPLES):
         plain = max(plain, h * size_of(defects[k]))
     plain += rest + size_of(known)
-    unseen = _unseen(h, soft, left) + noise * _passed(h, L, defects[1], room[0][0])
+    rounding = noise * _passed(h, L, defects[1], room[0][0])
+    unseen = _unseen(h, soft, left)
     _write_path(h, L, defects, soft, known, room[0], path, left)
     largest = 0.0
     for k in range(SAMPLES):
         largest = max(largest, size_of(path[k]))
     np.dot(path, X, products)
+    at_start = 0.0  # |p|^2 in the norm of the step's H
     for k in range(SAMPLES):
-        pulls[k] = 0.0  # |p|_H^2
+        pulls[k] = total = 0.0  # |p|^2 in the norm of H there
         for l in range(X.shape[1]):
+            total += rate * metrics[0, l] * products[k, l] ** 2
             weighted = rate * metrics[k, l] * products[k, l]
             pulls[k] += weighted * products[k, l]
             products[k, l] = weighted
+        at_start = max(at_start, total)
     pulled = np.dot(products, X.T)
     for i in range(X.shape[0]):
         known[i] = path[SAMPLES - 1, i]
         for k in range(SAMPLES):
             left[k, i] -= pulled[k, i]
     tilted = pulls.max()
-    unseen += 0.71 * _unevenness(metrics) * math.sqrt(h * tilted)  # as sqrt(z)/(1 + gamma z)^2 < 0.71
+    unseen += 0.71 * _unevenness(metrics) * math.sqrt(h * at_start)  # as sqrt(z)/(1 + gamma z)^2 < 0.71
     rest = _rest_after(h, L, ratios, longest, largest, tilted, unseen, left, known, rest, room)
-    if rest < math.inf:
-        return rest
+    if rest + size_of(known) < plain:
+        return rest + rounding
     for i in range(known.size):
         known[i] = 0.0
-    return plain
+    return plain + rounding
 
 
 @inlined
@@ -216,14 +220,13 @@ def _unseen(h: float, soft: Array, ends: Array) -> float:  # pragma: no cover - 
 
 @inlined
 def _unevenness(metrics: Array) -> float:  # pragma: no cover - compiled
-    """Estimate the largest share of degrees 4 and above in an entry of the metric along a step."""
+    """Estimate the largest change of degree 4 and above in an entry of the metric, relative to where the step began."""
     largest = 0.0
     for l in range(metrics.shape[1]):
-        before, last, least = 0.0, 0.0, metrics[0, l]
+        before, last = 0.0, 0.0
         for k in range(SAMPLES):
             before += LAST[0, k] * metrics[k, l]
             last += LAST[1, k] * metrics[k, l]
-            least = min(least, metrics[k, l])
-        if least > 0.0:
-            largest = max(largest, (abs(before) + abs(last)) / least)
+        if metrics[0, l] > 0.0:
+            largest = max(largest, (abs(before) + abs(last)) / metrics[0, l])
     return largest
