@@ -8,7 +8,7 @@ import linreg_mirror as lm
 from linreg_mirror import Status
 from linreg_mirror.solvers.error_bars import central_duals
 
-SHAPES = [(10, 30, 3), (20, 60, 10), (40, 100, 5), (40, 100, 17)]
+SHAPES = [(10, 30, 3), (10, 120, 2), (20, 60, 10), (40, 100, 5), (40, 100, 17)]
 
 
 def least_height(X, signs):
@@ -44,6 +44,16 @@ def test_against_the_linear_programme(shape):
         assert np.abs(one[:, sign != 0].T @ s - sign[sign != 0]).max() < 0.01
         height = np.abs(one[:, sign == 0].T @ met(one, sign, s)).max()
         assert 1 <= height / least_height(one, sign) < 1.02
+
+
+def test_powers_that_bring_little_are_left_out():
+    """Each problem for itself: its dual vector is the same whatever others are beside it."""
+    X, signs = instances(*SHAPES[3])
+    together = central_duals(X, signs, worthwhile=0.1)
+    for one, sign, s in zip(X, signs, together, strict=True):
+        height = np.abs(one[:, sign == 0].T @ met(one, sign, s)).max()
+        assert 1 - height > 0.5 * (1 - least_height(one, sign)) > 0
+        np.testing.assert_allclose(central_duals(one[None], sign[None], worthwhile=0.1)[0], s, rtol=1e-9, atol=1e-12)
 
 
 def test_one_design_for_all_and_tensors():

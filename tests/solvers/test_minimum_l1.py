@@ -11,7 +11,7 @@ from scipy.optimize import linprog
 from linreg_mirror.ledger import instance
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers import Status, independent
-from linreg_mirror.solvers.limit import minimum_l1, vertices
+from linreg_mirror.solvers.limit import minimum_l1
 from tests.helpers.plain import least_l1
 from tests.helpers.zoo import BY_NAME, CASES, gaussian
 
@@ -219,8 +219,8 @@ def test_weighted_l1_cost_by_hand():
 
 
 @pytest.mark.parametrize("case", ["dense", "sparse", "copies", "graded"])
-def test_many_more_columns_than_samples(case, monkeypatch):
-    """Columns that are light at an early scale are left out, and come back where the answer needs them."""
+def test_many_more_columns_than_samples(case):
+    """Columns that are light at an early scale are not looked at, and come back where the answer needs them."""
     rng = np.random.default_rng(4)
     X, x = rng.standard_normal((20, 600)), np.zeros(600)
     x[rng.choice(600, 20 if case == "dense" else 6, replace=False)] = rng.standard_normal(20 if case == "dense" else 6)
@@ -231,23 +231,7 @@ def test_many_more_columns_than_samples(case, monkeypatch):
     problem = Problem(X, X @ x if case != "dense" else rng.standard_normal(20))
     found = minimum_l1(problem)
     check_optimal(problem, found, np.abs(minimum_l1(problem, method="highs").x).sum())
-
-    monkeypatch.setattr(vertices, "_among_heavy", lambda *_: None)
-    whole = minimum_l1(problem)
-    if case == "copies":
-        assert found.status == whole.status == Status.unproved
-    else:
-        assert np.abs(found.x - whole.x).sum() <= found.error + whole.error
-        assert found.status == Status.converged
-
-
-def test_columns_left_out_save_products(monkeypatch):
-    problem = Problem(
-        np.random.default_rng(0).standard_normal((30, 3000)), np.random.default_rng(1).standard_normal(30)
-    )
-    fewer = minimum_l1(problem).stats.evaluations
-    monkeypatch.setattr(vertices, "_among_heavy", lambda *_: None)
-    assert fewer < 0.7 * minimum_l1(problem).stats.evaluations
+    assert found.status == (Status.unproved if case == "copies" else Status.converged)
 
 
 def test_bounds_of_weighted_l1_costs_enclose_what_rounding_hides():

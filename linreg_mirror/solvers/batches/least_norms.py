@@ -62,7 +62,7 @@ def _read_off(stack: Stack, whole: Factors, nu: Any, best: Answers, at: Any) -> 
     few = left[xp.sum(xp.abs(xp.sign(found.x[left])), axis=-1) < n]
     if len(few):
         some = stack.part(few)
-        central = central_duals(some.X, xp.sign(found.x[few]))
+        central = central_duals(some.X, xp.sign(found.x[few]), worthwhile=0.1)
         best.improve(at[few], vertices(some, whole.part(few), basis[few], central))
         left = best.part(at).wanting(PROVED)
     if len(left):

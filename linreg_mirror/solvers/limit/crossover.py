@@ -1,4 +1,4 @@
-"""From a point near the least L1 norm to a vertex that has it: a few simplex pivots."""
+"""From a point near the least L1 norm to a vertex that has it, by pivots of the simplex method."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,23 +7,28 @@ from linreg_mirror._tools import matrices
 from linreg_mirror._types import Array
 
 _REFACTOR = 50  # pivots between two fresh inverses
+_BLOCK = 4  # times n columns are looked at while pivots go on; then all are
 
 
 def pivot_to_optimum(
-    X: matrices.Matrix, y: Array, basis: NDArray[np.intp], pivots: int
+    X: matrices.Matrix, y: Array, basis: NDArray[np.intp], pivots: int, likely: NDArray[np.intp] | None = None
 ) -> tuple[NDArray[np.intp], Array, Array]:
     """Improve a basis of columns until its interpolator has the least L1 norm, or the pivots are spent.
 
+    Pivots look at some columns, n^2 each, until none of them is worth it; a product with X' then finds others that are.
+
     Parameters
     ----------
-    X : array, sparse array or operator, shape (n, d)
+    X : array or sparse array, shape (n, d)
         Full row rank.
     y : array, shape (n,)
         Targets.
     basis : array of int, shape (n,)
         Linearly independent columns. Any such basis may be the start: entries of x enter with the sign they have.
     pivots : int
-        Budget. From a good start a handful is enough; each costs n d + n^2.
+        Budget.
+    likely : array of int, optional
+        Columns to look at first. Default: those that are worth most.
 
     Returns
     -------
@@ -34,35 +39,37 @@ def pivot_to_optimum(
     s : array, shape (n,)
         The dual vector, X_i's = sign x_i on the basis; |X's| <= 1 everywhere if the optimum was reached.
     """
-    basis = basis.copy()
-    values = np.linalg.solve(matrices.columns(X, basis), y)
-    signs = np.where(values < 0, -1.0, 1.0)
-    inverse, sizes = np.empty(0), np.empty(0)  # made afresh before the first pivot
-    for count in range(pivots + 1):
-        if count % _REFACTOR == 0:
-            inverse = np.linalg.inv(matrices.columns(X, basis) * signs)
-            sizes = np.maximum(inverse @ y, 0.0)
-        s = inverse.T.sum(axis=1)
-        slopes = X.T @ s
-        entering = int(np.argmax(np.abs(slopes)))
-        if abs(slopes[entering]) <= 1 + 1e-11 or count == pivots:
-            break
-        sign = np.sign(slopes[entering])
-        direction = inverse @ (sign * matrices.column(X, entering))
-        falling = direction > 1e-11
-        if not falling.any():
-            break  # the norm is bounded below, so that only rounding can say otherwise
-        ratios = np.full(len(basis), np.inf)
-        ratios[falling] = sizes[falling] / direction[falling]
-        # Of (nearly) equal ratios the largest pivot loses least to rounding.
-        ties = np.flatnonzero(ratios <= ratios.min() + 1e-12 * (1 + ratios.min()))
-        leaving = ties[np.argmax(direction[ties])]
-        step = sizes[leaving] / direction[leaving]
-        sizes = np.maximum(sizes - step * direction, 0.0)
-        sizes[leaving] = step
-        row = inverse[leaving] / direction[leaving]
-        inverse = inverse - np.multiply.outer(direction, row)
-        inverse[leaving] = row
-        basis[leaving], signs[leaving] = entering, sign
-    square = matrices.columns(X, basis)
-    return basis, np.linalg.solve(square, y), np.linalg.solve(square.T, signs)
+    from linreg_mirror.solvers.limit.exchanges import STEEP
+
+    signs = np.where(np.linalg.solve(matrices.columns(X, basis), y) < 0, -1.0, 1.0)
+    used, most = 0, _BLOCK * len(basis)
+    if likely is not None:
+        basis, used = _among(X, y, basis, signs, likely, pivots)
+    while True:
+        pivots -= used
+        square = matrices.columns(X, basis)
+        s = np.linalg.solve(square.T, signs)
+        slopes = np.abs(X.T @ s)
+        slopes[basis] = 1.0
+        worth = np.flatnonzero(slopes > 1 + STEEP)
+        if len(worth) > most:
+            worth = worth[np.argpartition(-slopes[worth], most)[:most]]
+        basis, used = _among(X, y, basis, signs, worth, pivots) if len(worth) > 0 else (basis, 0)
+        if used == 0:
+            return basis, np.linalg.solve(square, y), s
+
+
+def _among(
+    X: matrices.Matrix, y: Array, basis: NDArray[np.intp], signs: Array, which: NDArray[np.intp], pivots: int
+) -> tuple[NDArray[np.intp], int]:
+    """Return the basis that pivots among these columns lead to, and how many there were; `signs` follow in place."""
+    from linreg_mirror.solvers.limit.exchanges import exchange
+
+    block, places = np.unique(np.concatenate([which, basis]), return_inverse=True)
+    columns, places, used, taken = np.ascontiguousarray(matrices.columns(X, block).T), places[len(which) :], 0, -1
+    while taken != 0 and used < pivots:
+        inverse = np.linalg.inv(columns[places].T * signs)
+        sizes = np.maximum(inverse @ y, 0.0)
+        taken = exchange(columns, inverse, sizes, places, signs, min(_REFACTOR, pivots - used))
+        used += taken
+    return block[places], used

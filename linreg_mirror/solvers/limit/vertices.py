@@ -25,7 +25,8 @@ _ACCURATE = 1e-9  # residual, relative to y, of weights that may be the answer
 _ZERO = 1e-11  # of the largest entry: what a linear solve leaves of an entry that is zero
 _MET = 1e-11  # by how much |X's| may exceed 1
 _HEAVY = 4  # times n columns are enough to find most of a basis among
-_EARLY = 3  # scales after which weights tell which columns these are
+_PIVOTS = 20  # times n: more than were ever needed
+_CHEAP = 8_000  # of weights with the wrong sign times n: pivots are cheaper than a smaller scale
 
 
 class Vertex(NamedTuple):
@@ -53,8 +54,6 @@ def least_vertex(problem: Problem, newton: DualNewton) -> Vertex:
     for count, stage in enumerate(continuation_path(newton, mirror, 0.0, 1e-9)):
         # At the first scales the order of weights says little yet.
         vertex = _vertex(problem, mirror, stage) if count > 1 or stage.potential.last else None
-        if vertex is None and count == _EARLY:
-            vertex = _among_heavy(problem, newton, stage)
         best = best if vertex is None else min(best, vertex, key=_gap)
         if best.certificate.valid:
             break
@@ -66,37 +65,6 @@ def entropy(newton: DualNewton, L: float) -> Hyperbolic:
     size = float(np.abs(newton.minimum_norm(newton.y)[1]).max())
     d = newton.X.shape[1]
     return Hyperbolic(np.full(d, np.log(size) - L), np.zeros(d))
-
-
-def _among_heavy(problem: Problem, newton: DualNewton, stage: Stage) -> Vertex | None:
-    """Find the least vertex of the columns that are heaviest at this scale; pivots bring in others that it lacks.
-
-    Return None where columns are not much more than that, and where these do not lead to the least of all.
-    """
-    X, y, n = problem.X, problem.y, problem.n
-    if problem.d <= 2 * _HEAVY * n or not matrices.is_dense(X):
-        return None
-    heavy = np.argpartition(-np.abs(stage.pull), _HEAVY * n)[: _HEAVY * n]
-    part = Problem(np.ascontiguousarray(X[:, heavy]), y, problem.loss)
-    if not independent(part.gram, tolerance=1e-10):
-        return None
-    inner = DualNewton.of(part)
-    found = least_vertex(part, inner)
-    newton.add_counts(inner)
-    if not found.certificate.valid:
-        return None
-    at = np.flatnonzero(found.x)
-    if np.abs(X.T @ found.s).max() <= 1 + _MET:
-        return _certified(problem, heavy[at], found.x[at], found.s)
-    if len(at) < n:
-        return None
-    vertex = _certified(problem, *pivot_to_optimum(X, y, heavy[at], pivots=_pivots(n)))
-    return vertex if vertex.certificate.valid else None
-
-
-def _pivots(n: int) -> int:
-    """Return how many pivots may be worth taking from a vertex that was read off early."""
-    return 20 + n // 4
 
 
 def _vertex(problem: Problem, mirror: Hyperbolic, stage: Stage) -> Vertex | None:
@@ -118,10 +86,11 @@ def _read_off(problem: Problem, mirror: Hyperbolic, stage: Stage) -> Vertex | No
     large = np.abs(values) > _ZERO * np.abs(values).max()
     wrong = np.count_nonzero(values[large] * x[basis[large]] < 0)
     if large.all() and len(basis) == n:
-        # Many weights with the wrong sign would take many pivots; a smaller scale costs less.
-        if wrong > 1 + n // 20 and not last:
+        # Each weight with the wrong sign takes a few pivots, and each of these n^2.
+        if wrong > max(1 + n // 20, _CHEAP // n) and not last:
             return None
-        return _certified(problem, *pivot_to_optimum(X, y, basis, pivots=5 * n if last else _pivots(n)))
+        likely = np.argpartition(-np.abs(x), min(_HEAVY * n, problem.d) - 1)[: _HEAVY * n]
+        return _certified(problem, *pivot_to_optimum(X, y, basis, _PIVOTS * n, likely))
     # Fewer weights than samples: the dual is not unique, and the limit's own, divided by the exponent of a weight of
     # size one, is one of them up to terms of order 1/L. Least squares on the support removes those.
     support, chosen = basis[large], chosen[:, large]
@@ -134,7 +103,7 @@ def _read_off(problem: Problem, mirror: Hyperbolic, stage: Stage) -> Vertex | No
         s = central(X, support, np.sign(values))
         vertex = min(vertex, _certified(problem, support, values, s), key=_gap)
     if last and len(basis) == n and not vertex.certificate.valid:
-        return _certified(problem, *pivot_to_optimum(X, y, basis, pivots=5 * n))
+        return _certified(problem, *pivot_to_optimum(X, y, basis, _PIVOTS * n))
     return vertex
 
 
@@ -142,7 +111,7 @@ def central(X: Array, support: NDArray[np.intp], signs: Array) -> Array:
     """Return a dual vector that meets the signs, away from the thresholds of other columns if there is one."""
     wanted = np.zeros(X.shape[1])
     wanted[support] = signs
-    s, transposed = central_duals(X[None], wanted[None])[0], X[:, support].T
+    s, transposed = central_duals(X[None], wanted[None], worthwhile=0.1)[0], X[:, support].T
     return s + np.linalg.lstsq(transposed, signs - transposed @ s)[0]
 
 
