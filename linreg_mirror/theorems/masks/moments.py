@@ -76,11 +76,12 @@ def optimal_value(it: Instance, signal: float) -> Evidence:
         p = np.exp(logits - logits.max())
         return float(np.log(mean_error(X, w, by_draws(p / p.sum(), k))))
 
-    least = np.exp(minimize(log_error, np.zeros_like(a), tol=1e-9).fun)
+    least = np.exp(minimize(log_error, np.zeros_like(a), jac="3-point", tol=1e-10).fun)
     stated = (a.sum() ** 2 - signal * np.sum((X @ w) ** 2)) / k
     computed = moments.least_error(X, w, k)
     at_optimum = mean_error(X, w, by_draws(moments.optimal_probabilities(X, w), k))
-    return identity(relative([least - stated, least - computed, least - at_optimum], least), 1e-12)
+    whole = a.sum() ** 2 / k  # of which |Xw|^2 may leave little
+    return identity(relative([least - stated, least - computed, least - at_optimum], whole), 1e-13)
 
 
 @algebra("masks.optimal.value", signal=0)

@@ -134,10 +134,14 @@ def grasp(it: Instance, slope: float) -> Evidence:
     change = [np.sum(problem.gradient(mask * w) ** 2) - before for mask in masks]
     stated = -slope * (1 - masks) @ taken + np.sum(((1 - masks) * w @ X.T @ X) ** 2, axis=1)
     at_zero = np.sum(Problem(X, 0 * y).gradient(w) ** 2)
-    found = [relative(change - stated, [before, *change]), relative(scores.grasp(X, w, 0 * y).sum() - at_zero, at_zero)]
+    sizes = np.abs(X)  # of terms, which cancel where g is small
+    slopes, slopes_at_zero = (sizes.T @ (sizes @ np.abs(w) + size) for size in (np.abs(y), 0 * y))
+    found = [
+        relative(change - stated, np.sum(slopes**2)),
+        relative(scores.grasp(X, w, 0 * y).sum() - at_zero, np.sum(slopes_at_zero**2)),
+    ]
     if _HAS_TORCH:
-        sizes = np.abs(X)  # of terms, which cancel where g is 0
-        terms = np.abs(w) * (sizes.T @ (sizes @ (sizes.T @ (sizes @ np.abs(w) + np.abs(y)))))
+        terms = np.abs(w) * (sizes.T @ (sizes @ slopes))
         found.append(relative(_grasp_of_network(X, w, y) - taken, terms))
     return identity(found, 1e-13)
 
