@@ -21,8 +21,9 @@ from linreg_mirror.solvers.results import Solution, Stats
 def minimum_l1s(X: Any, y: Any, *, threads: int | None = None) -> Solutions:
     """Return argmin{|x|_1 : Xx = y} of B problems, as `minimum_l1` does of one, on NumPy arrays or torch tensors.
 
-    Vertices are read off the mirror limits at a few scales, and improved by pivots of the simplex method. What none of
-    them proves is left to `minimum_l1`.
+    On NumPy arrays compiled pivots of the simplex method lead to vertices from the largest weights of least L2 norm. On
+    tensors, and where these prove nothing, vertices are read off the mirror limits at a few scales, and improved by a
+    few pivots. What none of them proves is left to `minimum_l1`.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def minimum_l1s(X: Any, y: Any, *, threads: int | None = None) -> Solutions:
     flat = namespace(X).zeros_like(y[:, :1])
     stack = Stack(X, y, Hyperbolic(flat, flat), flat)
 
-    stats = Stats(method="mirror limits of a batch, then vertices", cites=cited(minimum_l1s))
+    stats = Stats(method="pivots and mirror limits of a batch, then vertices", cites=cited(minimum_l1s))
 
     def solution(k: int, found: tuple[Any, Any, Any, float]) -> Solution:
         x, dual, rest, _ = found

@@ -13,6 +13,7 @@ from linreg_mirror._tools import double_double
 from linreg_mirror._tools.compilation import compiled
 from linreg_mirror._tools.double_double_kernels import product, transposed_product
 from linreg_mirror._types import Array
+from linreg_mirror.solvers.limit import exchanges as pivoting
 
 # Bounds of rounding in sums hold in any order of summation.
 _ANY_ORDER = {"reassoc", "contract"}
@@ -106,3 +107,16 @@ def transposed_products(X: Array, hi: Array, lo: Array) -> tuple[Array, Array]: 
     for k in range(B):
         high[k], low[k] = transposed_product(X[0 if shared else k], hi[k], lo[k])
     return high, low
+
+
+@compiled(pivoting, **_OPTIONS)
+def exchanges(
+    columns: Array, inverses: Array, sizes: Array, bases: NDArray[np.intp], signs: Array, budgets: NDArray[np.intp]
+) -> NDArray[np.intp]:  # pragma: no cover - compiled
+    """Let columns enter each basis, in place, as `exchange` does; return how many did."""
+    taken, shared = np.zeros_like(budgets), len(columns) == 1
+    for k in range(len(budgets)):
+        if budgets[k] > 0:
+            X = columns[0 if shared else k]
+            taken[k] = pivoting.exchange(X, inverses[k], sizes[k], bases[k], signs[k], budgets[k])
+    return taken

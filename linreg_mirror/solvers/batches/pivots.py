@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from linreg_mirror.mirrors.protocol import namespace
 from linreg_mirror.solvers.batches import linear_algebra
 from linreg_mirror.solvers.batches.columns import columns_of, times
@@ -10,6 +12,7 @@ from linreg_mirror.solvers.batches.stack import Stack
 
 _STEEP = 1e-11  # slope beyond one, and weight for each of the entering one: what rounding leaves of zero
 _TIED = 1e-12  # of the largest weight
+_REFACTOR = 50  # pivots between two fresh inverses
 
 
 def pivoted(stack: Stack, basis: Any, pivots: int) -> Any:
@@ -25,6 +28,9 @@ def pivoted(stack: Stack, basis: Any, pivots: int) -> Any:
         Budget.
     """
     xp, basis = stack.xp, basis + 0
+    if type(stack.X) is np.ndarray:
+        _in_compiled_code(stack, basis, pivots)
+        return basis
     inverse, going = linear_algebra.general_inverse(columns_of(stack, basis))
     places = xp.nonzero(going)[0]
     stack, inverse = stack.part(places), inverse[places]
@@ -37,6 +43,22 @@ def pivoted(stack: Stack, basis: Any, pivots: int) -> Any:
         basis[places, leaving[left]] = entering[left]
         inverse = _exchanged(inverse[left], direction[left], leaving[left])
     return basis
+
+
+def _in_compiled_code(stack: Stack, basis: Any, pivots: int) -> None:
+    """Improve bases in place, each problem's own as of `limit.crossover`; those that are singular stay as they are."""
+    from linreg_mirror.solvers.batches.kernels import exchanges
+
+    going, used = np.arange(len(basis)), 0
+    while len(going) and used < pivots:
+        part, at, budget = stack.part(going), basis[going], min(_REFACTOR, pivots - used)
+        inverse, sound = linear_algebra.general_inverse(columns_of(part, at))
+        values = times(inverse, part.y)
+        signs = signs_of(values)
+        columns = np.ascontiguousarray(part.X.mT)
+        taken = exchanges(columns, signs[:, :, None] * inverse, signs * values, at, signs, np.where(sound, budget, 0))
+        basis[going], used = at, used + budget
+        going = going[taken == budget]
 
 
 def _exchange(stack: Stack, inverse: Any) -> tuple[Any, Any, Any, Any]:

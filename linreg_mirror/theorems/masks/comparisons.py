@@ -23,7 +23,7 @@ from linreg_mirror.theorems.masks.draws import (
 from sketching import mask_moments, moments, scores, temperature
 
 _WITNESS = "planted/biased/0"
-_DRAWN, _ASKED = (200, 5000), 10  # X, for means over these, and for how many the package is asked
+_FEW, _MANY, _ASKED = 200, 5000, 10  # X, for means over these, and for how many the package is asked
 
 
 @theorem(
@@ -152,10 +152,12 @@ def data_free_isotropic(it: Instance, blind: float) -> Evidence:
     """
     _, w, k = linear_model(it)
     rng = np.random.default_rng(list(it.name.encode()))
-    for drawn in _DRAWN:
-        if (found := min((_isotropic(rng, drawn, n, w, k, blind) for n in (1, 3)), key=lambda one: one.margin)).holds:
-            break
-    return found
+
+    def judged(drawn: int) -> Evidence:
+        return min((_isotropic(rng, drawn, n, w, k, blind) for n in (1, 3)), key=lambda one: one.margin)
+
+    first = judged(_FEW)
+    return first if first.holds else judged(_MANY)
 
 
 def _isotropic(rng: np.random.Generator, drawn: int, n: int, w: Array, k: int, blind: float) -> Evidence:
