@@ -86,10 +86,14 @@ def check(
     --shard then computes nothing and gives the verdict.
     """
     # Everything heavy is imported late, so that --help answers at once.
+    from linreg_mirror.runtime.sweeps import Shard, start_workers
+
+    if quick and jobs > 1 and cluster is None:
+        start_workers(jobs, ["linreg_mirror.verification.evaluation", "torch", "sklearn.linear_model"])
+
     from linreg_mirror import claims
     from linreg_mirror.ledger import WHOLE_GRID
     from linreg_mirror.runtime.store import results_directory
-    from linreg_mirror.runtime.sweeps import Shard
     from linreg_mirror.verification import check as check_ledger
     from linreg_mirror.verification import report as reports
 

@@ -1,11 +1,13 @@
 """The runner: what is stored is read, the rest is computed and stored at once, in processes, shards, on a cluster."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+from joblib import Parallel, delayed
 
 from linreg_mirror.ledger import grid
 from linreg_mirror.runtime import sweeps
@@ -193,3 +195,16 @@ def test_an_interruption_loses_only_what_is_under_way(how, store):
     assert process.returncode != 0
     assert sorted(record["value"] for _, record in store.records()) == [0, 1, 2, 3]
     assert not list(store.root.glob("*.partial"))
+
+
+def _process(_):
+    time.sleep(0.2)  # so that each worker gets one
+    return os.getpid(), "colorsys" in sys.modules
+
+
+def test_workers_that_start_early_are_those_of_the_sweep():
+    """They have imported what they will need, but for what is not installed; one may have taken both tasks."""
+    sweeps.start_workers(2, ["colorsys", "nothing_of_this_name"]).join()
+    found = Parallel(n_jobs=2)(delayed(_process)(k) for k in range(6))
+    assert any(imported for _, imported in found)
+    assert len(dict(found)) == 2

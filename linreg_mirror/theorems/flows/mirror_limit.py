@@ -87,7 +87,7 @@ def optimality(it: Instance, exponent: float) -> Evidence:
     # Fitted as changes of x: where b is small, arcsinh magnifies what integration leaves of a vanishing x.
     in_row_space = X.T @ np.linalg.lstsq(X.T * root[:, None], q * root)[0]
     back = b * np.sinh(it.tilt + in_row_space)
-    residual = relative(it.problem.residual(x), it.problem.y)
+    residual = relative(it.problem.residual(x), np.abs(X) @ np.abs(x))  # the path ends at a distance relative to x
     return identity(max(relative(x - back, x), residual), TOLERANCE)
 
 
