@@ -491,35 +491,6 @@ def test_the_potential_of_layers_whose_squares_overflow():
 # What weights near zero could still make use of
 
 
-def steepest_at_zero(network, grad_x, alpha):
-    """Return -2 times the least curvature at theta = 0 of <grad_x, x(theta)> + alpha h(theta), which is quadratic."""
-    basis = np.eye(network.theta0.size)
-
-    def value(theta):
-        return grad_x @ network.effective(theta) + alpha * theta @ network.penalty_gradient(theta) / 2
-
-    form = [[value(one + other) - value(one) - value(other) for other in basis] for one in basis]
-    return max(-np.linalg.eigvalsh(form)[0], 0.0)
-
-
-@pytest.mark.parametrize("alpha", [0.0, 0.3, 100.0])
-@pytest.mark.parametrize(
-    "network",
-    [
-        DeepLinear((np.ones((2, 3)), np.ones((2, 2)))),
-        DeepLinear((np.ones((4, 2)), np.ones((3, 4)))),
-        Factorized(np.ones((3, 2)), np.ones((2, 2))),
-        Factorized.symmetric(np.ones((3, 3))),
-    ],
-    ids=["wide", "tall", "U V'", "U U'"],
-)
-def test_unused_slope_is_the_least_curvature_at_zero(network, alpha):
-    slopes = np.random.default_rng(0).standard_normal((4, network.d))
-    found = [network.unused_slope(g, alpha) for g in slopes]
-    assert found == pytest.approx([steepest_at_zero(network, g, alpha) for g in slopes], rel=1e-12)
-    assert any(found) == (alpha < 100)
-
-
 def test_unused_slope_by_hand():
     g = np.diag([3.0, -4.0]).ravel()
     square, thin = np.eye(2), np.ones((1, 2))

@@ -15,12 +15,11 @@ CORE = ("mirror", "convergence", "spred", "signs", "decay", "regimes")
 
 @dataclass(frozen=True)
 class Mutant:
-    """A wrong formula, how to put it in place for a while, and the theorems, or the tests, that are asked about it."""
+    """A wrong formula, how to put it in place for a while, and the theorems that are asked about it."""
 
     name: str
     applied: Callable[[], AbstractContextManager]
     theorems: tuple[str, ...]
-    tests: tuple[str, ...] = ()
 
 
 def replaced(
@@ -32,13 +31,11 @@ def replaced(
 ) -> Mutant:
     """`wrong` takes the right function and returns the one that takes its place; properties stay properties.
 
-    Theorems are ids or beginnings of ids; what ends in .py is a file of tests.
+    Theorems are ids or beginnings of ids.
     """
     right = inspect.getattr_static(owner, attribute)
     mutated = property(wrong(right.fget)) if isinstance(right, property) else wrong(right)
-    tests = tuple(f"tests/{one}" for one in theorems if one.endswith(".py"))
-    asked = tuple(one for one in theorems if not one.endswith(".py"))
-    return Mutant(name, lambda: patch.object(owner, attribute, mutated), asked or (() if tests else CORE), tests)
+    return Mutant(name, lambda: patch.object(owner, attribute, mutated), theorems or CORE)
 
 
 def edited(name: str, owner: object, attribute: str, was: str, now: str, *theorems: str) -> Mutant:

@@ -131,7 +131,7 @@ MUTANTS = (
         "_largest",
         "[: k - np.count_nonzero(kept)]",
         "[np.count_nonzero(kept) - k :]",
-        "sketching/test_selection.py",
+        "twins.top_k",
     ),
     replaced("excess of a temperature, its root", temperature, "excess", lambda r: lambda *a: r(*a) ** 0.5, "masks"),
     edited("Bennett without its factor", tails, "bennett", "2 * np.exp", "0.01 * np.exp", "masks.tails"),

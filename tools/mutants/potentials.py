@@ -206,7 +206,7 @@ MUTANTS = (
         "unused_slope",
         "- 2 * alpha",
         "- alpha",
-        "parametrizations/test_linear_networks.py",
+        "twins.unused_slope",
     ),
     edited(
         "slope of all entries of a product",
@@ -214,7 +214,7 @@ MUTANTS = (
         "unused_slope",
         ", 2)) -",
         ")) -",
-        "parametrizations/test_linear_networks.py",
+        "twins.unused_slope",
     ),
     edited(
         "slope that raises f",
@@ -222,7 +222,7 @@ MUTANTS = (
         "unused_slope",
         "-np.linalg.eigvalsh(G + G.T)[0]",
         "np.linalg.eigvalsh(G + G.T)[-1]",
-        "parametrizations/test_linear_networks.py",
+        "twins.unused_slope",
     ),
     edited("depth D: penalty by theta", Power, "penalty_gradient", "2 * theta", "theta", "depth"),
     edited("depth D: slope without D", Power, "pullback", "self.depth * theta", "theta", "depth", "twins"),
@@ -251,7 +251,7 @@ MUTANTS = (
         schedules.Geometric,
         "_alpha",
         lambda r: lambda *a: r(*a) / 2,
-        "schedules/test_schedules.py",
+        "twins.schedule",
     ),
     *(
         replaced(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 
@@ -12,9 +13,9 @@ from linreg_mirror.solvers.limit.dual_newton import DualNewton
 from linreg_mirror.solvers.saddles import SaddlePath, _saddles
 from linreg_mirror.solvers.saddles.signed_fit import SignedFit
 from linreg_mirror.solvers.separable import _margin_flow
-from tools.mutants.change import changed, edited, replaced
+from tools.mutants.change import Mutant, changed, edited, replaced
 
-CHECKS = "solvers/test_certificate_checks.py"
+LIMITS, LEAST_NORMS, NUCLEAR, LASSO = (f"twins.certificates.{one}" for one in ("limits", "l1", "nuclear", "lasso"))
 
 
 def looser(right: Callable) -> Callable:
@@ -83,7 +84,7 @@ MUTANTS = (
         "l1_certificate",
         "np.abs(_relative(slopes, thresholds)).max()",
         "_relative(slopes, thresholds).max()",
-        CHECKS,
+        LEAST_NORMS,
     ),
     edited(
         "least norms: one threshold for both sides",
@@ -91,36 +92,36 @@ MUTANTS = (
         "l1_certificate",
         "t_minus @ np.maximum(-x, 0)",
         "t_plus @ np.maximum(-x, 0)",
-        CHECKS,
+        LEAST_NORMS,
     ),
-    edited("least norms: thresholds exchanged", certificates, "_relative", "slopes > 0", "slopes < 0", CHECKS),
-    edited("least norms: dual not scaled", certificates, "l1_certificate", " / max(1.0, slope)", "", CHECKS),
-    edited("digits of the dual left out", certificates, "pull", "rest is None or", "True or", CHECKS),
-    edited("residuals from above alone", certificates, "feasibility", "np.abs(r).max()", "r.max()", CHECKS),
+    edited("least norms: thresholds exchanged", certificates, "_relative", "slopes > 0", "slopes < 0", LEAST_NORMS),
+    edited("least norms: dual not scaled", certificates, "l1_certificate", " / max(1.0, slope)", "", LEAST_NORMS),
+    edited("digits of the dual left out", certificates, "pull", "rest is None or", "True or", LEAST_NORMS),
+    edited("residuals from above alone", certificates, "feasibility", "np.abs(r).max()", "r.max()", LIMITS),
     edited(
         "x above primal(z) alone",
         certificates,
         "certify_limit",
         "np.abs(x - represented).max()",
         "(x - represented).max()",
-        CHECKS,
+        LIMITS,
     ),
-    edited("gap of squares in other units", certificates, "certify_limit", "(2 * rate)", "(2 / rate)", CHECKS),
-    edited("gap near the solution", certificates, "_hyperbolic_gap", "difference**2 / 4", "difference**2 / 2", CHECKS),
-    edited("gap without the conjugate", certificates, "_hyperbolic_gap", "(1 + np.exp(-2", "(1 - np.exp(-2", CHECKS),
-    edited("gap at b = 0 without log 2", certificates, "_log_arcsinh", "np.log(2 * size)", "np.log(size)", CHECKS),
-    edited("gap of depth D near it", certificates, "_power_gap", "difference**2 / 2", "difference**2", CHECKS),
-    edited("gap of depth D with p alone", certificates, "_power_gap", " + np.exp(2 * log_q)", "", CHECKS),
-    edited("gap of depth D in one unit", certificates, "_power_gap", "height / unit * gap", "height * gap", CHECKS),
-    edited("primal of one's own not looked at", certificates, "_own_gap", "/ (2 * h)", "* 0 + represented", CHECKS),
-    edited("potential of one's own without conjugate", certificates, "_own_gap", "conjugate, x", "0 * x, x", CHECKS),
+    edited("gap of squares in other units", certificates, "certify_limit", "(2 * rate)", "(2 / rate)", LIMITS),
+    edited("gap near the solution", certificates, "_hyperbolic_gap", "difference**2 / 4", "difference**2 / 2", LIMITS),
+    edited("gap without the conjugate", certificates, "_hyperbolic_gap", "(1 + np.exp(-2", "(1 - np.exp(-2", LIMITS),
+    edited("gap at b = 0 without log 2", certificates, "_log_arcsinh", "np.log(2 * size)", "np.log(size)", LIMITS),
+    edited("gap of depth D near it", certificates, "_power_gap", "difference**2 / 2", "difference**2", LIMITS),
+    edited("gap of depth D with p alone", certificates, "_power_gap", " + np.exp(2 * log_q)", "", LIMITS),
+    edited("gap of depth D in one unit", certificates, "_power_gap", "height / unit * gap", "height * gap", LIMITS),
+    edited("primal of one's own not looked at", certificates, "_own_gap", "/ (2 * h)", "* 0 + represented", LIMITS),
+    edited("potential of one's own without conjugate", certificates, "_own_gap", "conjugate, x", "0 * x, x", LIMITS),
     edited(
         "nuclear norm: matrices that are not symmetric",
         certificates,
         "nuclear_certificate",
         "float(np.abs(M - M.T).max()), 0.0",
         "0.0",
-        CHECKS,
+        NUCLEAR,
     ),
     edited(
         "nuclear norm: negative eigenvalues",
@@ -128,7 +129,7 @@ MUTANTS = (
         "nuclear_certificate",
         "-float(np.linalg.eigvalsh(M + M.T)[0]) / 2",
         "0.0",
-        CHECKS,
+        NUCLEAR,
     ),
     edited(
         "nuclear norm: slopes on one side",
@@ -136,7 +137,7 @@ MUTANTS = (
         "nuclear_certificate",
         " if positive else np.linalg.norm(slope, 2)",
         "",
-        CHECKS,
+        NUCLEAR,
     ),
     edited(
         "LASSO: correlations on one side",
@@ -144,13 +145,13 @@ MUTANTS = (
         "lasso_certificate",
         "np.abs(problem.X.T @ dual).max()",
         "(problem.X.T @ dual).max()",
-        CHECKS,
+        LASSO,
     ),
-    edited("error of x, not of its share", certificates, "with_error", "error / (size or 1.0)", "error", CHECKS),
-    replaced("looser limits", certificates, "certify_limit", looser, CHECKS),
-    replaced("looser least norms", certificates, "l1_certificate", looser, CHECKS),
-    replaced("looser nuclear norms", certificates, "nuclear_certificate", looser, CHECKS),
-    replaced("looser LASSO", certificates, "lasso_certificate", looser, CHECKS),
+    edited("error of x, not of its share", certificates, "with_error", "error / (size or 1.0)", "error", LASSO),
+    replaced("looser limits", certificates, "certify_limit", looser, LIMITS),
+    replaced("looser least norms", certificates, "l1_certificate", looser, LEAST_NORMS),
+    replaced("looser nuclear norms", certificates, "nuclear_certificate", looser, NUCLEAR),
+    replaced("looser LASSO", certificates, "lasso_certificate", looser, LASSO),
     *(
         replaced(f"compiled flow: {name}", kernel, "advance", wrong, "bars.defect", "mirror.reduction")
         for name, wrong in (
@@ -162,7 +163,7 @@ MUTANTS = (
     ),
     replaced("a path's bar a thirtieth", kernel, "advance", bars_lost, "bars.defect"),
     *(
-        edited(f"rest: {name}", resting, "error_at_rest", was, now, "solvers/test_resting.py")
+        edited(f"rest: {name}", resting, "error_at_rest", was, now, "bars.rest.enclosed")
         for name, was, now in (
             ("twice the rate", "-speed * (t[-1] - t)", "-2 * speed * (t[-1] - t)"),
             ("errors before are forgotten", "apart = errors + ", "apart = 0 * errors + "),
@@ -177,7 +178,7 @@ MUTANTS = (
         "central_duals",
         "best, least = xp.where(height < least, s, best)",
         "best, least = xp.where(least < math.inf, best, s)",
-        "solvers/test_central_duals.py",
+        "twins.central_duals",
     ),
     edited(
         "dual vectors that leave the support",
@@ -185,12 +186,12 @@ MUTANTS = (
         "central_duals",
         "weight = xp.where(on, _HELD, (",
         "weight = xp.where(on, 0.0, (",
-        "solvers/test_central_duals.py",
+        "twins.central_duals",
     ),
     # Limits take last steps that mend this; at the small scales that depth.rate asks for they say so and are refused.
     replaced("Newton's method a millionth off", DualNewton, "solve", slightly_off, "depth"),
     edited("saddles: who is blocked stays", SignedFit, "enter", "* target < 0", "* target < -np.inf", "saddles"),
-    edited("saddles: points before the jump", SaddlePath, "at", '"right"', '"left"', "solvers/test_saddles.py"),
+    edited("saddles: points before the jump", SaddlePath, "at", '"right"', '"left"', "saddles.integrals"),
     edited("saddles: averages over twice the time", SaddlePath, "average", "tau, 1.0", "2 * tau, 1.0", "saddles"),
     edited(
         "saddles: sigma from the jump before",
@@ -208,12 +209,10 @@ MUTANTS = (
         lambda right: lambda problem, asker: problem.X,
         "margin",
     ),
-    replaced(
+    Mutant(
         "logistic loss with the slope of the exponential one",
-        _margin_flow,
-        "_logistic",
-        lambda right: lambda q: (right(q)[0], -q),
-        "solvers/test_separable.py",
+        lambda: patch.dict(_margin_flow._LOSSES, logistic=lambda q: (_margin_flow._logistic(q)[0], -q)),
+        ("twins.margin_flow",),
     ),
     edited(
         "the sum of errors as if H did not change, enclosed",

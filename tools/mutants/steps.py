@@ -88,7 +88,7 @@ MUTANTS = (
         discrete,
         "largest_stable_step",
         lambda right: lambda *a, penalty=0.0, **options: right(*a, penalty=penalty / 2, **options),
-        "solvers/test_descent_edges.py",
+        "twins.stable_step",
     ),
     edited(
         "finite steps: half of the penalty",

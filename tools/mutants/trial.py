@@ -1,13 +1,9 @@
-"""What theorems and tests say of a mutant."""
+"""What theorems say of a mutant."""
 
-import io
-import sys
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext, redirect_stdout
-from pathlib import Path
+from contextlib import nullcontext
 
 import numpy as np
-import pytest
 
 from linreg_mirror.verification import Finding, check
 from tools.mutants import MUTANTS
@@ -41,32 +37,16 @@ INSTANCES = (
     "special/lopsided",
     "special/long-column",
 )
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def verdicts(findings: list[Finding]) -> dict[str, tuple[str, bool]]:
     return {finding.theorem.id: (finding.verdict.name, finding.control_failed) for finding in findings}
 
 
-def passing(tests: Iterable[str]) -> dict[str, tuple[str, bool]]:
-    """Whether files of tests pass, as things are at the moment."""
-    found = {}
-    for path in tests:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
-            del sys.modules[name]  # what they have imported by name is of the run before
-        with redirect_stdout(io.StringIO()) as output:
-            code = pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", f"--rootdir={ROOT}", str(ROOT / path)])
-        if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-            raise RuntimeError(f"{path} was not run: {output.getvalue()}")
-        found[path] = ("passes" if code == pytest.ExitCode.OK else "fails", True)
-    return found
-
-
-def outcome(index: int | None, theorems: tuple[str, ...], tests: tuple[str, ...]) -> dict[str, tuple[str, bool]]:
-    """Verdicts on the instances, and outcomes of tests, without a mutant or with one of them in place."""
+def outcome(index: int | None, theorems: tuple[str, ...]) -> dict[str, tuple[str, bool]]:
+    """Verdicts on the instances, without a mutant or with one of them in place."""
     with nullcontext() if index is None else MUTANTS[index].applied(), np.errstate(all="ignore"):
-        found = verdicts(check(theorems, instances=INSTANCES)) if theorems else {}
-        return found | passing(tests)
+        return verdicts(check(theorems, instances=INSTANCES))
 
 
 def together(parts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
@@ -75,5 +55,5 @@ def together(parts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 def chosen(words: Sequence[str]) -> list[int]:
     """Indices of the mutants with one of the words in their name or in what is asked about them; no words, all."""
-    texts = [" ".join([one.name, *one.theorems, *one.tests]) for one in MUTANTS]
+    texts = [" ".join([one.name, *one.theorems]) for one in MUTANTS]
     return [i for i, text in enumerate(texts) if not words or any(word in text for word in words)]

@@ -48,9 +48,25 @@ def few_weights(stack: Stack, tolerance: float) -> tuple[Any, Answers]:
 
 def _moved(stack: Stack, least: Answers, tolerance: float) -> Answers:
     """Return the same weights with dual vectors of the limits, and bars of their distance from there."""
-    xp, n = stack.xp, stack.X.shape[-2]
-    bases = bases_of(stack, xp.argsort(-xp.abs(least.x), axis=-1)[:, :n])
-    p = weights_on(stack, bases)
+    bases = bases_of(stack, stack.xp.argsort(-stack.xp.abs(least.x), axis=-1)[:, : stack.X.shape[-2]])
+    return near(stack, bases, weights_on(stack, bases), tolerance)
+
+
+def near(stack: Stack, bases: Bases, p: Pair, tolerance: float) -> Answers:
+    """Return weights on bases, as they are, with dual vectors close to the limits', and bars of their distance.
+
+    Parameters
+    ----------
+    stack : Stack
+        Problems and potentials.
+    bases : Bases
+        Columns.
+    p : Pair of shape (B, n)
+        Weights on them.
+    tolerance : float
+        Largest error that is worth while, relative to |x|_1.
+    """
+    xp = stack.xp
     x = Pair(*(placed(stack, bases.at, part * bases.kept) for part in (p.hi, p.lo)))
     exponent = stack.mirror.tilt - 2 * stack.mirror.dual(x.hi, stack.decay)  # of X's, twice, on the support
     steepest = xp.max(xp.where(x.hi != 0, xp.abs(exponent), 0.0), axis=-1, keepdims=True)

@@ -19,7 +19,7 @@ from linreg_mirror.solvers.error_bars.rows import UNIT
 _ROUNDS = 4  # of residuals of 106 bits
 
 
-def interpolator(stack: Stack, point: Point) -> tuple[Any, Any]:
+def interpolator(stack: Stack, point: Point, rounds: int = _ROUNDS) -> tuple[Any, Any]:
     """Return weights that interpolate but for rounding, and upper bounds of their distances from the limits.
 
     The n heaviest weights are moved, and no others: what is left of y is then an error of these alone. Among weights
@@ -31,6 +31,8 @@ def interpolator(stack: Stack, point: Point) -> tuple[Any, Any]:
         Problems and potentials.
     point : Point
         Weights of dual vectors.
+    rounds : int
+        Of residuals of 106 bits; without any, weights stay where they are.
     """
     xp, n = stack.xp, stack.X.shape[-2]
     at = xp.argsort(-xp.abs(point.x), axis=-1)[:, :n]
@@ -40,7 +42,7 @@ def interpolator(stack: Stack, point: Point) -> tuple[Any, Any]:
     eye = xp.eye(n, dtype=columns.dtype, device=columns.device)
     lost = size(inverse @ columns - eye) + 4 * n * UNIT * size(inverse) * size(columns)
     p = exact(point.x)
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         p = p + exact(placed(stack, at, times(inverse, residual(stack, p)[0].hi)))
     r, inexact = rounded(*residual(stack, p))
     # The inverse of the columns is (1 + E)^-1 times this one, |E| <= lost.

@@ -8,7 +8,7 @@ from linreg_mirror.solvers.batches import linear_algebra
 from linreg_mirror.solvers.batches.active_sets import Support, support_of
 from linreg_mirror.solvers.batches.answers import Answers
 from linreg_mirror.solvers.batches.columns import placed
-from linreg_mirror.solvers.batches.factors import factors
+from linreg_mirror.solvers.batches.factors import Factors, factors
 from linreg_mirror.solvers.batches.norms import norm
 from linreg_mirror.solvers.batches.pairs import exact, transposed_products
 from linreg_mirror.solvers.batches.rounding import of_pull, residual, rounded
@@ -38,6 +38,28 @@ def proved(stack: Stack, weight: Any, x: Any) -> Answers:
     v = exact(xp.zeros_like(on.signs))
     for _ in range(_ROUNDS):
         v = v + exact(on.kept * linear_algebra.solve(whole.L, _slope(on, weight, residual(part, v)[0]).hi))
+    return near(stack, weight, signs, on, whole, v)
+
+
+def near(stack: Stack, weight: Any, signs: Any, on: Support, whole: Factors, v: Pair) -> Answers:
+    """Return weights on supports, as they are, with bounds of their errors; s is y - Xx.
+
+    Parameters
+    ----------
+    stack : Stack
+        Problems.
+    weight : array, shape (B, 1)
+        Positive.
+    signs : array, shape (B, d)
+        Of the solutions.
+    on : Support
+        Their supports.
+    whole : Factors
+        Of the Gram matrices of these.
+    v : Pair of shape (B, n)
+        Weights on them.
+    """
+    xp, part = stack.xp, stack.with_features(on.columns)
     r, inexact = residual(part, v)
     slope = _slope(on, weight, r)
     left = rounded(slope, norm(of_pull(part, r)) + (2 * UNIT) ** 2 * norm(weight * on.signs))

@@ -52,10 +52,25 @@ def vertices(stack: Stack, whole: Factors, basis: Any, guess: Any) -> Answers:
     wanted = kept * signs_of(p.hi)
     s = exact(xp.where(xp.all(kept > 0, axis=-1, keepdims=True), 0.0, guess))
     s = duals_on(stack, bases, exact(wanted), s)
-    return Answers(placed(stack, basis, p.hi * kept), s, _errors(stack, whole, bases, p, s))
+    return Answers(placed(stack, basis, p.hi * kept), s, errors(stack, whole, bases, p, s))
 
 
-def _errors(stack: Stack, whole: Factors, bases: Bases, p: Pair, s: Pair) -> Any:
+def errors(stack: Stack, whole: Factors, bases: Bases, p: Pair, s: Pair) -> Any:
+    """Return upper bounds of the distances of weights on bases, as they are, from interpolators of least L1 norm.
+
+    Parameters
+    ----------
+    stack : Stack
+        Problems.
+    whole : Factors
+        Of XX'.
+    bases : Bases
+        Columns.
+    p : Pair of shape (B, n)
+        Weights on them.
+    s : Pair of shape (B, n)
+        Dual vectors.
+    """
     xp, d = stack.xp, stack.X.shape[-1]
     _, columns, _, kept, lost = bases
     missing = (exact(kept * signs_of(p.hi)) - transposed_products(columns, s)).hi

@@ -2,6 +2,7 @@
 
 from linreg_mirror.theorems.flows import (
     bars,
+    batches,
     contraction,
     convergence,
     cost_shape,
@@ -24,6 +25,7 @@ from linreg_mirror.theorems.flows import (
     quadratic,
     regimes,
     resting,
+    rounding,
     saddles,
     sharpness,
     small_scales,
@@ -36,6 +38,7 @@ from linreg_mirror.theorems.flows import (
 
 __all__ = [
     "bars",
+    "batches",
     "contraction",
     "convergence",
     "cost_shape",
@@ -58,6 +61,7 @@ __all__ = [
     "quadratic",
     "regimes",
     "resting",
+    "rounding",
     "saddles",
     "sharpness",
     "small_scales",

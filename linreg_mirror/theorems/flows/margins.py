@@ -7,9 +7,21 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from scipy.integrate import solve_ivp
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, algebra, inequality, theorem
+from linreg_mirror.ledger import (
+    Citation,
+    Control,
+    Evidence,
+    Hypothesis,
+    Instance,
+    algebra,
+    identity,
+    inequality,
+    relative,
+    theorem,
+)
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.parametrizations import Parametrization, Power
 from linreg_mirror.problems import Problem
@@ -54,6 +66,32 @@ def _smoothed(path: MarginPath, loss: str) -> Array:
     with np.errstate(over="ignore"):
         # -log(e^L - 1), without cancellation where L is small.
         return -np.where(L > 1e-8, np.log(np.expm1(np.maximum(L, 1e-8))), path.log_loss + L / 2)
+
+
+@theorem(
+    "twins.margin_flow",
+    source=Citation("ours", "SciPy on the parameters"),
+    statement="margin_flow follows theta' = -grad log L, L = sum l(q_i), l(q) = exp(-q) or log(1 + exp(-q))",
+    kind="identity",
+    hypotheses=_LABELLED,
+    constants={"slopes": True},
+    control=Control("logistic loss with the slopes of the exponential one", "planted/plain/0", {"slopes": False}),
+)
+def followed(it: Instance, slopes: bool) -> Evidence:
+    """Compare all states up to log L = -5, where nothing needs logarithms yet, with SciPy's."""
+    problem, network, found = _labelled(it), it.network, []
+    Z = problem.y[:, None] * problem.X
+    for loss in ("exponential", "logistic"):
+
+        def velocity(_: float, theta: Array, loss: str = loss) -> Array:
+            falls = np.exp(-Z @ network.effective(theta))
+            l, pull = (falls, falls) if loss == "exponential" else (np.log1p(falls), falls / (1 + falls * slopes))
+            return network.pullback(theta, pull @ Z) / l.sum()
+
+        path = margin_flow(problem, network, loss, until=-5.0, accuracy=1e-11)  # pyright: ignore[reportArgumentType]
+        answer = solve_ivp(velocity, (0.0, path.s[-1]), network.theta0, "DOP853", path.s, rtol=1e-11, atol=1e-12)
+        found.append(relative(answer.y.T - path.parameters, path.parameters))
+    return identity(found, 1e-6)
 
 
 @theorem(

@@ -7,6 +7,10 @@ import numpy as np
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, algebra, inequality, theorem
 from linreg_mirror.ledger import hypotheses as h
+from linreg_mirror.mirrors import Hyperbolic
+from linreg_mirror.solvers.continuous import resting
+from linreg_mirror.theorems.flows._shares import Shares
+from linreg_mirror.theorems.twins.runs import ONCE
 
 _NEAR = 0.5  # how far exponents may be from their end where the statement begins to be looked at
 _ALLOWED = 1e-9  # errors of the path and of its end, relative to the first distance
@@ -55,3 +59,57 @@ def rest_derived(sp: Any, speed: float = 1) -> Any:
     u, v = sp.symbols("u v", positive=True)
     grown, met = (u * (1 + v) + 1 / (u * (1 + v))) / 2 * (1 + v), (u + 1 / u) / 2
     return (grown - speed * met, u * v * (2 + v) / 2)
+
+
+@theorem(
+    "bars.rest.enclosed",
+    source=Citation("ours", "N5"),
+    statement="X diagonal, where flows have a closed form: |s_T - s~_T|_2 never exceeds the bar at rest, for a path s~ "
+    "that knows its error at a time before and has come to rest, or nearly",
+    kind="inequality",
+    hypotheses=ONCE,
+    constants={"share": 1.0},
+    control=Control("a tenth of the bar", "planted/plain/0", {"share": 0.1}),
+)
+def enclosed(it: Instance, share: float) -> Evidence:
+    """Compare flows that start below their end and above it, paths that are off at first, and paths that end beside it.
+
+    Proof. As bars.rest, from the end that Newton's step encloses (bars.self_concordance): the flow stays within the
+    distance R that it has from there at any time, and comes closer at the rate mu exp(-2lR) at least; the path's own
+    distance from that end is added.
+    """
+    rng, found = np.random.default_rng(list(it.name.encode())), Shares()
+    for _ in range(8):
+        lengths, b = np.exp(0.3 * rng.standard_normal(2)), rng.uniform(0.2, 1.0, 2)
+        X, y, mirror = np.diag(lengths), rng.standard_normal(2), Hyperbolic(np.log(b), np.zeros(2))
+        end = -np.arcsinh(y / lengths / b) / (2 * lengths)
+        rates = 2 * lengths * np.hypot(y, lengths * b)
+        slow = np.arange(2) == np.argmin(rates)
+        for off in (-0.3, -1e-3, 1e-3, 0.3):
+            for times in (1.0, 2.0, 8.0):
+                T = times / float(rates.min())
+                apart = slow * off / lengths
+                there = _apart(lengths, b, y, apart, T)
+                sizes = np.linalg.norm(apart), np.linalg.norm(there)
+                for states, error, left in (
+                    ([end + apart, end], 0.0, sizes[1]),
+                    ([end, end], sizes[0], sizes[1]),
+                    ([end, end + apart], 0.0, sizes[0]),
+                ):
+                    t, errors = np.array([0.0, T]), np.array([error, 1e9])
+                    bar = resting.error_at_rest(X, y, mirror, 0.0, t, np.stack(states), errors)
+                    if bar != np.inf:
+                        found.of(left, bar)
+    return found.evidence(share)
+
+
+def _apart(lengths: Array, b: Array, y: Array, apart: Array, T: float) -> Array:
+    """Return s_T - s*, from s_0 - s*, of s' = l b sinh(-2ls) - y.
+
+    exp(-2ls) obeys Riccati's equation, whose two fixed points are (y +- sqrt(y^2 + l^2 b^2)) / (lb).
+    """
+    root = np.hypot(y, lengths * b)
+    up, down = (y + root) / (lengths * b), (y - root) / (lengths * b)
+    share = up * np.expm1(-2 * lengths * apart) / (up * np.exp(-2 * lengths * apart) - down)
+    share = share * np.exp(-2 * lengths * root * T)
+    return -np.log1p((up - down) * share / (1 - share) / up) / (2 * lengths)

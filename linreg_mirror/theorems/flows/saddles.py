@@ -140,6 +140,34 @@ def unequal_weights(it: Instance, exchanged: bool) -> Evidence:
     return _within(cost, lower, upper, float(max(t_plus.max(), t_minus.max())) * end.error, it.problem.d)
 
 
+@theorem(
+    "saddles.integrals",
+    source=Citation("ours", "right slopes"),
+    statement="from any time to the next jump tau average(tau) grows at the rate x(tau), and sigma at the rate y - "
+    "Xx(tau), x(tau) being the point after the jump where there is one",
+    kind="identity",
+    hypotheses=(*_ONCE, h.targets),
+    constants={"after": True},
+    control=Control("the point before the jump", "planted/small/0", {"after": False}),
+)
+def integrals(it: Instance, after: bool) -> Evidence:
+    """Compare from jumps, and from the middle between two, on; both sums are linear in between.
+
+    Proof. By definition of averages, and of sigma.
+    """
+    path, problem, found = it.once(_path_of), it.problem, []
+    knots = np.append(0.0, path.times)
+    for start, end in pairwise(knots):
+        for first in (start, (start + end) / 2):
+            x = path.at(first if after else first * (1 - 1e-9))
+            grown = end * path.average(end) - first * path.average(first)
+            pulled = path.dual_at(end) - path.dual_at(first)
+            size = end * (np.abs(path.points).max() + np.abs(problem.y).max())
+            found += [np.abs(grown - (end - first) * x).max() / size]
+            found += [np.abs(pulled + (end - first) * problem.residual(x)).max() / size]
+    return identity(found, 1e-12)
+
+
 # The flow
 
 

@@ -201,6 +201,27 @@ def race_derived(sp: Any, proportional: bool = False) -> Any:
     return [chance - s[0] / sum(s) * s[1] / (s[1] + s[2]), kept - (2 * s[0] / sum(s) if proportional else drawn)]
 
 
+@theorem(
+    "twins.top_k",
+    source=Citation("ours", "a stable sort"),
+    statement="top_k keeps the k largest scores, and of equal ones the first",
+    kind="identity",
+    hypotheses=MASKED,
+    constants={"first": True},
+    control=Control("of equal ones the last", _WITNESS, {"first": False}),
+)
+def largest(it: Instance, first: bool) -> Evidence:
+    """Compare with a sort that leaves equals in their order, for scores of few values and any k."""
+    X, w, _ = linear_model(it, it.problem.d)
+    scores = np.tile(np.argsort(np.argsort(lengths(X, w))) // 3 + 1.0, 2)
+    found = []
+    for k in range(1, scores.size):
+        order = np.argsort(-(scores if first else scores[::-1]), kind="stable")[:k]
+        kept = np.isin(np.arange(scores.size), order if first else scores.size - 1 - order)
+        found.append(float((selection.top_k(scores, k) != kept).sum()))
+    return identity(found, 0.0)
+
+
 def _arrivals(size: int) -> list[Array]:
     """Return a few sets of exponential variables, spread out."""
     golden = (np.sqrt(5) - 1) / 2

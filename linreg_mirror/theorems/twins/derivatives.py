@@ -216,3 +216,31 @@ def integral(it: Instance, factor: float) -> Evidence:
             # Below this, numbers have fewer digits than others.
             found.append(relative(stated - sum(pieces), max(sum(pieces), 1e-290)))
     return identity(found, 1e-11)
+
+
+@theorem(
+    "twins.schedule",
+    source=Citation("ours", "values by hand"),
+    statement="every schedule begins at its value; after k periods Harmonic has 1/(1 + k) of it, Quadratic 1/(1 + k)^2 "
+    "and Geometric ratio^k; Piecewise has each value from its time on, SwitchedOff none from its end on",
+    kind="identity",
+    hypotheses=ONCE,
+    constants={"later": 0},
+    control=Control("a period later", "planted/plain/0", {"later": 1}),
+)
+def schedule(it: Instance, later: int) -> Evidence:
+    """Compare schedules of every kind at times at which their values can be told."""
+    rng, k = _generator(it), np.arange(4.0)
+    value, period = np.exp(rng.standard_normal(2))
+    at = (k + later) * period
+    expected = {
+        "Constant": 1.0 + 0 * k,
+        "Harmonic": 1 / (1 + k),
+        "Quadratic": 1 / (1 + k) ** 2,
+        "Geometric": 0.8**k,
+        "Piecewise": [1.0, 0.0, 0.5, 0.5],
+        "SwitchedOff": [1.0, 0.25, 0.0, 0.0],
+        "steps of half a unit": 0.64**k,
+    }
+    found = [SCHEDULES[name](value, period)(at) / value - shares for name, shares in expected.items()]
+    return identity(np.concatenate(found), 1e-14)

@@ -6,8 +6,10 @@ from itertools import product
 import numpy as np
 
 from linreg_mirror._types import Array
-from linreg_mirror.ledger import Citation, Control, Evidence, Instance, identity, inequality, theorem
+from linreg_mirror.ledger import Citation, Control, Evidence, Instance, identity, inequality, relative, theorem
+from linreg_mirror.parametrizations import DeepLinear, Direct, Factorized
 from linreg_mirror.problems.losses import EntrywiseCauchy, Huber, JointCauchy, LogCosh, Loss, Squared
+from linreg_mirror.solvers import discrete
 from linreg_mirror.theorems.twins.derivatives import MIRRORS, _difference
 from linreg_mirror.theorems.twins.runs import ONCE
 
@@ -76,3 +78,59 @@ def metric_slope(it: Instance, factor: float) -> Evidence:
             left.append(apart[bounded])
             right.append((factor * slope * moved)[bounded])
     return inequality(np.concatenate(left), np.concatenate(right), rounding=1e-11)
+
+
+@theorem(
+    "twins.unused_slope",
+    source=Citation("ours", "curvature at 0"),
+    statement="two layers, U V' and U U', where no width limits the rank: unused_slope(g, alpha) is minus the least "
+    "curvature, if negative, of <g, x(theta)> + alpha |theta|^2 at theta = 0",
+    kind="identity",
+    hypotheses=ONCE,
+    constants={"counted": 1.0},
+    control=Control("half of the penalty", "planted/plain/0", {"counted": 0.5}),
+)
+def unused_slope(it: Instance, counted: float) -> Evidence:
+    """Compare with the eigenvalues of the Hessian, of which pullback and penalty_gradient give the columns."""
+    rng, found = np.random.default_rng(list(it.name.encode())), []
+    for network in (
+        DeepLinear((np.ones((2, 3)), np.ones((2, 2)))),
+        DeepLinear((np.ones((4, 2)), np.ones((3, 4)))),
+        Factorized(np.ones((3, 2)), np.ones((2, 2))),
+        Factorized.symmetric(np.ones((3, 3))),
+    ):
+        g = rng.standard_normal(network.d)
+        for alpha in (0.0, 0.2, 100.0):
+            rows = np.eye(network.theta0.size)
+            H = [network.pullback(row, g) + counted * alpha * network.penalty_gradient(row) for row in rows]
+            least = float(np.linalg.eigvalsh(H)[0])
+            found.append(relative(network.unused_slope(g, alpha) - max(-least, 0.0), 1 + alpha))
+    return identity(found, 1e-13)
+
+
+@theorem(
+    "twins.stable_step",
+    source=Citation("ours", "the map of a step"),
+    statement="plain weights x = theta, f + alpha |x|^2: at largest_stable_step the linear map of a step of descent, "
+    "and of one with momentum, has spectral radius 1",
+    kind="identity",
+    hypotheses=ONCE,
+    constants={"share": 1.0},
+    control=Control("for half of alpha", "planted/plain/0", {"share": 0.5}),
+)
+def stable_step(it: Instance, share: float) -> Evidence:
+    """Compare in each eigenspace of the Hessian, whose columns the gradient gives.
+
+    There a step is (x, x before) -> ((1 + momentum - eta lambda) x - momentum x before, x).
+    """
+    problem, found = it.problem, []
+    network, rows = Direct.at(0.0, d=problem.d), np.eye(problem.d)
+    flat = problem.gradient(np.zeros(problem.d))
+    H = np.array([problem.gradient(row) - flat for row in rows])
+    size = float(np.linalg.norm(H, 2)) or 1.0
+    for alpha, momentum in product((0.1 * size, size), (0.0, 0.5, 0.9)):
+        eta = discrete.largest_stable_step(problem, network, momentum, penalty=share * alpha)
+        curvatures = np.linalg.eigvalsh(H + alpha * np.array([network.penalty_gradient(row) for row in rows]))
+        maps = np.array([[[1 + momentum - eta * one, -momentum], [1.0, 0.0]] for one in curvatures])
+        found.append(np.abs(np.linalg.eigvals(maps)).max() - 1)
+    return identity(found, 1e-11)
