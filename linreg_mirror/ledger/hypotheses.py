@@ -56,3 +56,6 @@ def _leaves(it: Instance) -> bool:
 
 
 moves = Hypothesis("x_0 is not where the flow ends", _leaves)
+
+# Each problem of the grid once, for statements that need no flow.
+ONCE = (hadamard, unbalanced, squared, no_penalty, equal_scales, starts_at_zero)

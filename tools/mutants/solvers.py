@@ -176,8 +176,8 @@ MUTANTS = (
         "dual vectors not away from thresholds",
         error_bars,
         "central_duals",
-        "best, least = xp.where(height < least, s, best)",
-        "best, least = xp.where(least < math.inf, best, s)",
+        "going & (height < least)",
+        "going & (least == math.inf)",
         "twins.central_duals",
     ),
     edited(

@@ -25,11 +25,11 @@ from linreg_mirror.ledger import (
     theorem,
 )
 from linreg_mirror.ledger import hypotheses as h
+from linreg_mirror.ledger.hypotheses import ONCE
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.solvers import error_bars
 from linreg_mirror.solvers.error_bars import LimitBar
 from linreg_mirror.theorems.flows._motion import divergence, potential
-from linreg_mirror.theorems.twins.runs import ONCE
 
 _ONCE = (h.hadamard, h.unbalanced, h.integrable, h.solvable, h.targets)
 _EPS = float(np.finfo(float).eps)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from linreg_mirror._tools.double_double import Pair
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Instance, theorem
+from linreg_mirror.ledger.hypotheses import ONCE
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.solvers.batches import bars, few_weights, pythagoras, supports, vertices
 from linreg_mirror.solvers.batches.active_sets import support_of
@@ -21,7 +22,6 @@ from linreg_mirror.solvers.batches.pairs import exact
 from linreg_mirror.solvers.batches.stack import Stack
 from linreg_mirror.theorems import _exact
 from linreg_mirror.theorems.flows._shares import Shares
-from linreg_mirror.theorems.twins.runs import ONCE
 
 Indices = NDArray[np.intp]
 _CUTS = (0.0, 1e-14, 1e-9, 1e-4, 1e-2, 0.1)  # relative errors of what bars are given

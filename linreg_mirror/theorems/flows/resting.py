@@ -7,10 +7,10 @@ import numpy as np
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, algebra, inequality, theorem
 from linreg_mirror.ledger import hypotheses as h
+from linreg_mirror.ledger.hypotheses import ONCE
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.solvers.continuous import resting
 from linreg_mirror.theorems.flows._shares import Shares
-from linreg_mirror.theorems.twins.runs import ONCE
 
 _NEAR = 0.5  # how far exponents may be from their end where the statement begins to be looked at
 _ALLOWED = 1e-9  # errors of the path and of its end, relative to the first distance

@@ -7,12 +7,12 @@ import numpy as np
 from linreg_mirror._tools.double_double import Pair
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Instance, theorem
+from linreg_mirror.ledger.hypotheses import ONCE
 from linreg_mirror.mirrors import Hyperbolic
 from linreg_mirror.solvers.batches import factors, pairs, rounding
 from linreg_mirror.solvers.batches.stack import Stack
 from linreg_mirror.theorems import _exact
 from linreg_mirror.theorems.flows._shares import Shares
-from linreg_mirror.theorems.twins.runs import ONCE
 
 _UNITS = (1.0, 1e-140, 1e-300, 1e140)
 _SHAPES = ((2, 3), (3, 2), (1, 4))

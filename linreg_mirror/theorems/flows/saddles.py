@@ -148,6 +148,7 @@ def unequal_weights(it: Instance, exchanged: bool) -> Evidence:
     kind="identity",
     hypotheses=(*_ONCE, h.targets),
     constants={"after": True},
+    extremal=("planted/small/0",),
     control=Control("the point before the jump", "planted/small/0", {"after": False}),
 )
 def integrals(it: Instance, after: bool) -> Evidence:

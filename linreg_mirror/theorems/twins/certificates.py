@@ -12,13 +12,13 @@ import numpy as np
 from linreg_mirror import mirrors
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Instance, identity, theorem
+from linreg_mirror.ledger.hypotheses import ONCE
 from linreg_mirror.mirrors import HAM, Euclidean, Hyperbolic, Mirror, Power
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers import certificates
 from linreg_mirror.solvers.results import Certificate
 from linreg_mirror.theorems import _exact
 from linreg_mirror.theorems.twins.derivatives import MIRRORS
-from linreg_mirror.theorems.twins.runs import ONCE
 
 _ROUNDING = 1e-12
 _NEAR = 1e-7  # how far from the solution, relative to x; certificates are off by about as much in the gap there

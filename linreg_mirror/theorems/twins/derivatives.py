@@ -11,6 +11,7 @@ from linreg_mirror import mirrors
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Instance, identity, relative, theorem
 from linreg_mirror.ledger import hypotheses as h
+from linreg_mirror.ledger.hypotheses import ONCE
 from linreg_mirror.mirrors import Euclidean, Hyperbolic, Mirror
 from linreg_mirror.parametrizations import (
     HAM,
@@ -24,7 +25,6 @@ from linreg_mirror.parametrizations import (
     quadratic,
 )
 from linreg_mirror.schedules import Constant, Geometric, Harmonic, Piecewise, Quadratic, Schedule, SwitchedOff
-from linreg_mirror.theorems.twins.runs import ONCE
 
 # Central differences of sixth order: at h, 2h and 3h.
 _WEIGHTS = np.array([45.0, -9.0, 1.0]) / 60

@@ -7,6 +7,7 @@ from scipy.integrate import solve_ivp
 
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Instance, identity, theorem
+from linreg_mirror.ledger.hypotheses import ONCE
 from linreg_mirror.parametrizations import (
     HAM,
     DeepLinear,
@@ -18,7 +19,6 @@ from linreg_mirror.parametrizations import (
     SharedHadamard,
     quadratic,
 )
-from linreg_mirror.theorems.twins.runs import ONCE
 
 _ACCURACY = 1e-12  # of a step; paths take a few dozen
 

@@ -10,15 +10,13 @@ import scipy.sparse
 
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Instance, identity, relative, theorem
-from linreg_mirror.ledger import hypotheses as h
+from linreg_mirror.ledger.hypotheses import ONCE
 from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.problems import Problem
 from linreg_mirror.solvers.discrete import descent, descents
 
 _STEPS = 20
 _MOMENTA = (0.0, 0.9)
-# Each problem once.
-ONCE = (h.hadamard, h.unbalanced, h.squared, h.no_penalty, h.equal_scales, h.starts_at_zero)
 
 
 def _start(it: Instance) -> Hadamard:

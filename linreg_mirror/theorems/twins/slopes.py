@@ -7,11 +7,11 @@ import numpy as np
 
 from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Instance, identity, inequality, relative, theorem
+from linreg_mirror.ledger.hypotheses import ONCE
 from linreg_mirror.parametrizations import DeepLinear, Direct, Factorized
 from linreg_mirror.problems.losses import EntrywiseCauchy, Huber, JointCauchy, LogCosh, Loss, Squared
 from linreg_mirror.solvers import discrete
 from linreg_mirror.theorems.twins.derivatives import MIRRORS, _difference
-from linreg_mirror.theorems.twins.runs import ONCE
 
 LOSSES: Sequence[Loss] = (Squared(), Huber(1.0), LogCosh(), JointCauchy(), EntrywiseCauchy())
 
