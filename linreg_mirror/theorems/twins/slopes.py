@@ -126,11 +126,12 @@ def stable_step(it: Instance, share: float) -> Evidence:
     problem, found = it.problem, []
     network, rows = Direct.at(0.0, d=problem.d), np.eye(problem.d)
     flat = problem.gradient(np.zeros(problem.d))
-    H = np.array([problem.gradient(row) - flat for row in rows])
+    far = max(1.0, float(np.abs(flat).max()))  # where little of the slope is that at zero
+    H = np.array([problem.gradient(far * row) - flat for row in rows]) / far
     size = float(np.linalg.norm(H, 2)) or 1.0
     for alpha, momentum in product((0.1 * size, size), (0.0, 0.5, 0.9)):
         eta = discrete.largest_stable_step(problem, network, momentum, penalty=share * alpha)
         curvatures = np.linalg.eigvalsh(H + alpha * np.array([network.penalty_gradient(row) for row in rows]))
         maps = np.array([[[1 + momentum - eta * one, -momentum], [1.0, 0.0]] for one in curvatures])
         found.append(np.abs(np.linalg.eigvals(maps)).max() - 1)
-    return identity(found, 1e-11)
+    return identity(found, 1e-12)
