@@ -2,6 +2,7 @@
 
 import math
 import time as clock
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -89,7 +90,7 @@ def check(
     from linreg_mirror.runtime.sweeps import Shard, start_workers
 
     if quick and jobs > 1 and cluster is None:
-        start_workers(jobs, ["linreg_mirror.verification.evaluation", "torch", "sklearn.linear_model"])
+        start_workers(jobs, _import_what_workers_need)
 
     from linreg_mirror import claims
     from linreg_mirror.ledger import WHOLE_GRID
@@ -162,6 +163,15 @@ def check(
     console.print(reports.summary(found), style="bold green" if found["passed"] else "bold red")
     console.print(f"{', '.join(map(str, paths))}; {run['seconds']} s", highlight=False, soft_wrap=True)
     raise typer.Exit(0 if found["passed"] else 1)
+
+
+def _import_what_workers_need() -> None:
+    import sklearn.linear_model  # noqa: F401
+
+    import linreg_mirror.verification.evaluation  # noqa: F401
+
+    with suppress(ImportError):
+        import torch  # noqa: F401
 
 
 def _pictures(findings: list) -> dict[str, bytes]:

@@ -1,7 +1,6 @@
 """Many results at once: in processes or on a Dask cluster, read where stored already, stored as soon as they arrive."""
 
 import hashlib
-import importlib
 import threading
 import traceback
 import warnings
@@ -171,33 +170,27 @@ def sweep(
         raise
 
 
-def start_workers(jobs: int, modules: Sequence[str]) -> threading.Thread:
-    """Let processes start and import modules, while this one gets ready for a sweep with as many jobs.
+def start_workers(jobs: int, get_ready: Callable[[], None]) -> threading.Thread:
+    """Let processes start and get ready, while this one prepares a sweep with as many jobs.
 
-    joblib replaces a worker that grows after its first task: so these should be all large ones.
+    joblib replaces a worker that grows after its first task: so all that is large should be imported in this one.
 
     Parameters
     ----------
     jobs : int
         Processes.
-    modules : sequence of str
-        What they will need; those that are not installed are left out.
+    get_ready : callable
+        What each does.
 
     Returns
     -------
     Thread
-        Over when the modules are imported.
+        Over when they are ready.
     """
-    tasks = [delayed(_import)(modules) for _ in range(jobs)]
+    tasks = [delayed(get_ready)() for _ in range(jobs)]
     thread = threading.Thread(target=Parallel(n_jobs=jobs), args=(tasks,), daemon=True)
     thread.start()
     return thread
-
-
-def _import(modules: Sequence[str]) -> None:
-    for module in modules:
-        with suppress(ImportError):
-            importlib.import_module(module)
 
 
 def _compute(

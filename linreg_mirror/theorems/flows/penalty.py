@@ -184,9 +184,9 @@ def signs_derived(sp: Any, gap: int = 0) -> Any:
 )
 def crossing(it: Instance) -> Evidence:
     """Compare the training error, and the signs of the end with those of the limit by Newton's method."""
-    start, end = it.path.x[0], it.path.x[-1]
-    error = relative(it.problem.residual(end), it.problem.y)
-    detail = f"|Xx - y| ends at {error:.1e} of |y|, {int(np.sum(start * end < 0))} signs changed"
+    start, end, X, y = it.path.x[0], it.path.x[-1], it.problem.X, it.problem.y
+    error = relative(it.problem.residual(end), np.maximum(np.abs(X) @ np.abs(end), np.abs(y)))
+    detail = f"|Xx - y| ends at {error:.1e} of its terms, {int(np.sum(start * end < 0))} signs changed"
     if error > 1e-6:
         return Evidence(1e-6 - error, detail)
     goal = certified(limit(it.problem, it.network))
