@@ -305,7 +305,7 @@ def sgd_ends_in_limit(it: Instance, tilted: bool) -> Evidence:
     control=Control("|L|_2 / sqrt d in place of |L|_inf", "planted/small/0", {"norm": 2.0}),
 )
 def l1_lower_bound(it: Instance, norm: float) -> Evidence:
-    """Compare with HiGHS' dual at two stopping times, by `Descent.l1_lower_bound` and the formula, of both methods.
+    """Compare with HiGHS' upper bound at two stopping times, by `Descent.l1_lower_bound` and the formula, of both methods.
 
     L is added up from the gradients at the points of the run, but for batches, whose gradients are not kept.
 
@@ -327,8 +327,8 @@ def l1_lower_bound(it: Instance, norm: float) -> Evidence:
         bound = abs(L @ x) / size
         left += [bound, run.l1_lower_bound]
         apart.append(relative(bound - run.l1_lower_bound, bound))
-        right += 2 * [weighted_l1_cost(Problem(it.problem.X, it.problem.X @ x), np.zeros(x.size))[0]]
-    found = inequality(left, right, scale=max(right), rounding=1e-8)
+        right += 2 * [weighted_l1_cost(Problem(it.problem.X, it.problem.X @ x), np.zeros(x.size))[1]]
+    found = inequality(left, right, scale=max(right), rounding=1e-10)
     return Evidence(min(found.margin, 1e-9 - max(apart) * np.isinf(norm)), found.detail, found.tightness)
 
 
