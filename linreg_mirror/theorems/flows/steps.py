@@ -305,7 +305,7 @@ def sgd_ends_in_limit(it: Instance, tilted: bool) -> Evidence:
     control=Control("|L|_2 / sqrt d in place of |L|_inf", "planted/small/0", {"norm": 2.0}),
 )
 def l1_lower_bound(it: Instance, norm: float) -> Evidence:
-    """Compare with HiGHS' interpolator at two stopping times, by `Descent.l1_lower_bound` and the formula, both methods.
+    """Compare with HiGHS' interpolator at two stopping times, `Descent.l1_lower_bound` and the formula, both methods.
 
     L is added up from the gradients at the points of the run, but for batches, whose gradients are not kept.
 
