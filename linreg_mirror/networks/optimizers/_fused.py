@@ -24,9 +24,13 @@ def pays() -> bool:
 
 
 def fits(*tensors: Tensor) -> bool:
-    """Whether the kernel is made for these tensors, of one shape: large plain ones of the CPU, in single precision."""
+    """Whether the kernel is made for these tensors: large plain ones of the CPU, of one shape, in single precision."""
     return tensors[0].numel() >= _SMALLEST and all(
-        type(each) in _PLAIN and each.is_cpu and each.dtype == torch.float32 and each.is_contiguous()
+        type(each) in _PLAIN
+        and each.shape == tensors[0].shape
+        and each.is_cpu
+        and each.dtype == torch.float32
+        and each.is_contiguous()
         for each in tensors
     )
 

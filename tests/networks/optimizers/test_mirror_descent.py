@@ -13,6 +13,7 @@ from torch import nn
 import sketching
 from linreg_mirror import descent, limit
 from linreg_mirror.mirrors import Hyperbolic
+from linreg_mirror.networks.optimizers import _fused
 from linreg_mirror.networks.optimizers.mirror_descent import MirrorDescent
 from linreg_mirror.parametrizations import Hadamard
 from tests.helpers.zoo import gaussian
@@ -609,3 +610,10 @@ def test_sparse_gradients():
     with pytest.raises(TypeError, match="make the embedding with sparse=False"):
         optimizer.step()
     assert p.item() == 0.5
+
+
+def test_the_compiled_step_refuses_buffers_of_other_shapes():
+    """It would write past their ends."""
+    large = torch.zeros(64, 64)
+    assert _fused.fits(large, large.clone())
+    assert not _fused.fits(large, torch.zeros(64, 63))
