@@ -87,16 +87,8 @@ def check(
     --shard then computes nothing and gives the verdict.
     """
     # Everything heavy is imported late, so that --help answers at once.
-    from linreg_mirror.runtime.sweeps import Shard, start_workers
-
-    if quick and jobs > 1 and cluster is None:
-        start_workers(jobs, _import_what_workers_need)
-
-    from linreg_mirror import claims
-    from linreg_mirror.ledger import WHOLE_GRID
     from linreg_mirror.runtime.store import results_directory
-    from linreg_mirror.verification import check as check_ledger
-    from linreg_mirror.verification import report as reports
+    from linreg_mirror.runtime.sweeps import Shard, start_workers
 
     started = clock.perf_counter()
     if sum(option is not None for option in (instance or None, instances, seeds, quick or None)) > 1:
@@ -105,6 +97,15 @@ def check(
         raise Refused("--data takes the place of the grid that --quick takes one of: leave one of them out")
     if data is not None and instances is not None:
         raise Refused("--data takes the place of the grid that --instances counts: leave one of them out")
+    # Named theorems may not be worth the start of a process.
+    if quick and not theorems and jobs > 1 and cluster is None:
+        start_workers(jobs, _import_what_workers_need)
+
+    from linreg_mirror import claims
+    from linreg_mirror.ledger import WHOLE_GRID
+    from linreg_mirror.verification import check as check_ledger
+    from linreg_mirror.verification import report as reports
+
     part_of_all = theorems or instance or shard or module or data or quick
     whole = not part_of_all and (instances or WHOLE_GRID) >= WHOLE_GRID
     # A check of a part must not take the place of the report on the whole.

@@ -67,6 +67,10 @@ class Instance:
     def _computed(self) -> dict[tuple[Any, ...], Any]:
         return {}
 
+    def generator(self) -> np.random.Generator:
+        """Return a generator of random numbers whose seed is the name."""
+        return np.random.default_rng(list(self.name.encode()))
+
     @cached_property
     def path(self) -> Trajectory:
         """The flow of the parameters: evidence that knows nothing of mirrors.

@@ -21,7 +21,7 @@ from linreg_mirror.solvers.error_bars import central_duals
 PROVED = 1e-9  # relative error of x that counts as the answer, as for `minimum_l1`
 _LADDER = (20.0, 60.0, 200.0, 1000.0)  # log(size/b); weights off a support of fewer than n vanish at large ones
 _ACCURATE = 1e-3  # residual of limits that vertices are read off
-_PIVOTS = 20  # and a quarter of n; compiled, times n: more than were ever needed
+_PIVOTS = 20  # and a quarter of n; of compiled ones, times n
 
 
 def least_norms(stack: Stack) -> Answers:

@@ -52,12 +52,6 @@ class DualNewton:
         """Whether more products were taken than a problem needs that can be solved."""
         return self.products > _BUDGET
 
-    def add_counts(self, other: "DualNewton") -> None:
-        """Count what another, of some of the columns, did for this one."""
-        self.iterations += other.iterations
-        self.products += other.products
-        self.factorizations += other.factorizations
-
     def minimum_norm(self, residual: Array) -> tuple[Array, Array]:
         """Return nu and x = X'nu, the smallest x with Xx = residual, or about so."""
         solve = self.precondition.minimum_norm() or self.inverse(np.ones(self.X.shape[1]))

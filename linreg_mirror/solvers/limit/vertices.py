@@ -23,9 +23,8 @@ LARGEST_L = 4e5
 _DENSE = 10**7  # entries of a sparse X that are made dense at once
 _ACCURATE = 1e-9  # residual, relative to y, of weights that may be the answer
 _ZERO = 1e-11  # of the largest entry: what a linear solve leaves of an entry that is zero
-_MET = 1e-11  # by how much |X's| may exceed 1
 _HEAVY = 4  # times n columns are enough to find most of a basis among
-_PIVOTS = 20  # times n: more than were ever needed
+_PIVOTS = 20  # times n, a budget: from the third scale on a few times n are usual
 _CHEAP = 8_000  # of weights with the wrong sign times n: pivots are cheaper than a smaller scale
 
 

@@ -51,13 +51,9 @@ def _end(it: Instance) -> _End:
     return _End(certified(solution), solution.dual, solution.error, mirror, A, np.exp(mirror.log_scale_at(A)))
 
 
-def _rng(it: Instance) -> np.random.Generator:
-    return np.random.default_rng(list(it.name.encode()))
-
-
 def _interpolators(it: Instance, x: Array) -> tuple[list[Array], float]:
     """Return some, near x and far from it, and how far in the L1 norm they may be from Xp = y."""
-    problem, rng, back = it.problem, _rng(it), np.linalg.pinv(it.problem.X)
+    problem, rng, back = it.problem, it.generator(), np.linalg.pinv(it.problem.X)
     size, least = float(np.abs(x).sum()), back @ problem.y
     points = []
     for centre, share in ((x, 1e-4), (x, 1e-2), (x, 1.0), (least, 0.1), (least, 0.3), (least, 3.0)):
@@ -70,7 +66,7 @@ def _interpolators(it: Instance, x: Array) -> tuple[list[Array], float]:
 
 def _directions(it: Instance, sizes: tuple[float, ...]) -> list[Array]:
     """Return random dual vectors v with these largest |X_i'v|, half of the changes of exponents."""
-    drawn = _rng(it).standard_normal((len(sizes), it.problem.n))
+    drawn = it.generator().standard_normal((len(sizes), it.problem.n))
     return [size / float(np.abs(it.problem.X.T @ v).max()) * v for size, v in zip(sizes, drawn, strict=True)]
 
 
@@ -365,7 +361,7 @@ def central_duals(it: Instance, central: bool) -> Evidence:
     s, and this at most d^(1/p) times the largest of its slopes. Least squares with weights do not always get to such
     large p: of some thousand problems one was 1.07 times the least.
     """
-    rng, (n, d) = _rng(it), (6, 12)
+    rng, (n, d) = it.generator(), (6, 12)
     X, signs = rng.standard_normal((5, n, d)), np.where(np.arange(d) < 2, rng.choice([-1.0, 1.0], (5, d)), 0.0)
     shares = []
     for columns, sign, s in zip(X, signs, error_bars.central_duals(X, signs), strict=True):
@@ -395,7 +391,7 @@ def _least_l1(it: Instance) -> tuple[Array, Array, float]:
 
 def _bases(it: Instance, x: Array) -> Iterator[NDArray[np.intp]]:
     """Yield supports of vertices: the support of x, and without one of its columns, filled up at random; and random."""
-    problem, rng, used = it.problem, _rng(it), np.flatnonzero(np.abs(x) > 1e-9 * np.abs(x).max())
+    problem, rng, used = it.problem, it.generator(), np.flatnonzero(np.abs(x) > 1e-9 * np.abs(x).max())
     for first in (used, *(used[used != j] for j in used[:4]), used[:0], used[:0]):
         rest = rng.permutation(np.setdiff1d(np.arange(problem.d), first))
         S: list[int] = []

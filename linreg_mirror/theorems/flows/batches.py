@@ -28,10 +28,6 @@ _CUTS = (0.0, 1e-14, 1e-9, 1e-4, 1e-2, 0.1)  # relative errors of what bars are 
 _CONTROL = Control("a quarter of the bars", "planted/plain/0", {"share": 0.25})
 
 
-def _rng(it: Instance) -> np.random.Generator:
-    return np.random.default_rng(list(it.name.encode()))
-
-
 def _moved(rng: np.random.Generator, array: Array, cut: float) -> Array:
     """Return an array with relative errors of this size, of some rows far smaller."""
     rows = (len(array), *[1] * (array.ndim - 1))
@@ -84,7 +80,7 @@ def limits(it: Instance, share: float) -> Evidence:
     the weight and falls by a share, and the other grows as fast as it can. A single column in its linear regime attains
     both.
     """
-    rng, found = _rng(it), Shares()
+    rng, found = it.generator(), Shares()
 
     def judge(of: _Limits, s: Pair) -> None:
         with np.errstate(all="ignore"):
@@ -121,7 +117,7 @@ def interpolators(it: Instance, share: float) -> Evidence:
     Proof. bars.interpolator, p being moved to Xp = y at the cost of |X^+ (y - Xp)|_1. Of few weights, off the support
     D(x, q) grows by log(2 tau/b) - |2 (z_0 - X's)| at least for each unit past tau.
     """
-    rng, found = _rng(it), Shares()
+    rng, found = it.generator(), Shares()
     for log_b in (0.0, -20.0, -80.0):
         X = rng.standard_normal((2, 2, 4))
         y = X[:, :, 0] * rng.standard_normal((2, 1))
@@ -159,7 +155,7 @@ def of_vertices(it: Instance, share: float) -> Evidence:
 
     Proof. bars.sharpness, p being moved to Xp = y by eta, which costs (1 + K) |eta|_1 and twice |eta|_1 of the gap.
     """
-    rng, found = _rng(it), Shares()
+    rng, found = it.generator(), Shares()
     X, y = _random(rng, 6, 2, 4)
     answers = [_exact.least_l1(*one) for one in zip(X, y, strict=True)]
     x = np.array([one.astype(float) for one in answers])
@@ -224,7 +220,7 @@ def of_lasso(it: Instance, share: float) -> Evidence:
     Proof. On a support S, with signs, the solution has X_S'(y - X_S x) = weight sign, so that x - x* = H^-1 times what
     that leaves, H = X_S'X_S. It is the solution of all columns if signs and slopes stay as they should within the bar.
     """
-    rng, found, B = _rng(it), Shares(), 8
+    rng, found, B = it.generator(), Shares(), 8
     X, y = _random(rng, B, 2, 4)
     weight = 10 ** rng.uniform(-3, 0, (B, 1)) * np.abs(np.einsum("bnd,bn->bd", X, y)).max(axis=1, keepdims=True)
     answers = [_exact.lasso(*one) for one in zip(X, y, weight[:, 0], strict=True)]

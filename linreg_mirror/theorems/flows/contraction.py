@@ -59,7 +59,7 @@ def duration(it: Instance) -> float:
 
 def directions(it: Instance, count: int) -> list[Array]:
     """Return random dual vectors that change no exponent by more than 1."""
-    drawn = np.random.default_rng(list(it.name.encode())).standard_normal((count, it.problem.n))
+    drawn = it.generator().standard_normal((count, it.problem.n))
     return [v / (2 * float(np.abs(it.problem.X.T @ v).max())) for v in drawn]
 
 

@@ -181,7 +181,7 @@ def end(it: Instance, weighted: bool) -> Evidence:
     ever: log b falls by (eta sigma X_j)^2 in a step. It is no proof for more samples, where interpolators are moved
     along a face, at a speed that falls with b.
     """
-    rng = np.random.default_rng(list(it.name.encode()))
+    rng = it.generator()
     a, y = rng.uniform(0.4, 0.6), rng.uniform(0.5, 1.0)
     X = np.array([1.0, a])
     m, w = np.ones((_RUNS, 2)), np.zeros((_RUNS, 2))

@@ -55,7 +55,7 @@ def _made(it: Instance, commuting: bool = True) -> tuple[Problem, Quadratic, Tra
     """Return a problem whose targets positive squares have, a network, and the flow of its parameters."""
     X = it.problem.X[:_SAMPLES, :_FEATURES]
     X = X / np.linalg.norm(X, 2)
-    rng, p, d = np.random.default_rng(list(it.name.encode())), _PARAMETERS, X.shape[1]
+    rng, p, d = it.generator(), _PARAMETERS, X.shape[1]
     V = np.linalg.qr(rng.standard_normal((p, p)))[0]
     rates = rng.uniform(-1, 1, (d, p))
     A, B = V * rates[:, None] @ V.T, V * rng.uniform(0, 2, p) @ V.T

@@ -78,7 +78,7 @@ def enclosed(it: Instance, share: float) -> Evidence:
     distance R that it has from there at any time, and comes closer at the rate mu exp(-2lR) at least; the path's own
     distance from that end is added.
     """
-    rng, found = np.random.default_rng(list(it.name.encode())), Shares()
+    rng, found = it.generator(), Shares()
     for _ in range(8):
         lengths, b = np.exp(0.3 * rng.standard_normal(2)), rng.uniform(0.2, 1.0, 2)
         X, y, mirror = np.diag(lengths), rng.standard_normal(2), Hyperbolic(np.log(b), np.zeros(2))

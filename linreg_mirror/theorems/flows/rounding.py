@@ -21,10 +21,6 @@ _CONTROL = Control("a tenth of the bounds", "planted/plain/0", {"share": 0.1})
 _B = 4
 
 
-def _rng(it: Instance) -> np.random.Generator:
-    return np.random.default_rng(list(it.name.encode()))
-
-
 def _pair(rng: np.random.Generator, hi: Array) -> Pair:
     return Pair(hi, 1e-17 * hi * rng.uniform(-1, 1, hi.shape))
 
@@ -60,7 +56,7 @@ def products(it: Instance, share: float) -> Evidence:
     eps of the size.
     """
     found = Shares()
-    for of, s, x in _stacks(_rng(it)):
+    for of, s, x in _stacks(it.generator()):
         pull, bound = pairs.transposed_products(of.X, s), rounding.of_pull(of, s)
         r, inexact = rounding.residual(of, x)
         rough, more = rounding.rounded(r, inexact)
@@ -93,7 +89,7 @@ def norms(it: Instance, share: float) -> Evidence:
     rounding (Theorem 10.3 of Higham, Accuracy and Stability of Numerical Algorithms), so that H is at least (1 - gamma
     |L^-1 sizes|^2) LL'. An error of v adds its length over the root of the least eigenvalue.
     """
-    rng, found, B = _rng(it), Shares(), 12
+    rng, found, B = it.generator(), Shares(), 12
     for condition in _CONDITIONS:
         left, right = (np.stack([np.linalg.qr(rng.standard_normal((2, 2)))[0] for _ in range(B)]) for _ in (0, 1))
         X, D = (left * [1, 1 / condition]) @ right.mT, 10 ** rng.uniform(-1, 1, (B, 2))

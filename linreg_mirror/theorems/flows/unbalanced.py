@@ -186,7 +186,7 @@ def escape(it: Instance, shallower: int) -> Evidence:
     at most 1 + |x_0| before. For equal factors F(s) is -s^(2-D)/(D-2). Normal ones have a product whose logarithm is
     -0.635 D in the mean, and F grows like its inverse.
     """
-    rng = np.random.default_rng(list(it.name.encode()))
+    rng = it.generator()
     left, right = [], []
     for depth in (4, 8, 12):
         a, D = rng.uniform(0.4, 0.7), depth - shallower

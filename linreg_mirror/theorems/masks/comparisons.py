@@ -151,7 +151,7 @@ def data_free_isotropic(it: Instance, blind: float) -> Evidence:
     c_n^2 < E|X_i|^2 = n, and c_(n+2) = c_n (n+1)/n: c_n^2/(n - 1/2) falls in steps of 2, and tends to 1.
     """
     _, w, k = linear_model(it)
-    rng = np.random.default_rng(list(it.name.encode()))
+    rng = it.generator()
 
     def judged(drawn: int) -> Evidence:
         return min((_isotropic(rng, drawn, n, w, k, blind) for n in (1, 3)), key=lambda one: one.margin)

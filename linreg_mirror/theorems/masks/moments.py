@@ -81,7 +81,7 @@ def optimal_value(it: Instance, signal: float) -> Evidence:
     computed = moments.least_error(X, w, k)
     at_optimum = mean_error(X, w, by_draws(moments.optimal_probabilities(X, w), k))
     whole = a.sum() ** 2 / k  # of which |Xw|^2 may leave little
-    return identity(relative([least - stated, least - computed, least - at_optimum], whole), 1e-13)
+    return identity(relative([least - stated, least - computed, least - at_optimum], whole), 1e-14)
 
 
 @algebra("masks.optimal.value", signal=0)

@@ -24,7 +24,7 @@ _WITNESS = "planted/biased/0"
 def _layers(it: Instance) -> list[Array]:
     """Return W_1, W_2 and W_3: samples as units, with features as inputs, and random layers of three and two units."""
     X, _, _ = linear_model(it)
-    rng = np.random.default_rng(list(it.name.encode()))
+    rng = it.generator()
     first = X[:4] / np.abs(X).max()
     return [first, rng.standard_normal((3, len(first))), rng.standard_normal((2, 3))]
 
@@ -143,7 +143,7 @@ def grasp(it: Instance, slope: float) -> Evidence:
     if _HAS_TORCH:
         terms = np.abs(w) * (sizes.T @ (sizes @ slopes))
         found.append(relative(_grasp_of_network(X, w, y) - taken, terms))
-    return identity(found, 1e-13)
+    return identity(found, 1e-14)
 
 
 def _grasp_of_network(X: Array, w: Array, y: Array) -> Array:

@@ -8,7 +8,7 @@ from linreg_mirror._types import Array
 from linreg_mirror.ledger import Citation, Control, Evidence, Instance, algebra, inequality, theorem
 from linreg_mirror.parametrizations import DeepLinear
 from linreg_mirror.problems import Problem
-from linreg_mirror.theorems.matrices.linear_networks import PLAIN, generator
+from linreg_mirror.theorems.matrices.linear_networks import PLAIN
 
 _DEPTHS = (2, 3, 4)
 _HIDDEN = 3
@@ -61,7 +61,7 @@ def flatness(it: Instance, more: float) -> Evidence:
     least |y|^(2(D-1)) |c|, and the sum at least D times its power 2/D. Last, |c||x| >= c'x = |y|^2. All of this is
     equality for layers of rank one and one size along x, an eigenvector of X'X of the largest eigenvalue.
     """
-    X, rng = it.problem.X, generator(it)
+    X, rng = it.problem.X, it.generator()
     top = np.linalg.svd(X)[2][0]
     left, right = [], []
     for depth in _DEPTHS:

@@ -69,14 +69,10 @@ def widths_of(it: Instance, layers: int) -> list[int]:
     return [d // rows, *[rows + 1] * (layers - 1), rows]
 
 
-def generator(it: Instance) -> np.random.Generator:
-    return np.random.default_rng(list(it.name.encode()))
-
-
 def gaussian(it: Instance, between: str = "nothing", layers: int = 3) -> DeepLinear:
     if between == "tanh":
         return _WithTanh(gaussian(it, layers=2).weights)
-    return DeepLinear.gaussian(widths_of(it, layers), 0.5, generator(it))
+    return DeepLinear.gaussian(widths_of(it, layers), 0.5, it.generator())
 
 
 def path_of(it: Instance, network: DeepLinear) -> tuple[Trajectory, Array]:

@@ -90,7 +90,7 @@ def orthogonal(it: Instance, orthogonal: bool) -> Evidence:
     """
     X = it.problem.X[:_SAMPLES, :_FEATURES]
     X = X / np.linalg.norm(X, 2)
-    rng = np.random.default_rng(list(it.name.encode()))
+    rng = it.generator()
     U, V = (np.linalg.qr(rng.standard_normal((_MODES, _MODES)))[0] for _ in range(2))
     if not orthogonal:
         V = V * rng.uniform(0.5, 2, _MODES)

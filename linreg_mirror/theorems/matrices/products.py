@@ -26,7 +26,6 @@ from linreg_mirror.theorems.matrices.linear_networks import (
     PLAIN,
     TOLERANCE,
     gaussian,
-    generator,
     path_of,
     two_layers,
     unit_of_time,
@@ -44,7 +43,7 @@ from linreg_mirror.theorems.matrices.linear_networks import (
     control=Control("a start that is not balanced", "planted/plain/0", {"balanced": False}),
 )
 def velocity(it: Instance, balanced: bool) -> Evidence:
-    network = DeepLinear.balanced(1.0, widths_of(it, 3), generator(it)) if balanced else gaussian(it)
+    network = DeepLinear.balanced(1.0, widths_of(it, 3), it.generator()) if balanced else gaussian(it)
     path, parameters = path_of(it, network)
     some = np.linspace(0, len(path.t) - 1, 8).astype(int)
     basis, depth = np.eye(network.d), network.degree
@@ -101,7 +100,7 @@ def modes(it: Instance, speed: float) -> Evidence:
     Proof. Balanced layers of these singular vectors remain so, with W_1 = sqrt(a) R V' and W_2 = U sqrt(a) R', R'R = 1:
     a' = 2a(s - a), a logistic equation.
     """
-    widths, rng = widths_of(it, 2), generator(it)
+    widths, rng = widths_of(it, 2), it.generator()
     S = it.least_l2.x.reshape(widths[-1], widths[0])
     S = S / np.linalg.norm(S, 2)
     left, s, right = np.linalg.svd(S, full_matrices=False)
@@ -151,7 +150,7 @@ def one_entry(it: Instance, exponent: float) -> Evidence:
     Proof. u' = -(g + 2 alpha) u and v' = (g - 2 alpha) v keep their directions, and x = (|u|^2 - |v|^2)/2.
     """
     problem = Problem(it.problem.X[:, :1], it.problem.y)
-    network = DeepLinear.gaussian([1, 5, 1], 0.5, generator(it))
+    network = DeepLinear.gaussian([1, 5, 1], 0.5, it.generator())
     path = flow(problem, network, it.schedule, until=5 * unit_of_time(problem), method="parameters", accuracy=1e-11)
     first, second = network.weights[0].ravel(), network.weights[1].ravel()
     u, v = np.linalg.norm(first + second), np.linalg.norm(first - second)

@@ -31,10 +31,6 @@ _POTENTIALS: Mapping[str, Callable[[Array, Array], Mirror]] = {
 }
 
 
-def _rng(it: Instance) -> np.random.Generator:
-    return np.random.default_rng(list(it.name.encode()))
-
-
 def _off(found: Certificate, exact: Mapping[str, Any], allowed: Mapping[str, float]) -> Iterator[float]:
     """Yield how far checks are from their values, in units of what is allowed, where these are given."""
     for name, value in exact.items():
@@ -65,7 +61,7 @@ def of_limits(it: Instance, factor: float) -> Evidence:
     Near it, certificates take the leading term of a difference that would cancel. Of potentials that are not written
     out in certificates, also how far primal is from the conjugate's slope.
     """
-    rng, d, found = _rng(it), 6, []
+    rng, d, found = it.generator(), 6, []
     log_b, tilt = rng.normal(-1.0, 1.0, d), rng.normal(0.0, 1.0, d)
     size = np.exp(rng.normal(-1.0, 1.0, d)) * np.where(np.arange(d) % 2, 1.0, -1.0)
     for name, make in _POTENTIALS.items():
@@ -145,7 +141,7 @@ def of_least_norms(it: Instance, exchanged: bool) -> Evidence:
 
     Two rows of these last are 2^60 a and -2^60 a, so that s without them says nothing of a.
     """
-    rng, found = _rng(it), []
+    rng, found = it.generator(), []
     X, (x, thresholds) = rng.standard_normal((2, 3)), (rng.standard_normal(3), rng.uniform(0.5, 2.0, (2, 3)))
     y, s = rng.standard_normal((2, 2))
     for sign in (1.0, -1.0):
@@ -193,7 +189,7 @@ def _of_least_norm(
 )
 def of_nuclear_norms(it: Instance, one_sided: bool) -> Evidence:
     """Compare where M is made from its singular values, or as a multiple of a rotation, and S from its own."""
-    rng, found = _rng(it), []
+    rng, found = it.generator(), []
     turn = np.array([[0.0, -1.0], [1.0, 0.0]])
     U, V, W = (_rotation(angle) for angle in rng.uniform(0, 2 * np.pi, 3))
     sizes, (a, c) = rng.uniform(0.3, 1.0, 2), rng.uniform(0.3, 1.0, 2)
@@ -244,7 +240,7 @@ def _of_nuclear_norm(
 )
 def of_lasso(it: Instance, half: float) -> Evidence:
     """Compare for vectors of both signs, with slopes beyond the weight and not."""
-    rng, found = _rng(it), []
+    rng, found = it.generator(), []
     X, x, (y, other) = rng.standard_normal((2, 3)), rng.standard_normal(3), rng.standard_normal((2, 2))
     problem, exact, weights, targets = Problem(X, y), *map(_exact.fractions, (X, x, y))
     left = targets - exact @ weights

@@ -81,7 +81,7 @@ def _power(rng: np.random.Generator, depth: int) -> Power:
 
 
 def _generator(it: Instance) -> np.random.Generator:
-    return np.random.default_rng(list(it.name.encode()))
+    return it.generator()
 
 
 @theorem(

@@ -69,7 +69,7 @@ def mirror(it: Instance, counted: float) -> Evidence:
 
     No loss and no X: a mirror flow is one whatever pulls, so that potentials are compared where no problem leads.
     """
-    rng, found = np.random.default_rng(list(it.name.encode())), []
+    rng, found = it.generator(), []
     for make in MIRRORED.values():
         network = make(rng)
         theta, z, A = network.theta0, network.mirror().initial_dual, 0.0

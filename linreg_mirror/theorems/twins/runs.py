@@ -21,7 +21,7 @@ _MOMENTA = (0.0, 0.9)
 
 def _start(it: Instance) -> Hadamard:
     """Return a random state: b and log(u0/v0) of every entry apart."""
-    rng = np.random.default_rng(list(it.name.encode()))
+    rng = it.generator()
     return Hadamard.from_tilt(rng.normal(-1.0, 1.0, it.problem.d), rng.normal(0.0, 1.0, it.problem.d))
 
 

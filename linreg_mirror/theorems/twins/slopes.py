@@ -31,7 +31,7 @@ _KINKED = 0.1  # this close to Huber's delta differences would cross it
 )
 def loss(it: Instance, factor: float) -> Evidence:
     """Compare with central differences of sixth order, at small and large residuals and along three directions."""
-    rng, found = np.random.default_rng(list(it.name.encode())), []
+    rng, found = it.generator(), []
     for one in LOSSES:
         found.append(one.value(np.zeros(5)))
         for size in (0.3, 1.0, 5.0):
@@ -64,7 +64,7 @@ def _along(one: Loss, r: Array, v: Array) -> tuple[float, Array]:
 )
 def metric_slope(it: Instance, factor: float) -> Evidence:
     """Compare over short and long distances, at weights from small to large: far out each bound is almost attained."""
-    rng, d, left, right = np.random.default_rng(list(it.name.encode())), 10, [], []
+    rng, d, left, right = it.generator(), 10, [], []
     log_b, tilt = rng.normal(-1.0, 1.0, d), rng.normal(0.0, 1.0, d)
     for make in MIRRORS.values():
         potential = make(log_b, tilt)
@@ -92,7 +92,7 @@ def metric_slope(it: Instance, factor: float) -> Evidence:
 )
 def unused_slope(it: Instance, counted: float) -> Evidence:
     """Compare with the eigenvalues of the Hessian, of which pullback and penalty_gradient give the columns."""
-    rng, found = np.random.default_rng(list(it.name.encode())), []
+    rng, found = it.generator(), []
     for network in (
         DeepLinear((np.ones((2, 3)), np.ones((2, 2)))),
         DeepLinear((np.ones((4, 2)), np.ones((3, 4)))),
