@@ -31,6 +31,7 @@ from linreg_mirror.theorems.flows.steps import (
     converged,
     ends,
     factors,
+    rounding_of_gradients,
     stable_step,
     turned,
     well_conditioned,
@@ -122,7 +123,7 @@ def momentum(it: Instance, memory: float) -> Evidence:
         beta = of.momentum
         run, u, v, *_ = factors(it, converged(it, of))
         along = it.problem.X.T @ run.dual[-1] / (1 - beta)
-        gains = []
+        gains, rounding = [], []
         for factor, sign in ((u, 1.0), (v, -1.0)):
             # rho - 1 from differences: phi is of second order in it, and summed over a thousand steps.
             change = np.diff(factor, axis=0) / factor[:-1]
@@ -130,13 +131,16 @@ def momentum(it: Instance, memory: float) -> Evidence:
             phi = change * (1 - memory * beta / (1 + change)) / (1 - beta) - log_rho
             gains.append(phi.sum(axis=0))
             expected = -np.log(np.abs(factor[-1] / factor[0])) - sign * along
-            rounding = _rounding_of_gains(it, run, factor, np.abs(u) + np.abs(v), beta)
-            worst = max(worst, relative(np.maximum(np.abs(gains[-1] - expected) - rounding, 0.0), along))
+            rounding.append(_rounding_of_gains(it, run, factor, np.abs(u) + np.abs(v), beta))
+            worst = max(worst, relative(np.maximum(np.abs(gains[-1] - expected) - rounding[-1], 0.0), along))
         if worst > TOLERANCE:
             continue  # what a wrong phi defines may be no problem at all
         log_b, tilt = it.hadamard.log_scale - gains[0] - gains[1], it.hadamard.tilt - gains[0] + gains[1]
         end = certified(limit(it.problem, Hadamard.from_tilt(log_b, tilt)))
-        worst = max(worst, relative(0.5 * (u**2 - v**2)[-1] - end, end))
+        # Duals that are off by e move the limit by W^(1/2) P W^(1/2) e, P a projection and W = sqrt(x^2 + b^2).
+        W = np.hypot(end, np.exp(log_b))
+        moved = 2 * np.sqrt(W * (W @ (rounding[0] + rounding[1]) ** 2))
+        worst = max(worst, relative(np.maximum(np.abs(0.5 * (u**2 - v**2)[-1] - end) - moved, 0.0), end))
     return identity(worst, TOLERANCE)
 
 
@@ -157,9 +161,8 @@ def _rounding_of_gains(it: Instance, run: Descent, factor: Array, size: Array, b
     eps, rho = np.finfo(float).eps, factor[1:] / factor[:-1]
     off = eps * (np.abs(rho) * size[:-1] + size[1:]) / np.abs(factor[:-1])
     slopes = np.abs((1 - beta / rho**2) / (1 - beta) - 1 / rho) + 1 / (1 - beta)
-    X, y = np.abs(it.problem.X), np.abs(it.problem.y)
-    terms = np.diff(run.t)[:, None] * ((np.abs(run.x[:-1]) @ X.T + y) @ X)
-    return (off * slopes + eps * sum(X.shape) * terms / (1 - beta)).sum(axis=0)
+    gradients = np.diff(run.t)[:, None] * rounding_of_gradients(it, run)
+    return (off * slopes + gradients / (1 - beta)).sum(axis=0)
 
 
 @algebra("steps.momentum", memory=0)

@@ -17,7 +17,7 @@ from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.solvers.limit import limit
 
 _EPS = float(np.finfo(float).eps)
-_LADDER = (200.0, 400.0, 600.0)  # -log of the distance, about
+_LADDER = (200.0, 600.0)  # -log of the distance, about
 
 
 class _Vertex(NamedTuple):
@@ -116,26 +116,30 @@ def _ladder(it: Instance) -> list[_Limit]:
 def rate(it: Instance, share: float) -> Evidence:
     """Compare the slope of log |x_b - x1|_1 over log b with 1 - rho.
 
-    What is allowed: the limits' bars, divided by the distance in log b; by how much the slopes of two pairs of scales
-    differ, which is more than the second is away from the end; and what rounding may have done to rho.
+    What is allowed: the limits' bars, divided by the distance in log b; what weights with other exponents have in the
+    slope, at either end; and what rounding may have done to rho.
 
-    With Xx_b = y = X x1 the distance is |x_off|_1 + |X_S^-1 X_off x_off|_1. The proof is that of regimes.l1.constant.
+    With Xx_b = y = X x1 the distance is |x_off|_1 + |X_S^-1 X_off x_off|_1. A weight b |sinh q|, q = w L + const. and
+    L = log(1/b), falls at the rate 1 - w coth q, which is rho - |w| from 1 - rho but for |w| (coth|q| - 1); times
+    |sinh q| that is |w| exp(-|q|). The proof is that of regimes.l1.constant.
     """
     vertex = _vertex(it)
     assert vertex is not None
-    costs = 1 + np.abs(vertex.back).sum(axis=0)
-    L, distance, bars = [], [], []
+    costs, rho = 1 + np.abs(vertex.back).sum(axis=0), float(np.abs(vertex.w).max())
+    L, distance, bars, others = [], [], [], []
     for scale in _ladder(it):
+        size, b = np.abs(scale.x), np.exp(-scale.L)
         L.append(scale.L)
-        distance.append(float(np.abs(scale.x).sum() + np.abs(vertex.back @ scale.x).sum()))
+        distance.append(float(size.sum() + np.abs(vertex.back @ scale.x).sum()))
         if not distance[-1]:
             return Evidence(-1.0, f"x_b is x1 at log(1/b) = {scale.L:g}")
         bars.append(float(scale.bars @ costs) / distance[-1] + _EPS * abs(np.log(distance[-1])))
-    slopes = -np.diff(np.log(distance)) / np.diff(L)
-    rho = float(np.abs(vertex.w).max())
-    allowed = abs(slopes[1] - slopes[0]) + (bars[1] + bars[2]) / (L[2] - L[1]) + float(vertex.w_error.max()) + _EPS
-    off = abs(slopes[-1] - (1 - share * rho))
-    return Evidence(float(allowed - off), f"exponent {slopes[-1]:.12f}, off by {off:.1e} of {allowed:.1e}")
+        left = size * (rho - np.abs(vertex.w)) + np.abs(vertex.w) * (np.hypot(size, b) - size)
+        others.append(float(costs @ left) / distance[-1])
+    slope = -np.log(distance[1] / distance[0]) / (L[1] - L[0])
+    allowed = max(others) + sum(bars) / (L[1] - L[0]) + float(vertex.w_error.max()) + _EPS
+    off = abs(slope - (1 - share * rho))
+    return Evidence(float(allowed - off), f"exponent {slope:.12f}, off by {off:.1e} of {allowed:.1e}")
 
 
 @algebra("regimes.l1.rate", share=0)
