@@ -99,7 +99,7 @@ class Search:
         while len(names) < count:
             leader = self.proposed[leaders[len(names) % len(leaders)]] if leaders else None
             one = self._random() if leader is None else self._neighbour(leader, step)
-            if str(one) not in self.proposed:
+            if str(one) not in self.proposed and _can_be_made(one):
                 self.proposed[str(one)] = one
                 names.append(str(one))
         return names
@@ -134,6 +134,15 @@ class Search:
 
     def _seed(self) -> int:
         return int(self.rng.integers(1000))
+
+
+def _can_be_made(one: Name) -> bool:
+    """Say whether its values go together: a few drawn rows of real data may all have the same target."""
+    try:
+        one.make()
+    except ValueError:
+        return False
+    return True
 
 
 def _searched(family: str, setting: str) -> dict[str, float]:

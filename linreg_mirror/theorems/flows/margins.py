@@ -91,7 +91,7 @@ def followed(it: Instance, slopes: bool) -> Evidence:
         path = margin_flow(problem, network, loss, until=-5.0, accuracy=1e-11)  # pyright: ignore[reportArgumentType]
         answer = solve_ivp(velocity, (0.0, path.s[-1]), network.theta0, "DOP853", path.s, rtol=1e-11, atol=1e-12)
         found.append(relative(answer.y.T - path.parameters, path.parameters))
-    return identity(found, 1e-6)
+    return identity(found, 1e-7)
 
 
 @theorem(

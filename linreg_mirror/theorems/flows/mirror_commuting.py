@@ -19,7 +19,8 @@ from linreg_mirror.ledger import (
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.parametrizations import Parametrization, commutation_defect
 from linreg_mirror.theorems.flows._motion import bracket_of
-from linreg_mirror.theorems.flows.mirror import TOLERANCE
+
+_ACCURACY = 1e-11  # of paths
 
 
 @theorem(
@@ -32,7 +33,7 @@ from linreg_mirror.theorems.flows.mirror import TOLERANCE
     control=Control("one mask entry shared by two weights", "special/shared-mask"),
 )
 def commuting(it: Instance) -> Evidence:
-    return identity(max(_bracket(it), _order_matters(it.network, 0, 1)), TOLERANCE)
+    return identity(max(_bracket(it), _order_matters(it.network, 0, 1)), _ACCURACY)
 
 
 @algebra("mirror.commuting", shared=True)
@@ -52,7 +53,7 @@ def commuting_derived(sp: Any, shared: bool = False) -> Any:
     control=Control("penalty on m alone", "special/decay-on-m"),
 )
 def commuting_penalty(it: Instance) -> Evidence:
-    return identity(max(_bracket(it), _order_matters(it.network, -1, 0)), TOLERANCE)
+    return identity(max(_bracket(it), _order_matters(it.network, -1, 0)), _ACCURACY)
 
 
 @algebra("mirror.commuting.penalty", on_w=0)
@@ -78,7 +79,7 @@ def _order_matters(network: Parametrization, i: int, j: int) -> float:
             e = np.eye(1, network.d, k)[0] if k >= 0 else None
             answer = solve_ivp(
                 lambda _, p, e=e: -network.penalty_gradient(p) if e is None else network.pullback(p, e),
-                (0.0, 0.5), theta, method="DOP853", rtol=1e-11, atol=1e-13,
+                (0.0, 0.5), theta, method="DOP853", rtol=_ACCURACY, atol=1e-2 * _ACCURACY,
             )  # fmt: skip
             theta = answer.y[:, -1]
         return theta

@@ -8,6 +8,7 @@ from linreg_mirror.ledger import (
     Citation,
     Control,
     Evidence,
+    Hypothesis,
     Instance,
     algebra,
     certified,
@@ -21,6 +22,10 @@ from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.solvers.limit import limit
 from linreg_mirror.theorems.flows._motion import Motion, potential
 from linreg_mirror.theorems.flows.mirror import TOLERANCE
+
+_proved = Hypothesis(
+    "the distance of its path's end to the limit is proved", lambda it: bool(np.isfinite(it.path.to_limit))
+)
 
 
 @theorem(
@@ -104,16 +109,16 @@ def optimality_derived(sp: Any, exponent: int = 4) -> Any:
     source=Citation("MM", "Thm 2.3"),
     statement="the flow ends in argmin{R_b_inf(x) : Xx = y}, computed by Newton's method",
     kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.solvable, h.quasi_convex, h.targets),
+    hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.solvable, h.quasi_convex, h.targets, _proved),
     constants={"tilted": True},
     control=Control("the same without log(u0/v0)", "planted/biased/0", {"tilted": False}, walk="planted/biased/0"),
 )
 def ends_in_limit(it: Instance, tilted: bool) -> Evidence:
     network = it.hadamard if tilted else Hadamard.from_scale(it.scale0)
     end = limit(it.problem, network, it.total_decay)
-    apart = float(np.abs(it.path.x[-1] - certified(end)).sum() / np.abs(end.x).sum())
-    # A path that rounding, or dependent rows, kept from a proof of where it is going is only about stationary.
-    return identity(apart, TOLERANCE if it.path.limit_digits >= 8 else 1e-6)
+    apart, proved = float(np.abs(it.path.x[-1] - certified(end)).sum()), it.path.to_limit + end.error
+    rest = max(0.0, apart - proved) if np.isfinite(proved) else apart
+    return identity(rest / np.abs(end.x).sum(), 1e-12)
 
 
 @algebra("mirror.limit", tilted=0)

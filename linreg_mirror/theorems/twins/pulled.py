@@ -20,7 +20,7 @@ from linreg_mirror.parametrizations import (
     quadratic,
 )
 
-_ACCURACY = 1e-12  # of a step; paths take a few dozen
+_ACCURACY = 1e-13  # of a step; paths take a few dozen, and HAM's have kinks, which estimates of errors see late
 
 
 def _normal(rng: np.random.Generator, *shape: int) -> Array:
