@@ -19,7 +19,6 @@ from linreg_mirror.ledger import (
     Evidence,
     Hypothesis,
     Instance,
-    certified,
     identity,
     relative,
     slope,
@@ -28,6 +27,7 @@ from linreg_mirror.ledger import (
 from linreg_mirror.ledger import hypotheses as h
 from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.problems import Problem
+from linreg_mirror.solvers import Solution
 from linreg_mirror.solvers.continuous import flow
 from linreg_mirror.solvers.independent import weighted_l1_cost
 from linreg_mirror.solvers.lasso import lasso
@@ -36,7 +36,8 @@ from linreg_mirror.solvers.saddles import SaddlePath, saddles
 _SAME = 1e-9  # weights, or slopes, that differ by less, relative to the largest, are the same
 _EXACT = 1e-12  # what rounding leaves of slopes
 _GAP = 1e-6  # relative distance, in times and weights, of what happens from what would be undecided
-_LASSO = 5e-12  # how far the reference may be from the average where they agree; 5e-13 was measured
+_LADDER = (6.4e4, 2.56e5, 1.024e6)  # log(1/b) of flows
+_REST = 30  # -log of what is left of anything where a flow is at rest
 
 
 def _path_of(it: Instance) -> SaddlePath:
@@ -57,6 +58,7 @@ general_position = Hypothesis(
 _ONCE = (h.hadamard, h.unbalanced, vanishing, h.equal_scales, h.no_penalty, h.squared, h.solvable)
 _GENERIC = (*_ONCE, general_position)
 _several_jumps = Hypothesis("more than one jump", lambda it: len(it.once(_path_of).times) > 1)
+_at_rest = Hypothesis("flows of the scales looked at are at rest between these jumps", lambda it: _is_at_rest(it))
 
 
 # The path itself
@@ -178,7 +180,7 @@ def integrals(it: Instance, after: bool) -> Evidence:
     statement="the flow of scale b at time tau log(1/b)/2: the integral of y - Xx, divided by log(1/b)/2, tends to "
     "sigma like 1/log(1/b)",
     kind="asymptotic",
-    hypotheses=(*_GENERIC, _several_jumps),
+    hypotheses=(*_GENERIC, _several_jumps, _at_rest),
     constants={"unit": 0.5},
     extremal=("planted/small/0",),
     control=Control("time in units of log(1/b)", "planted/small/0", {"unit": 1.0}),
@@ -187,12 +189,11 @@ def flow_to_path(it: Instance, unit: float) -> Evidence:
     path = it.once(_path_of)
     tau = _between_jumps(path)
     expected = it.problem.X.T @ path.dual_at(tau)
-    ladder = np.array([6.4e4, 2.56e5, 1.024e6])
-    found = [_flow_at(it, tau, L, unit)[1] for L in ladder]
+    found = [_flow_at(it, tau, L, unit)[1] for L in _LADDER]
     apart = np.array([np.abs(one - expected).max() for one in found])
     if apart.max() <= _EXACT:  # the entries of X'sigma are at most 1
         return Evidence(_EXACT - apart.max(), "there at every scale")
-    return slope(ladder, apart, expected=-1.0, tolerance=1e-3)
+    return slope(_LADDER, apart, expected=-1.0, tolerance=1e-3)
 
 
 @theorem(
@@ -200,15 +201,15 @@ def flow_to_path(it: Instance, unit: float) -> Evidence:
     source=Citation("PF23", "Thm 2"),
     statement="between two jumps x of the flow of scale b, at time tau log(1/b)/2, tends to the saddle as b -> 0",
     kind="asymptotic",
-    hypotheses=(*_GENERIC, _several_jumps),
+    hypotheses=(*_GENERIC, _several_jumps, _at_rest),
     extremal=("planted/small/0",),
     control=Control("equal columns, among which the flow shares the weight", "duplicated/small/0"),
 )
 def flow_to_points(it: Instance) -> Evidence:
     path = it.once(_path_of)
     tau = _between_jumps(path)
-    distance = relative(_flow_at(it, tau, 6.4e4, 0.5)[0] - path.at(tau), path.at(tau))
-    return Evidence(1e-9 - distance, f"{distance:.1e} of the largest weight at log(1/b) = 6.4e4")
+    distance = relative(_flow_at(it, tau, _LADDER[0], 0.5)[0] - path.at(tau), path.at(tau))
+    return Evidence(1e-9 - distance, f"{distance:.1e} of the largest weight at log(1/b) = {_LADDER[0]:g}")
 
 
 def _between_jumps(path: SaddlePath) -> float:
@@ -219,6 +220,19 @@ def _between_jumps(path: SaddlePath) -> float:
     times = path.times[:7]
     widest = int(np.argmax(times[1:] / times[:-1]))
     return float(np.sqrt(times[widest] * times[widest + 1]))
+
+
+def _is_at_rest(it: Instance) -> bool:
+    """Say whether weights off their thresholds have vanished there, and others have stopped.
+
+    Off them x is about b^(1 - |X_i'sigma|); on them it relaxes with the eigenvalues of 2 X diag|x| X', on its support.
+    """
+    path, X = it.once(_path_of), it.problem.X
+    tau = _between_jumps(path)
+    x, since = path.at(tau), tau - path.times[path.times <= tau].max()
+    off, J = x == 0, (X * np.sqrt(np.abs(x)))[:, x != 0]
+    vanish = 1 - np.abs(X[:, off].T @ path.dual_at(tau)).max(initial=0.0)
+    return min(vanish, since * np.linalg.eigvalsh(J.T @ J)[0]) * _LADDER[0] > _REST
 
 
 def _flow_at(it: Instance, tau: float, L: float, unit: float) -> tuple[Array, Array]:
@@ -252,15 +266,14 @@ def average(it: Instance, condition: bool) -> Evidence:
     path = it.once(_path_of)
     departure = _first_departure(path)
     taus = _between(path, len(path.times) if departure is None else departure + 1)
-    least = _lasso_path(it, taus)
-    apart = np.abs(least - path.average(taus)).max(axis=1) / np.abs(least).max(axis=1)
+    least, apart = _lasso_path(it, taus), _apart(it, taus)
     integrals = np.abs(least) * taus[:, None]
     falls = float((integrals[:-1] - integrals[1:]).max(initial=0.0) / integrals.max())
     if departure is None or not condition:
-        return identity(max(apart.max(), falls if condition else 0.0), _LASSO)
+        return identity(max(apart.max(), falls if condition else 0.0), _EXACT)
     before, after = float(apart[: 2 * departure].max(initial=0.0)), float(apart[-1])
     detail = f"{before:.1e} apart before a coordinate leaves, {after:.1e} after, where LASSO falls by {falls:.1e}"
-    return Evidence(min(_LASSO - before, after - _SAME, falls - _SAME), detail)
+    return Evidence(min(_EXACT - before, after - _SAME, falls - _SAME), detail)
 
 
 @theorem(
@@ -277,11 +290,10 @@ def average(it: Instance, condition: bool) -> Evidence:
 def monotone(it: Instance, necessary: bool) -> Evidence:
     path = it.once(_path_of)
     taus = _between(path, len(path.times))
-    least = _lasso_path(it, taus)
-    apart = relative(path.average(taus) - least, least)
-    if necessary and apart <= _LASSO:
-        return identity(_falls(least), _SAME)
-    return identity(apart, _LASSO)
+    apart = _apart(it, taus).max()
+    if necessary and apart <= _EXACT:
+        return identity(_falls(_lasso_path(it, taus)), _SAME)
+    return identity(apart, _EXACT)
 
 
 @theorem(
@@ -305,19 +317,27 @@ def pointwise(it: Instance, nonzero: str) -> Evidence:
     path = it.once(_path_of)
     taus = _between(path, min(len(path.times), (_first_departure(path) or 0) + 3))
     margin, counts = np.inf, [0, 0]
-    for tau, one in zip(taus, _lasso_path(it, taus), strict=True):
+    for tau, apart in zip(taus, _apart(it, taus), strict=True):
         mean = path.average(tau)
         where = (mean if nonzero == "average" else path.at(tau)) != 0
         at_threshold = relative((it.problem.X.T @ path.dual_at(tau) - np.sign(mean))[where], 1.0) <= _SAME
-        apart = relative(one - mean, one)
-        margin = min(margin, _LASSO + _rounding(path, tau, mean) - apart if at_threshold else apart - _SAME)
+        margin = min(margin, _EXACT - apart if at_threshold else apart - _SAME)
         counts[at_threshold] += 1
     return Evidence(margin, f"of {sum(counts)} times {counts[1]} are at the threshold")
 
 
-def _rounding(path: SaddlePath, tau: float, mean: Array) -> float:
-    """Return what rounding of times does to an average: soon after the first jump that is a small share of x."""
-    return relative(8 * np.finfo(float).eps * path.at(tau), mean)
+def _apart(it: Instance, taus: Iterable[float]) -> Array:
+    """Return how far averages are from LASSO, less what is proved of its error, and what rounding of times may do.
+
+    Relative to the largest entry. Soon after the first jump an average is a small share of x, and the difference of
+    times.
+    """
+    path, found = it.once(_path_of), []
+    for tau in taus:
+        least, mean = it.once(_lasso_of, float(tau)), path.average(tau)
+        known = least.error + 8 * np.finfo(float).eps * np.abs(path.at(tau)).max()
+        found.append(max(0.0, np.abs(least.x - mean).max() - known) / np.abs(least.x).max())
+    return np.array(found)
 
 
 def _first_departure(path: SaddlePath) -> int | None:
@@ -339,11 +359,14 @@ def _between(path: SaddlePath, jumps: int) -> Array:
 
 def _lasso_path(it: Instance, taus: Iterable[float]) -> Array:
     """Return the LASSO solutions of weight 1/tau, shape (m, d), each certified."""
-    return np.array([it.once(_lasso_of, float(tau)) for tau in taus])
+    return np.array([it.once(_lasso_of, float(tau)).x for tau in taus])
 
 
-def _lasso_of(it: Instance, tau: float) -> Array:
-    return certified(lasso(it.problem, 1 / tau))
+def _lasso_of(it: Instance, tau: float) -> Solution:
+    solution = lasso(it.problem, 1 / tau)
+    if not np.isfinite(solution.error):
+        raise ArithmeticError(f"nothing is proved of LASSO's error: {solution.stats.notes}")
+    return solution
 
 
 def _is_monotone(it: Instance) -> bool:
