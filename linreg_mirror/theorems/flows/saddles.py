@@ -223,16 +223,21 @@ def _between_jumps(path: SaddlePath) -> float:
 
 
 def _is_at_rest(it: Instance) -> bool:
-    """Say whether weights off their thresholds have vanished there, and others have stopped.
+    """Say whether between jumps up to that time weights off thresholds vanish, and others stop, at all of the scales.
 
-    Off them x is about b^(1 - |X_i'sigma|); on them it relaxes with the eigenvalues of 2 X diag|x| X', on its support.
+    Off thresholds x is about b^(1 - |X_i'sigma|); on them it relaxes with the eigenvalues of 2 X diag|x| X', on its
+    support. Nobody but who joins may be close to a threshold at a jump.
     """
     path, X = it.once(_path_of), it.problem.X
-    tau = _between_jumps(path)
-    x, since = path.at(tau), tau - path.times[path.times <= tau].max()
-    off, J = x == 0, (X * np.sqrt(np.abs(x)))[:, x != 0]
-    vanish = 1 - np.abs(X[:, off].T @ path.dual_at(tau)).max(initial=0.0)
-    return min(vanish, since * np.linalg.eigvalsh(J.T @ J)[0]) * _LADDER[0] > _REST
+    tau, shares = _between_jumps(path), []
+    times = path.times[path.times <= tau]
+    for time, middle in zip(times, [*np.sqrt(times[1:] * times[:-1]), tau], strict=True):
+        before, x = path.at(time * (1 - 1e-9)), path.at(middle)
+        on, J = x != 0, X * np.sqrt(np.abs(x))
+        shares.append((middle - time) * np.linalg.eigvalsh(J[:, on].T @ J[:, on])[0])
+        for when, off in ((time, ~on & (before == 0)), (middle, ~on)):
+            shares.append(1 - np.abs(X[:, off].T @ path.dual_at(when)).max(initial=0.0))
+    return min(shares) * _LADDER[0] > _REST
 
 
 def _flow_at(it: Instance, tau: float, L: float, unit: float) -> tuple[Array, Array]:
