@@ -66,8 +66,9 @@ def _moments(ensemble: Ensemble) -> tuple[Array, Array]:
     control=Control("masks of 0 and 1", _WITNESS, {"rescale": False}),
 )
 def unbiased(it: Instance, rescale: bool) -> Evidence:
-    means = [_moments(it.once(_by_code, name, rescale))[0] for name in _CODE]
-    return identity(np.array(means) - 1, 1e-14)
+    """Compare with 1, in units of the largest value of an entry: a small chance is a difference of larger ones."""
+    ensembles = [it.once(_by_code, name, rescale) for name in _CODE]
+    return identity([(_moments(one)[0] - 1) / one[1].max(axis=0) for one in ensembles], 1e-14)
 
 
 @algebra("masks.unbiased", rescale=False)
