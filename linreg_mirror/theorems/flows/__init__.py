@@ -2,6 +2,7 @@
 
 from linreg_mirror.theorems.flows import (
     bars,
+    bars_l1,
     batches,
     contraction,
     convergence,
@@ -27,6 +28,8 @@ from linreg_mirror.theorems.flows import (
     resting,
     rounding,
     saddles,
+    saddles_average,
+    saddles_flow,
     sharpness,
     small_scales,
     split_defect,
@@ -38,6 +41,7 @@ from linreg_mirror.theorems.flows import (
 
 __all__ = [
     "bars",
+    "bars_l1",
     "batches",
     "contraction",
     "convergence",
@@ -63,6 +67,8 @@ __all__ = [
     "resting",
     "rounding",
     "saddles",
+    "saddles_average",
+    "saddles_flow",
     "sharpness",
     "small_scales",
     "split_defect",
