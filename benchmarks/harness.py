@@ -203,6 +203,7 @@ def stopped_after(seconds: float, solve: Callable[[], Answer]) -> Answer:
     except EOFError:
         raise ChildProcessError("it died without an answer, perhaps for want of memory") from None
     finally:
+        here.close()
         process.kill()
         process.join()
     if isinstance(answer, str):
