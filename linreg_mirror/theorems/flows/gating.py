@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
-from scipy.optimize import minimize
+from scipy.optimize import minimize, root
 
 from linreg_mirror._tools.counting import counted
 from linreg_mirror._types import Array
@@ -81,14 +81,19 @@ class _Gated:
 
     @np.errstate(all="ignore")  # of trial steps that are far too long
     def minimised(self) -> Array:
-        """Return where L-BFGS ends; ArithmeticError where that is not close to a point without gradient."""
-        answer = minimize(
+        """Return where L-BFGS and then Newton end; ArithmeticError where that is not a point without gradient.
+
+        Rounding of values stops L-BFGS where gradients still have some digits.
+        """
+        least = minimize(
             self.value_and_gradient, self.start, jac=True, method="L-BFGS-B",
             options={"maxiter": 3000, "ftol": 0.0, "gtol": 1e-9 * self.weight, "maxcor": 30},
         )  # fmt: skip
-        if not np.abs(answer.jac).max() <= 1e-6 * self.weight * max(1.0, float(np.abs(answer.x).max())):
-            raise ArithmeticError(f"the factors were not minimised: {answer.message}")
-        return answer.x
+        end = root(lambda theta: self.value_and_gradient(theta)[1], least.x, method="lm").x
+        left = float(np.abs(self.value_and_gradient(end)[1]).max()) / self.weight
+        if not left <= 1e-8 * max(1.0, float(np.abs(end).max())):
+            raise ArithmeticError(f"the factors were not minimised, {left:.1e} of the weight is left: {least.message}")
+        return end
 
 
 def _gated(it: Instance, factors: int, share: float | None = None) -> _Gated:

@@ -23,7 +23,7 @@ from linreg_mirror.solvers.limit import limit
 from linreg_mirror.theorems.flows._motion import Motion, potential
 from linreg_mirror.theorems.flows.mirror import TOLERANCE
 
-_proved = Hypothesis(
+proved = Hypothesis(
     "the distance of its path's end to the limit is proved", lambda it: bool(np.isfinite(it.path.to_limit))
 )
 
@@ -109,15 +109,15 @@ def optimality_derived(sp: Any, exponent: int = 4) -> Any:
     source=Citation("MM", "Thm 2.3"),
     statement="the flow ends in argmin{R_b_inf(x) : Xx = y}, computed by Newton's method",
     kind="identity",
-    hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.solvable, h.quasi_convex, h.targets, _proved),
+    hypotheses=(h.hadamard, h.unbalanced, h.integrable, h.solvable, h.quasi_convex, h.targets, proved),
     constants={"tilted": True},
     control=Control("the same without log(u0/v0)", "planted/biased/0", {"tilted": False}, walk="planted/biased/0"),
 )
 def ends_in_limit(it: Instance, tilted: bool) -> Evidence:
     network = it.hadamard if tilted else Hadamard.from_scale(it.scale0)
     end = limit(it.problem, network, it.total_decay)
-    apart, proved = float(np.abs(it.path.x[-1] - certified(end)).sum()), it.path.to_limit + end.error
-    rest = max(0.0, apart - proved) if np.isfinite(proved) else apart
+    apart, known = float(np.abs(it.path.x[-1] - certified(end)).sum()), it.path.to_limit + end.error
+    rest = max(0.0, apart - known) if np.isfinite(known) else apart
     return identity(rest / np.abs(end.x).sum(), 1e-12)
 
 

@@ -184,8 +184,8 @@ def scale_derived(sp: Any, cross: int = 1) -> Any:
 def closed_form(it: Instance, signed: bool) -> Evidence:
     """Compare x after each step with what rounding allows, to first order.
 
-    It is that of scale, as a share of u and of v, added up: a factor that passes close to 0 loses its digits for good.
-    Where none are left, nothing is compared.
+    It is that of a step and of its gradient, as a share of u and of v, added up: a factor that passes close to 0 loses
+    its digits for good. Where none are left, nothing is compared.
     """
     shares = [0.0]
     for run, u, v, g, eta, alpha in it.once(_short_runs):
@@ -196,8 +196,9 @@ def closed_form(it: Instance, signed: bool) -> Evidence:
         expected = sign * 0.5 * (np.exp(log_b + Z) - np.exp(log_b - Z))
         off, size = eta * rounding_of_gradients(it, run), np.abs(u) + np.abs(v)
         allowed = _EPS * np.cumsum(np.abs(log_b) + np.abs(Z), axis=0) * (u**2 + v**2)[1:]
-        for factor, gain in ((u, plus), (v, minus)):
-            lost = 4 * _EPS * (np.abs(gain) * size[:-1] + size[1:]) + off * np.abs(factor[:-1])
+        of_step = 8 * _EPS * ((1 + eta * (2 * alpha + np.abs(g))) * size[:-1] + size[1:])
+        for factor in (u, v):
+            lost = of_step + off * np.abs(factor[:-1])
             with np.errstate(divide="ignore", invalid="ignore"):  # a factor may be 0
                 share = np.cumsum(lost / np.abs(factor[1:]), axis=0)
                 allowed += np.where(share < 0.1, share * factor[1:] ** 2, np.inf)
