@@ -54,47 +54,51 @@ _TERMS = 9  # of the series for arguments up to log(2)/2^10: the next one is bel
 _INVERSES = np.array([(1 / k, float(Fraction(1, k) - Fraction(1 / k))) for k in range(1, _TERMS + 2)])
 
 
-@numba.njit(inline="always")
-def _expm1(hi: float, lo: float) -> tuple[float, float, int]:  # pragma: no cover - compiled
-    """Return exp(r) - 1 and k, where hi + lo = k log(2) + r."""
-    k = np.rint(hi / _LOG_2[0])
-    part, error = _two_product(k, _LOG_2[0])
-    r, r_low = _two_sum(hi, -part)
-    part, more = _two_product(k, _LOG_2[1])
-    r, lost = _two_sum(r, -part)
-    r_low += lost - error - more + lo - k * _LOG_2[2]
-    r, r_low = _two_sum(r, r_low)
-    r, r_low = r / 2.0**_HALVINGS, r_low / 2.0**_HALVINGS
+@numba.njit(error_model="numpy")
+def _expm1(hi: Array, lo: Array, k: Array, t: Array, t_low: Array) -> None:  # pragma: no cover - compiled
+    """Write exp(r) - 1 and k, where hi + lo = k log(2) + r. Inner loops over entries run in vector registers."""
+    d = len(hi)
+    r, r_low = np.empty(d), np.empty(d)
+    for i in range(d):
+        k[i] = np.rint(hi[i] / _LOG_2[0])
+        part, error = _two_product(k[i], _LOG_2[0])
+        a, a_low = _two_sum(hi[i], -part)
+        part, more = _two_product(k[i], _LOG_2[1])
+        a, lost = _two_sum(a, -part)
+        a_low += lost - error - more + lo[i] - k[i] * _LOG_2[2]
+        a, a_low = _two_sum(a, a_low)
+        r[i], r_low[i] = a / 2.0**_HALVINGS, a_low / 2.0**_HALVINGS
+        t[i], t_low[i] = 1.0, 0.0
     # By Horner's scheme: r (1 + r/2 (1 + r/3 (...))).
-    t, t_low = 1.0, 0.0
     for j in range(_TERMS, 0, -1):
-        c, c_low = _times(r, r_low, _INVERSES[j, 0], _INVERSES[j, 1])
-        t, t_low = _times(c, c_low, t, t_low)
-        t, lost = _two_sum(1.0, t)
-        t, t_low = _two_sum(t, t_low + lost)
-    t, t_low = _times(r, r_low, t, t_low)
+        for i in range(d):
+            c, c_low = _times(r[i], r_low[i], _INVERSES[j, 0], _INVERSES[j, 1])
+            a, a_low = _times(c, c_low, t[i], t_low[i])
+            a, lost = _two_sum(1.0, a)
+            t[i], t_low[i] = _two_sum(a, a_low + lost)
+    for i in range(d):
+        t[i], t_low[i] = _times(r[i], r_low[i], t[i], t_low[i])
     for _ in range(_HALVINGS):  # exp(2r) - 1 = 2 (exp(r) - 1) + (exp(r) - 1)^2
-        c, c_low = _times(t, t_low, t, t_low)
-        t, lost = _two_sum(2 * t, c)
-        t, t_low = _two_sum(t, 2 * t_low + c_low + lost)
-    return t, t_low, int(k)
+        for i in range(d):
+            c, c_low = _times(t[i], t_low[i], t[i], t_low[i])
+            a, lost = _two_sum(2 * t[i], c)
+            t[i], t_low[i] = _two_sum(a, 2 * t_low[i] + c_low + lost)
 
 
 @compiled(double_double)
 def exp(hi: Array, lo: Array, less: float) -> tuple[Array, Array]:  # pragma: no cover - compiled
-    high, low = np.empty_like(hi), np.empty_like(hi)
+    k, high, low = np.empty_like(hi), np.empty_like(hi), np.empty_like(hi)
+    _expm1(hi, lo, k, high, low)
     for i in range(len(hi)):
         if hi[i] > 709.0 or hi[i] < -745.0 or hi[i] != hi[i]:
             high[i], low[i] = np.exp(hi[i]) - less, 0.0
             continue
-        t, t_low, k = _expm1(hi[i], lo[i])
-        if k == 0 and less == 1.0:
-            high[i], low[i] = t, t_low
+        if k[i] == 0.0 and less == 1.0:
             continue
-        t, lost = _two_sum(1.0, t)
-        t, t_low = _two_sum(t, t_low + lost)
-        scale = 2.0 ** (k // 2)
-        rest = 2.0 ** (k - k // 2)
+        t, lost = _two_sum(1.0, high[i])
+        t, t_low = _two_sum(t, low[i] + lost)
+        half = int(k[i]) // 2
+        scale, rest = 2.0**half, 2.0 ** (int(k[i]) - half)
         t, lost = _two_sum(t * scale * rest, -less)
         high[i], low[i] = _two_sum(t, t_low * scale * rest + lost)
     return high, low
