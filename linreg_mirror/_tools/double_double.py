@@ -46,26 +46,18 @@ def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
     return total, (a - (total - virtual)) + (b - virtual)
 
 
-def exp(x: Pair) -> Pair:
-    """Return exp, with a relative error below 2^-94 where it exceeds 1e-290; it overflows and underflows as float64.
+def scaled_sinh(q: Pair, log_b: Pair) -> tuple[Pair, Pair]:
+    """Return b sinh(q) and 2b cosh(q), with relative errors below 2^-91 where they exceed 1e-290.
 
     Parameters
     ----------
-    x : Pair of shape (d,)
+    q : Pair of shape (d,)
         Exponents.
+    log_b : Pair of shape (d,)
+        Logarithms of the scales.
     """
-    return Pair(*_kernels().exp(x.hi, x.lo, 0.0))
-
-
-def expm1(x: Pair) -> Pair:
-    """Return exp(x) - 1, with a relative error below 2^-94 however small x is.
-
-    Parameters
-    ----------
-    x : Pair of shape (d,)
-        Exponents.
-    """
-    return Pair(*_kernels().exp(x.hi, x.lo, 1.0))
+    x, x_low, slope, slope_low = _kernels().scaled_sinh(*q, *log_b)
+    return Pair(x, x_low), Pair(slope, slope_low)
 
 
 def product(X: Array, v: Pair) -> Pair:

@@ -105,6 +105,29 @@ def exp(hi: Array, lo: Array, less: float) -> tuple[Array, Array]:  # pragma: no
 
 
 @compiled(double_double)
+def scaled_sinh(
+    q: Array, q_low: Array, log_b: Array, log_b_low: Array
+) -> tuple[Array, Array, Array, Array]:  # pragma: no cover - compiled
+    h, h_low, fall, fall_low = np.empty_like(q), np.empty_like(q), np.empty_like(q), np.empty_like(q)
+    for i in range(len(q)):
+        sign = -1.0 if q[i] < 0 else 1.0
+        fall[i], fall_low[i] = -2.0 * sign * q[i], -2.0 * sign * q_low[i]
+        high, lost = _two_sum(sign * q[i], log_b[i])
+        h[i], h_low[i] = _two_sum(high, lost + (sign * q_low[i] + log_b_low[i]))
+    up, up_low = exp(h, h_low, 0.0)  # b exp(|q|)
+    fall, fall_low = exp(fall, fall_low, 1.0)  # exp(-2|q|) - 1
+    for i in range(len(q)):
+        half, half_low = 0.5 * up[i], 0.5 * up_low[i]
+        x, x_low = _times(half, half_low, -fall[i], -fall_low[i])
+        high, lost = _two_sum(2.0, fall[i])
+        high, lost = _two_sum(high, lost + fall_low[i])
+        high, lost = _times(half, half_low, high, lost)
+        sign = -1.0 if q[i] < 0 else 1.0
+        up[i], up_low[i], fall[i], fall_low[i] = sign * x, sign * x_low, 2.0 * high, 2.0 * lost
+    return up, up_low, fall, fall_low
+
+
+@compiled(double_double)
 def product(X: Array, hi: Array, lo: Array) -> tuple[Array, Array]:  # pragma: no cover - compiled
     n, d = X.shape
     high, low = np.empty(n), np.empty(n)

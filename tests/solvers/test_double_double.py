@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from linreg_mirror._tools import double_double
+from linreg_mirror._tools import double_double, double_double_kernels
 from linreg_mirror._tools.double_double import Pair
 
 
@@ -64,12 +64,12 @@ def test_exponentials(reach):
     rng = np.random.default_rng(3)
     hi = rng.uniform(-reach, reach, 200)
     x = Pair(hi, hi * rng.uniform(-1, 1, 200) * 2.0**-54)
-    for name in ("exp", "expm1"):
-        found = exact(getattr(double_double, name)(x))
+    for less in (0, 1):
+        found = exact(Pair(*double_double_kernels.exp(*x, float(less))))
         with localcontext() as context:
             context.prec = 700 if reach < 1e-100 else 80
             for argument, value in zip(exact(x), found, strict=True):
-                right = (Decimal(argument.numerator) / Decimal(argument.denominator)).exp() - (name == "expm1")
+                right = (Decimal(argument.numerator) / Decimal(argument.denominator)).exp() - less
                 error = abs(Decimal(value.numerator) / Decimal(value.denominator) - right)
                 assert error <= Decimal(2) ** -91 * abs(right) + Decimal(2) ** -1060
 
@@ -77,4 +77,20 @@ def test_exponentials(reach):
 def test_exponentials_overflow_and_underflow_as_float64_does():
     x = Pair.of(np.array([1e4, -1e4, 710.0, -746.0]))
     with np.errstate(over="ignore"):
-        np.testing.assert_array_equal(double_double.exp(x).hi, np.exp(x.hi))
+        np.testing.assert_array_equal(double_double_kernels.exp(*x, 0.0)[0], np.exp(x.hi))
+
+
+@pytest.mark.parametrize("reach", [1e-20, 1e-3, 1.0, 300.0])
+def test_scaled_hyperbolic_functions(reach):
+    rng = np.random.default_rng(4)
+    q, log_b = (Pair(hi, hi * rng.uniform(-1, 1, 100) * 2.0**-54) for hi in rng.uniform(-reach, reach, (2, 100)))
+    with localcontext() as context:
+        context.prec = 100
+        exponents = zip(exact(q), exact(log_b), *map(exact, double_double.scaled_sinh(q, log_b)), strict=True)
+        for exponent, log_scale, *found in exponents:
+            q_i, log_b_i, x, slope = (
+                Decimal(v.numerator) / Decimal(v.denominator) for v in (exponent, log_scale, *found)
+            )
+            up, down = (q_i + log_b_i).exp(), (log_b_i - q_i).exp()
+            assert abs(x - (up - down) / 2) <= Decimal(2) ** -91 * abs(up - down)
+            assert abs(slope - (up + down)) <= Decimal(2) ** -91 * (up + down)

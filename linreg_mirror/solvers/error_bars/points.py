@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from linreg_mirror._tools.double_double import Pair, exp, expm1, transposed_product
+from linreg_mirror._tools.double_double import Pair, scaled_sinh, transposed_product
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import HAM, Hyperbolic, Mirror, Power
 from linreg_mirror.solvers.error_bars.rows import UNIT
@@ -69,17 +69,14 @@ def dual_point(mirror: Mirror, A: float, X: Array, lengths: Array, s: Pair) -> D
         own = 16 * UNIT * exponents * np.abs(x)
         return DualPoint(Pair.of(x), Pair.of(metric), own + 1.01 * metric * (2 * UNIT * np.abs(z) + lost), z)
     tilt = np.asarray(entropy.tilt)
-    log_b = _log_scale(mirror) + Pair.of(np.broadcast_to(-4.0 * np.asarray(A), tilt.shape))
+    log_b = _log_scale(mirror) + Pair.of(np.broadcast_to(-4.0 * np.asarray(A), pull.hi.shape))
     exponent = Pair.of(tilt) + pull.times(-2.0)
-    sign = np.where(exponent.hi < 0, -1.0, 1.0)
-    h = Pair(sign * exponent.hi, sign * exponent.lo)
-    up, fall = exp(h + log_b).times(0.5), -expm1(-h.times(2.0))
-    x, slope = up * fall, (up * (Pair.of(np.full_like(h.hi, 2.0)) - fall)).times(2.0)  # |x| and 2 sqrt(x^2 + b^2)
-    relative = 2.0**-91 + 8 * UNIT**2 * (np.abs(log_b.hi) + h.hi)
-    rounding = relative * x.hi + slope.hi * (lost + 8 * UNIT**2 * (np.abs(tilt) + h.hi)) + 1e-290
+    (x, slope), h = scaled_sinh(exponent, log_b), np.abs(exponent.hi)
+    relative = 2.0**-91 + 8 * UNIT**2 * (np.abs(log_b.hi) + h)
+    rounding = relative * np.abs(x.hi) + slope.hi * (lost + 8 * UNIT**2 * (np.abs(tilt) + h)) + 1e-290
     if not s.hi.any():  # then exponents of zero are exact
         rounding = np.where(exponent.hi == 0, 0.0, rounding)
-    return DualPoint(Pair(sign * x.hi, sign * x.lo), slope, rounding, 0.5 * exponent.hi)
+    return DualPoint(x, slope, rounding, 0.5 * exponent.hi)
 
 
 def hyperbolic(mirror: Mirror) -> Hyperbolic | None:
