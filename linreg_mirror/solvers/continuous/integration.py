@@ -129,9 +129,7 @@ def _run_compiled(
         stats["steps"] += count
         stats["evaluations"] += int(flow.counts[0] - before[0])
         stats["factorizations"] += int(flow.counts[1] - before[1])
-        times, states, errors = room
-        for t, state, error in zip(times[:count].tolist(), states[:count], errors[:count].tolist(), strict=True):
-            history.add(t, state, error)
+        history.extend(*(of[:count] for of in room))
         t, state = history.last()
         if not np.isfinite(state).all():
             return "the state is not finite"
@@ -212,27 +210,44 @@ class History:
 
     def __init__(self, start: Array, wanted: Sequence[float] = ()) -> None:
         self.wanted = frozenset(wanted)
-        self._points: list[tuple[float, Array, float]] = [(0.0, start.copy(), 0.0)]
-        self._last = self._points[0]
-        self._stride, self._count = 1, 0
+        self._last = np.zeros(1), start[None].copy(), np.zeros(1)
+        self._blocks: list[Any] = [(np.zeros(1, dtype=int), *self._last)]  # which step it is, time, state, error
+        self._stride, self._count, self._kept = 1, 0, 1
 
     def add(self, t: float, state: Array, error: float = np.inf) -> None:
         """Record a step, whose state must not change any more."""
-        self._last = (t, state, error)
-        self._count += 1
-        if self._count % self._stride == 0 or t in self.wanted:
-            self._points.append(self._last)
-        if len(self._points) > _MAX_POINTS + len(self.wanted):
-            thinned = set(range(0, len(self._points), 2))
-            self._points = [p for i, p in enumerate(self._points) if i in thinned or p[0] in self.wanted]
+        self.extend(np.array([t]), state[None], np.array([error]))
+
+    def extend(self, times: Array, states: Array, errors: Array) -> None:
+        """Record steps: shapes (k,), (k, p) and (k,), which must not change any more."""
+        if not len(times):
+            return
+        numbers = np.arange(self._count + 1, self._count + 1 + len(times))
+        self._last, self._count = (times[-1:], states[-1:], errors[-1:]), int(numbers[-1])
+        block = self._thinned((numbers, times, states, errors))
+        if len(block[0]):
+            self._blocks.append(block)
+            self._kept += len(block[0])
+        if self._kept > _MAX_POINTS + len(self.wanted):
             self._stride *= 2
+            self._blocks = [self._thinned(tuple(map(np.concatenate, zip(*self._blocks, strict=True))))]
+            self._kept = len(self._blocks[0][0])
+
+    def _thinned(self, block: Any) -> Any:
+        if self._stride == 1:
+            return block
+        keep = block[0] % self._stride == 0
+        if self.wanted:
+            keep |= np.isin(block[1], list(self.wanted))
+        return tuple(of[keep] for of in block)
 
     def last(self) -> tuple[float, Array]:
         """Return the time and state of the last step."""
-        return self._last[0], self._last[1]
+        return float(self._last[0][0]), self._last[1][0]
 
     def arrays(self) -> tuple[Array, Array, Array]:
         """Return times, shape (T,), states, shape (T, p), and bounds on their errors, shape (T,)."""
-        points = self._points if self._points[-1][0] == self._last[0] else [*self._points, self._last]
-        t, states, errors = zip(*points, strict=True)
-        return np.array(t), np.stack(states), np.array(errors)
+        _, t, states, errors = map(np.concatenate, zip(*self._blocks, strict=True))
+        if t[-1] != self._last[0][0]:
+            t, states, errors = map(np.concatenate, zip((t, states, errors), self._last, strict=True))
+        return t, states, errors
