@@ -111,6 +111,7 @@ def advance(
     f, f_before, u, after = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     defects, soft = np.empty((SAMPLES, n)), np.empty((SAMPLES, n))
     metrics, error_room = np.empty((SAMPLES, d)), room_for(n, d)
+    lowest, highest = np.empty(d), np.empty(d)  # of each metric along a step
     t, h, rest = progress[0], progress[1], progress[2]
     steps, fresh, cap = 0, True, np.inf
     longest, small, noise = 0.0, atol, 0.0
@@ -155,7 +156,9 @@ def advance(
         _write_stages(flow, piece, t, step, s, f_before, M, U, after, f, metric, room)
         _write_dense_output(U, dense)
         counts[0] += SIZE + SAMPLES - 3
-        least, most, worst = 1.0, 1.0, 0.0
+        worst = 0.0
+        for j in range(d):
+            lowest[j] = highest[j] = metric_before[j]
         for k in range(1, SAMPLES - 1):
             theta = POINTS[k]
             for i in range(n):
@@ -167,8 +170,7 @@ def advance(
             worst = max(worst, (step * size_of(soft[k])) ** 2 + 0.5 * step * stiff)
             for j in range(d):
                 metrics[k, j] = metric[j]
-                ratio = metric[j] / metric_before[j]
-                least, most = min(least, ratio), max(most, ratio)
+                lowest[j], highest[j] = min(lowest[j], metric[j]), max(highest[j], metric[j])
         worst = math.sqrt(worst) / max(small, noise * step)
         if not worst <= 1.0:
             h = step * (max(_SHORTEST, _SAFETY * worst**-0.2) if worst < 1e30 else 0.1)
@@ -176,9 +178,10 @@ def advance(
         t = end if whole else t + step
         evaluate(flow, 4 * _decay_at(piece, t), after, f, metric, room)
         counts[0] += 1
+        least = most = 1.0
         for j in range(d):
-            ratio = metric[j] / metric_before[j]
-            least, most = min(least, ratio), max(most, ratio)
+            least = min(least, min(lowest[j], metric[j]) / metric_before[j])
+            most = max(most, max(highest[j], metric[j]) / metric_before[j])
             metrics[0, j], metrics[SAMPLES - 1, j] = metric_before[j], metric[j]
             metric_before[j] = metric[j]
         write_defect(step, 0.0, s, after, dense, f_before, defects[0])

@@ -91,13 +91,13 @@ def carry(
     np.dot(path, X, products)
     at_start = 0.0  # |p|^2 in the norm of the step's H
     for k in range(SAMPLES):
-        pulls[k] = total = 0.0  # |p|^2 in the norm of H there
+        total = there = 0.0  # |p|^2 in the norm of H there
         for l in range(X.shape[1]):
-            total += rate * metrics[0, l] * products[k, l] ** 2
-            weighted = rate * metrics[k, l] * products[k, l]
-            pulls[k] += weighted * products[k, l]
-            products[k, l] = weighted
-        at_start = max(at_start, total)
+            product = rate * products[k, l]
+            total += metrics[0, l] * product * products[k, l]
+            there += metrics[k, l] * product * products[k, l]
+            products[k, l] = metrics[k, l] * product
+        at_start, pulls[k] = max(at_start, total), there
     pulled = np.dot(products, X.T)
     for i in range(X.shape[0]):
         known[i] = path[SAMPLES - 1, i]
