@@ -80,7 +80,9 @@ def refined(
         found = factor(rows, point.metric)
         bar, fits = _self_concordant(rows, mirror, A, s, point, residual, found), _fits(rows, point, residual[0])
         solve = found.solve if graded and found is not None else solver(rows, point.metric, found)
-        if solve is not None and fits and not bar.error < _SMALL * float(np.abs(bar.x).sum()):
+        # Before a first Newton step a bar that is no more than known is good enough.
+        small = _SMALL if count or not rounds else _VAGUE
+        if solve is not None and fits and not bar.error < small * float(np.abs(bar.x).sum()):
             bar = min(bar, _pythagorean(rows, mirror, A, s, point, solve), key=lambda bar: bar.error)
         better = (fits and not best_fits) or bar.error < 0.95 * best.error
         if (fits, -bar.error) > (best_fits, -best.error) or not count:
