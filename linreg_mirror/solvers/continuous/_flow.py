@@ -8,9 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from linreg_mirror._tools import matrices
 from linreg_mirror._tools.arguments import check_positive, check_until, real_array
 from linreg_mirror._tools.blas import one_thread
 from linreg_mirror._tools.cites import cited, cites
+from linreg_mirror._tools.double_double import Pair
 from linreg_mirror._types import Array
 from linreg_mirror.parametrizations import Parametrization
 from linreg_mirror.problems import Problem
@@ -31,6 +33,7 @@ from linreg_mirror.solvers.continuous.integration import (
 from linreg_mirror.solvers.continuous.path_error import error_of_point
 from linreg_mirror.solvers.continuous.resting import error_at_rest
 from linreg_mirror.solvers.continuous.systems import decay_of, dual_system, parameter_system
+from linreg_mirror.solvers.error_bars import dual_point
 from linreg_mirror.solvers.results import Certificate, Check, Stats, Status, Trajectory
 
 _EPS = float(np.finfo(float).eps)
@@ -207,8 +210,9 @@ class Run:
             return np.inf, (f"no bound of error: only {COMPILED} bounds the errors of its steps",)
         X, y, mirror, A = self.problem.X, self.problem.y, self.network.mirror(), float(decay[-1])
         last = decay == A  # from there on no penalty moves what a flow comes to rest at
-        resting = error_at_rest(X, y, mirror, A, t[last], dual[last], errors[last])
-        bound = error_of_point(X, mirror, A, x, dual[-1], min(float(errors[-1]), resting))
+        point = dual_point(mirror, A, X, matrices.lengths(X), Pair.of(dual[-1]))
+        resting = error_at_rest(X, y, mirror, A, t[last], dual[last], errors[last], point)
+        bound = error_of_point(X, mirror, A, x, dual[-1], min(float(errors[-1]), resting), point)
         return bound, () if bound < np.inf else ("no bound of error: that of the dual is too large",)
 
     def _to_limit(self, x: Array, s: Array) -> tuple[float, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from linreg_mirror._tools.double_double import Pair
 from linreg_mirror._tools.matrices import Matrix
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Mirror
-from linreg_mirror.solvers.error_bars import dual_point, hyperbolic
+from linreg_mirror.solvers.error_bars import DualPoint, dual_point, hyperbolic
 
 _EPS = float(np.finfo(float).eps)
 
@@ -39,7 +39,9 @@ def error_in_x(X: Matrix, x: Array, log_scale: Array, error: Array | float) -> A
         return np.where(growth > 0, np.hypot(x, np.exp(log_scale)) * growth, 0.0)
 
 
-def error_of_point(X: Array, mirror: Mirror, A: float, x: Array, s: Array, error: float) -> float:
+def error_of_point(
+    X: Array, mirror: Mirror, A: float, x: Array, s: Array, error: float, point: DualPoint | None = None
+) -> float:
     """Return a bound on the error of x in the 1-norm, where s is off by `error`; rounding of x counts.
 
     Parameters
@@ -56,12 +58,14 @@ def error_of_point(X: Array, mirror: Mirror, A: float, x: Array, s: Array, error
         The dual vector that they come from.
     error : float
         A bound on its error in the 2-norm.
+    point : DualPoint, optional
+        The weights of s, where they are known.
     """
     entropy = hyperbolic(mirror)
     if entropy is None or not np.isfinite(error):
         return np.inf
     lengths = np.sqrt(matrices.column_weights(X))
-    point = dual_point(mirror, A, X, lengths, Pair.of(s))
+    point = point or dual_point(mirror, A, X, lengths, Pair.of(s))
     apart = float(error_in_x(X, point.x.hi, entropy.log_scale_at(A), error).sum())
     total = min(apart, _together(X, point.metric, 2 * float(lengths.max()) * error, error))
     total += float(np.sum(point.rounding + np.abs(x - point.x.hi)))

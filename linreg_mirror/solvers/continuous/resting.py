@@ -6,14 +6,16 @@ from linreg_mirror._tools import matrices
 from linreg_mirror._tools.double_double import Pair
 from linreg_mirror._types import Array
 from linreg_mirror.mirrors import Mirror
-from linreg_mirror.solvers.error_bars import dual_point, hyperbolic
+from linreg_mirror.solvers.error_bars import DualPoint, dual_point, hyperbolic
 from linreg_mirror.solvers.error_bars.rows import UNIT
 
 _SEEN = 0.1  # of the smallest eigenvalue may be rounding
 _SPARE = 1.1  # for that, and for the rounding of what is computed from it
 
 
-def error_at_rest(X: Array, y: Array, mirror: Mirror, A: float, t: Array, states: Array, errors: Array) -> float:
+def error_at_rest(
+    X: Array, y: Array, mirror: Mirror, A: float, t: Array, states: Array, errors: Array, point: DualPoint | None = None
+) -> float:
     """Return a bound on the error of the last state, from where the path was before and where its flow must end.
 
     Errors of steps add up, but a flow that comes to rest at s* forgets them. At any time t_k the exact flow is within
@@ -37,6 +39,8 @@ def error_at_rest(X: Array, y: Array, mirror: Mirror, A: float, t: Array, states
         Dual vectors.
     errors : array, shape (T,)
         Bounds on their errors in the 2-norm.
+    point : DualPoint, optional
+        The weights of the last state, where they are known.
 
     Returns
     -------
@@ -46,7 +50,7 @@ def error_at_rest(X: Array, y: Array, mirror: Mirror, A: float, t: Array, states
     if hyperbolic(mirror) is None:
         return np.inf
     (n, d), s, lengths = X.shape, states[-1], np.sqrt(matrices.column_weights(X))
-    point, longest = dual_point(mirror, A, X, lengths, Pair.of(s)), float(lengths.max())
+    point, longest = point or dual_point(mirror, A, X, lengths, Pair.of(s)), float(lengths.max())
     hessian = matrices.gram(X, point.metric)
     if not np.isfinite(hessian).all():
         return np.inf

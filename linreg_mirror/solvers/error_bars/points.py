@@ -69,7 +69,7 @@ def dual_point(mirror: Mirror, A: float, X: Array, lengths: Array, s: Pair) -> D
         own = 16 * UNIT * exponents * np.abs(x)
         return DualPoint(Pair.of(x), Pair.of(metric), own + 1.01 * metric * (2 * UNIT * np.abs(z) + lost), z)
     tilt = np.asarray(entropy.tilt)
-    log_b = _log_scale(mirror) + Pair.of(np.broadcast_to(-4.0 * np.asarray(A), pull.hi.shape))
+    log_b = _log_scale(mirror) + Pair.of(np.zeros(len(lengths)) - 4.0 * A)
     exponent = Pair.of(tilt) + pull.times(-2.0)
     (x, slope), h = scaled_sinh(exponent, log_b), np.abs(exponent.hi)
     relative = 2.0**-91 + 8 * UNIT**2 * (np.abs(log_b.hi) + h)
