@@ -34,7 +34,8 @@ _decay_at: Any = inlined(penalties.decay_at)
 
 FULL, AT_END, NEAR, AT_REST, STUCK = range(5)  # why `advance` returns
 _SHORTEST, _LONGEST, _SAFETY = 0.2, 5.0, 0.9  # of one step to the next
-_ROWS = 32  # of H at a time: of its upper triangle little is computed
+_FEW, _ROWS = 8, 32  # of H at a time: of its upper triangle little is computed; few, where BLAS copies nothing
+_SMALL = 10**6  # multiplications, up to which OpenBLAS does not
 _NEVER = 1e100  # what takes steps as long as that is at rest, in all but the rounding of its residual
 _SOFT = 1e-4  # the share of the exponents' rounding in soft directions, on data of condition 1e6
 _EPS = float(np.finfo(float).eps)
@@ -107,7 +108,7 @@ def advance(
     q, x, metric, metric_before, power = np.empty(d), np.empty(d), np.empty(d), np.empty(d), np.empty(d)
     room = q, x, power, power.view(np.int64)
     U, dense, M, H = np.empty((SIZE, n)), np.empty((3, n)), np.empty((n, n)), np.empty((n, n))
-    some_rows = np.empty((min(n, _ROWS), d))
+    some_rows = np.empty((min(n, _FEW if _FEW * n * d <= _SMALL else _ROWS), d))
     f, f_before, u, after = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     defects, soft = np.empty((SAMPLES, n)), np.empty((SAMPLES, n))
     metrics, error_room = np.empty((SAMPLES, d)), room_for(n, d)
