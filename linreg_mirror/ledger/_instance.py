@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 # Loose enough for a second per run, and three orders below what the ledger asks of an identity.
 _TOLERANCE = 1e-9
-_ACCURACY = 1e-11
+_ACCURACY = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
