@@ -51,9 +51,8 @@ def spred_lasso(it: Instance, weight: float) -> Evidence:
     g, r = it.problem.gradient(x), it.problem.residual(x)
     e = it.network.pullback(theta, g) + 2 * alpha * theta
     scaled = min(1.0, 2 * alpha / float(np.abs(g).max()))
-    left = (
-        abs(float(theta @ e)) / 2 + (1 - scaled) * float(np.linalg.norm(r) * np.linalg.norm(it.problem.y))
-    ) / least_cost
+    rescaled = (1 - scaled) * float(np.linalg.norm(r) * np.linalg.norm(it.problem.y))
+    left = (abs(float(theta @ e)) / 2 + rescaled) / least_cost
     found = identity(max(0.0, abs(reached / least_cost - 1) - left), 1e-12)
     return Evidence(min(found.margin, 1e-6 - left), f"{found.detail}, the path has {left:.1e} left")
 
