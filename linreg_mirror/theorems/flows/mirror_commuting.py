@@ -72,6 +72,7 @@ def _bracket(it: Instance) -> float:
 
 def _order_matters(network: Parametrization, i: int, j: int) -> float:
     """Return how far apart one ends after following field i, then j, or j, then i; -1 is the penalty."""
+    size = float(np.abs(network.theta0).max())
 
     def after(first: int, second: int) -> Array:
         theta = network.theta0
@@ -79,7 +80,7 @@ def _order_matters(network: Parametrization, i: int, j: int) -> float:
             e = np.eye(1, network.d, k)[0] if k >= 0 else None
             answer = solve_ivp(
                 lambda _, p, e=e: -network.penalty_gradient(p) if e is None else network.pullback(p, e),
-                (0.0, 0.5), theta, method="DOP853", rtol=_ACCURACY, atol=1e-2 * _ACCURACY,
+                (0.0, 0.5), theta, method="DOP853", rtol=_ACCURACY, atol=1e-2 * _ACCURACY * size,
             )  # fmt: skip
             theta = answer.y[:, -1]
         return theta
