@@ -30,6 +30,7 @@ from linreg_mirror.schedules import Geometric
 from linreg_mirror.solvers import Trajectory
 from linreg_mirror.solvers.continuous import flow
 from linreg_mirror.solvers.limit import limit
+from linreg_mirror.theorems.flows._rest import ends_at
 
 
 def _is_geometric(it: Instance) -> bool:
@@ -53,8 +54,6 @@ _EITHER = (
         lambda it: _is_geometric(it) or all(one.test(it) for one in PLAIN),
     ),
 )
-# Of others rounding decides whether there is a limit, and no distance to it can be proved.
-_independent = Hypothesis("rows of X are independent", lambda it: it.problem.rank == it.problem.n)
 
 
 def _network(it: Instance, depth: int) -> Power:
@@ -199,17 +198,15 @@ def dual_clock_derived(sp: Any, slowed: int = 1) -> Any:
     source=Citation("W20", "Thm 3; with penalty and start: ours"),
     statement="the flow of p and q ends in argmin{R_A(x) - <z_0, x> : Xx = y}, computed by Newton's method",
     kind="identity",
-    hypotheses=(*_EITHER, _independent),
+    hypotheses=_EITHER,
     constants={"less": 0},
     control=Control("the potential of depth D - 1", "planted/plain/0", {"less": 1}),
 )
 def ends_in_limit(it: Instance, less: int) -> Evidence:
-    """Compare the end of p and q, less its proved distance to the limit of their own dual vector."""
-    end, path = limit(it.problem, _network(it, _depth(it) - less), it.total_decay), _path(it)
-    proved = path.to_limit + end.error
-    if not np.isfinite(proved):
-        raise ArithmeticError(f"nothing is proved of the end: {path.stats.notes}, {end.stats.notes}")
-    return identity(relative(np.maximum(np.abs(path.x[-1] - certified(end)) - proved, 0.0), end.x), 1e-12)
+    """Compare the end of p and q with Newton's method, less what the path has left to go."""
+    D, (p, q) = _depth(it), (factor[-1] for factor in _factors(it))
+    end = certified(limit(it.problem, _network(it, D - less), it.total_decay))
+    return ends_at(it.problem, _path(it).x[-1], p ** (2 * D - 2) + q ** (2 * D - 2), end, 1e-9)
 
 
 @algebra("depth.limit", less=1)

@@ -100,7 +100,8 @@ def rate_worst(it: Instance, shrinking: float) -> Evidence:
     Proof. Let margin = c a^(D-2) and v be the weight on the new column. On the line between both interpolators x =
     (1 - v) x1 + v/(1 + margin) e the potential divided by its slope at large weights is |x|_1 - c' a^(D-2) sum
     |x_i|^(2/D) (1 + o(1)), whose minimum over v in [0, 1] does not depend on a in units of a^(D-2), and lies
-    inside: the old columns keep 1 - v, at a cost of (1 - v) margin |x1|_1 in the norm.
+    inside: the old columns keep 1 - v, at a cost of (1 - v) margin |x1|_1 in the norm. As x1 is the only interpolator
+    of its norm, others than those on the line cost more by a margin that stays, and weights off it are O(a^D).
     """
     rival, found = _Rival(it), []
     margins = rival.representable(np.array([3e-5, 1e-5, 3e-6]) if shrinking else np.full(3, 0.1))

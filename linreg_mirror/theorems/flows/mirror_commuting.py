@@ -33,7 +33,7 @@ _ACCURACY = 1e-11  # of paths
     control=Control("one mask entry shared by two weights", "special/shared-mask"),
 )
 def commuting(it: Instance) -> Evidence:
-    return identity(max(_bracket(it), _order_matters(it.network, 0, 1)), _ACCURACY)
+    return identity([_bracket(it), _order_matters(it.network, 0, 1)], _ACCURACY)
 
 
 @algebra("mirror.commuting", shared=True)
@@ -53,7 +53,7 @@ def commuting_derived(sp: Any, shared: bool = False) -> Any:
     control=Control("penalty on m alone", "special/decay-on-m"),
 )
 def commuting_penalty(it: Instance) -> Evidence:
-    return identity(max(_bracket(it), _order_matters(it.network, -1, 0)), _ACCURACY)
+    return identity([_bracket(it), _order_matters(it.network, -1, 0)], _ACCURACY)
 
 
 @algebra("mirror.commuting.penalty", on_w=0)

@@ -182,9 +182,10 @@ def trace(it: Instance, factor: float) -> Evidence:
 def end(it: Instance, weighted: bool) -> Evidence:
     """Compare the mean of a hundred runs with that point, by five standard errors; a and y are drawn.
 
-    Where that fails, twenty times as many runs decide. This is an experiment, in two weights, with steps and noise that
-    are small, but not so small that runs take for ever: log b falls by (eta sigma X_j)^2 in a step. It is no proof for
-    more samples, where interpolators are moved along a face, at a speed that falls with b.
+    Where that fails, twenty times as many runs decide; five standard errors are more than the term in eta. This is an
+    experiment, in two weights, with steps and noise that are small, but not so small that runs take for ever: log b
+    falls by (eta sigma X_j)^2 in a step. It is no proof for more samples, where interpolators are moved along a face,
+    at a speed that falls with b.
 
     O(eta). At rest log u_2 has no drift, the mean of log(1 - eta g) is 0: that of g is -eta/2 times that of g^2, and
     with g = a (r - sigma xi) that of the residual r = a x_2 - y is -eta/2 times a (sigma^2 + mean r^2). What is left

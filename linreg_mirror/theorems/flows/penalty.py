@@ -23,8 +23,8 @@ from linreg_mirror.parametrizations import Hadamard
 from linreg_mirror.solvers import lasso
 from linreg_mirror.solvers.limit import limit
 from linreg_mirror.theorems.flows._motion import Motion
+from linreg_mirror.theorems.flows._rest import MOST, ends_at, left_of
 from linreg_mirror.theorems.flows.mirror import TOLERANCE
-from linreg_mirror.theorems.flows.mirror_limit import proved
 
 _POINTS = 100  # of a path
 
@@ -53,7 +53,7 @@ def spred_lasso(it: Instance, weight: float) -> Evidence:
     scaled = min(1.0, 2 * alpha / float(np.abs(g).max()))
     rescaled = (1 - scaled) * float(np.linalg.norm(r) * np.linalg.norm(it.problem.y))
     left = (abs(float(theta @ e)) / 2 + rescaled) / least_cost
-    found = identity(max(0.0, abs(reached / least_cost - 1) - left), 1e-12)
+    found = identity(np.maximum(abs(reached / least_cost - 1) - left, 0.0), 1e-12)
     return Evidence(min(found.margin, 1e-6 - left), f"{found.detail}, the path has {left:.1e} left")
 
 
@@ -200,10 +200,11 @@ def crossing(it: Instance) -> Evidence:
     if error > 1e-6:
         return Evidence(1e-6 - error, detail)
     goal = certified(limit(it.problem, it.network))
-    left = it.path.to_limit  # where steps were spent before the end; inf where nothing is proved
-    telling = np.abs(goal) > max(1e-6 * np.abs(goal).max(), left if left < np.inf else 0.0)
+    left, size = left_of(it.problem, end, np.hypot(end, it.scale0)), float(np.abs(goal).max())
+    telling = np.abs(goal) > max(1e-6 * size, left)
     wrong = int(np.sum(np.sign(end[telling]) != np.sign(goal[telling])))
-    return Evidence(-float(wrong) if wrong else 1e-6 - error, f"{detail}, {wrong} are not those of the limit")
+    enough = min(1e-6 - error, MOST - left / size)
+    return Evidence(-float(wrong) if wrong else enough, f"{detail}, {wrong} are not those of the limit")
 
 
 _long_enough = Hypothesis(
@@ -300,7 +301,6 @@ _tilted = Hypothesis("a hundredth of log(u0/v0) is off the row space", lambda it
         h.solvable,
         h.equal_scales,
         _tilted,
-        proved,
     ),
     control=Control("start at x_0 = 0, where there is no tilt", "planted/plain/0", walk="planted/biased/0"),
 )
@@ -314,7 +314,7 @@ def biased_start(it: Instance) -> Evidence:
     tilted, centred = limit(it.problem, it.network), limit(it.problem, Hadamard.from_scale(it.scale0))
     near, far = (float(np.abs(end - certified(one)).sum()) for one in (tilted, centred))
     apart = far - 10 * max(near, centred.error if centred.error < np.inf else 0.0)
-    known, size = it.path.to_limit + tilted.error, float(np.abs(end).sum())
-    rest = max(0.0, near - known) if known < np.inf else near
-    detail = f"{near / size:.1e} from the tilted limit, {far / size:.1e} from the centred one"
-    return Evidence(min(apart, 1e-12 * size - rest) / size, detail)
+    found = ends_at(it.problem, end, np.hypot(end, it.scale0), tilted.x, TOLERANCE)
+    share = far / float(np.abs(tilted.x).sum())
+    detail = f"{found.detail} from the tilted limit, {share:.1e} from the centred one"
+    return Evidence(min(apart / far, found.margin) if far else -1.0, detail)

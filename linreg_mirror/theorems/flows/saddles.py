@@ -72,7 +72,7 @@ def rules(it: Instance, leaving: bool) -> Evidence:
     points = relative(path.points - np.array([jump.x for jump in slow]), path.points)
     # Least squares magnify rounding by up to the square of the condition number; each jump adds its share.
     conditions = [np.linalg.cond(it.problem.X[:, active]) for active in path.active]
-    return identity(max(times, points), 16 * float(np.finfo(float).eps) * len(slow) * max(conditions) ** 2)
+    return identity([times, points], 16 * float(np.finfo(float).eps) * len(slow) * max(conditions) ** 2)
 
 
 @theorem(

@@ -42,7 +42,10 @@ def average(it: Instance, condition: bool) -> Evidence:
     Proof. sigma(tau) = tau (y - X average), so that the average is the LASSO solution exactly if |X'sigma| <= 1, which
     holds, and X_i'sigma = sign(average_i) wherever that is not zero. Coordinates at their thresholds have an integral
     of |x_i| that never falls, and tau |average_i| is that integral. If x_i was nonzero and its threshold is left, it
-    keeps its average, off the threshold; the LASSO solution, unique in general position, is then another one.
+    keeps its average, off the threshold; the LASSO solution, unique in general position, is then another one. There
+    an integral of LASSO falls: up to that jump both agree, and after it integrals of LASSO move at the least-squares
+    fit on the thresholds, whose signs are free where the average is not zero. Were none of these to turn, that fit
+    would have the path's signs, and be its x, whose slope on the thresholds is 0: nobody would leave.
     """
     path = it.once(path_of)
     departure = _first_departure(path)
@@ -51,7 +54,7 @@ def average(it: Instance, condition: bool) -> Evidence:
     integrals = np.abs(least) * taus[:, None]
     falls = float((integrals[:-1] - integrals[1:]).max(initial=0.0) / integrals.max())
     if departure is None or not condition:
-        return identity(max(apart.max(), falls if condition else 0.0), EXACT)
+        return identity([apart.max(), falls if condition else 0.0], EXACT)
     before, after = float(apart[: 2 * departure].max(initial=0.0)), float(apart[-1])
     detail = f"{before:.1e} apart before a coordinate leaves, {after:.1e} after, where LASSO falls by {falls:.1e}"
     return Evidence(min(EXACT - before, after - _SAME, falls - _SAME), detail)
@@ -118,7 +121,7 @@ def _apart(it: Instance, taus: Iterable[float]) -> Array:
         least, mean = it.once(_lasso_of, float(tau)), path.average(tau)
         proved = least.error if least.error < np.inf else 0.0
         known = proved + 8 * np.finfo(float).eps * np.abs(path.at(tau)).max()
-        found.append(max(0.0, np.abs(least.x - mean).max() - known) / np.abs(least.x).max())
+        found.append(np.maximum(np.abs(least.x - mean).max() - known, 0.0) / np.abs(least.x).max())
     return np.array(found)
 
 

@@ -37,6 +37,12 @@ _at_rest = Hypothesis("flows of the scales looked at are at rest between these j
     control=Control("time in units of log(1/b)", "planted/small/0", {"unit": 1.0}),
 )
 def flow_to_path(it: Instance, unit: float) -> Evidence:
+    """Fit the exponent over three scales, at one time.
+
+    Proof of the rate. Between jumps that are separated weights relax to the saddle, or grow from the scale b, at
+    constant rates: what is left of them after a jump has an integral of O(1), as has the delay of the jump itself,
+    whatever b. So the integral of y - Xx up to time tau L/2, L = log(1/b), is sigma L/2 + O(1).
+    """
     path = it.once(path_of)
     tau = _between_jumps(path)
     expected = it.problem.X.T @ path.dual_at(tau)

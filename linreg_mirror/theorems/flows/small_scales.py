@@ -156,10 +156,10 @@ def rate_derived(sp: Any, share: int = 1) -> Any:
 @theorem(
     "regimes.l1.constant",
     source=Citation("ours", "leading term of MS25"),
-    statement="x_0 = 0, x1 unique and strictly complementary: off the support S of x1 x_b,j ~ b sinh q_j, "
-    "q_j = sum_i sign(x1_i) (X_S^-1 X_j)_i ln(2|x1_i|/b)",
+    statement="x_0 = 0, x1 unique and strictly complementary: off the support S of x1 "
+    "x_b,j = b (sinh q_j + o(cosh q_j)), q_j = sum_i sign(x1_i) (X_S^-1 X_j)_i ln(2|x1_i|/b)",
     kind="asymptotic",
-    hypotheses=_PLAIN,
+    hypotheses=(*_PLAIN, _off_zero),
     constants={"twice": 2.0},
     control=Control("ln(|x1_i|/b)", "dense/plain/0", {"twice": 1.0}),
 )
@@ -182,8 +182,6 @@ def constant(it: Instance, twice: float) -> Evidence:
     with np.errstate(divide="ignore"):  # a column of zeros has q = 0
         log_size = np.abs(q) - L - np.log(2) + np.log(-np.expm1(-2 * np.abs(q)))
     seen = (log_size > -650) & (np.abs(q) > 2 * rounding)
-    if not seen.any():
-        return Evidence(0.0, "no weight that float64 can hold")
     error = np.abs(np.log(np.abs(x[seen])) - log_size[seen])
     error[np.sign(x[seen]) != np.sign(q[seen])] = np.inf
     allowed = 1.01 * (bars[seen] / np.abs(x[seen]) + rounding[seen] / np.tanh(0.5 * np.abs(q[seen])))

@@ -1,0 +1,26 @@
+"""What a path that was cut short at its tolerance has left to go; nothing of limits is used."""
+
+import numpy as np
+
+from linreg_mirror._types import Array
+from linreg_mirror.ledger import Evidence, identity
+from linreg_mirror.problems import Problem
+
+MOST = 1e-5  # of |x|_1, beyond which a path is not at its end
+
+
+def left_of(problem: Problem, x: Array, metric: Array) -> float:
+    """Return twice |dx|_1 of the Newton step dx = W X'(X W X')^+ (y - Xx) in the metric W.
+
+    As flows do, it moves the dual vector alone; twice, as it is right to first order. An interpolator has nothing left,
+    be it the right one or not.
+    """
+    root = np.sqrt(metric)
+    return 2 * float(root @ np.abs(np.linalg.lstsq(problem.X * root, problem.residual(x))[0]))
+
+
+def ends_at(problem: Problem, x: Array, metric: Array, end: Array, tolerance: float) -> Evidence:
+    """Return evidence that a path which stands at x goes to `end`: what it has left to go is subtracted, and small."""
+    size, left = float(np.abs(end).sum()), left_of(problem, x, metric)
+    found = identity(np.maximum(float(np.abs(x - end).sum()) - left, 0.0) / size, tolerance)
+    return Evidence(min(found.margin, MOST - left / size), f"{found.detail}, the path has {left / size:.1e} left")
