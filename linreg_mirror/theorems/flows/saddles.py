@@ -89,14 +89,18 @@ def end(it: Instance, signed: bool) -> Evidence:
     path = it.once(path_of)
     x = path.solution.x if signed else _by_the_rules(it.problem, signed=False)[-1].x
     lower, upper, _ = weighted_l1_cost(it.problem, np.zeros(it.problem.d))
-    found = _within(float(np.abs(x).sum()), lower, upper, path.solution.error, it.problem.d)
+    found = _within(float(np.abs(x).sum()), lower, upper, path.solution.error, it.problem.X[:, x != 0])
     unmet = relative(it.problem.residual(x), it.problem.y)
     return Evidence(min(found.margin, 1e-11 - unmet), f"{found.detail}, |Xx - y| {unmet:.1e} of |y|")
 
 
-def _within(cost: float, lower: float, upper: float, proved: float, d: int) -> Evidence:
-    """Return evidence that a cost is between bounds, but for what is proved of its error, and rounding of sums."""
-    allowed = (proved if proved < np.inf else 0.0) + 4 * d * float(np.finfo(float).eps) * abs(upper)
+def _within(cost: float, lower: float, upper: float, proved: float, columns: Array) -> Evidence:
+    """Return evidence that a cost is between bounds, but for what is proved of its error, and rounding of sums.
+
+    Where nothing is proved of weights they are least squares on their columns, whose condition magnifies rounding.
+    """
+    rounding = 4 * sum(columns.shape) * float(np.finfo(float).eps) * abs(upper)
+    allowed = proved + rounding if proved < np.inf else rounding * float(np.linalg.cond(columns))
     outside = max(cost - upper, lower - cost)
     return Evidence((allowed - outside) / upper, f"cost {outside / upper:.1e} out of HiGHS' bounds")
 
@@ -125,7 +129,8 @@ def unequal_weights(it: Instance, exchanged: bool) -> Evidence:
     end = saddles(it.problem, (t_minus, t_plus) if exchanged else (t_plus, t_minus)).solution
     cost = float(t_plus @ np.maximum(end.x, 0) + t_minus @ np.maximum(-end.x, 0))
     lower, upper, _ = weighted_l1_cost(Problem(it.problem.X / size, it.problem.y), tilt)
-    return _within(cost, lower, upper, float(max(t_plus.max(), t_minus.max())) * end.error, it.problem.d)
+    proved = float(max(t_plus.max(), t_minus.max())) * end.error
+    return _within(cost, lower, upper, proved, it.problem.X[:, end.x != 0])
 
 
 @theorem(
