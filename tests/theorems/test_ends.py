@@ -5,7 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from linreg_mirror.ledger import instance
+from linreg_mirror import schedules
+from linreg_mirror.ledger import Instance, instance
+from linreg_mirror.parametrizations import Hadamard
+from linreg_mirror.problems import Problem
 from linreg_mirror.theorems import REGISTRY
 from linreg_mirror.theorems.flows import depth
 from linreg_mirror.theorems.flows._rest import left_of
@@ -45,3 +48,9 @@ def test_what_is_left_is_a_newton_step_and_nothing_for_interpolators():
     assert left_of(it.problem, x, W) < 1e-12
     step = W * (X.T @ np.linalg.solve(X @ (W[:, None] * X.T), y))
     assert left_of(it.problem, 0 * x, W) == pytest.approx(2 * np.abs(step).sum(), rel=1e-9)
+
+
+def test_a_factor_of_zero_ends_the_closed_form():
+    problem = Problem(np.array([[1.0]]), np.array([0.40032038451271784]))  # some step of a run has 1 + eta g = 0
+    here = Instance("made here", problem, Hadamard(np.array([1.0]), np.array([0.0])), schedules.as_schedule(None))
+    assert 0 <= REGISTRY["steps.closed_form"].evidence(here).margin < 1

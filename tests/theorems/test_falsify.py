@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from linreg_mirror import cli
 from linreg_mirror.ledger import Citation, Control, Evidence, Hypothesis, Theorem, Verdict, instance
+from linreg_mirror.ledger.names import Name
 from linreg_mirror.runtime.store import Store
 from linreg_mirror.theorems import REGISTRY
 from linreg_mirror.verification import falsify
@@ -283,3 +284,12 @@ def test_bad_arguments_are_refused(run, arguments):
 def test_a_short_search_refutes_errata_and_nothing_else(run):
     result = run("falsify", "all", "--evaluations", 40, "--jobs", 2)
     assert result.exit_code == 0, result.output
+
+
+def test_a_search_proposes_only_instances_that_can_be_made():
+    name = Name("breast_cancer", "log_cosh", 84, {"rows": 10})  # ten samples of one label
+    with pytest.raises(ValueError, match="targets other than 0"):
+        name.make()
+    search = Search([("breast_cancer", "log_cosh")], np.random.default_rng(0))
+    search._random = iter([name, Name("breast_cancer", "log_cosh", 0)]).__next__
+    assert search.next(1, [], 0.0) == ["breast_cancer/log_cosh/0"]

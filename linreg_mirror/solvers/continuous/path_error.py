@@ -64,7 +64,7 @@ def error_of_point(
     entropy = hyperbolic(mirror)
     if entropy is None or not np.isfinite(error):
         return np.inf
-    lengths = np.sqrt(matrices.column_weights(X))
+    lengths = matrices.lengths(X)
     point = point or dual_point(mirror, A, X, lengths, Pair.of(s))
     apart = float(error_in_x(X, point.x.hi, entropy.log_scale_at(A), error).sum())
     total = min(apart, _together(X, point.metric, 2 * float(lengths.max()) * error, error))

@@ -49,7 +49,7 @@ def error_at_rest(
     """
     if hyperbolic(mirror) is None:
         return np.inf
-    (n, d), s, lengths = X.shape, states[-1], np.sqrt(matrices.column_weights(X))
+    (n, d), s, lengths = X.shape, states[-1], matrices.lengths(X)
     point, longest = point or dual_point(mirror, A, X, lengths, Pair.of(s)), float(lengths.max())
     hessian = matrices.gram(X, point.metric)
     if not np.isfinite(hessian).all():

@@ -113,7 +113,9 @@ def ends_in_limit(it: Instance, tilted: bool) -> Evidence:
     """Compare the end of m and w with Newton's method, less what the path has left to go."""
     network = it.hadamard if tilted else Hadamard.from_scale(it.scale0)
     x, b = it.path.x[-1], it.scale0 * np.exp(-4 * it.path.decay[-1])
-    return ends_at(it.problem, x, np.hypot(x, b), certified(limit(it.problem, network, it.total_decay)), TOLERANCE)
+    W, to_decay = np.hypot(x, b), it.total_decay - it.path.decay[-1]  # and b = exp(-4A) moves x as exponents do
+    end = certified(limit(it.problem, network, it.total_decay))
+    return ends_at(it.problem, x, W, end, 1e-10, -4 * to_decay * x / W)
 
 
 @algebra("mirror.limit", tilted=0)

@@ -42,7 +42,7 @@ def spred_lasso(it: Instance, weight: float) -> Evidence:
     """Compare the objectives, less what the gradient e explains that the end of the path has left.
 
     With r = y - Xx that is <(m, w), e>/2, and (1 - s)|r||y| where s scales r so that no |X_i'r| exceeds 2 alpha: the
-    distance from the value of s r in the dual of LASSO. By it the end may be a millionth off.
+    distance from the value of s r in the dual of LASSO. By it the end may be a ten-millionth off.
     """
     alpha, x, theta = it.schedule.limit, it.path.x[-1], np.concatenate([one[-1] for one in it.factors()])
     reached = it.problem.value(x) + alpha * float(theta @ theta)
@@ -54,7 +54,7 @@ def spred_lasso(it: Instance, weight: float) -> Evidence:
     rescaled = (1 - scaled) * float(np.linalg.norm(r) * np.linalg.norm(it.problem.y))
     left = (abs(float(theta @ e)) / 2 + rescaled) / least_cost
     found = identity(np.maximum(abs(reached / least_cost - 1) - left, 0.0), 1e-12)
-    return Evidence(min(found.margin, 1e-6 - left), f"{found.detail}, the path has {left:.1e} left")
+    return Evidence(min(found.margin, 1e-7 - left), f"{found.detail}, the path has {left:.1e} left")
 
 
 @algebra("spred.lasso", weight=1)
@@ -314,7 +314,7 @@ def biased_start(it: Instance) -> Evidence:
     tilted, centred = limit(it.problem, it.network), limit(it.problem, Hadamard.from_scale(it.scale0))
     near, far = (float(np.abs(end - certified(one)).sum()) for one in (tilted, centred))
     apart = far - 10 * max(near, centred.error if centred.error < np.inf else 0.0)
-    found = ends_at(it.problem, end, np.hypot(end, it.scale0), tilted.x, TOLERANCE)
+    found = ends_at(it.problem, end, np.hypot(end, it.scale0), tilted.x, 1e-10)
     share = far / float(np.abs(tilted.x).sum())
     detail = f"{found.detail} from the tilted limit, {share:.1e} from the centred one"
     return Evidence(min(apart / far, found.margin) if far else -1.0, detail)

@@ -105,7 +105,7 @@ def pointwise(it: Instance, nonzero: str) -> Evidence:
         mean = path.average(tau)
         where = (mean if nonzero == "average" else path.at(tau)) != 0
         at_threshold = relative((it.problem.X.T @ path.dual_at(tau) - np.sign(mean))[where], 1.0) <= _SAME
-        margin = min(margin, EXACT - apart if at_threshold else apart - _SAME)
+        margin = np.minimum(margin, EXACT - apart if at_threshold else apart - _SAME)
         counts[at_threshold] += 1
     return Evidence(margin, f"of {sum(counts)} times {counts[1]} are at the threshold")
 

@@ -191,20 +191,21 @@ def closed_form(it: Instance, signed: bool) -> Evidence:
     shares = [0.0]
     for run, u, v, g, eta, alpha in it.once(_short_runs):
         plus, minus = 1 - eta * (2 * alpha + g), 1 - eta * (2 * alpha - g)
-        log_b = it.hadamard.log_scale + np.cumsum(np.log(np.abs(plus * minus)), axis=0)
-        Z = it.hadamard.tilt + np.cumsum(np.log(np.abs(plus / minus)), axis=0)
-        sign = np.sign(np.cumprod(np.sign(plus * minus), axis=0)) if signed else 1.0
-        expected = sign * 0.5 * (np.exp(log_b + Z) - np.exp(log_b - Z))
+        with np.errstate(divide="ignore", invalid="ignore"):  # a factor may be 0
+            log_b = it.hadamard.log_scale + np.cumsum(np.log(np.abs(plus * minus)), axis=0)
+            Z = it.hadamard.tilt + np.cumsum(np.log(np.abs(plus / minus)), axis=0)
+            sign = np.sign(np.cumprod(np.sign(plus * minus), axis=0)) if signed else 1.0
+            expected = sign * 0.5 * (np.exp(log_b + Z) - np.exp(log_b - Z))
         off, size = eta * rounding_of_gradients(it, run), np.abs(u) + np.abs(v)
         allowed = _EPS * np.cumsum(np.abs(log_b) + np.abs(Z), axis=0) * (u**2 + v**2)[1:]
         of_step = 8 * _EPS * ((1 + eta * (2 * alpha + np.abs(g))) * size[:-1] + size[1:])
         for factor in (u, v):
             lost = of_step + off * np.abs(factor[:-1])
-            with np.errstate(divide="ignore", invalid="ignore"):  # a factor may be 0
+            with np.errstate(divide="ignore", invalid="ignore"):
                 share = np.cumsum(lost / np.abs(factor[1:]), axis=0)
                 allowed += np.where(share < 0.1, share * factor[1:] ** 2, np.inf)
         told = np.isfinite(log_b) & np.isfinite(Z) & (allowed < np.inf)
-        shares.append(float(np.max((np.abs(run.x[1:] - expected) / allowed)[told], initial=0.0)))
+        shares.append(float(np.max(np.abs(run.x[1:] - expected)[told] / allowed[told], initial=0.0)))
     worst = float(np.max(shares))
     return Evidence(1 - worst, f"residual {worst:.1e} of what rounding allows")
 
